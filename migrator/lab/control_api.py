@@ -143,11 +143,7 @@ class ControlApi:
         if body.get("clear"):
             self._world.faults.clear()
         if "operation" in body:
-            known = {
-                item.name
-                for item in fields(Fault)
-                if item.init and item.name not in ("seen", "struck")
-            }
+            known = {item.name for item in fields(Fault) if item.init} - {"seen", "struck"}
             unknown = set(body) - known - {"clear"}
             if unknown:
                 raise ControlError(f"unknown members of a fault: {', '.join(sorted(unknown))}")

@@ -140,11 +140,9 @@ def write_profiles(world: World, directory: Path) -> dict[str, str]:
             ]
             if keys.session_token:
                 credentials.append(f"aws_session_token = {keys.session_token}")
-    config = [
-        line
-        for name in profiles.values()
-        for line in (f"[profile {name}]", f"region = {world.settings.region}")
-    ]
+    config: list[str] = []
+    for name in profiles.values():
+        config += [f"[profile {name}]", f"region = {world.settings.region}"]
     write_private(directory / CREDENTIALS_FILE, "\n".join([*credentials, ""]))
     write_private(directory / CONFIG_FILE, "\n".join([*config, ""]))
     return profiles

@@ -40,14 +40,7 @@ def lookup_events(call: Call) -> Mapping[str, Any]:
     wanted = attributes[0] if attributes else {}
     if wanted and wanted.get("AttributeKey") not in _ATTRIBUTES:
         raise AwsError("InvalidLookupAttributesException", "Specify a valid lookup attribute key.")
-    start, end = call.params.get("StartTime"), call.params.get("EndTime")
-    found = {
-        event["EventId"]: event
-        for event in _events(call)
-        if (start is None or event["EventTime"].timestamp() >= float(start))
-        and (end is None or event["EventTime"].timestamp() <= float(end))
-        and (not wanted or event.get(str(wanted["AttributeKey"])) == wanted.get("AttributeValue"))
-    }
+    found = {event["EventId"]: event for event in _events(call) if _passes(event, call, wanted)}
     newest = {
         name: f"{9e11 - event['EventTime'].timestamp():020.3f}{name}"
         for name, event in found.items()
@@ -62,10 +55,26 @@ def lookup_events(call: Call) -> Mapping[str, Any]:
     }
 
 
+def _passes(event: Mapping[str, Any], call: Call, wanted: Mapping[str, Any]) -> bool:
+    """Whether an event is within the times, and has the attribute, that the call asks for."""
+    at = event["EventTime"].timestamp()
+    start, end = call.params.get("StartTime"), call.params.get("EndTime")
+    if start is not None and at < float(start):
+        return False
+    if end is not None and at > float(end):
+        return False
+    if not wanted:
+        return True
+    return bool(event.get(str(wanted["AttributeKey"])) == wanted.get("AttributeValue"))
+
+
 def _events(call: Call) -> Iterable[dict[str, Any]]:
     for (account, region, _), cluster in call.world.clusters.items():
-        mine = (account, region) == (call.caller.account, call.region)
-        if mine and cluster.creator_arn and call.now - _KEPT <= cluster.created_at <= call.now:
+        if (account, region) != (call.caller.account, call.region):
+            continue
+        if not cluster.creator_arn:
+            continue
+        if call.now - _KEPT <= cluster.created_at <= call.now:
             yield _created(call, cluster, cluster.creator_arn)
 
 

@@ -1,6 +1,6 @@
 """EC2: instances behind nodes, and regions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -54,12 +54,7 @@ def describe_instances(call: Call) -> Mapping[str, Any]:
     if wanted:
         missing = [name for name in wanted if name not in mine]
         if missing:
-            plural = "IDs" if len(missing) > 1 else "ID"
-            verb = "do" if len(missing) > 1 else "does"
-            raise AwsError(
-                "InvalidInstanceID.NotFound",
-                f"The instance {plural} '{', '.join(missing)}' {verb} not exist",
-            )
+            raise _no_such_instances(missing)
         mine = {name: mine[name] for name in wanted}
     for wanted_filter in call.params.get("Filters") or []:
         mine = {name: item for name, item in mine.items() if _passes(item, wanted_filter)}
@@ -76,16 +71,30 @@ def describe_instances(call: Call) -> Mapping[str, Any]:
 
 
 def _passes(instance: Instance, wanted: Mapping[str, Any]) -> bool:
-    name, values = str(wanted.get("Name")), [str(value) for value in wanted.get("Values") or []]
+    patterns = [str(value) for value in wanted.get("Values") or []]
+    for value in _values_of(instance, str(wanted.get("Name"))):
+        if any(fnmatchcase(value, pattern) for pattern in patterns):
+            return True
+    return False
+
+
+def _values_of(instance: Instance, name: str) -> Iterable[str]:
+    """What a filter compares (EC2 API Reference, DescribeInstances, Filter)."""
+    if name == "tag-key":
+        return instance.tags
     if name.startswith("tag:"):
-        value = instance.tags.get(name[4:])
-    elif name == "tag-key":
-        return any(fnmatchcase(tag, pattern) for tag in instance.tags for pattern in values)
-    elif name in _FILTERS:
-        value = _FILTERS[name](instance)
-    else:
-        raise AwsError("InvalidParameterValue", f"The filter '{name}' is invalid")
-    return value is not None and any(fnmatchcase(value, pattern) for pattern in values)
+        value = instance.tags.get(name.removeprefix("tag:"))
+        return [] if value is None else [value]
+    if name in _FILTERS:
+        return [_FILTERS[name](instance)]
+    raise AwsError("InvalidParameterValue", f"The filter '{name}' is invalid")
+
+
+def _no_such_instances(names: list[str]) -> AwsError:
+    text = f"The instance ID '{names[0]}' does not exist"
+    if len(names) > 1:
+        text = f"The instance IDs '{', '.join(names)}' do not exist"
+    return AwsError("InvalidInstanceID.NotFound", text)
 
 
 def _page(call: Call, items: Mapping[str, Instance]) -> tuple[list[Instance], str | None]:
@@ -96,9 +105,8 @@ def _page(call: Call, items: Mapping[str, Instance]) -> tuple[list[Instance], st
     size = int(call.params.get("MaxResults") or 1000)
     if partial := call.faults.get("partial-page"):
         size = min(size, max(1, partial.page_size))
-    return [items[name] for name in names[:size]], make_token(names[size - 1]) if len(
-        names
-    ) > size else None
+    rest = make_token(names[size - 1]) if len(names) > size else None
+    return [items[name] for name in names[:size]], rest
 
 
 def _show(account: Account, instance: Instance) -> dict[str, Any]:
@@ -120,16 +128,17 @@ def _show(account: Account, instance: Instance) -> dict[str, Any]:
 def describe_regions(call: Call) -> Mapping[str, Any]:
     """DescribeRegions: the usual ones and wherever the world has a cluster."""
     used = {region for account, region, _ in call.world.clusters if account == call.caller.account}
+    names = {*REGIONS_OF.get(call.partition, REGIONS), *used}
     wanted = call.params.get("RegionNames")
-    names = sorted({*REGIONS_OF.get(call.partition, REGIONS), *used})
+    if wanted:
+        names &= set(wanted)
     shown = [
         {
             "RegionName": name,
             "Endpoint": f"ec2.{name}.amazonaws.com",
             "OptInStatus": "opt-in-not-required",
         }
-        for name in names
-        if not wanted or name in wanted
+        for name in sorted(names)
     ]
     return {"Regions": shown}
 

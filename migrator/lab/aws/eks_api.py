@@ -151,11 +151,8 @@ def _tagged(call: Call) -> tuple[LabCluster, str | None]:
     """The cluster that a resource ARN names, and the principal when it is an access entry's ARN."""
     text = str(call.need("resourceArn"))
     arn = parse_arn(text)
-    if (
-        arn is not None
-        and arn.service == "eks"
-        and (arn.account, arn.region) == (call.caller.account, call.region)
-    ):
+    mine = (call.caller.account, call.region)
+    if arn is not None and arn.service == "eks" and (arn.account, arn.region) == mine:
         kind, _, rest = arn.resource.partition("/")
         cluster = call.world.clusters.get((arn.account, arn.region, rest.partition("/")[0]))
         if cluster is not None and kind == "cluster":

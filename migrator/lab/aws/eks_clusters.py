@@ -97,11 +97,8 @@ def update_cluster_config(call: Call) -> Mapping[str, Any]:
         cluster=cluster.name, update=update.type, **{"to": update.mode} if update.mode else {}
     ):
         cluster.add_update(update)
-        if (
-            update.mode is not None
-            and update.outcome == "Successful"
-            and cluster.mode(call.now) == "CONFIG_MAP"
-        ):
+        leaves = update.mode is not None and cluster.mode(call.now) == "CONFIG_MAP"
+        if leaves and update.outcome == "Successful":
             _schedule_automatic_entries(call, cluster, update.done_at)
     return {"update": show_update(update, call.now)}
 
@@ -234,13 +231,13 @@ def list_updates(call: Call) -> Mapping[str, Any]:
     none.
     """
     cluster = find_cluster(call)
-    of_other = any(
-        call.params.get(name) for name in ("nodegroupName", "addonName", "capabilityName")
-    )
+    # The lab has updates of clusters only.
+    others = ("nodegroupName", "addonName", "capabilityName")
+    updates = [] if any(call.params.get(name) for name in others) else cluster.updates
     ids = {
         update.id: f"{position:06d}"
-        for position, update in enumerate(cluster.updates)
-        if not of_other and update.created_at <= call.as_of
+        for position, update in enumerate(updates)
+        if update.created_at <= call.as_of
     }
     page, token = call.page(list(ids), lambda update_id: ids[update_id])
     return {"updateIds": page, "nextToken": token}

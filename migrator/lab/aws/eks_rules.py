@@ -13,6 +13,7 @@ from typing import Any, get_args
 from migrator.lab.aws.call import Call
 from migrator.lab.aws.errors import AwsError
 from migrator.lab.worlds.lab_cluster import LabCluster, LabEntry
+from migrator.lab.worlds.principals import Principal, RootUser
 from migrator.model.access_entry import (
     RESERVED_PREFIXES,
     SERVICE_LINKED_MARK,
@@ -120,16 +121,17 @@ def check_principal_form(text: str, entry_type: EntryType, account: str) -> Arn:
     arn = parse_arn(text)
     if arn is None or arn.service != "iam" or arn.kind not in ("role", "user", "root"):
         raise invalid("The principalArn parameter format is not valid")
-    if entry_type in NODE_TYPES:
-        if arn.account != account:
-            raise invalid(
-                "AccessEntry principalArn must be from the same account as the cluster when using "
-                "types " + _NODE_TYPES_TEXT
-            )
-        if arn.kind != "role":
-            raise invalid(
-                f"AccessEntry principalArn must be IAM role when using types {_NODE_TYPES_TEXT}"
-            )
+    if entry_type not in NODE_TYPES:
+        return arn
+    if arn.account != account:
+        raise invalid(
+            "AccessEntry principalArn must be from the same account as the cluster when using "
+            "types " + _NODE_TYPES_TEXT
+        )
+    if arn.kind != "role":
+        raise invalid(
+            f"AccessEntry principalArn must be IAM role when using types {_NODE_TYPES_TEXT}"
+        )
     return arn
 
 
@@ -156,12 +158,18 @@ def check_mode(call: Call, cluster: LabCluster) -> None:
 def principal_id(call: Call, principal_arn: str) -> str:
     """The unique id of the principal that exists now, which the entry gets pinned to."""
     principal = call.world.principal(principal_arn)
-    born = getattr(principal, "create_date", None)
-    if principal is None or (
-        born is not None and call.now - born < call.world.settings.iam_propagation
-    ):
+    if principal is None or _is_too_young(call, principal):
         raise invalid("The specified principalArn is invalid: invalid principal.")
     return principal.id
+
+
+def _is_too_young(call: Call, principal: Principal) -> bool:
+    """Whether EKS does not see the principal yet (IAM user guide, "Changes that I make are not
+    always immediately visible").
+    """
+    if isinstance(principal, RootUser):
+        return False
+    return call.now - principal.create_date < call.world.settings.iam_propagation
 
 
 def policy_arns(partition: str) -> list[str]:
@@ -185,8 +193,10 @@ def check_policies_allowed(entry: LabEntry, policy_arn: str | None) -> None:
     """Access policies are for STANDARD entries; a customer's own EC2 entry takes the Auto Mode node
     policy.
     """
-    auto_node = entry.type == "EC2" and not entry.automatic and policy_arn is not None
-    if entry.type == "STANDARD" or (auto_node and str(policy_arn).endswith("/" + AUTO_NODE_POLICY)):
+    if entry.type == "STANDARD":
+        return
+    is_own_node = entry.type == "EC2" and not entry.automatic
+    if is_own_node and (policy_arn or "").endswith("/" + AUTO_NODE_POLICY):
         return
     raise invalid(
         'This operation can only be performed on Access Entries with a type of "STANDARD".'

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from fnmatch import translate
+from itertools import chain
 from operator import ge, gt, le, lt
 from typing import Any
 
@@ -217,18 +218,13 @@ def _select(document: object, path: str) -> list[Any]:
     values: list[Any] = [document]
     for index, star, quoted, name in _STEP.findall(path):
         if index:
-            values = [at for value in values for at in _item_at(value, int(index))]
+            lists = [value for value in values if isinstance(value, list)]
+            values = [value[int(index)] for value in lists if int(index) < len(value)]
         elif star:
-            values = [at for value in values if isinstance(value, list) for at in value]
+            lists = [value for value in values if isinstance(value, list)]
+            values = list(chain.from_iterable(lists))
         else:
-            values = _members(values, quoted or name)
+            key = quoted or name
+            maps = [value for value in values if isinstance(value, dict)]
+            values = [value[key] for value in maps if key in value]
     return values
-
-
-def _item_at(value: object, index: int) -> list[Any]:
-    """The item of a list as a list of one; empty when it is not there."""
-    return value[index : index + 1] if isinstance(value, list) else []
-
-
-def _members(values: list[Any], key: str) -> list[Any]:
-    return [value[key] for value in values if isinstance(value, dict) and key in value]

@@ -286,23 +286,27 @@ def simulate_principal_policy(call: Call) -> Mapping[str, Any]:
     permissions = principal.permissions
     results = []
     for action in call.params.get("ActionNames") or []:
-        denied = not permissions.allows(action)
-        explicit = denied and Permissions(permissions.denied).allows(action) is False
+        decision = _decision(permissions, action)
         for resource in call.params.get("ResourceArns") or ["*"]:
             results.append(
                 {
                     "EvalActionName": action,
                     "EvalResourceName": resource,
-                    "EvalDecision": "explicitDeny"
-                    if explicit
-                    else "implicitDeny"
-                    if denied
-                    else "allowed",
+                    "EvalDecision": decision,
                     "MatchedStatements": [],
                     "MissingContextValues": [],
                 }
             )
     return {"EvaluationResults": results, "IsTruncated": False}
+
+
+def _decision(permissions: Permissions, action: str) -> str:
+    """``EvalDecision`` (IAM API Reference, EvaluationResult)."""
+    if permissions.allows(action):
+        return "allowed"
+    if not Permissions(permissions.denied).allows(action):
+        return "explicitDeny"
+    return "implicitDeny"
 
 
 def list_account_aliases(call: Call) -> Mapping[str, Any]:

@@ -30,10 +30,8 @@ def check_operation(pattern: str) -> None:
 
 def aws_operations() -> list[str]:
     """``service:Operation`` of all operations of AWS that the lab has."""
-    return [
-        f"{service}:{operation}"
-        for service in sorted(SERVICES)
-        for operation in sorted(
-            importlib.import_module(f"migrator.lab.aws.{service}_api").OPERATIONS
-        )
-    ]
+    found: list[str] = []
+    for service in sorted(SERVICES):
+        operations = importlib.import_module(f"migrator.lab.aws.{service}_api").OPERATIONS
+        found += [f"{service}:{operation}" for operation in sorted(operations)]
+    return found

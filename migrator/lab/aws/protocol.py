@@ -155,9 +155,8 @@ def _json_body(request: Request, shape: StructureShape, code: str) -> dict[str, 
     if not isinstance(body, dict):
         raise AwsError(code, "The request body is not an object.")
     names = {member.serialization.get("name", key): key for key, member in shape.members.items()}
-    return {
-        names[name]: value for name, value in body.items() if name in names and value is not None
-    }
+    sent = {name: value for name, value in body.items() if value is not None}
+    return {names[name]: value for name, value in sent.items() if name in names}
 
 
 def _parse_query(service: str, request: Request) -> tuple[str, dict[str, Any]]:

@@ -89,7 +89,9 @@ def _parts(
     expires: str | None = None,
 ) -> SignedParts:
     pieces = credential.split("/")
-    if len(pieces) != 5 or pieces[4] != "aws4_request" or not signature or not signed_headers:
+    if len(pieces) != 5 or pieces[4] != "aws4_request":
+        raise CommonError("bad-signature", BAD_SIGNATURE)
+    if not signature or not signed_headers:
         raise CommonError("bad-signature", BAD_SIGNATURE)
     return SignedParts(
         scope=Scope(*pieces[:4]),
@@ -110,11 +112,9 @@ def verify(world: World, request: Request, parts: SignedParts) -> Caller:
     with world.lock:
         credential = world.credentials.get(parts.scope.access_key_id)
         caller = world.caller_of(credential) if credential else None
-    if (
-        credential is None
-        or caller is None
-        or not _same(credential.session_token or "", parts.token or "")
-    ):
+    if credential is None or caller is None:
+        raise CommonError("unknown-key", UNKNOWN_KEY)
+    if not _same(credential.session_token or "", parts.token or ""):
         raise CommonError("unknown-key", UNKNOWN_KEY)
     if not {"host"}.issubset(parts.signed_headers):
         raise CommonError("bad-signature", BAD_SIGNATURE)

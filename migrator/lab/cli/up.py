@@ -88,7 +88,8 @@ def start(
         arguments += ["--world", world]
     if snapshot is not None:
         arguments += ["--from", snapshot]
-        arguments += [word for role in reader_roles for word in ("--reader-role", role)]
+        for role in reader_roles:
+            arguments += ["--reader-role", role]
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as output:
         process = subprocess.Popen(  # noqa: S603 - this interpreter and our own module

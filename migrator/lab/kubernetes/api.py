@@ -43,6 +43,7 @@ from migrator.lab.worlds.faults import Fault, FaultKind
 from migrator.lab.worlds.in_force import EntriesInForce
 from migrator.lab.worlds.world import Caller, LabCluster, World
 
+_ACROSS_NAMESPACES = ("list", "watch", "deletecollection")
 _HEALTH = frozenset(("/healthz", "/livez", "/readyz"))
 
 
@@ -117,15 +118,11 @@ class KubernetesApi:
         try:
             response = self._answer(asking, faults)
         except ApiError as error:
-            headers = (
-                {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
-            )
-            response = json_response(error.code, error.body(), headers)
+            response = json_response(error.code, error.body(), _retry_after(error.retry_after))
         except ClientKilledError:
             raise DropConnectionError from None
-        except (
-            Exception
-        ) as error:  # a defect of the lab must look like one, not like a network that fails
+        # A defect of the lab must look like one, not like a network that fails.
+        except Exception as error:
             text = f"Internal error occurred: {type(error).__name__}: {error}"
             response = json_response(500, ApiError(500, "InternalError", text).body())
         self._log(asking, response)
@@ -161,10 +158,9 @@ class KubernetesApi:
     def _authenticate(self, request: Request, info: RequestInfo) -> User:
         scheme, _, token = request.header("authorization").partition(" ")
         if not scheme:
+            # All that EKS leaves open to anonymous callers since Kubernetes 1.32.
             if info.path.rstrip("/") in _HEALTH:
-                return (
-                    ANONYMOUS  # all that EKS leaves open to anonymous callers since Kubernetes 1.32
-                )
+                return ANONYMOUS
             raise unauthorized()
         user = self._user_of(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:
@@ -207,23 +203,18 @@ class KubernetesApi:
         user: User,
         faults: dict[FaultKind, Fault],
     ) -> Response:
-        if (
-            kind.namespaced
-            and not info.namespace
-            and info.verb not in ("list", "watch", "deletecollection")
-        ):
+        lacks_namespace = kind.namespaced and not info.namespace
+        if lacks_namespace and info.verb not in _ACROSS_NAMESPACES:
             raise method_not_allowed()
-        if info.subresource:
-            if (
-                kind.key == ("", "serviceaccounts")
-                and info.subresource == "token"
-                and info.verb == "create"
-            ):
-                return self._token(request, info)
-            if kind.key == ("", "pods") and info.subresource == "log" and info.verb == "get":
-                return self._pod_log(kind, info)
-            if info.subresource != "status" or "status" not in kind.subresources:
-                raise no_such_resource()
+        asked = (kind.key, info.subresource, info.verb)
+        if asked == (("", "serviceaccounts"), "token", "create"):
+            return self._token(request, info)
+        if asked == (("", "pods"), "log", "get"):
+            return self._pod_log(kind, info)
+        # ``status`` is answered as the object itself.
+        is_status = info.subresource == "status" and "status" in kind.subresources
+        if info.subresource and not is_status:
+            raise no_such_resource()
         if kind.key in FOLLOWED:
             self.catch_up()
         stale, page = faults.get("stale-read"), faults.get("partial-page")
@@ -315,19 +306,18 @@ def _strike(faults: dict[FaultKind, Fault]) -> Response | None:
             "the server has received too many requests and has asked us to try again later",
             {"retryAfterSeconds": throttle.retry_after or 1},
         )
-        headers = (
-            {"Retry-After": str(throttle.retry_after)} if throttle.retry_after is not None else {}
-        )
-        return json_response(429, error.body(), headers)
+        return json_response(429, error.body(), _retry_after(throttle.retry_after))
     if broken := faults.get("error"):
-        reason = "ServiceUnavailable" if broken.status == 503 else "InternalError"
-        text = (
-            "the server is currently unable to handle the request"
-            if broken.status == 503
-            else "Internal error occurred"
-        )
+        reason, text = "InternalError", "Internal error occurred"
+        if broken.status == 503:
+            reason = "ServiceUnavailable"
+            text = "the server is currently unable to handle the request"
         return json_response(broken.status, ApiError(broken.status, reason, text).body())
     return None
+
+
+def _retry_after(seconds: int | None) -> dict[str, str]:
+    return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
 def _denied(user: User, info: RequestInfo, reason: str) -> ApiError:

@@ -88,11 +88,8 @@ class Authorizer:
         """
         if MASTERS in user.groups:
             return Decision(True)
-        if (
-            user.username.startswith(_NODE_USER)
-            and _NODE_GROUP in user.groups
-            and self._node_allows(user, request)
-        ):
+        is_node = user.username.startswith(_NODE_USER) and _NODE_GROUP in user.groups
+        if is_node and self._node_allows(user, request):
             return Decision(True)
         decision = Decision(*(rbac or self.rbac).allows(user.username, user.groups, request))
         if decision.allowed:
@@ -122,7 +119,11 @@ class Authorizer:
         """
         roles = self.rbac.bound_roles(user.username, user.groups)
         bound = roles.cluster + (roles.by_namespace.get(namespace, ()) if namespace else ())
-        return [rule for role in bound if role.rules is not None for rule in role.rules.rules]
+        held: list[PolicyRule] = []
+        for role in bound:
+            if role.rules is not None:
+                held += role.rules.rules
+        return held
 
     def rules_of_role(self, kind: str, name: str, namespace: str) -> list[PolicyRule]:
         """The rules of a role that a binding in ``namespace`` refers to; raises a 404 ApiError when
@@ -146,17 +147,13 @@ class Authorizer:
                 self._index = known
         return known[1]
 
+    def _items(self, *keys: tuple[str, str]) -> Iterator[Json]:
+        for key in keys:
+            yield from self._store.items(key)[0]
+
     def _rbac_state(self) -> RbacState:
-        roles = (
-            _role.of(found)
-            for key in (RBAC_KEYS[2], RBAC_KEYS[0])
-            for found in self._store.items(key)[0]
-        )
-        bindings = (
-            _binding.of(found)
-            for key in (RBAC_KEYS[3], RBAC_KEYS[1])
-            for found in self._store.items(key)[0]
-        )
+        roles = map(_role.of, self._items(RBAC_KEYS[2], RBAC_KEYS[0]))
+        bindings = map(_binding.of, self._items(RBAC_KEYS[3], RBAC_KEYS[1]))
         return RbacState(
             tuple(role for role in roles if role is not None),
             tuple(binding for binding in bindings if binding is not None),

@@ -8,6 +8,7 @@ asked of the whole authorizer chain.
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from migrator.lab.kubernetes.authorizer import Authorizer
 from migrator.lab.kubernetes.json_types import Json
@@ -32,7 +33,9 @@ def check_escalation(
     """Raise a 403 ApiError when ``user`` would grant more than it holds by writing this role or
     binding.
     """
-    if kind.group != GROUP or MASTERS in user.groups or _only_bookkeeping(found, before):
+    if kind.group != GROUP or MASTERS in user.groups:
+        return
+    if _only_bookkeeping(found, before):
         return
     if kind.plural in ("roles", "clusterroles"):
         asked = AccessRequest("escalate", GROUP, kind.plural, "", info.namespace or None, info.name)
@@ -87,9 +90,10 @@ def _missing(
 ) -> list[PolicyRule]:
     held = authorizer.rules_held(user, namespace)
     missing: list[PolicyRule] = []
-    for atom in (atom for rule in rules for atom in _atoms(rule)):
-        if not any(_covers(rule, atom) for rule in held) and atom not in missing:
-            missing.append(atom)
+    for atom in chain.from_iterable(map(_atoms, rules)):
+        if atom in missing or any(_covers(rule, atom) for rule in held):
+            continue
+        missing.append(atom)
     return _compact(missing)
 
 

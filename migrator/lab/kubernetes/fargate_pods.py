@@ -74,11 +74,9 @@ class FargatePods:
         """
         named = (pod["metadata"].get("labels") or {}).get(PROFILE_LABEL)
         for name, profile in sorted(self._cluster.fargate_profiles.items()):
-            if (
-                named in (None, name)
-                and profile.get("status", "ACTIVE") == "ACTIVE"
-                and _selects(profile, pod)
-            ):
+            if named not in (None, name):
+                continue
+            if profile.get("status", "ACTIVE") == "ACTIVE" and _selects(profile, pod):
                 return name
         return None
 
@@ -175,15 +173,18 @@ def _selects(profile: Mapping[str, Any], pod: Json) -> bool:
     """Whether one of the profile's selectors takes the pod; ``*`` matches any
     characters, ``?`` matches one.
     """
-    labels = pod["metadata"].get("labels") or {}
-    return any(
-        fnmatchcase(pod["metadata"]["namespace"], str(selector.get("namespace") or ""))
-        and all(
-            any(
-                fnmatchcase(name, key) and fnmatchcase(value, wanted)
-                for name, value in labels.items()
-            )
-            for key, wanted in (selector.get("labels") or {}).items()
-        )
-        for selector in profile.get("selectors") or ()
-    )
+    namespace, labels = pod["metadata"]["namespace"], pod["metadata"].get("labels") or {}
+    for selector in profile.get("selectors") or ():
+        if not fnmatchcase(namespace, str(selector.get("namespace") or "")):
+            continue
+        wanted = (selector.get("labels") or {}).items()
+        if all(_has_label(labels, key, value) for key, value in wanted):
+            return True
+    return False
+
+
+def _has_label(labels: Mapping[str, str], key: str, wanted: str) -> bool:
+    for name, value in labels.items():
+        if fnmatchcase(name, key) and fnmatchcase(value, wanted):
+            return True
+    return False

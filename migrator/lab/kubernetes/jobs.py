@@ -68,9 +68,11 @@ class Jobs:
     def _begin(self, job: Json) -> None:
         spec = job.get("spec") or {}
         conditions = (job.get("status") or {}).get("conditions")
+        # A suspended job waits, and one with conditions has ended.
+        if spec.get("suspend") or conditions:
+            return
         single = int(spec.get("completions") or 1) == 1
-        waits = bool(spec.get("suspend") or conditions)
-        if single and not waits and runnable((spec.get("template") or {}).get("spec") or {}):
+        if single and runnable((spec.get("template") or {}).get("spec") or {}):
             thread = threading.Thread(target=self._run, args=(job,), name="lab-job", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -169,9 +171,9 @@ class Jobs:
         """Whether the job was deleted, or the lab stops."""
         metadata = job["metadata"]
         found = self._registry.store.get(JOBS, metadata["namespace"], metadata["name"])
-        return (
-            self._stopping.is_set() or found is None or found["metadata"]["uid"] != metadata["uid"]
-        )
+        if self._stopping.is_set() or found is None:
+            return True
+        return bool(found["metadata"]["uid"] != metadata["uid"])
 
     def _wait(self, delay: timedelta, deadline: datetime | None) -> None:
         """The pause before a retry, on lab time."""

@@ -10,6 +10,7 @@ import copy
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal, TypeAlias
 
 from migrator.lab.kubernetes.json_types import Json, Value
@@ -78,7 +79,9 @@ def _ownable(found: Json) -> Json:
 
 
 def _leaves(value: Value, path: Path) -> Iterator[Path]:
-    if isinstance(value, dict) and path not in _ATOMIC and (value or not path):
+    # An empty map is a leaf, but for the object itself.
+    has_fields = isinstance(value, dict) and (value or not path)
+    if has_fields and path not in _ATOMIC:
         for key, child in value.items():
             yield from _leaves(child, (*path, f"f:{key}"))
     elif path in _SETS and isinstance(value, list):
@@ -310,15 +313,13 @@ def _without_abandoned(found: Json, abandoned: Fields, owners: list[Owner]) -> J
     """An object without the fields that its applier no longer names. What another owner holds, or
     anything below it, stays (structured-merge-diff ``merge/update.go``, prune).
     """
-    held = {kept[:length] for owner in owners for kept in owner.fields for length in _depths(kept)}
+    held: set[Path] = set()
+    for kept in chain.from_iterable(owner.fields for owner in owners):
+        held.update(kept[:length] for length in range(1, len(kept) + 1))
     for path in sorted(abandoned, key=len, reverse=True):
         if path not in held:
             found = _without(found, path)
     return found
-
-
-def _depths(path: Path) -> range:
-    return range(1, len(path) + 1)
 
 
 def _without_server_fields(applied: Json) -> Json:
@@ -362,15 +363,12 @@ def _without_key(value: Json, key: str) -> Json:
 
 
 def _conflicts(found: list[tuple[Owner, list[Path]]]) -> ApiError:
-    causes = [
-        {
-            "reason": "FieldManagerConflict",
-            "message": f"conflict with {_describe(owner)}",
-            "field": _dotted(path),
-        }
-        for owner, paths in found
-        for path in paths
-    ]
+    causes = []
+    for owner, paths in found:
+        message = f"conflict with {_describe(owner)}"
+        for path in paths:
+            cause = {"reason": "FieldManagerConflict", "message": message, "field": _dotted(path)}
+            causes.append(cause)
     if len(causes) == 1:
         owner, paths = found[0]
         text = (

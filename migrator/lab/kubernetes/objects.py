@@ -138,7 +138,9 @@ class Objects:
             items, revision = store.items_at(kind.key, namespace, at_revision) or [], at_revision
         else:
             items, revision = store.items(kind.key, namespace)
-        found = [item for item in items if chosen(item) and (after is None or _key(item) > after)]
+        found = [item for item in items if chosen(item)]
+        if after is not None:
+            found = [item for item in found if _key(item) > after]
         page = found[:limit] if limit else found
         metadata: Json = {"resourceVersion": str(revision)}
         if len(page) < len(found):

@@ -91,11 +91,9 @@ _QUERY = ("dryRun", "fieldManager", "fieldValidation", "force", "pretty")
 def openapi_document(types: ResourceTypes, path: str) -> Json | None:
     """``/openapi/v3`` or the document of one group version; None for another path."""
     if path == "/openapi/v3":
-        places = [
-            _place(group, version)
-            for group, versions in group_versions(types).items()
-            for version in versions
-        ]
+        places: list[str] = []
+        for group, versions in group_versions(types).items():
+            places += [_place(group, version) for version in versions]
         return {
             "paths": {
                 place: {"serverRelativeURL": f"/openapi/v3/{place}?hash={_hash(types, place)}"}
@@ -122,7 +120,8 @@ def _hash(types: ResourceTypes, place: str) -> str:
 
 
 def _document(types: ResourceTypes, group: str, version: str) -> Json:
-    kinds = [kind for kind in types.all() if kind.group == group and version in kind.versions]
+    kinds = [kind for kind in types.all() if kind.group == group]
+    kinds = [kind for kind in kinds if version in kind.versions]
     paths: Json = {}
     for kind in kinds:
         middle = "namespaces/{namespace}/" if kind.namespaced else ""

@@ -201,7 +201,7 @@ def _merge_list(field: str, target: Value, patch: list[Any], order: Value) -> li
         return present + [item for item in patch if item not in present]
     merge_key = _MERGE_KEYS.get(field)
     # Without a merge key the patch's list replaces what is there (``x-kubernetes-patch-strategy``).
-    if merge_key is None or not _are_maps(present) or not _are_maps(patch):
+    if merge_key is None or not _are_maps([*present, *patch]):
         return [copy.deepcopy(item) for item in patch if not _is_directive(item)]
     replacing = [item for item in patch if item.get("$patch") == "replace"]
     if replacing:

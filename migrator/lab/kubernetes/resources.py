@@ -202,7 +202,7 @@ class ResourceTypes:
         """The resource whose objects carry this ``apiVersion`` and ``kind``."""
         group, _, version = api_version.rpartition("/")
         for found in self.all():
-            if found.group == group and found.kind == kind and version in found.versions:
+            if (found.group, found.kind) == (group, kind) and version in found.versions:
                 return found
         return None
 
@@ -237,7 +237,8 @@ def type_of_definition(definition: Json) -> ResourceType | None:
     spec = definition.get("spec", {})
     names = spec.get("names", {})
     versions = [found for found in spec.get("versions", []) if found.get("served")]
-    if not versions or not spec.get("group") or not names.get("plural") or not names.get("kind"):
+    is_named = names.get("plural") and names.get("kind")
+    if not versions or not spec.get("group") or not is_named:
         return None
     versions.sort(key=lambda found: not found.get("storage"))
     return ResourceType(

@@ -4,12 +4,13 @@ Source: apimachinery ``pkg/labels``, ``pkg/fields``.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from migrator.lab.kubernetes.json_types import Json, Value
 from migrator.lab.kubernetes.status import bad_request
 
 Matcher = Callable[[Json], bool]
+LabelTest = Callable[[Mapping[str, str]], bool]
 
 _SET = re.compile(r"\s*(?P<key>[\w./-]+)\s+(?P<operator>in|notin)\s+\((?P<values>[^)]*)\)\s*")
 _EQUAL = re.compile(r"\s*(?P<key>[\w./-]+)\s*(?P<operator>==|!=|=)\s*(?P<value>[\w.-]*)\s*")
@@ -28,23 +29,25 @@ def label_matcher(selector: str) -> Matcher:
     return matches
 
 
-def _label_term(term: str) -> Callable[[Mapping[str, str]], bool]:
+def _label_term(term: str) -> LabelTest:
     if match := _SET.fullmatch(term):
-        key, values = match["key"], {value.strip() for value in match["values"].split(",")}
-        if match["operator"] == "in":
-            return lambda labels: labels.get(key) in values
-        return lambda labels: labels.get(key) not in values
+        values = {value.strip() for value in match["values"].split(",")}
+        return _one_of(match["key"], values, wanted=match["operator"] == "in")
     if match := _EQUAL.fullmatch(term):
-        key, value = match["key"], match["value"]
-        if match["operator"] == "!=":
-            return lambda labels: labels.get(key) != value
-        return lambda labels: labels.get(key) == value
+        return _one_of(match["key"], [match["value"]], wanted=match["operator"] != "!=")
     if match := _EXISTS.fullmatch(term):
         key = match["key"]
         if match["absent"]:
             return lambda labels: key not in labels
         return lambda labels: key in labels
     raise bad_request(f"unable to parse requirement: invalid label selector: {term!r}")
+
+
+def _one_of(
+    key: str, values: Collection[str], *, wanted: bool
+) -> Callable[[Mapping[str, str]], bool]:
+    """A test of a label; a label that is not set is not one of any values."""
+    return lambda labels: (labels.get(key) in values) == wanted
 
 
 def field_matcher(selector: str) -> Matcher:
@@ -64,7 +67,13 @@ def _field_term(path: list[str], value: str, *, wanted: bool) -> Matcher:
         at: Value = found
         for part in path:
             at = at.get(part) if isinstance(at, dict) else None
-        text = "" if at is None else str(at).lower() if isinstance(at, bool) else str(at)
-        return (text == value) == wanted
+        return (_as_text(at) == value) == wanted
 
     return test
+
+
+def _as_text(value: Value) -> str:
+    """A field as a field selector compares it: what is not set is empty."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -6,7 +6,7 @@ got.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -60,8 +60,7 @@ class ObjectStore:
         """
         with self.lock:
             places = self._objects.get(key, {})
-            chosen = [place for place in places if namespace is None or place[0] == namespace]
-            return [places[place] for place in sorted(chosen)], self.revision
+            return _sorted(places, namespace), self.revision
 
     def items_at(self, key: Key, namespace: str | None, revision: int) -> list[Json] | None:
         """The same as of an earlier revision; None when the store no longer remembers that far
@@ -77,9 +76,7 @@ class ObjectStore:
                 places.pop(change.place, None)
             else:
                 places[change.place] = change.before
-        return [
-            places[place] for place in sorted(places) if namespace is None or place[0] == namespace
-        ]
+        return _sorted(places, namespace)
 
     def revision_at(self, moment: datetime) -> int:
         """The newest revision that had been written at a moment of lab time, as far back as is
@@ -196,3 +193,10 @@ class ObjectStore:
         for listener in self._listeners:
             listener(change)
         self._changed.notify_all()
+
+
+def _sorted(places: Mapping[Place, Json], namespace: str | None) -> list[Json]:
+    """Objects of a namespace, None for all, sorted by namespace and name."""
+    if namespace is None:
+        return [places[place] for place in sorted(places)]
+    return [places[place] for place in sorted(places) if place[0] == namespace]

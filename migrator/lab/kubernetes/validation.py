@@ -75,14 +75,9 @@ def _metadata(kind: ResourceType, found: Json, before: Json | None) -> list[Caus
 
 def _name(kind: ResourceType, name: str) -> list[Cause]:
     if kind.group == _RBAC:  # any path segment
-        if name in (".", "..") or "/" in name or "%" in name:
-            return [
-                (
-                    "FieldValueInvalid",
-                    "metadata.name",
-                    f"Invalid value: \"{name}\": may not contain '/' or '%'",
-                )
-            ]
+        if name in (".", "..") or {"/", "%"} & set(name):
+            text = f"Invalid value: \"{name}\": may not contain '/' or '%'"
+            return [("FieldValueInvalid", "metadata.name", text)]
         return []
     if kind.key in (("", "namespaces"), ("", "services")):
         ok, text, limit = _LABEL.fullmatch(name), _LABEL_TEXT, 63
@@ -99,7 +94,7 @@ def _config_map(found: Json, before: Json | None) -> list[Cause]:
     for field in ("data", "binaryData"):
         values = found.get(field) or {}
         for key, value in values.items():
-            if not _DATA_KEY.fullmatch(key) or len(key) > 253 or key in (".", ".."):
+            if not _is_data_key(key):
                 text = (
                     f'Invalid value: "{key}": a valid config key must consist of alphanumeric '
                     f"characters, "
@@ -122,6 +117,13 @@ def _config_map(found: Json, before: Json | None) -> list[Cause]:
     return causes
 
 
+def _is_data_key(key: str) -> bool:
+    """Apimachinery ``pkg/util/validation``, IsConfigMapKey."""
+    if len(key) > 253 or key in (".", ".."):
+        return False
+    return _DATA_KEY.fullmatch(key) is not None
+
+
 def _rules(found: Json, before: Json | None) -> list[Cause]:
     causes = []
     cluster = found["kind"] == "ClusterRole"
@@ -136,15 +138,7 @@ def _rules(found: Json, before: Json | None) -> list[Cause]:
                 )
             )
         if rule.get("nonResourceURLs"):
-            if not cluster:
-                text = "Invalid value: namespaced rules cannot apply to non-resource URLs"
-                causes.append(("FieldValueInvalid", f"{place}.nonResourceURLs", text))
-            elif rule.get("apiGroups") or rule.get("resources") or rule.get("resourceNames"):
-                text = (
-                    "Invalid value: rules cannot apply to both regular resources and "
-                    "non-resource URLs"
-                )
-                causes.append(("FieldValueInvalid", f"{place}.nonResourceURLs", text))
+            causes += _non_resource_rule(f"{place}.nonResourceURLs", rule, cluster=cluster)
             continue
         if not rule.get("apiGroups"):
             text = "Required value: resource rules must supply at least one api group"
@@ -153,6 +147,16 @@ def _rules(found: Json, before: Json | None) -> list[Cause]:
             text = "Required value: resource rules must supply at least one resource"
             causes.append(("FieldValueRequired", f"{place}.resources", text))
     return causes
+
+
+def _non_resource_rule(place: str, rule: Json, *, cluster: bool) -> list[Cause]:
+    if not cluster:
+        text = "Invalid value: namespaced rules cannot apply to non-resource URLs"
+        return [("FieldValueInvalid", place, text)]
+    if any(rule.get(field) for field in ("apiGroups", "resources", "resourceNames")):
+        text = "Invalid value: rules cannot apply to both regular resources and non-resource URLs"
+        return [("FieldValueInvalid", place, text)]
+    return []
 
 
 def _binding(found: Json, before: Json | None) -> list[Cause]:

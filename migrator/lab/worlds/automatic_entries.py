@@ -33,9 +33,10 @@ def automatic_entries(world: World, cluster: LabCluster, at: datetime) -> list[L
         wanted[cluster.creator_arn] = ("STANDARD", ("AmazonEKSClusterAdminPolicy",))
     # A principal has one entry: the creator's comes first, then the first resource that names it.
     for source, roles in _ROLES.items():
-        if source in cluster.automatic:
-            for arn, shape in roles(cluster):
-                wanted.setdefault(arn, shape)
+        if source not in cluster.automatic:
+            continue
+        for arn, shape in roles(cluster):
+            wanted.setdefault(arn, shape)
     if "service-linked" in cluster.automatic:
         account = world.accounts[cluster.account]
         wanted[account.arn_of(SERVICE_ROLE)] = ("STANDARD", _SERVICE_POLICIES)
@@ -55,13 +56,17 @@ def _node_roles(cluster: LabCluster) -> Iterator[tuple[str, _Shape]]:
 
 def _fargate_roles(cluster: LabCluster) -> Iterator[tuple[str, _Shape]]:
     for profile in cluster.fargate_profiles.values():
-        if profile.get("status", "ACTIVE") == "ACTIVE" and profile.get("podExecutionRoleArn"):
+        if profile.get("status", "ACTIVE") != "ACTIVE":
+            continue
+        if profile.get("podExecutionRoleArn"):
             yield str(profile["podExecutionRoleArn"]), ("FARGATE_LINUX", ())
 
 
 def _capability_roles(cluster: LabCluster) -> Iterator[tuple[str, _Shape]]:
     for capability in cluster.capabilities.values():
-        if capability.get("status", "ACTIVE") in _LIVE and capability.get("roleArn"):
+        if capability.get("status", "ACTIVE") not in _LIVE:
+            continue
+        if capability.get("roleArn"):
             yield str(capability["roleArn"]), ("STANDARD", ())
 
 

@@ -100,11 +100,7 @@ class EffectLog:
         done) or after it (then it is done and counted). The server answers with a dropped
         connection.
         """
-        if (
-            detail is not None
-            and detail.get("name") == LEASE_NAME
-            and operation.endswith(" leases")
-        ):
+        if operation.endswith(" leases") and (detail or {}).get("name") == LEASE_NAME:
             yield
             self.lock_writes += 1
             return
@@ -122,7 +118,9 @@ class EffectLog:
                 self._fire()
 
     def _due(self, point: KillPoint, count: int) -> bool:
-        return self._kill is not None and self._kill.point == point and count >= self._kill.after
+        if self._kill is None or self._kill.point != point:
+            return False
+        return count >= self._kill.after
 
     def _fire(self) -> None:
         order, self._kill = self._kill, None

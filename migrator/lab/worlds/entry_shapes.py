@@ -42,16 +42,9 @@ def default_username(arn: Arn) -> str:
 
 def entry_arn(cluster: LabCluster, principal: Arn) -> str:
     """A new access entry's ARN: the principal's name without its path, and a UUID."""
-    kind = (
-        "user"
-        if principal.kind == "user"
-        else "role"
-        if principal.kind == "role"
-        else principal.kind
-    )
     place = f"arn:{cluster.partition}:eks:{cluster.region}:{cluster.account}"
     stem = f"{place}:access-entry/{cluster.name}"
-    return f"{stem}/{kind}/{principal.account}/{principal.name}/{uuid.uuid4()}"
+    return f"{stem}/{principal.kind}/{principal.account}/{principal.name}/{uuid.uuid4()}"
 
 
 def names_of(

@@ -81,7 +81,9 @@ class Fault:
             return False
         self.seen += 1
         drawn = self._random.random()
-        if self.seen <= self.skip or (self.times is not None and self.struck >= self.times):
+        if self.seen <= self.skip:
+            return False
+        if self.times is not None and self.struck >= self.times:
             return False
         if drawn >= self.probability:
             return False
@@ -95,9 +97,12 @@ def _one_of(what: str, value: object, known: tuple[str, ...]) -> None:
 
 
 def _between(what: str, value: object, least: float, most: float = float("inf")) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        limits = f"from {least:g} to {most:g}" if most != float("inf") else f"of at least {least:g}"
-        raise ValueError(f"{what} must be a number {limits}, not {value!r}")
+    # True and False are integers to Python.
+    number = None if isinstance(value, bool) else value
+    if isinstance(number, int | float) and least <= number <= most:
+        return
+    limits = f"from {least:g} to {most:g}" if most != float("inf") else f"of at least {least:g}"
+    raise ValueError(f"{what} must be a number {limits}, not {value!r}")
 
 
 class Faults:

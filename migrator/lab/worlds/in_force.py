@@ -21,6 +21,10 @@ class InForce:
     since: datetime
     until: datetime | None
 
+    def is_over(self, moment: datetime) -> bool:
+        """Whether something else is in force at a later moment."""
+        return self.until is not None and moment >= self.until
+
 
 class EntriesInForce:
     """Asked at every login and decision, so the answer is remembered. Thread-safe."""
@@ -35,7 +39,7 @@ class EntriesInForce:
         changed.
         """
         known = self._known
-        if known is not None and (known.until is None or self._world.now() < known.until):
+        if known is not None and not known.is_over(self._world.now()):
             return known
         with self._world.lock:
             now = self._world.now()
@@ -45,11 +49,7 @@ class EntriesInForce:
     def at(self, moment: datetime) -> InForce:
         """What is in force at any moment, past or to come, by all that has been done so far."""
         known = self._known
-        if (
-            known is not None
-            and known.since <= moment
-            and (known.until is None or moment < known.until)
-        ):
+        if known is not None and known.since <= moment and not known.is_over(moment):
             return known
         with self._world.lock:
             return self._look(moment)

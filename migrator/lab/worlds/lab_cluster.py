@@ -194,10 +194,9 @@ class LabCluster:
 
     def upcoming(self, after: datetime) -> list[datetime]:
         """Moments after ``after`` at which access will change by what has been done so far."""
-        moments = {
-            version.effective_from for versions in self.history.values() for version in versions
-        }
-        moments |= {update.done_at for update in self.updates}
+        moments = {update.done_at for update in self.updates}
+        for versions in self.history.values():
+            moments.update(version.effective_from for version in versions)
         return sorted(moment for moment in moments if moment > after)
 
     def vpc_config_at(self, at: datetime) -> dict[str, Any]:

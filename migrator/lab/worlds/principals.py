@@ -39,19 +39,24 @@ def _matches(pattern: str, action: str) -> bool:
     """IAM's action wildcards: ``*`` and ``?``, without regard to case. Iterative, so no pattern is
     slow.
     """
-    text, glob, at, star, mark = action.lower(), pattern.lower(), 0, -1, 0
-    i = 0
+    text, glob = action.lower(), pattern.lower()
+    i = at = mark = 0
+    star = -1  # where the last star is, with ``mark`` as the end of what it matches so far
     while i < len(text):
-        if at < len(glob) and glob[at] in ("?", text[i]) and glob[at] != "*":
-            i, at = i + 1, at + 1
-        elif at < len(glob) and glob[at] == "*":
-            star, mark, at = at, i, at + 1
+        wanted = glob[at] if at < len(glob) else ""
+        if wanted == "*":
+            star, mark = at, i
+            at += 1
+        elif wanted in ("?", text[i]):
+            i += 1
+            at += 1
         elif star >= 0:
-            at, mark = star + 1, mark + 1
-            i = mark
+            # The last star matches one character more.
+            mark += 1
+            i, at = mark, star + 1
         else:
             return False
-    return all(char == "*" for char in glob[at:])
+    return not glob[at:].strip("*")
 
 
 @dataclass(slots=True)

@@ -124,13 +124,11 @@ class World:
         """A cluster by name, and by region and account where several have it. Raises
         ``KeyError``.
         """
-        found = [
-            cluster
-            for cluster in self.clusters.values()
-            if cluster.name == name
-            and region in (None, cluster.region)
-            and account in (None, cluster.account)
-        ]
+        found = [cluster for cluster in self.clusters.values() if cluster.name == name]
+        if region is not None:
+            found = [cluster for cluster in found if cluster.region == region]
+        if account is not None:
+            found = [cluster for cluster in found if cluster.account == account]
         if len(found) != 1:
             raise KeyError(f"{len(found)} clusters are named {name}")
         return found[0]
@@ -151,12 +149,12 @@ class World:
     def principal(self, arn: str) -> Principal | None:
         """The principal that exists now under exactly this IAM ARN (path included), else None."""
         parsed = parse_arn(arn)
-        account = self.accounts.get(parsed.account) if parsed else None
-        return (
-            account.find(parsed)
-            if parsed and account and account.partition == parsed.partition
-            else None
-        )
+        if parsed is None:
+            return None
+        account = self.accounts.get(parsed.account)
+        if account is None or account.partition != parsed.partition:
+            return None
+        return account.find(parsed)
 
     def principals(self) -> Iterator[IamRole | IamUser]:
         """All roles and users of all accounts."""

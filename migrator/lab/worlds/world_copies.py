@@ -93,6 +93,19 @@ def world_from_snapshot(raw: object, reader_roles: Iterable[str] = ()) -> Copy:
         ) from error
 
 
+def _other_fields(raw: Raw) -> dict[str, Any]:
+    known = {key: value for key, value in raw.items() if value is not None}
+    return {key: value for key, value in known.items() if key not in _OWN_FIELDS}
+
+
+def _enabled_log_types(logging: Iterable[Raw]) -> tuple[str, ...]:
+    found: list[str] = []
+    for setup in logging:
+        if setup.get("enabled"):
+            found += setup.get("types") or ()
+    return tuple(found)
+
+
 class _Copier:
     def __init__(self, raw: Raw) -> None:
         self._raw = raw
@@ -106,12 +119,10 @@ class _Copier:
         self._copy = Copy(self._world)
         iam = raw.get("iam") or {}
         self._iam: list[Raw] = iam.get("principals") or []
-        self._complete = {
-            (item["account"], kind)
-            for item in iam.get("accountsRead") or []
-            for kind in ("roles", "users")
-            if item[kind]
-        }
+        self._complete: set[tuple[str, str]] = set()
+        for item in iam.get("accountsRead") or []:
+            read = [kind for kind in ("roles", "users") if item[kind]]
+            self._complete.update((item["account"], kind) for kind in read)
 
     def copy(self, reader_roles: Iterable[str]) -> Copy:
         cluster = self._cluster()
@@ -151,11 +162,10 @@ class _Copier:
         read = read_aws_auth((self._raw.get("configMap") or {}).get("data") or {})
         if arn is None or any(row.account == arn.account for row in read.accounts):
             return arn is not None
-        key = (
-            f"arn:{arn.partition}:iam::{arn.account}:role/{arn.name}"
-            if arn.kind == "role"
-            else str(arn)
-        )
+        # The ConfigMap names a role without its path.
+        key = str(arn)
+        if arn.kind == "role":
+            key = f"arn:{arn.partition}:iam::{arn.account}:role/{arn.name}"
         return any(row.arn.lower() == key.lower() for row in read.rows)
 
     # The cluster.
@@ -181,18 +191,9 @@ class _Copier:
                 "identityProviderConfigs", "identityProviderConfigName"
             ),
             vpc_config=dict(raw.get("resourcesVpcConfig") or {}),
-            log_types=tuple(
-                kind
-                for setup in logging
-                if setup.get("enabled")
-                for kind in setup.get("types") or ()
-            ),
+            log_types=_enabled_log_types(logging),
             tags=dict(raw.get("tags") or {}),
-            raw={
-                key: value
-                for key, value in raw.items()
-                if key not in _OWN_FIELDS and value is not None
-            },
+            raw=_other_fields(raw),
         )
 
     def _named(self, key: str, name_key: str) -> dict[str, dict[str, Any]]:
@@ -273,7 +274,9 @@ class _Copier:
 
     def _make_if_unknown(self, text: str) -> None:
         arn = parse_arn(text)
-        if arn is None or arn.kind not in ("role", "user") or not arn.account.isdecimal():
+        if arn is None or arn.kind not in ("role", "user"):
+            return
+        if not arn.account.isdecimal():
             return
         kind = "users" if arn.kind == "user" else "roles"
         there = getattr(self._account(arn), kind)
@@ -300,15 +303,13 @@ class _Copier:
         """Roles that read IAM of foreign accounts; who may be assumed is the trust of every role of
         the copy.
         """
-        readers = [
-            arn for text in arns if (arn := parse_arn(text)) is not None and arn.kind == "role"
-        ]
+        parsed = [parse_arn(text) for text in arns]
+        readers = [arn for arn in parsed if arn is not None and arn.kind == "role"]
         for arn in readers:
             if arn.name.lower() not in self._account(arn).roles:
                 self._make(str(arn), {})
-        read = {
-            arn.account for item in self._iam if (arn := parse_arn(str(item["arn"]))) is not None
-        }
+        found = [parse_arn(str(item["arn"])) for item in self._iam]
+        read = {arn.account for arn in found if arn is not None}
         for account in sorted(read - {self._arn.account} - {arn.account for arn in readers}):
             self._copy.left_out.append(
                 f"the role that reads account {account}: name it with --reader-role"
