@@ -112,3 +112,8 @@ def test_expanding_an_account_never_makes_a_person_of_a_role_of_nodes() -> None:
         "block",
         ("node-role-without-node-row",),
     )
+
+
+def test_answer_of_an_earlier_run_brings_in_no_principal_when_its_account_is_not_mapped() -> None:
+    decisions = Decisions(expand_accounts={OTHER: (role("ops", OTHER),)})
+    assert planned(world(mode="API"), decisions).principals == ()

@@ -56,7 +56,10 @@ def read_rows(section: Section, root: Node | None) -> RowsRead:
     none.
     """
     result = RowsRead()
-    if root is None or (root.kind == "scalar" and root.value is None):
+    if root is None:
+        return result
+    # Go unmarshals null into a list without an error: the list stays empty.
+    if root.kind == "scalar" and root.value is None:
         return result
     if root.kind != "sequence":
         what = "a mapping" if root.kind == "mapping" else "a single value"

@@ -9,6 +9,7 @@ section is ``doubtful`` and a plan must not rest on it.
 """
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, Final
 
 from migrator.decide.reading.aws_auth_rows import RowsRead, read_accounts, read_rows
@@ -48,28 +49,23 @@ def read_aws_auth(data: Mapping[str, str]) -> AwsAuth:
     }
     parts = list(read.values())
     return AwsAuth(
-        rows=tuple(
-            row
-            for section in ("mapRoles", "mapUsers")
-            if section in read
-            for row in read[section].rows
-        ),
-        accounts=tuple(row for part in parts for row in part.accounts),
-        dropped=tuple(row for part in parts for row in part.dropped),
-        problems=tuple(
-            SectionProblem(
-                part.problem.kind,
-                section,
-                part.problem.line,
-                part.problem.column,
-                part.problem.message,
-            )
-            for section, part in read.items()
-            if part.problem is not None
-        ),
+        rows=tuple(chain.from_iterable(part.rows for part in parts)),
+        accounts=tuple(chain.from_iterable(part.accounts for part in parts)),
+        dropped=tuple(chain.from_iterable(part.dropped for part in parts)),
+        problems=_problems(read),
         unknown_keys=tuple(sorted(key for key in data if key not in SECTIONS)),
         error=any(part.error for part in parts),
     )
+
+
+def _problems(read: Mapping[Section, RowsRead]) -> tuple[SectionProblem, ...]:
+    found: list[SectionProblem] = []
+    for section, part in read.items():
+        if part.problem is None:
+            continue
+        kind, line, column = part.problem.kind, part.problem.line, part.problem.column
+        found.append(SectionProblem(kind, section, line, column, part.problem.message))
+    return tuple(found)
 
 
 def _read_section(section: Section, text: object, too_long: bool) -> RowsRead:
@@ -81,15 +77,14 @@ def _read_section(section: Section, text: object, too_long: bool) -> RowsRead:
         if text.strip(_SPACE) in _NOTHING:
             return RowsRead()
         document = compose(text)
-        return (
-            read_accounts(document)
-            if section == "mapAccounts"
-            else read_rows(section, decode(document))
-        )
+        # The authenticator reads accounts by another library (yaml.v2), which keeps a number's
+        # text.
+        if section == "mapAccounts":
+            return read_accounts(document)
+        return read_rows(section, decode(document))
     except YamlProblem as problem:
-        return RowsRead(
-            problem=problem.with_traceback(None), error=True
-        )  # which would keep the callers' frames
+        # A traceback would keep the callers' frames.
+        return RowsRead(problem=problem.with_traceback(None), error=True)
 
 
 def effective_document(data: Mapping[str, str]) -> dict[str, Any]:

@@ -74,7 +74,13 @@ def _tokens(text: str, wildcards: bool) -> tuple[_Token, ...]:
 
 
 def _plain(text: str, wildcards: bool) -> list[_Token]:
-    return [("", _ANY) if wildcards and char == "*" else (char, None) for char in text]
+    found: list[_Token] = []
+    for char in text:
+        if wildcards and char == "*":
+            found.append(("", _ANY))
+        else:
+            found.append((char, None))
+    return found
 
 
 def can_become(template: str, name: str) -> bool:

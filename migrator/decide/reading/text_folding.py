@@ -9,7 +9,7 @@ def to_lower(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    return "".join(char.lower() if len(char.lower()) == 1 else char.lower()[0] for char in text)
+    return "".join(char.lower()[0] for char in text)
 
 
 def fold(text: str) -> str:
@@ -21,4 +21,10 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     folded = text.replace("\u017f", "s").replace("\u212a", "k")
-    return "".join(char.lower() if len(char.lower()) == 1 else char for char in folded)
+    return "".join(_folded(char) for char in folded)
+
+
+def _folded(char: str) -> str:
+    # Go folds rune by rune: a character that Python lowers to two stays as it is.
+    lowered = char.lower()
+    return lowered if len(lowered) == 1 else char

@@ -201,3 +201,8 @@ def test_what_no_answer_solves_has_no_stub() -> None:
 
 def test_plan_without_blockers_has_no_stubs() -> None:
     assert sections(world([row(DEV, "x")])) == []
+
+
+def test_new_entry_is_not_said_to_give_the_same_where_rbac_was_not_read() -> None:
+    plan = planned(world([row(DEV, "a")], rbac=None))
+    assert "RBAC was not read" in explain(plan, DEV).means

@@ -9,6 +9,7 @@ from migrator.decide.planning.principals.plan_facts import NodeUse
 from migrator.decide.steps.bindings import binding_object
 from migrator.decide.steps.entry_states import (
     EntryState,
+    after,
     final_spec,
     matches,
     sequence_states,
@@ -128,3 +129,18 @@ def test_eks_makes_a_fargate_entry_where_nothing_but_profiles_uses_the_role() ->
         == "FARGATE_LINUX"
     )
     assert automatic_type(NodeUse(DEV)) is None
+
+
+def test_state_of_which_nothing_is_known_fits_every_entry() -> None:
+    assert matches(EntryState(), entry(DEV, "x", ("devs",)), "digest")
+    assert matches(EntryState(), entry(role("nodes"), "", type="EC2_LINUX"), "digest")
+    assert not matches(None, entry(DEV), "digest")
+
+
+def test_update_of_an_entry_that_is_not_there_leaves_its_policies_unknown() -> None:
+    state = after(None, UpdateEntry(DEV, SPEC, SPEC), "run")
+    assert state == EntryState("STANDARD", "x", frozenset({"devs"}), None)
+
+
+def test_principal_that_the_plan_does_not_have_ends_with_no_entry() -> None:
+    assert final_spec(planned(world([row(DEV, "x")])), role("other")) is None

@@ -6,6 +6,7 @@ identity that exists: a principal that needs more access gets it in another chan
 migration.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from migrator.decide.findings.draft_finding import DraftFinding
@@ -41,27 +42,30 @@ _ANSWERED_BY_LOSS = frozenset({"node-row-extra-groups", "policy-loses-rules"})
 
 def names_of(decided: PrincipalDecision) -> tuple[str, ...]:
     """The ARNs under which an answer finds this principal: its own, and its rows' as written."""
-    return tuple(
-        dict.fromkeys((decided.candidate.arn, *(row.arn for row in decided.candidate.rows)))
-    )
+    written = [row.arn for row in decided.candidate.rows]
+    return tuple(dict.fromkeys([decided.candidate.arn, *written]))
 
 
 def accepted_loss(decided: PrincipalDecision, facts: PlanFacts) -> Acceptance | None:
     """The person who accepts that this principal loses access; None: no one."""
-    names = names_of(decided) if facts.decisions.accept_loss else ()
-    return next(
-        (value for key, value in facts.decisions.accept_loss.items() if is_for(key, names)), None
-    )
+    return _acceptance(decided, facts.decisions.accept_loss)
 
 
 def accepted_gain(decided: PrincipalDecision, facts: PlanFacts) -> Acceptance | None:
     """The person who accepts that the entry admits log-ins of this principal that are refused
     today; None: no one.
     """
-    names = names_of(decided) if facts.decisions.accept_gain else ()
-    return next(
-        (value for key, value in facts.decisions.accept_gain.items() if is_for(key, names)), None
-    )
+    return _acceptance(decided, facts.decisions.accept_gain)
+
+
+def _acceptance(
+    decided: PrincipalDecision, accepted: Mapping[str, Acceptance]
+) -> Acceptance | None:
+    # Most clusters have no answer, and names are asked for every principal.
+    if not accepted:
+        return None
+    names = names_of(decided)
+    return next((given for key, given in accepted.items() if is_for(key, names)), None)
 
 
 def apply_answer(decided: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
@@ -78,14 +82,13 @@ def apply_answer(decided: PrincipalDecision, facts: PlanFacts) -> PrincipalDecis
 
 def _with_accepted_loss(decided: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
     """Blockers that ask only for the acceptance of a loss."""
+    if decided.action != "block" or decided.proposed is None:
+        return decided
+    # A live entry decides already: a change of it is an answer of its own.
+    if decided.before.via == "access-entry":
+        return decided
     blocking = {note.code for note in decided.notes if is_blocking(note)}
-    lives = decided.before.via == "access-entry"
-    if (
-        decided.action != "block"
-        or lives
-        or decided.proposed is None
-        or not blocking <= _ANSWERED_BY_LOSS
-    ):
+    if not blocking <= _ANSWERED_BY_LOSS:
         return decided
     acceptance = accepted_loss(decided, facts)
     if acceptance is None:
@@ -107,10 +110,13 @@ def accepted_note(decided: PrincipalDecision, acceptance: Acceptance) -> DraftFi
 
 
 def _is_automatic(decided: PrincipalDecision, facts: PlanFacts) -> bool:
+    # EKS makes these entries at the first mode switch alone (EKS user guide, "Access entries").
+    if facts.mode != "CONFIG_MAP":
+        return False
     use = decided.candidate.use
-    return facts.mode == "CONFIG_MAP" and bool(
-        use.nodegroups or use.profiles or decided.candidate.is_creator
-    )
+    if use.nodegroups or use.profiles:
+        return True
+    return decided.candidate.is_creator
 
 
 def _made(decided: PrincipalDecision) -> Action:
@@ -130,6 +136,7 @@ def _skipped(
         )
     if decided.action in ("keep", "skip"):
         return decided
+    # A plan deletes no entry that gives access: that is a person's own act.
     if decided.before.via == "access-entry":
         why = (
             "Its access entry exists and decides: leaving the principal out would not end what "
@@ -140,6 +147,7 @@ def _skipped(
         "skipped-by-decision",
         f"`{candidate.arn}` is left out: {answer.reason or 'no reason given'}",
     )
+    # Nothing is lost where nothing is given today.
     if decided.before.via == "none":
         return replace(
             decided,
@@ -190,10 +198,13 @@ def _created(
     spec = _answered_spec(decided, answer, facts)
     entry = candidate.entry
     note = DraftFinding("answered", f"decisions.yaml: {answer.reason or 'no reason given'}")
-    action: Action = _made(decided) if decided.action in ("block", "skip") else decided.action
+    action: Action = decided.action
+    if decided.action in ("block", "skip"):
+        action = _made(decided)
     if entry is not None and decided.before.via == "access-entry":
         if same_entry(candidate.arn, spec_of(entry), spec):
-            return decided if decided.action == "keep" else _kept(decided, spec_of(entry), note)
+            return _kept(decided, spec_of(entry), note)
+        # EKS API: type is fixed when the entry is created.
         if entry.type != spec.type:
             raise invalid(
                 candidate.arn, "The type of an entry cannot be changed.", "Delete the entry first."
@@ -214,7 +225,10 @@ def _created(
 
 def _kept(decided: PrincipalDecision, spec: EntrySpec, note: DraftFinding) -> PrincipalDecision:
     """The entry is what the answer asks for."""
-    notes = (*(each for each in softened(decided.notes) if each.code != "entry-half-made"), note)
+    if decided.action == "keep":
+        return decided
+    # The answer says that the entry is complete as it is.
+    left = [each for each in softened(decided.notes) if each.code != "entry-half-made"]
     return replace(
         decided,
         action="keep",
@@ -223,7 +237,7 @@ def _kept(decided: PrincipalDecision, spec: EntrySpec, note: DraftFinding) -> Pr
         proposed=None,
         update=None,
         bindings=(),
-        notes=notes,
+        notes=(*left, note),
     )
 
 
@@ -265,40 +279,37 @@ def _answered_principal(
     candidate = decided.candidate
     found = candidate.found
     if answer.principal_arn is not None:
-        check_same_principal(candidate.arn, answer.principal_arn)
-        if (
-            found.state == "found"
-            and found.principal
-            and row_key(found.arn) != row_key(answer.principal_arn)
-        ):
-            raise invalid(
-                candidate.arn,
-                f"IAM knows the principal as `{found.arn}`.",
-                "Correct principal_arn.",
-            )
-        found = replace(
-            found,
-            arn=answer.principal_arn,
-            state="found" if found.state == "unread" else found.state,
-        )
+        found = _named(candidate.arn, found, answer.principal_arn)
     if found.state == "absent":
         raise invalid(
             candidate.arn,
             "The principal does not exist, and EKS refuses an entry for it.",
             "Answer with skip.",
         )
-    taken = (
-        candidate.match is not None
-        and candidate.match.kind == "dead"
-        and facts.is_planned_elsewhere(found.arn)
-    )
-    if taken:
+    # A dead row may spell a principal that another row or an entry gives access: EKS takes one
+    # entry for it.
+    is_dead = candidate.match is not None and candidate.match.kind == "dead"
+    if is_dead and facts.is_planned_elsewhere(found.arn):
         raise invalid(
             candidate.arn,
             f"`{found.arn}` is decided by another row or entry.",
             "Answer for that ARN.",
         )
     return found
+
+
+def _named(written: str, found: Found, answered: str) -> Found:
+    """The principal as the answer names it. Raises where IAM knows it under another ARN."""
+    check_same_principal(written, answered)
+    is_read = found.state == "found" and found.principal is not None
+    if is_read and row_key(found.arn) != row_key(answered):
+        raise invalid(
+            written, f"IAM knows the principal as `{found.arn}`.", "Correct principal_arn."
+        )
+    # What IAM was not asked, the person knows: the path of the role.
+    if found.state == "unread":
+        return replace(found, arn=answered, state="found")
+    return replace(found, arn=answered)
 
 
 def _answered_spec(
@@ -310,12 +321,9 @@ def _answered_spec(
     base = decided.update or decided.entry or decided.proposed or EntrySpec()
     kind: EntryType = answer.type or base.type
     arn = decided.candidate.arn
-    if (
-        decided.candidate.use.any
-        and answer.type is None
-        and kind == "STANDARD"
-        and decided.action == "block"
-    ):
+    is_undecided = decided.action == "block" and decided.candidate.use.any
+    # Under an entry of type STANDARD, nodes cannot join: no answer may say that by leaving it out.
+    if is_undecided and answer.type is None and kind == "STANDARD":
         raise invalid(
             arn,
             "Nodes run under this role: which type of entry is meant must be said.",
@@ -326,30 +334,39 @@ def _answered_spec(
         return EntrySpec(kind)
     if base.type != "STANDARD":
         base = EntrySpec()
-    policies = base.access_policies
-    if answer.policies is not None:
-        policies = tuple(
-            replace(p, policy_arn=facts.policy_arn(p.policy_arn)) for p in answer.policies
-        )
-    spec = EntrySpec(
-        "STANDARD",
-        base.username if answer.username is None else answer.username,
-        base.kubernetes_groups if answer.groups is None else tuple(dict.fromkeys(answer.groups)),
-        policies,
-    )
+    spec = _with_answer(base, answer, facts)
     _check_names(arn, spec)
     _check_policies(arn, spec.access_policies, facts)
     return spec
 
 
+def _with_answer(base: EntrySpec, answer: PrincipalAnswer, facts: PlanFacts) -> EntrySpec:
+    spec = base
+    if answer.username is not None:
+        spec = replace(spec, username=answer.username)
+    # EKS API: an entry has each group once.
+    if answer.groups is not None:
+        spec = replace(spec, kubernetes_groups=tuple(dict.fromkeys(answer.groups)))
+    # People name a policy by its last part; its ARN depends on the partition.
+    if answer.policies is not None:
+        policies = tuple(
+            replace(policy, policy_arn=facts.policy_arn(policy.policy_arn))
+            for policy in answer.policies
+        )
+        spec = replace(spec, access_policies=policies)
+    return spec
+
+
 def _check_node_type(decided: PrincipalDecision, answer: PrincipalAnswer, kind: EntryType) -> None:
     candidate = decided.candidate
+    # EKS API: username, groups and policies of node types cannot be set.
     if answer.username is not None or answer.groups or answer.policies:
         raise invalid(
             candidate.arn,
             f"An entry of type {kind} has no username, groups or policies.",
             "Leave them out.",
         )
+    # EKS API: node types take roles of the cluster's own account alone.
     is_role = candidate.match is None or candidate.match.kind in ("role", "dead")
     if not is_role or candidate.found.foreign:
         raise invalid(
@@ -357,6 +374,7 @@ def _check_node_type(decided: PrincipalDecision, answer: PrincipalAnswer, kind: 
             f"Type {kind} is for roles of the cluster's own account.",
             "Leave the type out.",
         )
+    # A trust policy alone makes no node: a build server's role may trust EC2 too.
     named = decided.before.username.startswith("system:node:")
     if not (named or candidate.use.any):
         raise invalid(
@@ -371,24 +389,9 @@ def _check_node_type(decided: PrincipalDecision, answer: PrincipalAnswer, kind: 
 
 
 def _check_names(arn: str, spec: EntrySpec) -> None:
-    name = spec.username
-    if name is not None and (not name or is_reserved(name) or not colon_before_session(name)):
-        raise invalid(
-            arn,
-            f"EKS refuses the username `{name}`.",
-            "No reserved prefix; a colon before the session's name.",
-        )
-    if name is not None and not {ACCESS_KEY, EC2_NAME}.isdisjoint(templates_in(name)):
-        raise invalid(
-            arn,
-            f"`{name}` holds a template that an entry cannot carry.",
-            "Use {{SessionName}} after a colon.",
-        )
-    wrong = [
-        group
-        for group in spec.kubernetes_groups
-        if not group or is_reserved(group) or templates_in(group)
-    ]
+    if spec.username is not None:
+        _check_username(arn, spec.username)
+    wrong = [group for group in spec.kubernetes_groups if not _can_carry(group)]
     if wrong:
         raise invalid(
             arn,
@@ -400,11 +403,35 @@ def _check_names(arn: str, spec: EntrySpec) -> None:
         for group in spec.kubernetes_groups
         if group.startswith((BRIDGE_PREFIX, MARKER_PREFIX))
     ]
+    # A run removes its bridge and marker groups from every entry when it ends.
     if ours:
         raise invalid(
             arn,
             f"Groups like {quoted(ours)} are those of a run, and go when it ends.",
             "Use another name.",
+        )
+
+
+def _can_carry(group: str) -> bool:
+    # EKS API: a group has a name and no reserved prefix. A template is one group for each login.
+    return bool(group) and not is_reserved(group) and not templates_in(group)
+
+
+def _check_username(arn: str, name: str) -> None:
+    # EKS user guide, "Create access entries": five reserved prefixes, and a colon before the
+    # session's name.
+    if not name or is_reserved(name) or not colon_before_session(name):
+        raise invalid(
+            arn,
+            f"EKS refuses the username `{name}`.",
+            "No reserved prefix; a colon before the session's name.",
+        )
+    # The EKS user guide does not name these two among the templates of an entry.
+    if not {ACCESS_KEY, EC2_NAME}.isdisjoint(templates_in(name)):
+        raise invalid(
+            arn,
+            f"`{name}` holds a template that an entry cannot carry.",
+            "Use {{SessionName}} after a colon.",
         )
 
 

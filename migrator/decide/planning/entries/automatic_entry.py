@@ -135,8 +135,7 @@ def _was_in_force(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFac
     history = facts.snapshot.before_mode_step
     if history is None:
         return False
-    if candidate.group is None:
-        return False
+    assert candidate.group is not None  # noqa: S101 - the row is one of its rows
     groups = {group.key: group for group in row_groups(read_aws_auth(history.data).rows)}
     found = groups.get(candidate.group.key)
     if found is None or found.winner is None:

@@ -7,6 +7,7 @@ role: it refutes one, or chooses between types.
 """
 
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.planning.entries.entry_identity import NODE_IDENTITIES
@@ -46,23 +47,17 @@ class _Role:
     @property
     def kinds(self) -> frozenset[str] | None:
         trusts = self.found.trusts
-        return (
-            None
-            if trusts is None
-            else frozenset(_TRUSTS[label] for label in trusts if label in _TRUSTS)
-        )
+        if trusts is None:
+            return None
+        return frozenset(_TRUSTS[label] for label in trusts if label in _TRUSTS)
 
     @property
     def systems(self) -> frozenset[str]:
         """Operating systems of live nodes and of the images of managed node groups (CUSTOM names no
         system).
         """
-        images = {
-            "windows" if group.ami_type.startswith("WINDOWS") else "linux"
-            for group in self.use.nodegroups
-            if group.ami_type and group.ami_type != "CUSTOM"
-        }
-        return self.use.systems | images
+        images = {_system_of(group.ami_type) for group in self.use.nodegroups}
+        return self.use.systems | (images - {""})
 
     def block(self, code: str, message: str, entry_type: EntryType | None = None) -> DesiredEntry:
         return DesiredEntry(
@@ -70,6 +65,13 @@ class _Role:
             EntrySpec(entry_type) if entry_type else None,
             (DraftFinding(code, message, row=self.row),),
         )
+
+
+def _system_of(ami_type: str) -> str:
+    # A launch template with an image of its own has the type CUSTOM (EKS API, CreateNodegroup).
+    if ami_type in ("", "CUSTOM"):
+        return ""
+    return "windows" if ami_type.startswith("WINDOWS") else "linux"
 
 
 def is_node_template(row: RowMapping | None) -> bool:
@@ -91,9 +93,11 @@ def classify_node(
         return no_node_row(row, use) if use.any else None
     assert row is not None  # noqa: S101 - a row without a username has no template
     role = _Role(row, found, use, facts)
-    # first: whatever else is wrong with the row, the only answer is to leave it out
+    # First: whatever else is wrong with the row, the only answer is to leave it out (EKS API: node
+    # types take roles of the cluster's own account alone).
     if found.foreign:
         return role.block("foreign-node-row", "The row names nodes with a role of another account.")
+    # A node entry gives no policy: the power of the group would be lost without a word.
     if MASTERS in role.groups:
         return role.block(
             "node-row-with-masters", "The row names nodes and gives `system:masters`."
@@ -108,6 +112,7 @@ def classify_node(
             "really gives."
         )
         return role.block("node-row-without-nodes-group", message)
+    # An entry has one type, and it cannot be changed (EKS API).
     if role.kinds is not None and len(role.kinds) > 1:
         message = (
             f"The trust policy names {quoted(sorted(found.trusts or ()))}: several kinds of nodes."
@@ -144,8 +149,8 @@ def _users_of(use: NodeUse) -> str:
 
 def _of_instances(role: _Role) -> DesiredEntry:
     """``system:node:{{EC2PrivateDNSName}}``: EC2_LINUX or EC2_WINDOWS."""
+    # Without nodes under the role the row is dead, and was classified before.
     if role.kinds is not None and "ec2" not in role.kinds:
-        # without nodes under it the row is dead, and was classified before
         message = f"{_users_of(role.use)} use this role, but its trust policy names no EC2 service."
         return role.block("node-template-refuted", message)
     if role.use.profiles or not role.use.computes.isdisjoint({"fargate", "hybrid"}):
@@ -153,6 +158,7 @@ def _of_instances(role: _Role) -> DesiredEntry:
             "node-trust-ambiguous",
             f"The row names EC2 instances, but {_users_of(role.use)} use the role.",
         )
+    # Nodes of one role on both systems need two roles (EKS user guide, "Deploy Windows nodes").
     if len(role.systems) > 1:
         return role.block(
             "node-os-mixed",
@@ -200,8 +206,15 @@ def _is_used_otherwise(kind: str, use: NodeUse) -> bool:
     """
     if kind == "ec2":
         return bool(use.profiles) or not use.computes.isdisjoint({"fargate", "hybrid"})
-    instances = bool(use.nodegroups) or (use.live > 0 and kind not in use.computes)
-    return instances or not use.computes <= {kind} or (kind == "hybrid" and bool(use.profiles))
+    # Nodes of a node group are EC2 instances.
+    if use.nodegroups:
+        return True
+    if kind == "hybrid" and use.profiles:
+        return True
+    # A live node without a compute type runs on EC2.
+    if use.live > 0 and kind not in use.computes:
+        return True
+    return not use.computes <= {kind}
 
 
 def _session_kind(role: _Role) -> str | None:
@@ -210,24 +223,21 @@ def _session_kind(role: _Role) -> str | None:
     """
     if role.kinds is not None:
         return next(iter(role.kinds), "refuted")
-    if role.use.profiles or "fargate" in role.use.computes or PROXIER_GROUP in role.groups:
+    if role.use.profiles or "fargate" in role.use.computes:
         return "fargate"
-    return "hybrid" if "hybrid" in role.use.computes else None
+    # EKS user guide: of the rows for nodes, only that of Fargate gives this group.
+    if PROXIER_GROUP in role.groups:
+        return "fargate"
+    if "hybrid" in role.use.computes:
+        return "hybrid"
+    return None
 
 
 def _fargate(role: _Role) -> DesiredEntry:
     """Only EKS makes entries for Fargate."""
     if role.use.profiles:
-        if role.facts.mode != "CONFIG_MAP":
-            profiles = quoted(profile.name for profile in role.use.profiles)
-            return role.block(
-                "fargate-entry-missing",
-                f"Fargate profile {profiles} uses the role; it has no entry.",
-            )
-        dropped = _extra_groups(role, "FARGATE_LINUX")
-        if dropped.action == "block":
-            return dropped
-        return _awaited(role, "FARGATE_LINUX", (*dropped.notes, *_added_by_fargate(role)))
+        return _fargate_in_use(role)
+    # With a profile that was not read, EKS makes the entry; without any, the row is of no use.
     if role.facts.snapshot.fargate_profiles is None:
         return role.block(
             "fargate-profiles-unread", "The row is a Fargate row, and the profiles were not read."
@@ -238,6 +248,20 @@ def _fargate(role: _Role) -> DesiredEntry:
         row=role.row,
     )
     return DesiredEntry("skip", None, (note,))
+
+
+def _fargate_in_use(role: _Role) -> DesiredEntry:
+    # EKS made the entry at the mode switch: where it is missing, only EKS can make it.
+    if role.facts.mode != "CONFIG_MAP":
+        profiles = quoted(profile.name for profile in role.use.profiles)
+        return role.block(
+            "fargate-entry-missing",
+            f"Fargate profile {profiles} uses the role; it has no entry.",
+        )
+    dropped = _extra_groups(role, "FARGATE_LINUX")
+    if dropped.action == "block":
+        return dropped
+    return _awaited(role, "FARGATE_LINUX", (*dropped.notes, *_added_by_fargate(role)))
 
 
 def _added_by_fargate(role: _Role) -> tuple[DraftFinding, ...]:
@@ -275,10 +299,12 @@ def automatic_type(use: NodeUse) -> EntryType | None:
     For node groups EC2_WINDOWS with EKS's own Windows images only, and EC2_LINUX for everything
     else, CUSTOM included.
     """
-    windows = [group.ami_type.startswith("WINDOWS") for group in use.nodegroups]
-    types: set[EntryType] = {"FARGATE_LINUX"} if use.profiles else set()
-    if windows:
-        types.add("EC2_WINDOWS" if any(windows) else "EC2_LINUX")
+    types: set[EntryType] = set()
+    if use.profiles:
+        types.add("FARGATE_LINUX")
+    if use.nodegroups:
+        windows = any(group.ami_type.startswith("WINDOWS") for group in use.nodegroups)
+        types.add("EC2_WINDOWS" if windows else "EC2_LINUX")
     return types.pop() if len(types) == 1 else None
 
 
@@ -295,6 +321,7 @@ def _extra_groups(role: _Role, entry_type: EntryType) -> DesiredEntry:
     """Groups that a node entry cannot carry: dropped where they give nothing, else a person
     decides.
     """
+    # The authenticator renders groups for each login; what they give is not known before.
     templates = [group for group in role.row.effective_groups if templates_in(group)]
     if templates:
         return role.block(
@@ -310,8 +337,9 @@ def _extra_groups(role: _Role, entry_type: EntryType) -> DesiredEntry:
             f"The row has further groups, {quoted(further)}, and it was not read what names them."
         )
         return role.block("node-row-extra-groups", message, entry_type)
+    # A DaemonSet's rights or an admission rule may rest on the group.
     if named:
-        where = quoted(place for group in named for place in places[group])
+        where = quoted(chain.from_iterable(places[group] for group in named))
         message = (
             f"The row has further groups, {quoted(named)}, named by {where}: a node entry "
             f"cannot carry them."

@@ -48,14 +48,10 @@ def admin_binding_of(group: str) -> CreateBinding:
 
 def is_admin_group(group: str, facts: PlanFacts) -> bool:
     """Whether a binding that is not ours gives the group cluster-admin for the whole cluster."""
-    for binding in facts.names.bindings_of_group(group):
-        # A RoleBinding gives the role in one namespace alone. A binding of ours goes with a
-        # roll-back.
-        if binding.namespace is not None or is_ours(binding):
-            continue
-        if binding.role_name == ADMIN_ROLE:
-            return True
-    return False
+    found = facts.names.bindings_of_group(group)
+    # A RoleBinding gives the role in one namespace alone. A binding of ours goes with a roll-back.
+    lasting = [each for each in found if each.namespace is None and not is_ours(each)]
+    return ADMIN_ROLE in {each.role_name for each in lasting}
 
 
 def name_of_parallel(group: str, namespace: str | None, name: str) -> str:

@@ -47,9 +47,7 @@ def with_policies(
     entry = desired.entry
     if facts.strategy != "policies" or desired.action != "create":
         return desired
-    # EKS API: access policies are associated with entries of type STANDARD alone.
-    if entry is None or entry.type != "STANDARD":
-        return desired
+    assert entry is not None  # noqa: S101 - create carries an entry
     kept: list[str] = []
     policies = list(entry.access_policies)
     notes = list(desired.notes)

@@ -19,6 +19,7 @@ from migrator.model.access_entry import NOBODY, Identity
 from migrator.model.plan import AccessChange
 
 _NO_CHANGE = AccessChange()
+_CREATORS = (CLUSTER_ADMIN, "cluster")
 
 
 def access_change(
@@ -117,11 +118,9 @@ def _with_creators_policy(
     before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
     """The policy that EKS gives the creator's entry, where the entry keeps it."""
-    policies = dict.fromkeys(before.policies)
-    for policy in each.after.policies if each.after is not None else ():
-        if (policy.policy_name, policy.scope.type) == (CLUSTER_ADMIN, "cluster"):
-            policies[policy] = None
-    return replace(before, policies=tuple(policies))
+    kept = each.after.policies if each.after is not None else ()
+    extra = [policy for policy in kept if (policy.policy_name, policy.scope.type) == _CREATORS]
+    return replace(before, policies=tuple(dict.fromkeys((*before.policies, *extra))))
 
 
 def _granted(

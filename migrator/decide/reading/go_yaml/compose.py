@@ -123,10 +123,9 @@ class _Composer:
         return node
 
     def _check_key(self, node: Node, kind: Kind, event: LibyamlEvent) -> None:
-        if kind == "scalar":
-            node.is_merge_key = event.value == "<<" and (
-                event.implicit[0] or event.tag == MERGE_TAG
-            )
+        # go-yaml takes `<<` for a merge where nothing says that it is text (decode.go, isMerge).
+        if kind == "scalar" and event.value == "<<":
+            node.is_merge_key = event.implicit[0] or event.tag == MERGE_TAG
 
     def _on_scalar(self, event: LibyamlEvent) -> None:
         node = self._add("scalar", event)
@@ -176,13 +175,13 @@ class _Composer:
         node = self._open.pop()
         self._flow_levels -= node.flow
         self._document.nodes.append(node)
-        if node.flow and not node.children and self._open and self._is_key(node):
+        is_empty_flow = node.flow and not node.children
+        if is_empty_flow and self._open and self._is_key(node):
             raise doubtful(node.line, node.column, "an empty flow collection as a key")
 
     def _is_key(self, node: Node) -> bool:
         parent = self._open[-1]
-        return (
-            parent.kind == "mapping"
-            and len(parent.children) % 2 == 1
-            and parent.children[-1] is node
-        )
+        if parent.kind != "mapping" or parent.children[-1] is not node:
+            return False
+        # Keys and values take turns, and the key comes first.
+        return len(parent.children) % 2 == 1

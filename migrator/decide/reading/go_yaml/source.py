@@ -25,6 +25,8 @@ MAX_BYTES: Final = 1 << 20  # a ConfigMap holds no more
 _MAX_DIRECTIVES: Final = 100  # libyaml compares every %TAG with every other
 _MAX_REPAIR_WORK: Final = 120_000  # values read again, and a part of the characters
 
+# What a YAML text may hold besides tabs and line breaks (YAML 1.1, "Character Set").
+_PRINTABLE: Final = ((0x20, 0x7E), (0xA0, 0xD7FF), (0xE000, 0xFFFD), (0x10000, 0x10FFFF))
 _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _DIRECTIVE = re.compile("(?:^|[\r\n\x85\u2028\u2029])%")
 _LONG_VERSION = re.compile(r"(?m)^%YAML[ \t]+(?:[0-9]{3,}\.|[0-9]*\.[0-9]{3,})")
@@ -152,25 +154,24 @@ class Source:
         return lost(line, column, message)
 
     def _take_stand_ins(self) -> None:
-        if not self._stand_ins:
-            lowered = self.text.lower()
-            free = [
-                mark
-                for mark in _STAND_INS
-                if mark not in self.text and f"{ord(mark):x}" not in lowered
-            ]
-            if len(free) < 2:
-                raise doubtful(1, 1, "it uses the private characters that reading it would need")
-            self._stand_ins = free[:2]
+        if self._stand_ins:
+            return
+        lowered = self.text.lower()
+        unused = [mark for mark in _STAND_INS if mark not in self.text]
+        # An escape writes a character by its number: "\\ue000".
+        free = [mark for mark in unused if f"{ord(mark):x}" not in lowered]
+        if len(free) < 2:
+            raise doubtful(1, 1, "it uses the private characters that reading it would need")
+        self._stand_ins = free[:2]
 
     def _replace_in_word(self, at: int) -> None:
         """All colons of the plain word that continues at ``at``, but one that ends it."""
         end = at + len(_REST_OF_WORD.match(self.text, at)[0])  # type: ignore[index]  # it matches everywhere
-        keep = (
-            self.text[end - 1 : end]
-            if end - 1 > at and (end == len(self.text) or self.text[end].isspace())
-            else ""
-        )
+        is_last = end == len(self.text) or self.text[end].isspace()
+        keep = ""
+        # A colon at the end of a word makes it a key (YAML 1.2, "Plain Style").
+        if is_last and end - 1 > at:
+            keep = self.text[end - 1 : end]
         word = self.text[at : end - len(keep)].replace(":", self._stand_ins[0])
         self.text = self.text[:at] + word + keep + self.text[end:]
 
@@ -180,23 +181,17 @@ class Source:
         """
         colon = self._stand_ins[0]
         lines = self.text.splitlines(keepends=True)
-        self.text = "".join(
-            line
-            if _RISKY_LINE.search(line)
-            else _COLON_WORD.sub(lambda word: word[0].replace(":", colon), line)
-            for line in lines
-        )
+        for place, line in enumerate(lines):
+            if not _RISKY_LINE.search(line):
+                lines[place] = _COLON_WORD.sub(lambda word: word[0].replace(":", colon), line)
+        self.text = "".join(lines)
 
 
 def _allowed(char: str) -> bool:
     code = ord(char)
-    return (
-        code in (0x9, 0xA, 0xD, 0x85)
-        or 0x20 <= code <= 0x7E
-        or 0xA0 <= code <= 0xD7FF
-        or 0xE000 <= code <= 0xFFFD
-        or code >= 0x10000
-    )
+    if code in (0x9, 0xA, 0xD, 0x85):
+        return True
+    return any(first <= code <= last for first, last in _PRINTABLE)
 
 
 def _explain(problem: LibyamlError, message: str, line: str) -> str:

@@ -141,3 +141,44 @@ def test_row_that_nothing_names_is_no_more_than_the_entry_of_eks() -> None:
 def test_node_row_under_an_entry_of_eks_for_the_creator_says_what_to_delete() -> None:
     plan = planned(dual(node_row(MAKER)))
     assert "Delete that entry" in finding(plan, "automatic-entry-thinner").remedy
+
+
+def test_row_that_is_newer_than_our_mode_step_asks_a_person() -> None:
+    other = row(role("other"), "other", ("ci",))
+    assert only(planned(dual(before_mode_step=history(other)))).action == "block"
+
+
+def test_group_asks_a_person_while_it_is_not_read_what_names_it() -> None:
+    rows = [row(MAKER, default_username(MAKER), ("system:masters", "ci"))]
+    plan = planned(dual(*rows, rbac=rbac(), group_references=None))
+    assert "was not read what names them" in finding(plan, "automatic-entry-thinner").message
+
+
+def test_row_of_an_admin_without_groups_is_no_more_than_the_entry_where_rbac_is_unread() -> None:
+    rows = [row(MAKER, default_username(MAKER), ("system:masters",))]
+    assert only(planned(dual(*rows, rbac=None))).action == "keep"
+
+
+def test_entry_of_eks_that_lost_its_policy_since_gives_less_than_the_row_of_an_admin() -> None:
+    rows = [row(MAKER, default_username(MAKER), ("system:masters",))]
+    since = history(row(role("other")), automatic=frozenset({MAKER}))
+    bare = entry(MAKER, default_username(MAKER))
+    plan = planned(dual(*rows, made=bare, before_mode_step=since))
+    assert "It lacks permissions" in finding(plan, "automatic-entry-thinner").message
+
+
+def test_row_in_force_before_our_mode_step_that_no_entry_can_carry_blocks() -> None:
+    rows = [row(MAKER, "terraform", ("system:masters", "eks:ci"))]
+    snapshot = dual(*rows, rbac=rbac(bind(group("eks:ci"))), before_mode_step=history(*rows))
+    found = only(planned(snapshot))
+    assert found.action == "block"
+    assert {"automatic-entry-completed", "reserved-group-bound"} <= {*found.findings}
+
+
+def test_entry_of_eks_stays_where_its_row_can_become_no_entry() -> None:
+    plan = planned(dual(node_row(MAKER, "system:masters")))
+    assert (only(plan).action, findings(plan, "automatic-entry-thinner")) == ("keep", ())
+
+
+def test_no_answer_changes_the_type_of_an_entry_of_eks() -> None:
+    assert stubs_for(planned(dual(node_row(MAKER)))) == ()

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from migrator.decide.planning.explain import explain
 from migrator.decide.planning.proof.basis import basis_of
 from migrator.decide.planning.stubs import stubs_for
+from migrator.decide.steps.entry_states import default_username
 from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec, Identity
 from migrator.model.decision import CreatorAnswer, Decisions
@@ -261,3 +263,17 @@ def test_plan_stays_good_for_whoever_does_not_know_the_creator() -> None:
     snapshot = made(row(role("dev"), "dev"), principals=[iam(MAKER), iam(role("dev"))])
     unread = replace(snapshot, creator=None, iam_principals=(iam(role("dev")),))
     assert planned(snapshot).basis == basis_of(unread)
+
+
+def test_row_that_gives_what_the_entry_of_eks_gives_needs_no_knowledge_of_names() -> None:
+    plan = planned(made(row(MAKER, default_username(MAKER), ("system:masters",)), rbac=None))
+    assert findings(plan, "creator-row-differs") == ()
+
+
+def test_creators_group_that_nothing_names_is_added_to_the_entry_of_eks() -> None:
+    rows = [row(MAKER, default_username(MAKER), ("system:masters", "own"))]
+    plan = planned(made(*rows, rbac=rbac()))
+    assert only(plan).action == "await"
+    after = explain(plan, MAKER).after
+    assert after is not None
+    assert after.groups == ("own",)

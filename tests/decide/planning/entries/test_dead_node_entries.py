@@ -75,3 +75,8 @@ def test_windows_nodes_are_proposed_their_own_type() -> None:
 def test_dead_entry_that_nobody_runs_under_stays_a_warning() -> None:
     plan = planned(recreated(nodes=()))
     assert (only(plan).action, only(plan).findings) == ("skip", ("orphan-dead-entry",))
+
+
+def test_several_live_nodes_are_counted() -> None:
+    plan = planned(recreated(nodes=(node(NODES), node(NODES))))
+    assert "2 live nodes use the role" in finding(plan, "node-entry-dead").message

@@ -1,5 +1,6 @@
 """The opt-in strategy `policies`."""
 
+from dataclasses import replace
 from typing import Any
 
 from migrator.model.access_entry import EntrySpec
@@ -141,3 +142,11 @@ def test_unbound_group_is_kept_without_a_word() -> None:
     found = with_policies("v")
     assert found.entry == EntrySpec("STANDARD", "x", ("v",))
     assert "group-kept" not in found.findings
+
+
+def test_role_that_is_named_like_a_built_in_cluster_role_has_no_policy() -> None:
+    own = Role("view", "shop", VIEW_RULES, {})
+    bound = replace(bind(group("v"), namespace="shop"), role_kind="Role")
+    found = with_policies("v", rbac=rbac(bound, roles=[own]))
+    assert found.entry == EntrySpec("STANDARD", "x", ("v",))
+    assert "group-kept" in found.findings

@@ -126,3 +126,19 @@ def test_login_that_nothing_explains_is_reported() -> None:
     assert len(messages) == 2
     assert any("ghost" in m for m in messages)
     assert any("hidden creator" in m for m in messages)
+
+
+def test_section_that_parsers_read_differently_blocks_whatever_is_accepted() -> None:
+    plan = planned(world(data={"mapUsers": "- .1_0\n"}), Decisions(accept_lost_sections=()))
+    assert finding(plan, "section-doubtful").severity == "block"
+
+
+def test_login_under_a_name_that_is_no_arn_is_reported() -> None:
+    plan = planned(world([row(DEV, "x")], usage=usage(login("strange"))))
+    assert "`strange`" in finding(plan, "login-unexplained").message
+
+
+def test_long_list_of_names_is_cut() -> None:
+    groups = tuple(f"team-{number}" for number in range(10))
+    plan = planned(world([row(DEV, "x", groups)]))
+    assert "`team-7` and 2 more" in finding(plan, "grants-nothing").message
