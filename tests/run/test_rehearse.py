@@ -12,6 +12,7 @@ from migrator.model.evidence import evidence_in
 from migrator.model.outcome import RehearseOutcome
 from migrator.model.plan import Plan
 from migrator.ports import Raw
+from migrator.render.rehearsal import rehearsal_text
 from migrator.run.apply_plan import apply_plan
 from migrator.run.begin_run import RunPorts
 from migrator.run.cut_over import cut_over
@@ -109,6 +110,16 @@ def test_twenty_minutes_are_evidence_that_only_entries_can_explain(stage: Stage)
     found = evidence_in(stage.world.store.files["evidence.jsonl"])
     rehearsed = [e for e in found if e.principal_arn == DEVS and e.proof_class == "live"][-1]
     assert rehearsed.attribution == "only-way"
+    clean(stage)
+
+
+def test_cluster_in_api_mode_needs_no_rehearsal(stage: Stage) -> None:
+    stage.cluster.mode = "API"
+    before = list(stage.cluster.effects)
+    outcome = stage.rehearse()
+    assert (outcome.exit_code, outcome.passed, outcome.evidence) == (0, False, False), outcome
+    assert stage.cluster.effects == before
+    assert ": not needed" in rehearsal_text(stage.plan, outcome)
     clean(stage)
 
 

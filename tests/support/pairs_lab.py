@@ -25,10 +25,12 @@ ON_PLANS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "apply": (("--yes",), ("--yes",)),
     "verify": ((), ()),
     "rehearse": (("--yes", "--image", "lab", "--for", "1s"),) * 2,
+    "gates": (("--gates",), ("--gates",)),
     "cutover": (("--confirm", "NAME"), ("--confirm", "test")),
     "rollback": (("--yes",), ("--yes",)),
     "retire": (("--yes",), ("--yes",)),
 }
+_SPELLED = {"gates": "cutover"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class PairsLab:
         """The command on one cluster."""
         options = [name if each == "NAME" else each for each in ON_PLANS[command][0]]
         way = ("--profile", "single", "--region", REGION)
-        ran = self.migrate(command, str(self.plan_file(name)), *options, *more, *way, **how)
+        spelled = _SPELLED.get(command, command)
+        ran = self.migrate(spelled, str(self.plan_file(name)), *options, *more, *way, **how)
         said = [line for line in ran.err.splitlines() if line.startswith("error: ")]
         message, _, code = said[-1].removeprefix("error: ").rpartition(" [") if said else ("",) * 3
         return Ended(code.rstrip("]"), message, ran.code)
@@ -85,7 +88,7 @@ class PairsLab:
         """The fleet's command on some of its clusters."""
         chosen = [f"--cluster={self.cluster(name).arn}" for name in names]
         options = (*ON_PLANS[command][1], *more, *chosen, "--fresh", "--output", "json")
-        ran = self.migrate("fleet", command, *options, **how)
+        ran = self.migrate("fleet", _SPELLED.get(command, command), *options, **how)
         assert ran.out, ran.err
         return {
             result["arn"].rpartition("/")[2]: Ended(
