@@ -10,7 +10,7 @@ from migrator.model.outcome import RunOutcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyRequest(OnPlan):
-    """``only``: these principals; ``max_rate``: writes per second; ``keep_going``: a failed proof
+    """``only``: these ARNs; ``max_rate``: writes per second; ``keep_going``: a failed proof
     does not stop the others. ``abandon_rollback``: go forward although a roll-back did not finish.
     ``mode_only``: what comes before any principal, the one-way mode step with it.
     """
@@ -25,8 +25,14 @@ class ApplyRequest(OnPlan):
 def apply(
     request: ApplyRequest, operator: Operator, connection: Connection | None = None
 ) -> RunOutcome:
-    """Apply the plan, over ``connection`` where there is one. Raises what
-    :func:`migrator.run.apply_plan.apply_plan` raises.
+    """Apply the plan, or go on applying it, over ``connection`` where there is one.
+
+    The outcome's ``exit_code`` is 0 when every step is done, 7 where the same call goes on (a proof
+    is open, a bridge is there), else that of its ``error``. Asks before the one-way mode step.
+
+    Raises before anything is written: ``Blocked`` (3), ``Refused`` (4: another cluster, locked, not
+    confirmed), ``Changed`` (5: the cluster is not as the plan read it), ``WrongUse`` (a principal
+    that the plan does not have), and what :func:`migrator.app.connect.connect` raises.
     """
     from migrator.run.apply_plan import ApplyOptions, apply_plan
 

@@ -21,8 +21,15 @@ class CutOverRequest(OnPlan):
 def cut_over(
     request: CutOverRequest, operator: Operator, connection: Connection | None = None
 ) -> CutOverOutcome:
-    """Cut over the cluster of the plan, over ``connection`` where there is one. Raises what
-    :func:`migrator.run.cut_over.cut_over` raises.
+    """Verify, judge the gates, switch the cluster of the plan to API mode and verify again, over
+    ``connection`` where there is one. One-way; the operator types the cluster's name.
+
+    The outcome's ``exit_code``: 0 switched and verified, 4 a gate or the operator refused, 5 the
+    cluster changed after the gates were judged, 6 switched and the verification failed, 7
+    interrupted, else that of its ``error``.
+
+    Raises before anything is done: ``Blocked`` (3), ``Refused`` (4: another cluster, locked),
+    ``WrongUse`` ``no-such-gate``, and what :func:`migrator.app.connect.connect` raises.
     """
     from migrator.run.cut_over import CutOverOptions
     from migrator.run.cut_over import cut_over as switch

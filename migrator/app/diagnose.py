@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 def diagnose(cluster: str, operator: Operator) -> "Diagnosis":
-    """Check everything that a migration of the cluster needs."""
+    """Check everything that a migration of the cluster needs: checks, each with what to do; a check
+    that fails is a value. Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``.
+    """
     from migrator.run.diagnose import diagnose as check
 
     connection = connect(operator.settings, cluster, operator=operator)
@@ -19,7 +21,9 @@ def diagnose(cluster: str, operator: Operator) -> "Diagnosis":
 
 
 def required_policy(cluster: str, settings: Settings) -> dict[str, Any]:
-    """An IAM policy document that allows everything; nothing is checked."""
+    """An IAM policy document that allows everything a migration of the cluster needs; nothing is
+    checked. Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``.
+    """
     from migrator.decide.diagnosis.required_permissions import COMMANDS, policy_document
     from migrator.model.files.snapshot import cluster_ref
 

@@ -42,7 +42,14 @@ def rehearse(
     clocks: Clocks | None = None,
 ) -> RehearseOutcome:
     """Blank aws-auth, watch, put it back, over ``connection`` and by ``clocks`` where they are
-    given. Raises what :func:`migrator.run.rehearse.rehearse` raises.
+    given. What an interrupted rehearsal left is put back first.
+
+    The outcome's ``exit_code``: 0 passed, 4 another writer changed the map, 6 a principal or a node
+    would have lost access, 7 interrupted, else that of its ``error``. In all of them aws-auth is as
+    it was, or the timer in the cluster is about to restore it: ``aws_auth`` says which.
+
+    Raises before anything is written: ``Blocked`` (3), ``Refused`` (4: a condition is not met,
+    another cluster, locked), and what :func:`migrator.app.connect.connect` raises.
     """
     from migrator.adapters.kubernetes_objects import KubernetesObjects
     from migrator.run.rehearse import RehearseOptions

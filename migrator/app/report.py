@@ -16,7 +16,9 @@ class ReportRequest(OnPlan):
 
 
 def report(request: ReportRequest, operator: Operator) -> "Report":
-    """Make the report. Raises what :func:`migrator.run.make_report.make_report` raises."""
+    """Make the report, from the journal, the evidence there is, and the cluster as it is now.
+    Raises ``Refused`` (4) for another cluster, and what keeps it from being read.
+    """
     from migrator.run.cut_over import CutOverOptions
     from migrator.run.make_report import make_report
 

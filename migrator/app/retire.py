@@ -16,8 +16,12 @@ class RetireRequest(OnPlan):
 def retire(
     request: RetireRequest, operator: Operator, connection: Connection | None = None
 ) -> RunOutcome:
-    """Back up and delete aws-auth, over ``connection`` where there is one. Raises what
-    :func:`migrator.run.retire.retire` raises.
+    """Back up and delete aws-auth, over ``connection`` where there is one. Asks before it deletes.
+
+    The outcome's ``exit_code`` is 0 where aws-auth is deleted, now or before. Raises ``Refused``
+    (4): ``not-cut-over``, another cluster, locked, not confirmed; ``Changed`` (5) for rows added or
+    entries changed since; ``aws-auth-changed`` (1); and what
+    :func:`migrator.app.connect.connect` raises.
     """
     from migrator.run.retire import retire as delete_map
 

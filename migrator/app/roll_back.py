@@ -12,7 +12,7 @@ from migrator.model.plan import ClusterRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollBackRequest(OnPlan):
-    """``only``: these principals; ``max_rate``: writes per second."""
+    """``only``: these ARNs; ``max_rate``: writes per second."""
 
     only: tuple[str, ...] = ()
     max_rate: float | None = None
@@ -29,8 +29,14 @@ class LeftoversRequest:
 def roll_back(
     request: RollBackRequest, operator: Operator, connection: Connection | None = None
 ) -> RunOutcome:
-    """Take back what runs of the plan made, over ``connection`` where there is one. Raises what
-    :func:`migrator.run.roll_back.roll_back` raises.
+    """Take back what runs of the plan made, over ``connection`` where there is one.
+
+    The outcome's ``exit_code``: 0 everything is undone, 4 something stays (to undo it would take
+    access from a principal, or EKS made it), 5 another writer changed an entry meanwhile, 7 a
+    bridge is still there, else that of its ``error``.
+
+    Raises ``Refused`` (4): ``no-way-back`` after the cut-over, another cluster, locked; and what
+    :func:`migrator.app.connect.connect` raises.
     """
     from migrator.run.roll_back import RollBackOptions
     from migrator.run.roll_back import roll_back as take_back
@@ -43,8 +49,8 @@ def roll_back(
 def remove_leftovers(
     request: LeftoversRequest, operator: Operator, connection: Connection | None = None
 ) -> LeftoversOutcome:
-    """Remove what runs of any plan left and no entry needs. Raises what
-    :func:`migrator.run.read_leftovers.remove_leftovers` raises.
+    """Remove what runs of any plan left and no entry needs, after it was shown and asked for. What
+    an entry needs stays: ``exit_code`` 7. Raises ``Refused`` (4): locked, not confirmed.
     """
     from migrator.run.read_leftovers import remove_leftovers as remove
 

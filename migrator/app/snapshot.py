@@ -15,8 +15,12 @@ def snapshot(
     *,
     moment: datetime | None = None,
 ) -> dict[str, Any]:
-    """The snapshot document of a live cluster, over ``connection`` where there is one; nothing is
-    changed. ``moment``: when it is taken, None: now.
+    """The snapshot document (``migrator/snapshot/v1``) of a live cluster, over ``connection`` where
+    there is one; nothing is changed. ``moment``: when it is taken, None: now. What may not be read
+    is named under ``unread``.
+
+    Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``, ``api-server-unreachable``,
+    ``kubernetes-denied``.
     """
     return read_cluster(operator, cluster, connection, moment=moment)
 

@@ -18,7 +18,12 @@ class StatusRequest:
 
 
 def status(request: StatusRequest, operator: Operator) -> StatusOutcome:
-    """The status. Raises what :func:`migrator.run.show_status.show_status` raises."""
+    """Where the migration stands; nothing is changed. What cannot be read is ``unknown``.
+
+    The outcome's ``exit_code``: 0 as it was left, 1 something is unknown or dead, 5 entries or rows
+    were changed since, 7 a run is not finished. Raises ``journal-damaged``, and for a cluster that
+    is named ``no-credentials``, ``cluster-not-found``, ``iam-denied``.
+    """
     from migrator.model.files.snapshot import cluster_ref
     from migrator.run.read_plan import read_plan
     from migrator.run.show_status import show_status

@@ -16,7 +16,9 @@ class TokenRequest:
 
 
 def token(request: TokenRequest, settings: Settings) -> dict[str, Any]:
-    """An ExecCredential with a fresh token: a credential, to be written nowhere else."""
+    """An ExecCredential with a fresh token: a credential, to be written nowhere else. Raises
+    ``no-credentials``, and where the role cannot be assumed what STS says.
+    """
     from migrator.adapters.clock import machine_time
     from migrator.adapters.eks_token import TokenMint, exec_credential
 

@@ -1,5 +1,6 @@
 """Prove access as each principal, by logging in as it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrator.app.connect import Connection
@@ -7,12 +8,13 @@ from migrator.app.on_plan import OnPlan, ports_for
 from migrator.app.operator import Operator
 from migrator.model.evidence import OwnProbe
 from migrator.model.outcome import VerifyOutcome
+from migrator.model.plan import Plan
 from migrator.model.snapshot import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRequest(OnPlan):
-    """``only``: these principals; ``baseline``: take what is before apply, and judge nothing;
+    """``only``: these ARNs; ``baseline``: take what is before apply, and judge nothing;
     ``probes``: how many are chosen per principal. ``own_probes``: questions of the operator's own,
     and ``usage``: logins that were observed. ``canary_image``: canary pods are allowed.
     """
@@ -25,11 +27,23 @@ class VerifyRequest(OnPlan):
     canary_image: str | None = None
 
 
+def strangers(plan: Plan, arns: Iterable[str]) -> tuple[str, ...]:
+    """Those of ``arns`` that name no principal of the plan, sorted."""
+    from migrator.decide.reading.row_keys import principal_key
+
+    known = {principal_key(principal.principal_arn) for principal in plan.principals}
+    return tuple(arn for arn in sorted(arns) if principal_key(arn) not in known)
+
+
 def verify(
     request: VerifyRequest, operator: Operator, connection: Connection | None = None
 ) -> VerifyOutcome:
-    """Verify the plan, over ``connection`` where there is one. Raises what
-    :func:`migrator.run.verify_access.verify_with_canaries` raises.
+    """Log in as each principal and ask, over ``connection`` where there is one; nothing is changed,
+    unless canary pods are allowed.
+
+    The outcome has a verdict for each principal; its ``exit_code`` is 0 where all are ``ok``, else
+    6. Raises ``Refused`` (``locked``) where canary pods are allowed and another run holds the
+    cluster, and what :func:`migrator.app.connect.connect` raises.
     """
     from migrator.run.verify_access import VerifyOptions, verify_with_canaries
 

@@ -9,10 +9,10 @@ from migrator.model.plan import Plan
 
 def write_questions(path: str, plan: Plan) -> str:
     """Add a question for every open blocker; returns what was done, as one line."""
-    from migrator.decide.planning.stubs import stubs_for
+    from migrator.app.plan import open_questions
     from migrator.render.decisions_yaml import write_questions as merge
 
-    stubs = stubs_for(plan)
+    stubs = open_questions(plan)
     text = ""
     if Path(path).exists():
         try:

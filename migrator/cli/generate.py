@@ -2,8 +2,8 @@
 with.
 """
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -12,20 +12,11 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import plan_argument
 from migrator.cli.terminal import events_of
 from migrator.errors import Refused
-from migrator.model.plan import Plan
-
-KINDS = (
-    "terraform",
-    "terraform-aws-modules",
-    "terraform-cloudposse",
-    "cloudformation",
-    "eksctl",
-    "aws-cli",
-)
+from migrator.model.code_entries import CodeKind
 
 
 @click.command("generate", cls=MigrateCommand, short_help="Write a plan's entries as code.")
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice(get_args(CodeKind)))
 @plan_argument
 @click.option(
     "-o", "--out", metavar="FOLDER", required=True, help="Where the files go; - prints them."
@@ -34,15 +25,26 @@ KINDS = (
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.pass_context
 def command(
-    ctx: click.Context, /, kind: str, plan_file: str, out: str, *, include_owned: bool, force: bool
+    ctx: click.Context,
+    /,
+    kind: CodeKind,
+    plan_file: str,
+    out: str,
+    *,
+    include_owned: bool,
+    force: bool,
 ) -> None:
     """Write the access entries of the plan in the file PLAN as code, with what takes existing ones
     over.
 
     Entries that EKS owns are left out; a comment names them.
     """
+    from migrator.app.generate import GenerateRequest, generate
+    from migrator.render.code_files import code_files
+
     plan, _ = read_plan(plan_file)
-    files = _generator(kind)(plan, include_owned)
+    entries = generate(GenerateRequest(plan=plan, include_owned=include_owned))
+    files = code_files(kind, plan, entries)
     if out == "-":
         write_file("-", "\n".join(files.values()).encode())
         return
@@ -58,21 +60,3 @@ def command(
     for name, text in files.items():
         write_file(str(Path(out) / name), text.encode())
     events_of(settings_of(ctx)).say("done", f"{', '.join(files)} written to {out}")
-
-
-def _generator(kind: str) -> Callable[[Plan, bool], dict[str, str]]:
-    from migrator.render.aws_cli import aws_cli
-    from migrator.render.cloudformation import cloudformation
-    from migrator.render.eksctl import eksctl
-    from migrator.render.terraform import terraform
-    from migrator.render.terraform_modules import terraform_aws_modules, terraform_cloudposse
-
-    made: dict[str, Callable[..., dict[str, str]]] = {
-        "terraform": terraform,
-        "terraform-aws-modules": terraform_aws_modules,
-        "terraform-cloudposse": terraform_cloudposse,
-        "cloudformation": cloudformation,
-        "eksctl": eksctl,
-        "aws-cli": aws_cli,
-    }
-    return lambda plan, owned: made[kind](plan, include_owned=owned)

@@ -2,14 +2,11 @@
 ``--write-decisions`` name.
 """
 
-import os
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-import migrator
 from migrator.app.settings import Settings
 from migrator.cli import exit_codes
 from migrator.cli.files import read_bytes, read_decisions, read_json, write_file
@@ -17,6 +14,10 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
 from migrator.cli.options import out_option
 from migrator.cli.terminal import events_of, output_of
+from migrator.model.outcome import PlanOutcome
+
+if TYPE_CHECKING:
+    from migrator.app.plan import Manifest, PlanRequest
 
 
 @click.command(
@@ -58,70 +59,61 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     Nothing is changed. The plan proves itself before it is shown: all steps are simulated, and
     planning again leaves nothing to do.
     """
+    from migrator.app.plan import plan
+
     settings = settings_of(ctx)
     if sum(given[key] is not None for key in ("cluster", "snapshot", "config_map")) != 1:
         raise click.UsageError("Give one of CLUSTER, --snapshot FILE or --config-map FILE.", ctx)
     if (given["config_map"] is None) != (given["cluster_arn"] is None):
         raise click.UsageError("--config-map FILE and --cluster-arn ARN belong together.", ctx)
-    from migrator.app.connect import now
+    return _finish(settings, given, plan(_request(given), operator_of(settings)))
 
-    moment = now(os.environ)
-    snapshot = _snapshot(settings, given, moment)
-    decisions = read_decisions(given["decisions"]) if given["decisions"] is not None else None
-    document = migrator.plan(
-        snapshot,
-        decisions,
+
+def _request(given: Mapping[str, Any]) -> "PlanRequest":
+    from migrator.app.plan import PlanRequest
+
+    usage = decisions = None
+    of = _planned(given)
+    if given["usage"] is not None:
+        usage = read_json(given["usage"], "The usage file", "usage-unreadable")
+    if given["decisions"] is not None:
+        decisions = read_decisions(given["decisions"])
+    return PlanRequest(
+        of=of,
+        decisions=decisions,
+        usage=usage,
         strategy=given["strategy"],
         target=given["target"],
-        now=moment,
         accept_gap=given["accept_gap"],
     )
-    return _finish(settings, given, snapshot, document)
 
 
-def _snapshot(settings: Settings, given: Mapping[str, Any], moment: datetime) -> Mapping[str, Any]:
+def _planned(given: Mapping[str, Any]) -> "str | Mapping[str, Any] | Manifest":
+    """What is planned: the name of a cluster, a snapshot, or a manifest."""
+    from migrator.app.plan import Manifest
+
     if given["snapshot"] is not None:
-        snapshot = read_json(given["snapshot"], "The snapshot file", "snapshot-unreadable")
-    elif given["config_map"] is not None:
-        from migrator.app.snapshot import snapshot_of_manifest
-
+        return read_json(given["snapshot"], "The snapshot file", "snapshot-unreadable")
+    if given["config_map"] is not None:
         content = read_bytes(given["config_map"], "The ConfigMap file")
-        snapshot = snapshot_of_manifest(content, given["cluster_arn"], now=moment)
-    else:
-        from migrator.app.snapshot import snapshot as read_cluster
-
-        snapshot = read_cluster(given["cluster"], operator_of(settings))
-    if given["usage"] is not None:
-        snapshot = {
-            **snapshot,
-            "usage": read_json(given["usage"], "The usage file", "usage-unreadable"),
-        }
-    return snapshot
+        return Manifest(content=content, cluster_arn=given["cluster_arn"])
+    return str(given["cluster"])
 
 
-def _finish(
-    settings: Settings,
-    given: Mapping[str, Any],
-    snapshot: Mapping[str, Any],
-    document: dict[str, Any],
-) -> int:
+def _finish(settings: Settings, given: Mapping[str, Any], outcome: PlanOutcome) -> int:
     from migrator.cli.show import show_plan
     from migrator.model.canonical import pretty_bytes
-    from migrator.model.files.plan import plan_from_document
 
-    plan = plan_from_document(document)
     events = events_of(settings)
     if given["out"] != "-":
-        show_plan(output_of(settings), plan, document, config_map=snapshot.get("configMap"))
+        show_plan(output_of(settings), outcome)
     if given["out"] is not None:
-        write_file(given["out"], pretty_bytes(document))
+        write_file(given["out"], pretty_bytes(outcome.document))
         events.say("done", f"plan written to {given['out']}")
     if given["write_decisions"] is not None:
         from migrator.cli.decisions import write_questions
 
-        events.say("done", write_questions(given["write_decisions"], plan))
-    if plan.blocked:
-        return exit_codes.BLOCKED
-    if given["detailed_exitcode"] and plan.steps:
+        events.say("done", write_questions(given["write_decisions"], outcome.plan))
+    if given["detailed_exitcode"] and outcome.plan.steps and not outcome.plan.blocked:
         return exit_codes.CHANGES_PENDING
-    return exit_codes.DONE
+    return outcome.exit_code

@@ -89,12 +89,11 @@ def _refuse_strangers(plan: "Plan", arns: Iterable[str]) -> None:
     """``--as`` for somebody whom the plan does not have would do nothing, and nobody would
     notice.
     """
-    from migrator.decide.reading.row_keys import principal_key
+    from migrator.app.verify import strangers
 
-    known = {principal_key(principal.principal_arn) for principal in plan.principals}
-    for arn in sorted(arns):
-        if principal_key(arn) not in known:
-            raise click.UsageError(f"--as names {arn}, and the plan has no such principal.")
+    unknown = strangers(plan, arns)
+    if unknown:
+        raise click.UsageError(f"--as names {unknown[0]}, and the plan has no such principal.")
 
 
 def _fields(given: Mapping[str, Any]) -> dict[str, Any]:

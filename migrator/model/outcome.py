@@ -2,14 +2,16 @@
 another's result.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from migrator.errors import MigratorError
 from migrator.model.cluster_lock import LockSeen
 from migrator.model.evidence import Evidence, Phase, PrincipalVerdict, Verdict
 from migrator.model.gate import Gate
 from migrator.model.leftover import Leftover
+from migrator.model.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,24 @@ class Skipped:
 
 
 Outcome: TypeAlias = Succeeded | Failed | Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOutcome:
+    """A plan, made now or read again. ``document`` is plan.json as data, ``digest`` its digest.
+    ``lines`` gives the line of a row (``mapRoles[3]``) inside its section, where the ConfigMap is
+    at hand.
+    """
+
+    plan: Plan
+    digest: str
+    document: Mapping[str, Any]
+    lines: Mapping[str, int]
+
+    @property
+    def exit_code(self) -> int:
+        """3 where a person must decide first, else 0."""
+        return 3 if self.plan.blocked else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from migrator.model.access_entry import AssociatedPolicy
+from migrator.model.code_entries import CodeEntries, CodeEntry, LeftOut
 from migrator.model.plan import Plan
-from migrator.render.code_entries import CodeEntries, CodeEntry, LeftOut, code_entries, origin
+from migrator.render.code_entries import origin
 from migrator.render.escape import comment, shell
 from migrator.render.facts import default_username
 
@@ -150,9 +151,9 @@ class _Compared:
     planned: list[object]
 
 
-def aws_cli(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
+def aws_cli(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     """File name -> content for ``migrate generate aws-cli``."""
-    code = _without_dead_entries(plan, code_entries(plan, include_owned=include_owned))
+    code = _without_dead_entries(plan, entries)
     parts = [
         "#!/usr/bin/env bash\n",
         f"# Access entries of the EKS cluster {comment(plan.cluster.name)} "

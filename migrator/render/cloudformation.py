@@ -12,25 +12,19 @@ not use.
 import json
 from typing import Any
 
+from migrator.model.code_entries import CodeEntries, CodeEntry
 from migrator.model.files.yaml_text import yaml_lines
 from migrator.model.plan import Plan
-from migrator.render.code_entries import (
-    DYNAMIC_REFERENCE,
-    CodeEntry,
-    code_entries,
-    only_literal,
-    origin,
-)
+from migrator.render.code_entries import DYNAMIC_REFERENCE, only_literal, origin
 from migrator.render.escape import cloudformation_comment, survives_cloudformation
 
 _TYPE = "AWS::EKS::AccessEntry"
 
 
-def cloudformation(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
+def cloudformation(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     """File name -> content for ``migrate generate cloudformation``."""
-    owned = code_entries(plan, include_owned=include_owned)
     cluster = plan.cluster
-    code = only_literal(owned, survives_cloudformation, DYNAMIC_REFERENCE, cluster.name)
+    code = only_literal(entries, survives_cloudformation, DYNAMIC_REFERENCE, cluster.name)
     title = f"Access entries of the EKS cluster {cluster.name} ({cluster.arn})."
     lines = [
         f"# {cloudformation_comment(title)}",

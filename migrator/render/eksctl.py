@@ -7,23 +7,17 @@ CloudFormation, which replaces dynamic references in it: such an entry is left o
 
 from typing import Any
 
+from migrator.model.code_entries import CodeEntries, CodeEntry
 from migrator.model.files.yaml_text import yaml_lines
 from migrator.model.plan import Plan
-from migrator.render.code_entries import (
-    DYNAMIC_REFERENCE,
-    CodeEntry,
-    code_entries,
-    only_literal,
-    origin,
-)
+from migrator.render.code_entries import DYNAMIC_REFERENCE, only_literal, origin
 from migrator.render.escape import cloudformation_comment, survives_cloudformation
 
 
-def eksctl(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
+def eksctl(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     """File name -> content for ``migrate generate eksctl``."""
-    owned = code_entries(plan, include_owned=include_owned)
     cluster = plan.cluster
-    code = only_literal(owned, survives_cloudformation, DYNAMIC_REFERENCE, cluster.name)
+    code = only_literal(entries, survives_cloudformation, DYNAMIC_REFERENCE, cluster.name)
     mode = "API" if plan.target == "API" else "API_AND_CONFIG_MAP"
     title = f"Access entries of the EKS cluster {cluster.name} ({cluster.arn})."
     lines = [

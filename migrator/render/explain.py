@@ -12,7 +12,7 @@ from rich.text import Text
 
 from migrator.model.explanation import Explanation, Reason
 from migrator.model.log_ins import LogInPopulation, population_words
-from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.model.plan import Plan
 from migrator.model.step import Step
 from migrator.render.can_i import ASK_AS
 from migrator.render.entry_diff import entry_diff
@@ -69,21 +69,6 @@ def _who_after(told: Explanation) -> list[RenderableType]:
         return [Text("not decided")]
     same = " (same)" if told.log_ins_after == told.log_ins_before else ""
     return [foreign(population_words(told.log_ins_after) + same)]
-
-
-def find_principal(plan: Plan, wanted: str) -> tuple[PlannedPrincipal, ...]:
-    """The principals that ``wanted`` can mean: the ARN, else its end (``role/ci/runner``,
-    ``runner``), else a row.
-    """
-    principals = plan.principals
-    exact = tuple(each for each in principals if each.principal_arn == wanted)
-    if exact:
-        return exact
-    ends = (f"/{wanted}", f":{wanted}")
-    by_end = tuple(each for each in principals if each.principal_arn.endswith(ends))
-    if by_end:
-        return by_end
-    return tuple(each for each in principals if wanted in each.sources)
 
 
 def _section(title: str, lines: Iterable[RenderableType]) -> RenderableType:

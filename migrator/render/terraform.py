@@ -13,15 +13,9 @@ two resources). The output is as ``terraform fmt`` writes it.
 from collections.abc import Iterable
 
 from migrator.model.access_entry import AssociatedPolicy
+from migrator.model.code_entries import CodeEntries, CodeEntry, LeftOut
 from migrator.model.plan import Plan
-from migrator.render.code_entries import (
-    CodeEntries,
-    CodeEntry,
-    LeftOut,
-    code_entries,
-    only_literal,
-    origin,
-)
+from migrator.render.code_entries import only_literal, origin
 from migrator.render.escape import hcl, survives_hcl
 from migrator.render.hcl_blocks import attributes, block, body, comments
 
@@ -32,9 +26,9 @@ _AWS_AUTH_ADDRESSES = (
 )
 
 
-def terraform(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
+def terraform(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     """File name -> content for ``migrate generate terraform``."""
-    code = only_exact(code_entries(plan, include_owned=include_owned))
+    code = only_exact(entries)
     return {
         "access_entries.tf": _resources(plan, code),
         "access_entries_import.tf": _imports(plan, code.entries),

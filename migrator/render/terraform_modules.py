@@ -13,16 +13,17 @@ touched. The import blocks assume the modules' usual addresses; a comment says w
 from collections.abc import Callable
 
 from migrator.model.access_entry import AssociatedPolicy
+from migrator.model.code_entries import CodeEntries, CodeEntry
 from migrator.model.plan import Plan
-from migrator.render.code_entries import CodeEntries, CodeEntry, code_entries, origin
+from migrator.render.code_entries import origin
 from migrator.render.escape import hcl
 from migrator.render.hcl_blocks import attributes, block, body, comments
 from migrator.render.terraform import only_exact, removed_blocks
 
 
-def terraform_aws_modules(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
+def terraform_aws_modules(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     """File name -> content for ``migrate generate terraform-aws-modules``."""
-    code = only_exact(code_entries(plan, include_owned=include_owned))
+    code = only_exact(entries)
     return _files(
         plan,
         code,
@@ -37,9 +38,9 @@ def terraform_aws_modules(plan: Plan, *, include_owned: bool = False) -> dict[st
     )
 
 
-def terraform_cloudposse(plan: Plan, *, include_owned: bool = False) -> dict[str, str]:
+def terraform_cloudposse(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     """File name -> content for ``migrate generate terraform-cloudposse``."""
-    code = only_exact(code_entries(plan, include_owned=include_owned))
+    code = only_exact(entries)
     return _files(
         plan,
         code,

@@ -15,7 +15,6 @@ from migrator.lab.server import Lab
 from migrator.lab.worlds.faults import Fault, FaultKind
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.plan import PlannedPrincipal
-from migrator.render.aws_cli import aws_cli
 from tests.support.aws_command import entries, run_script
 from tests.support.aws_lab import (
     ALICE,
@@ -29,7 +28,7 @@ from tests.support.aws_lab import (
     serving,
     small_world,
 )
-from tests.support.plans import HOSTILE, cluster, plan, principal, role
+from tests.support.plans import HOSTILE, cluster, generated, plan, principal, role
 
 # What a second parser between the plan and EKS would read as something else than this text: the AWS
 # CLI by files, addresses, options, JSON and shorthand; bash, CloudFormation, Terraform, XML, HTML,
@@ -103,7 +102,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 def script(*principals: PlannedPrincipal) -> str:
     value = plan(*principals, cluster=cluster(name="demo", region=REGION))
-    return aws_cli(value)["access-entries.sh"]
+    return generated("aws-cli", value)["access-entries.sh"]
 
 
 def entry(arn: str, spec: EntrySpec) -> PlannedPrincipal:

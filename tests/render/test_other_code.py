@@ -5,7 +5,6 @@ back.
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,12 @@ import pytest
 from hypothesis import given, settings
 from ruamel.yaml import YAML
 
+from migrator.decide.planning.code_entries import code_entries
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
+from migrator.model.code_entries import CodeKind
 from migrator.model.plan import Plan
-from migrator.render.aws_cli import aws_cli
-from migrator.render.cloudformation import cloudformation
-from migrator.render.code_entries import DYNAMIC_REFERENCE, code_entries
-from migrator.render.eksctl import eksctl
-from tests.support.plans import VIEW, cluster, company, plan, plans, principal, role
+from migrator.render.code_entries import DYNAMIC_REFERENCE
+from tests.support.plans import VIEW, cluster, company, generated, plan, plans, principal, role
 
 _FEW = settings(max_examples=60)
 
@@ -70,7 +68,7 @@ def _load(text: str) -> Any:  # noqa: ANN401 - any YAML value
 @_FEW
 @given(plans())
 def test_cloudformation_reads_back_to_the_plan(value: Plan) -> None:
-    files = cloudformation(value)
+    files = generated("cloudformation", value)
     resources = _load(files["access-entries.yaml"])["Resources"]
     found = {}
     for resource in resources.values():
@@ -91,7 +89,7 @@ def test_cloudformation_reads_back_to_the_plan(value: Plan) -> None:
 @_FEW
 @given(plans())
 def test_eksctl_reads_back_to_the_plan(value: Plan) -> None:
-    text = eksctl(value)["access-entries.yaml"]
+    text = generated("eksctl", value)["access-entries.yaml"]
     config = _load(text)
     assert config["metadata"] == {"name": "prod", "region": "eu-west-1"}
     found = {
@@ -123,10 +121,8 @@ _REFERENCES = (
 
 
 @pytest.mark.parametrize("text", _REFERENCES)
-@pytest.mark.parametrize("generator", [cloudformation, eksctl])
-def test_an_entry_with_a_dynamic_reference_is_left_out_and_named(
-    generator: Callable[[Plan], dict[str, str]], text: str
-) -> None:
+@pytest.mark.parametrize("kind", ["cloudformation", "eksctl"])
+def test_an_entry_with_a_dynamic_reference_is_left_out_and_named(kind: CodeKind, text: str) -> None:
     namespaced = (AssociatedPolicy(VIEW, AccessScope("namespace", (text,))),)
     policy = (AssociatedPolicy(f"arn:aws:eks::aws:cluster-access-policy/{text}", AccessScope()),)
     specs = {
@@ -137,24 +133,26 @@ def test_an_entry_with_a_dynamic_reference_is_left_out_and_named(
         role("good"): EntrySpec("STANDARD", "{{SessionName}}${AWS::Region}", ("{{", "resolve:")),
     }
     value = plan(*(principal(arn, entry=spec, sources=(text,)) for arn, spec in specs.items()))
-    written = "".join(generator(value).values())
+    written = "".join(generated(kind, value).values())
     assert not _is_replaced(written)
     for arn in specs:
         assert (f"#   {arn}: {DYNAMIC_REFERENCE}" in written) == (arn != role("good"))
 
 
-@pytest.mark.parametrize("generator", [cloudformation, eksctl])
+@pytest.mark.parametrize("kind", ["cloudformation", "eksctl"])
 def test_a_cluster_name_with_a_dynamic_reference_leaves_every_entry_out(
-    generator: Callable[[Plan], dict[str, str]],
+    kind: CodeKind,
 ) -> None:
     value = plan(principal(role("dev")), cluster=cluster(name="{{resolve:ssm:a}}"))
-    written = generator(value)["access-entries.yaml"]
+    written = generated(kind, value)["access-entries.yaml"]
     assert f"#   {role('dev')}: {DYNAMIC_REFERENCE}" in written
 
 
 def test_a_template_has_no_functions_so_that_dollar_braces_are_literal() -> None:
     spec = EntrySpec("STANDARD", "${AWS::AccountId}", ("!Ref x", "${x}", "Fn::Sub"))
-    found = _load(cloudformation(plan(principal(role("dev"), entry=spec)))["access-entries.yaml"])
+    found = _load(
+        generated("cloudformation", plan(principal(role("dev"), entry=spec)))["access-entries.yaml"]
+    )
     [resource] = found["Resources"].values()
     assert resource["Properties"]["Username"] == "${AWS::AccountId}"
     assert resource["Properties"]["KubernetesGroups"] == ["!Ref x", "${x}", "Fn::Sub"]
@@ -169,13 +167,17 @@ def test_cfn_lint_accepts_the_template(tmp_path: Path) -> None:
     )
     value = plan(*company().principals, principal(role("scoped"), entry=namespaces))
     template = tmp_path / "access-entries.yaml"
-    template.write_text(cloudformation(value)["access-entries.yaml"])
+    template.write_text(generated("cloudformation", value)["access-entries.yaml"])
     run = subprocess.run([str(lint), str(template)], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_what_eks_owns_is_named_in_every_form() -> None:
-    for files in (cloudformation(company()), eksctl(company()), aws_cli(company())):
+    for files in (
+        generated("cloudformation", company()),
+        generated("eksctl", company()),
+        generated("aws-cli", company()),
+    ):
         assert any(
             "role/managed-nodes: EKS makes this entry itself" in text for text in files.values()
         )

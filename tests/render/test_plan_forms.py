@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -30,11 +29,9 @@ from migrator.model.step import (
 )
 from migrator.render.entry_diff import differences, entry_diff
 from migrator.render.explain import explain as explain_text
-from migrator.render.explain import find_principal
 from migrator.render.markdown import plan_markdown
 from migrator.render.plan_table import plan_table
 from tests.support.plans import (
-    ACCOUNT,
     CLUSTER_ADMIN,
     LOST,
     REFERENCE,
@@ -237,26 +234,6 @@ def test_explain_tells_action_rows_today_after_why_and_steps() -> None:
 def test_explain_covers_every_action(value: Plan) -> None:
     for each in value.principals:
         assert f"{each.action}: " in told(value, each)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found"),
-    [
-        (f"arn:aws:iam::{ACCOUNT}:user/anna", [f"arn:aws:iam::{ACCOUNT}:user/anna"]),
-        ("user/anna", [f"arn:aws:iam::{ACCOUNT}:user/anna"]),
-        ("anna", [f"arn:aws:iam::{ACCOUNT}:user/anna"]),
-        ("mapRoles[5]", [role("ci/runner")]),
-        ("nna", []),
-        ("", []),
-    ],
-)
-def test_a_principal_is_found_by_arn_by_its_end_and_by_row(wanted: str, found: list[str]) -> None:
-    assert [each.principal_arn for each in find_principal(company(), wanted)] == found
-
-
-def test_a_name_in_two_accounts_finds_both() -> None:
-    value = plan(principal(role("admin")), principal(role("admin", "444455556666")))
-    assert len(find_principal(value, "admin")) == 2
 
 
 def test_equal_entries_do_not_differ() -> None:

@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from migrator.decide.planning.code_entries import code_entries, stable_name
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec, Identity
+from migrator.model.code_entries import CodeKind
 from migrator.model.plan import Plan
-from migrator.render.code_entries import code_entries, stable_name
-from migrator.render.terraform import terraform
-from migrator.render.terraform_modules import terraform_aws_modules, terraform_cloudposse
-from tests.support.plans import VIEW, company, plan, plans, principal, role
+from tests.support.plans import VIEW, company, generated, plan, plans, principal, role
+
+FORMS: tuple[CodeKind, ...] = ("terraform", "terraform-aws-modules", "terraform-cloudposse")
 
 # python-hcl2 keeps escapes and templates as written, so what it reads back is compared with plain
 # texts; that terraform itself evaluates escaped texts right is tested beside the escape function.
@@ -79,11 +79,11 @@ def _wanted(value: Plan) -> dict[str, EntrySpec]:
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=50)
 @given(plans(plain_text))
 def test_parses_back_to_the_plan(value: Plan) -> None:
-    assert _entries_of(terraform(value)["access_entries.tf"]) == _wanted(value)
+    assert _entries_of(generated("terraform", value)["access_entries.tf"]) == _wanted(value)
 
 
 def test_every_entry_and_association_has_an_import_with_its_id() -> None:
-    files = terraform(company())
+    files = generated("terraform", company())
     blocks = _read(files["access_entries_import.tf"])["import"]
     imports = {re.sub(r"^\$\{|\}$", "", block["to"]): block["id"] for block in blocks}
     expected = {}
@@ -108,7 +108,7 @@ def test_entries_that_eks_owns_are_left_out_and_named() -> None:
         role("aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"), "keep"
     )
     awaited = principal(role("managed"), "await", entry=EntrySpec("EC2_LINUX"))
-    text = terraform(plan(automatic, fargate, linked, awaited))["access_entries.tf"]
+    text = generated("terraform", plan(automatic, fargate, linked, awaited))["access_entries.tf"]
     assert _resources(text, "aws_eks_access_entry") == {}
     for each in (automatic, fargate, linked, awaited):
         assert f"#   {each.principal_arn}: " in text
@@ -119,26 +119,26 @@ def test_owned_entries_are_there_when_asked_for_but_never_service_linked_ones() 
     linked = principal(
         role("aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"), "keep"
     )
-    text = terraform(plan(awaited, linked), include_owned=True)["access_entries.tf"]
+    text = generated("terraform", plan(awaited, linked), include_owned=True)["access_entries.tf"]
     assert list(_entries_of(text)) == [awaited.principal_arn]
 
 
 def test_node_types_have_neither_username_nor_groups() -> None:
     odd = EntrySpec("EC2_LINUX", "system:node:{{EC2PrivateDNSName}}", ("system:nodes",))
-    text = terraform(plan(principal(role("nodes"), entry=odd)))["access_entries.tf"]
+    text = generated("terraform", plan(principal(role("nodes"), entry=odd)))["access_entries.tf"]
     assert "user_name" not in text
     assert "kubernetes_groups" not in text
 
 
 def test_a_username_left_to_eks_is_not_written() -> None:
-    text = terraform(plan(principal(role("dev"), entry=EntrySpec("STANDARD", None, ("devs",)))))[
-        "access_entries.tf"
-    ]
+    text = generated(
+        "terraform", plan(principal(role("dev"), entry=EntrySpec("STANDARD", None, ("devs",))))
+    )["access_entries.tf"]
     assert "user_name" not in text
 
 
 def test_removed_blocks_forget_the_config_map_and_never_destroy_it() -> None:
-    blocks = _read(terraform(company())["aws_auth_removed.tf"])["removed"]
+    blocks = _read(generated("terraform", company())["aws_auth_removed.tf"])["removed"]
     assert [re.sub(r"^\$\{|\}$", "", block["from"]) for block in blocks] == [
         "kubernetes_config_map.aws_auth",
         "kubernetes_config_map_v1.aws_auth",
@@ -148,9 +148,9 @@ def test_removed_blocks_forget_the_config_map_and_never_destroy_it() -> None:
 
 
 def test_an_entry_that_terraform_would_change_is_left_out() -> None:
-    text = terraform(plan(principal(role("dev"), entry=EntrySpec("STANDARD", "e\u0301", ()))))[
-        "access_entries.tf"
-    ]
+    text = generated(
+        "terraform", plan(principal(role("dev"), entry=EntrySpec("STANDARD", "e\u0301", ())))
+    )["access_entries.tf"]
     assert _resources(text, "aws_eks_access_entry") == {}
     assert "normal form C" in text
 
@@ -158,9 +158,9 @@ def test_an_entry_that_terraform_would_change_is_left_out() -> None:
 def test_an_entry_with_a_namespace_that_terraform_would_change_is_left_out() -> None:
     policies = (AssociatedPolicy(VIEW, AccessScope("namespace", ("e\u0301",))),)
     value = plan(principal(role("dev"), entry=EntrySpec("STANDARD", "dev", (), policies)))
-    for generator in (terraform, terraform_aws_modules, terraform_cloudposse):
+    for kind in FORMS:
         assert f"#   {role('dev')}: one of its texts is not in Unicode normal form C" in "".join(
-            generator(value).values()
+            generated(kind, value).values()
         )
 
 
@@ -179,8 +179,12 @@ def _policies_of(entry: dict[str, Any], key: str) -> tuple[AssociatedPolicy, ...
 @settings(max_examples=60)
 @given(plans(plain_text))
 def test_module_maps_parse_back_to_the_plan(value: Plan) -> None:
-    ours = _read(terraform_aws_modules(value)["access_entries.auto.tfvars"])["access_entries"]
-    theirs = _read(terraform_cloudposse(value)["access_entry_map.auto.tfvars"])["access_entry_map"]
+    ours = _read(generated("terraform-aws-modules", value)["access_entries.auto.tfvars"])[
+        "access_entries"
+    ]
+    theirs = _read(generated("terraform-cloudposse", value)["access_entry_map.auto.tfvars"])[
+        "access_entry_map"
+    ]
     for found, policies in (
         ({entry["principal_arn"]: entry for entry in ours.values()}, "policy_associations"),
         (theirs, "access_policy_associations"),
@@ -200,13 +204,13 @@ def test_module_imports_name_the_resources_of_the_modules() -> None:
     sso = company().principals[0].principal_arn
     name = stable_name(sso)
     policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
-    ours = terraform_aws_modules(company())["access_entries_import.tf"]
+    ours = generated("terraform-aws-modules", company())["access_entries_import.tf"]
     assert f'to = module.eks.aws_eks_access_entry.this["{name}"]' in ours
     assert (
         f'to = module.eks.aws_eks_access_policy_association.this["{name}_AmazonEKSClusterAdminPolicy"]'  # noqa: E501
         in ours
     )
-    theirs = terraform_cloudposse(company())["access_entry_map_import.tf"]
+    theirs = generated("terraform-cloudposse", company())["access_entry_map_import.tf"]
     assert f'to = module.eks_cluster.aws_eks_access_entry.map["{sso}"]' in theirs
     assert (
         f'to = module.eks_cluster.aws_eks_access_policy_association.map["{sso}-{policy}"]' in theirs
@@ -228,8 +232,12 @@ def test_names_are_identifiers_and_differ(arns: list[str]) -> None:
 
 def test_a_name_does_not_depend_on_other_principals() -> None:
     one, two = principal(role("ci/runner")), principal(role("team/runner"))
-    alone = _resources(terraform(plan(one))["access_entries.tf"], "aws_eks_access_entry")
-    beside = _resources(terraform(plan(two, one))["access_entries.tf"], "aws_eks_access_entry")
+    alone = _resources(
+        generated("terraform", plan(one))["access_entries.tf"], "aws_eks_access_entry"
+    )
+    beside = _resources(
+        generated("terraform", plan(two, one))["access_entries.tf"], "aws_eks_access_entry"
+    )
     assert set(alone) < set(beside)
 
 
@@ -242,17 +250,10 @@ def _terraform() -> str:
     return found
 
 
-FORMS: tuple[Callable[[Plan], dict[str, str]], ...] = (
-    terraform,
-    terraform_aws_modules,
-    terraform_cloudposse,
-)
-
-
 def _check_format(directory: Path, value: Plan) -> None:
-    for form in FORMS:
-        (directory / form.__name__).mkdir()
-        _check_form(directory / form.__name__, form(value))
+    for kind in FORMS:
+        (directory / kind).mkdir()
+        _check_form(directory / kind, generated(kind, value))
 
 
 def _check_form(directory: Path, files: dict[str, str]) -> None:
@@ -284,5 +285,5 @@ def test_long_lists_take_a_line_for_each_item(tmp_path: Path) -> None:
     )
     entry = EntrySpec("STANDARD", "dev", groups, (AssociatedPolicy(VIEW, scope),))
     value = plan(principal(role("dev"), entry=entry))
-    assert _entries_of(terraform(value)["access_entries.tf"]) == _wanted(value)
+    assert _entries_of(generated("terraform", value)["access_entries.tf"]) == _wanted(value)
     _check_format(tmp_path, value)

@@ -4,6 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from migrator.decide.planning.code_entries import code_entries
 from migrator.model.access_entry import (
     AccessScope,
     AssociatedPolicy,
@@ -11,10 +12,12 @@ from migrator.model.access_entry import (
     EntryType,
     Identity,
 )
+from migrator.model.code_entries import CodeKind
 from migrator.model.finding import Finding
 from migrator.model.plan import ACTIONS, Action, ClusterRef, Plan, PlannedPrincipal
 from migrator.model.rbac import PermissionRow
 from migrator.model.step import CreateEntry, EnableEntries, Step
+from migrator.render.code_files import code_files
 
 ACCOUNT = "111122223333"
 CLUSTER_ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
@@ -25,6 +28,11 @@ REFERENCE = "https://docs.aws.amazon.com/eks/latest/userguide/access-entries.htm
 def role(name: str, account: str = ACCOUNT) -> str:
     """The ARN of a role; ``name`` may hold a path."""
     return f"arn:aws:iam::{account}:role/{name}"
+
+
+def generated(kind: CodeKind, value: Plan, *, include_owned: bool = False) -> dict[str, str]:
+    """File name -> content of the plan's entries as code."""
+    return code_files(kind, value, code_entries(value, include_owned=include_owned))
 
 
 def cluster(**changes: Any) -> ClusterRef:  # noqa: ANN401 - any field

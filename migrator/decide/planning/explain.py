@@ -85,6 +85,22 @@ def _means(plan: Plan, principal: PlannedPrincipal) -> str:
     return ACTION_MEANS["create"]
 
 
+def principals_meant(plan: Plan, wanted: str) -> tuple[PlannedPrincipal, ...]:
+    """The principals that ``wanted`` can mean: the ARN, else its end (``role/ci/runner``,
+    ``runner``), else a row, else a way in which the authenticator would know it.
+    """
+    principals = plan.principals
+    exact = tuple(each for each in principals if each.principal_arn == wanted)
+    if exact:
+        return exact
+    ends = (f"/{wanted}", f":{wanted}")
+    by_end = tuple(each for each in principals if each.principal_arn.endswith(ends))
+    if by_end:
+        return by_end
+    of_row = tuple(each for each in principals if wanted in each.sources)
+    return of_row or principals_of(plan, wanted)
+
+
 def principals_of(plan: Plan, arn: str) -> tuple[PlannedPrincipal, ...]:
     """The principals that the authenticator would know by this ARN: a role as aws-auth writes it,
     without its path (IAM Identity Center), or a session of it as ``aws sts get-caller-identity``

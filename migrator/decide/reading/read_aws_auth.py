@@ -25,6 +25,7 @@ __all__ = [
     "effective_document",
     "effective_roles",
     "effective_users",
+    "lines_of_rows",
     "read_aws_auth",
 ]
 
@@ -56,6 +57,12 @@ def read_aws_auth(data: Mapping[str, str]) -> AwsAuth:
         unknown_keys=tuple(sorted(key for key in data if key not in SECTIONS)),
         error=any(part.error for part in parts),
     )
+
+
+def lines_of_rows(config_map: Mapping[str, Any] | None) -> dict[str, int]:
+    """``mapRoles[3]`` -> its line inside the section; empty where the ConfigMap is not at hand."""
+    data = (config_map or {}).get("data")
+    return read_aws_auth(data).lines if isinstance(data, dict) else {}
 
 
 def _problems(read: Mapping[Section, RowsRead]) -> tuple[SectionProblem, ...]:

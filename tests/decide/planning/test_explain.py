@@ -3,12 +3,13 @@
 import pytest
 
 from migrator.decide.findings.findings_catalogue import CATALOGUE
-from migrator.decide.planning.explain import ACTION_MEANS, explain, principals_of
+from migrator.decide.planning.explain import ACTION_MEANS, explain, principals_meant, principals_of
 from migrator.decide.planning.stubs import UNANSWERABLE, proposed_name, stubs_for
 from migrator.errors import WrongUse
 from migrator.model.access_entry import NOBODY
 from migrator.model.plan import ACTIONS
 from migrator.model.snapshot import Creator
+from tests.support.plans import company, plan, principal
 from tests.support.worlds import (
     ACCOUNT,
     LONG_AGO,
@@ -66,6 +67,26 @@ def test_principal_is_found_as_aws_auth_or_a_session_spells_it() -> None:
     for arn in (full, written, session):
         assert [each.principal_arn for each in principals_of(plan, arn)] == [full]
     assert principals_of(plan, role("typo")) == ()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (f"arn:aws:iam::{ACCOUNT}:user/anna", [f"arn:aws:iam::{ACCOUNT}:user/anna"]),
+        ("user/anna", [f"arn:aws:iam::{ACCOUNT}:user/anna"]),
+        ("anna", [f"arn:aws:iam::{ACCOUNT}:user/anna"]),
+        ("mapRoles[5]", [role("ci/runner")]),
+        ("nna", []),
+        ("", []),
+    ],
+)
+def test_a_principal_is_found_by_arn_by_its_end_and_by_row(wanted: str, found: list[str]) -> None:
+    assert [each.principal_arn for each in principals_meant(company(), wanted)] == found
+
+
+def test_a_name_in_two_accounts_finds_both() -> None:
+    value = plan(principal(role("admin")), principal(role("admin", "444455556666")))
+    assert len(principals_meant(value, "admin")) == 2
 
 
 def test_every_action_is_explained_with_what_the_principal_is_afterwards() -> None:

@@ -1,0 +1,88 @@
+"""Decide what becomes of every principal of a cluster: the dry run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from migrator.app.connect import now, read_cluster
+from migrator.app.operator import Operator
+from migrator.app.snapshot import snapshot_of_manifest
+from migrator.model.decision import Stub
+from migrator.model.outcome import PlanOutcome
+from migrator.model.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """An aws-auth ConfigMap in a file, YAML or JSON, and the ARN of its cluster: for a first look,
+    in which everything else is unknown.
+    """
+
+    content: bytes
+    cluster_arn: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest:
+    """``of``: the name of a live cluster, a snapshot document, or a manifest. ``decisions``: the
+    document of a decisions.yaml. ``usage``: the document of an observation, instead of the one in
+    the snapshot. ``strategy``: ``preserve`` or ``policies``; ``target``: ``API`` or
+    ``API_AND_CONFIG_MAP``. ``accept_gap``: no bridge for administrators.
+    """
+
+    of: str | Mapping[str, Any] | Manifest
+    decisions: Mapping[str, Any] | None = None
+    usage: Mapping[str, Any] | None = None
+    strategy: str = "preserve"
+    target: str = "API"
+    accept_gap: bool = False
+
+
+def plan(request: PlanRequest, operator: Operator) -> PlanOutcome:
+    """Plan; nothing is changed, and nothing is written. A blocked plan is returned.
+
+    Raises what :func:`migrator.run.write_plan.plan_document` raises, what
+    :func:`migrator.app.snapshot.snapshot` raises for a live cluster, and what
+    :func:`migrator.app.snapshot.snapshot_of_manifest` raises for a manifest.
+    """
+    from migrator.decide.reading.read_aws_auth import lines_of_rows
+    from migrator.model.files.plan import plan_from_document
+    from migrator.run.write_plan import plan_document
+
+    moment = now()
+    snapshot = _snapshot(request, operator, moment)
+    document = plan_document(
+        snapshot,
+        request.decisions,
+        strategy=request.strategy,
+        target=request.target,
+        now=moment,
+        accept_gap=request.accept_gap,
+    )
+    return PlanOutcome(
+        plan=plan_from_document(document),
+        digest=document["planDigest"],
+        document=document,
+        lines=lines_of_rows(snapshot.get("configMap")),
+    )
+
+
+def _snapshot(request: PlanRequest, operator: Operator, moment: datetime) -> Mapping[str, Any]:
+    match request.of:
+        case str(name):
+            snapshot: Mapping[str, Any] = read_cluster(operator, name)
+        case Manifest(content=content, cluster_arn=arn):
+            snapshot = snapshot_of_manifest(content, arn, now=moment)
+        case document:
+            snapshot = document
+    return snapshot if request.usage is None else {**snapshot, "usage": request.usage}
+
+
+def open_questions(plan: Plan) -> tuple[Stub, ...]:
+    """The answers that could be given to the plan's blockers, in the plan's order, for a
+    decisions.yaml; empty where no answer helps.
+    """
+    from migrator.decide.planning.stubs import stubs_for
+
+    return stubs_for(plan)

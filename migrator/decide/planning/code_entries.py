@@ -1,0 +1,63 @@
+"""Which access entries belong into a team's code, under which names: what all code generators
+share.
+
+A generator gets the entries that will be there after apply, apart from those that EKS owns: code
+that also claims an automatic or service-linked entry fights with EKS over it (EKS user guide,
+"Create access entries": service-linked roles are refused; Auto Mode entries cannot be modified).
+"""
+
+import hashlib
+import re
+
+from migrator.model.access_entry import SERVICE_LINKED_MARK
+from migrator.model.code_entries import CodeEntries, CodeEntry, LeftOut
+from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.model.principal import parse_arn
+
+# An entry of these types is made by EKS from the thing it belongs to: a Fargate profile, a HyperPod
+# cluster.
+_MADE_BY_EKS = frozenset({"FARGATE_LINUX", "HYPERPOD_LINUX"})
+
+
+def code_entries(plan: Plan, *, include_owned: bool = False) -> CodeEntries:
+    """The plan's entries for code. ``include_owned`` adds the automatic entries, never the
+    service-linked ones.
+    """
+    entries: list[CodeEntry] = []
+    left_out: list[LeftOut] = []
+    for principal in plan.principals:
+        reason = _why_left_out(principal, include_owned=include_owned)
+        if reason is not None:
+            left_out.append(LeftOut(principal.principal_arn, reason))
+        elif principal.entry is not None:
+            arn = principal.principal_arn
+            entries.append(CodeEntry(stable_name(arn), arn, principal.entry, principal.sources))
+    return CodeEntries(tuple(entries), tuple(left_out))
+
+
+def _why_left_out(principal: PlannedPrincipal, *, include_owned: bool) -> str | None:
+    if SERVICE_LINKED_MARK in principal.principal_arn:
+        return "belongs to a service-linked role: nobody but EKS can change it"
+    if principal.action == "skip":
+        return "skipped: no entry is made"
+    if principal.action == "block" or principal.entry is None:
+        return "blocked: a decision is needed first"
+    if include_owned:
+        return None
+    if principal.action == "await":
+        return "EKS makes this entry itself"
+    if principal.before.via == "automatic" or principal.entry.type in _MADE_BY_EKS:
+        return "EKS made this entry and keeps it"
+    return None
+
+
+def stable_name(arn: str) -> str:
+    """``role_runner_1a2b3c4d``: kind, name and eight hex digits of the ARN's SHA-256, so that
+    nothing else in the cluster changes it, and two principals of one name in two accounts or paths
+    differ.
+    """
+    parsed = parse_arn(arn)
+    kind, name = (parsed.kind, parsed.name) if parsed else ("principal", arn)
+    words = re.sub(r"[^A-Za-z0-9]+", "_", f"{kind}_{name}").strip("_")
+    digest = hashlib.sha256(arn.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{words[:80].rstrip('_')}_{digest[:8]}"
