@@ -1,18 +1,148 @@
 """Moves EKS clusters from the aws-auth ConfigMap to access entries.
 
-Two calls are the stable library: :func:`read_aws_auth` says what an aws-auth ConfigMap really
-grants, and :func:`plan` turns a snapshot of a cluster into the plan document. Importing this
-package loads nothing heavy.
+The library. :func:`read_aws_auth` says what an aws-auth ConfigMap really grants, and :func:`plan`
+turns a snapshot of a cluster into the plan document; both are pure. Every command is a call, too:
+a frozen request and an :class:`Operator` in, a frozen outcome out. No call writes to a terminal or
+asks one, and only :class:`MigratorError` is raised.
+
+Importing this package loads nothing heavy: a call and its request are imported when they are used.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from migrator.errors import MigratorError
 
+if TYPE_CHECKING:
+    from migrator.app.apply import ApplyRequest, apply
+    from migrator.app.cut_over import CutOverRequest, cut_over
+    from migrator.app.diagnose import diagnose, required_policy
+    from migrator.app.explain import ExplainRequest, explain
+    from migrator.app.generate import GenerateRequest, generate
+    from migrator.app.observe import ObserveRequest, observe
+    from migrator.app.operator import AnsweredBefore, Operator
+    from migrator.app.plan import Manifest, PlanRequest, open_questions
+    from migrator.app.rehearse import RehearseRequest, rehearse
+    from migrator.app.report import ReportRequest, report
+    from migrator.app.retire import RetireRequest, retire
+    from migrator.app.roll_back import (
+        LeftoversRequest,
+        RollBackRequest,
+        remove_leftovers,
+        roll_back,
+    )
+    from migrator.app.settings import Settings
+    from migrator.app.show import ShowRequest, show
+    from migrator.app.snapshot import snapshot
+    from migrator.app.status import StatusRequest, status
+    from migrator.app.timer import timer
+    from migrator.app.token import TokenRequest, token
+    from migrator.app.verify import VerifyRequest, verify
+    from migrator.model.files.decisions import decode_decisions
+    from migrator.model.outcome import PlanOutcome
+    from migrator.render.code_files import code_files
+
 __version__ = "0.1.0"
-__all__ = ["MigratorError", "__version__", "plan", "read_aws_auth"]
+__all__ = [
+    "AnsweredBefore",
+    "ApplyRequest",
+    "CutOverRequest",
+    "ExplainRequest",
+    "GenerateRequest",
+    "LeftoversRequest",
+    "Manifest",
+    "MigratorError",
+    "ObserveRequest",
+    "Operator",
+    "PlanOutcome",
+    "PlanRequest",
+    "RehearseRequest",
+    "ReportRequest",
+    "RetireRequest",
+    "RollBackRequest",
+    "Settings",
+    "ShowRequest",
+    "StatusRequest",
+    "TokenRequest",
+    "VerifyRequest",
+    "__version__",
+    "apply",
+    "code_files",
+    "cut_over",
+    "decode_decisions",
+    "diagnose",
+    "explain",
+    "generate",
+    "observe",
+    "open_questions",
+    "plan",
+    "plan_cluster",
+    "read_aws_auth",
+    "rehearse",
+    "remove_leftovers",
+    "report",
+    "required_policy",
+    "retire",
+    "roll_back",
+    "show",
+    "snapshot",
+    "status",
+    "timer",
+    "token",
+    "verify",
+]
+
+# Where each name is: the same as the imports above, which only a type checker carries out. A test
+# compares them.
+_HOMES: Mapping[str, tuple[str, ...]] = {
+    "migrator.app.apply": ("ApplyRequest", "apply"),
+    "migrator.app.cut_over": ("CutOverRequest", "cut_over"),
+    "migrator.app.diagnose": ("diagnose", "required_policy"),
+    "migrator.app.explain": ("ExplainRequest", "explain"),
+    "migrator.app.generate": ("GenerateRequest", "generate"),
+    "migrator.app.observe": ("ObserveRequest", "observe"),
+    "migrator.app.operator": ("AnsweredBefore", "Operator"),
+    "migrator.app.plan": ("Manifest", "PlanRequest", "open_questions"),
+    "migrator.app.rehearse": ("RehearseRequest", "rehearse"),
+    "migrator.app.report": ("ReportRequest", "report"),
+    "migrator.app.retire": ("RetireRequest", "retire"),
+    "migrator.app.roll_back": (
+        "LeftoversRequest",
+        "RollBackRequest",
+        "remove_leftovers",
+        "roll_back",
+    ),
+    "migrator.app.settings": ("Settings",),
+    "migrator.app.show": ("ShowRequest", "show"),
+    "migrator.app.snapshot": ("snapshot",),
+    "migrator.app.status": ("StatusRequest", "status"),
+    "migrator.app.timer": ("timer",),
+    "migrator.app.token": ("TokenRequest", "token"),
+    "migrator.app.verify": ("VerifyRequest", "verify"),
+    "migrator.model.files.decisions": ("decode_decisions",),
+    "migrator.model.outcome": ("PlanOutcome",),
+    "migrator.render.code_files": ("code_files",),
+}
+
+
+# Hidden from type checkers: they have the imports above, and a name that is not there is an error.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:  # noqa: ANN401 - as imported above
+        """Import a call or a request when it is first used (PEP 562)."""
+        for module, names in _HOMES.items():
+            if name in names:
+                found = getattr(import_module(module), name)
+                globals()[name] = found
+                return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """All names of the library, imported or not."""
+    return sorted({*globals(), *__all__})
 
 
 def read_aws_auth(data: Mapping[str, str]) -> dict[str, Any]:
@@ -53,3 +183,17 @@ def plan(
     return plan_document(
         snapshot, decisions, strategy=strategy, target=target, now=now, accept_gap=accept_gap
     )
+
+
+def plan_cluster(request: "PlanRequest", operator: "Operator") -> "PlanOutcome":
+    """The plan of a live cluster, a snapshot document or a manifest: ``plan`` and ``digest`` are
+    what the requests of the other commands take.
+
+    Only reads. A blocked plan is returned: ``exit_code`` is 3, and ``open_questions(plan)`` are the
+    answers that would help. Raises :class:`MigratorError`: ``no-credentials``,
+    ``cluster-not-found``, ``iam-denied``, ``api-server-unreachable``, ``kubernetes-denied`` for a
+    live cluster; else as :func:`plan`.
+    """
+    from migrator.app.plan import plan as plan_with
+
+    return plan_with(request, operator)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from migrator.app.operator import Operator
+from migrator.app.operator import AnsweredBefore, Operator
 from migrator.app.read_plan import read_plan
 from migrator.errors import Failed, MigratorError, Refused
-from migrator.fleet.app.worker import AnsweredBefore, QuietEvents, Worker
+from migrator.fleet.app.worker import QuietEvents, Worker
 from migrator.fleet.decide.endings import status_of
 from migrator.fleet.model.fleet import Command, FleetCluster
 from migrator.fleet.model.job import JobRequest
@@ -73,7 +73,9 @@ def no_plan() -> Failed:
 
 def operator_of(worker: Worker, cluster: FleetCluster, typed: str | None = None) -> Operator:
     """The operator of one cluster's part: its questions were answered once for the whole fleet."""
-    return Operator(worker.settings, AnsweredBefore(typed), QuietEvents(cluster.arn))
+    return Operator(
+        worker.settings, AnsweredBefore(yes=True, typed=typed), QuietEvents(cluster.arn)
+    )
 
 
 @dataclass(frozen=True, slots=True)

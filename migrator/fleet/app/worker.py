@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from migrator.app.connect import Connection, FleetIam, connect
 from migrator.app.settings import Settings
-from migrator.errors import Refused
 from migrator.fleet.model.fleet import FleetAccount, FleetCluster
 from migrator.fleet.run.status import ref_of
 from migrator.model.plan import ClusterRef
@@ -189,26 +188,6 @@ class QuietEvents:
 
     def progress(self, label: str, done: int, total: int) -> None:
         """Nothing: the fleet's own progress is shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnsweredBefore:
-    """:class:`migrator.ports.Approver` of one cluster: the question was answered once for the whole
-    fleet.
-
-    ``typed`` is the cluster's name where the fleet's was typed for a cut-over.
-    """
-
-    typed: str | None = None
-
-    def confirm(self, question: str) -> None:
-        """Yes."""
-        del question
-
-    def type_again(self, what: str, expected: str) -> None:
-        """Only the name of the very cluster that this was made for."""
-        if self.typed is None or self.typed != expected:
-            raise Refused("not-confirmed", f"Nobody typed {what}.")
 
 
 def setup_id(document: Mapping[str, Any]) -> str:
