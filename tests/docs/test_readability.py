@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # The bounds only go down; the goals are 0.30 branches a line, no dense function, and 25 comments in
 # 1,000 lines of the rooms that decide.
 BRANCHES_PER_LINE = 0.34
-DENSE_FUNCTIONS = 38
+DENSE_FUNCTIONS = 0
 COMMENTS_WHERE_RULES_ARE = 19
 
 

@@ -78,6 +78,14 @@ def test_the_absolute_form_of_proxies_is_read() -> None:
     assert (request.raw_path, request.raw_query) == ("/path", "Action=x")
 
 
+@pytest.mark.parametrize("target", ["/a://b/c", "/a?url=http://b/c"])
+def test_a_target_that_begins_with_a_slash_stays_as_it_is(target: str) -> None:
+    request = read(f"GET {target} HTTP/1.1\r\n\r\n".encode())
+    assert request is not None
+    path, _, query = target.partition("?")
+    assert (request.raw_path, request.raw_query) == (path, query)
+
+
 def test_the_end_of_a_connection_is_no_request() -> None:
     assert read(b"") is None
 

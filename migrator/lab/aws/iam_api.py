@@ -7,6 +7,7 @@ principal that is deleted and created again gets a new unique id: its old access
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -100,13 +101,17 @@ def get_role(call: Call) -> Mapping[str, Any]:
     return {"Role": _show_role(_role(call))}
 
 
+def _is_listed(found: IamRole | IamUser, prefix: str, as_of: datetime) -> bool:
+    return found.path.startswith(prefix) and found.create_date <= as_of
+
+
 def list_roles(call: Call) -> Mapping[str, Any]:
     """ListRoles, by path; tags are not part of the list."""
     prefix = call.params.get("PathPrefix") or "/"
     roles = {
         name: role
         for name, role in call.account.roles.items()
-        if role.path.startswith(prefix) and role.create_date <= call.as_of
+        if _is_listed(role, prefix, call.as_of)
     }
     page, rest = _page(call, roles)
     return {"Roles": [{**_show_role(role), "Tags": None} for role in page], **rest}
@@ -198,7 +203,7 @@ def list_users(call: Call) -> Mapping[str, Any]:
     users = {
         name: user
         for name, user in call.account.users.items()
-        if user.path.startswith(prefix) and user.create_date <= call.as_of
+        if _is_listed(user, prefix, call.as_of)
     }
     page, rest = _page(call, users)
     return {"Users": [{**_show_user(user), "Tags": None} for user in page], **rest}

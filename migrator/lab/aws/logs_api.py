@@ -21,12 +21,12 @@ PAGE_BYTES = 1024 * 1024
 
 
 def _groups(call: Call) -> dict[str, LabCluster]:
-    return {
-        f"/aws/eks/{cluster.name}/cluster": cluster
-        for cluster in call.world.clusters.values()
-        if (cluster.account, cluster.region) == (call.caller.account, call.region)
-        and cluster.log_types_at(call.now)
-    }
+    mine = (call.caller.account, call.region)
+    found = {}
+    for cluster in call.world.clusters.values():
+        if (cluster.account, cluster.region) == mine and cluster.log_types_at(call.now):
+            found[f"/aws/eks/{cluster.name}/cluster"] = cluster
+    return found
 
 
 def find_group(call: Call, name: str | None) -> LabCluster:

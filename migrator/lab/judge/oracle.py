@@ -11,6 +11,7 @@ remember them.
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 from migrator.lab.judge.oracle_cluster import ClusterOracle, Kind, WrongDecision
@@ -43,12 +44,14 @@ class Oracle:
         with world.lock:
             if world.oracle is not None:
                 world.oracle.stop()
+            judged = list(world.clusters.values())
+            if clusters is not None:
+                judged = [cluster for cluster in judged if cluster.name in clusters]
             self._clusters = [
                 ClusterOracle(
                     world, kubernetes_api(world, cluster), each=each, most=most, stated=stated or {}
                 )
-                for cluster in world.clusters.values()
-                if clusters is None or cluster.name in clusters
+                for cluster in judged
             ]
             world.oracle = self
             world.effects.listeners.append(self._after)
@@ -89,12 +92,8 @@ class Oracle:
         were).
         """
         with self._world.lock:
-            return [
-                found
-                for cluster in self._clusters
-                for found in cluster.found
-                if found.stated == stated
-            ]
+            every = chain.from_iterable(cluster.found for cluster in self._clusters)
+            return [found for found in every if found.stated == stated]
 
     def report(self) -> Mapping[str, Any]:
         """Counts, and the first wrong answers."""

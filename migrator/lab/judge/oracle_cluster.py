@@ -5,6 +5,7 @@ start.
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Literal, TypeAlias
 
 from migrator.decide.proving.how_known import request_text
@@ -220,11 +221,8 @@ class ClusterOracle:
     def _state_at(self, moment: datetime) -> State:
         """What decides access at a moment; equal states give equal answers."""
         cluster = self._api.cluster
-        in_force = sum(
-            version.effective_from <= moment
-            for versions in cluster.history.values()
-            for version in versions
-        )
+        versions = chain.from_iterable(cluster.history.values())
+        in_force = sum(version.effective_from <= moment for version in versions)
         rows = self._api.authenticator.rows_at(moment)
         return cluster.mode(moment), in_force, rows, self._rbac, self._ids
 

@@ -89,7 +89,9 @@ def probes_of(
                 for probe in probes_for(identity, index, limit=each, namespaces=namespaces)
             ]
         )
-    by_turns = [turn[n] for n in range(each) for turn in turns if n < len(turn)]
+    by_turns: list[AccessRequest] = []
+    for n in range(each):
+        by_turns += [turn[n] for turn in turns if n < len(turn)]
     return tuple(dict.fromkeys((*_ALWAYS, *by_turns)))[:most]
 
 
@@ -106,14 +108,12 @@ def _nodes_of(account: Account, role: IamRole, cluster: LabCluster) -> Iterator[
     for instance in account.instances.values():
         if instance.instance_profile in profiles:
             yield instance.id
-    if any(
-        found.get("podExecutionRoleArn") == role.arn for found in cluster.fargate_profiles.values()
-    ):
-        yield from (
-            found["metadata"]["name"]
-            for found in cluster.kubernetes_objects
-            if found.get("kind") == "Node" and found["metadata"]["name"].startswith("fargate-")
-        )
+    fargate = [found.get("podExecutionRoleArn") for found in cluster.fargate_profiles.values()]
+    if role.arn not in fargate:
+        return
+    for found in cluster.kubernetes_objects:
+        if found.get("kind") == "Node" and found["metadata"]["name"].startswith("fargate-"):
+            yield found["metadata"]["name"]
 
 
 def _names_in_rbac(api: KubernetesApi) -> Iterator[str]:

@@ -62,7 +62,9 @@ class Jobs:
         return self._logs.get(pod["metadata"]["uid"])
 
     def _notice(self, change: Change) -> None:
-        if change.key == JOBS and change.type == "ADDED" and self._around is not None:
+        if self._around is None:
+            return
+        if change.key == JOBS and change.type == "ADDED":
             self._begin(change.object)
 
     def _begin(self, job: Json) -> None:
@@ -149,13 +151,7 @@ class Jobs:
         uid, ended = pod["metadata"]["uid"], False
         while child.poll() is None:
             self._logs[uid] = _read(output)
-            gone = (
-                self._registry.store.get(
-                    PODS, pod["metadata"]["namespace"], pod["metadata"]["name"]
-                )
-                is None
-            )
-            if gone or self._over(job) or (deadline is not None and self._now() >= deadline):
+            if self._must_end(job, pod, deadline):
                 _end(child)
                 ended = True
                 break
@@ -163,9 +159,17 @@ class Jobs:
                 child.wait(_LOOK_SECONDS)
         code = child.wait()
         self._logs[uid] = _read(output)
-        return (
-            code or _TERMINATED if ended else code
-        )  # a program that ends politely was still ended
+        # A program that exits with 0 on a signal was still ended.
+        return _TERMINATED if ended and code == 0 else code
+
+    def _must_end(self, job: Json, pod: Json, deadline: datetime | None) -> bool:
+        """Whether the pod or its job was deleted, the deadline has passed, or the lab stops."""
+        metadata = pod["metadata"]
+        if self._registry.store.get(PODS, metadata["namespace"], metadata["name"]) is None:
+            return True
+        if deadline is not None and self._now() >= deadline:
+            return True
+        return self._over(job)
 
     def _over(self, job: Json) -> bool:
         """Whether the job was deleted, or the lab stops."""

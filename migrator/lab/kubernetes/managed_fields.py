@@ -253,9 +253,14 @@ def track_update(
     fields = (mine.fields - removed) | written
     changed = bool(written or removed)
     mine = Owner(mine.manager, "Update", api_version, fields, time if changed else mine.time)
-    return write_owners(
-        after, [*(owner for owner in kept if owner.fields or owner.operation == "Apply"), mine]
-    )
+    return write_owners(after, [*_lasting(kept), mine])
+
+
+def _lasting(owners: list[Owner]) -> list[Owner]:
+    """The owners without those that an ordinary write left nothing; an applier without fields
+    stays.
+    """
+    return [owner for owner in owners if owner.fields or owner.operation == "Apply"]
 
 
 def _replace_fields(owner: Owner, fields: Fields) -> Owner:
@@ -292,8 +297,7 @@ def apply(
         if before.fields == mine.fields and _ownable(merged) == _ownable(base):
             stamp = before.time
     stamped = Owner(manager, "Apply", api_version, mine.fields, stamp)
-    kept = [owner for owner in others if owner.fields or owner.operation == "Apply"]
-    return write_owners(merged, [*kept, stamped])
+    return write_owners(merged, [*_lasting(others), stamped])
 
 
 def _others_after(others: list[Owner], written: Fields, *, force: bool) -> list[Owner]:
@@ -330,9 +334,11 @@ def _without_server_fields(applied: Json) -> Json:
 
 
 def _merge(live: Value, applied: Value, path: Path) -> Value:
-    if path in _SETS and isinstance(live, list) and isinstance(applied, list):
+    are_lists = isinstance(live, list) and isinstance(applied, list)
+    if path in _SETS and are_lists:
         return live + [item for item in applied if item not in live]
-    if isinstance(applied, dict) and isinstance(live, dict) and path not in _ATOMIC:
+    are_maps = isinstance(live, dict) and isinstance(applied, dict)
+    if path not in _ATOMIC and are_maps:
         merged = dict(live)
         for key, value in applied.items():
             merged[key] = _merge(live.get(key), value, (*path, f"f:{key}"))

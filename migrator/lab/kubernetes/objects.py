@@ -203,7 +203,8 @@ class Objects:
             raise bad_request("the body is no DeleteOptions")
         write = _write(request, info, write, options)
         found = self._registry.delete(kind, _place(kind, info), info.name, options, write)
-        if found["metadata"].get("finalizers") or kind.custom or kind.key == ("", "pods"):
+        waits = bool(found["metadata"].get("finalizers"))
+        if waits or kind.custom or kind.key == ("", "pods"):
             return json_response(200, _served(found, kind, info.version))
         details: Json = {"name": info.name, "kind": kind.plural, "uid": found["metadata"]["uid"]}
         if kind.group:
@@ -225,11 +226,10 @@ def _write(request: Request, info: RequestInfo, write: Write, options: Json) -> 
     dry = request.query.get("dryRun") or options.get("dryRun") or []
     if any(value not in ("All", "") for value in dry):
         raise bad_request(f'dryRun: Unsupported value: {json.dumps(dry)}: supported values: "All"')
-    manager = (
-        request.parameter("fieldManager")
-        or request.header("user-agent").partition("/")[0]
-        or "unknown"
-    )
+    # Without a name the program of the user agent is the manager (apiserver
+    # ``pkg/endpoints/handlers/create.go``, managerOrUserAgent).
+    program = request.header("user-agent").partition("/")[0]
+    manager = request.parameter("fieldManager") or program or "unknown"
     strictness = request.parameter("fieldValidation", "Warn")
     if strictness not in ("Ignore", "Warn", "Strict"):
         text = (
