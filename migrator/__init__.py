@@ -175,8 +175,8 @@ def plan(
     ``decisions`` have ended (``until``), and nothing else: ``createdAt`` is the snapshot's
     ``takenAt``, so that the same input gives the same bytes.
     ``accept_gap`` builds no bridge for administrators, for operators who may not create bindings:
-    the plan says who has nothing for a moment. Raises :class:`MigratorError` for a document that is
-    malformed or a decision that answers nothing.
+    the plan says which principals have no access for a moment. Raises :class:`MigratorError` for a
+    document that is malformed or a decision that answers nothing.
     """
     from migrator.run.write_plan import plan_document
 

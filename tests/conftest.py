@@ -44,7 +44,7 @@ _PROXIES = (
 def no_foreign_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
-    """No credentials, CA bundles, proxies or profiles of whoever runs the tests."""
+    """No credentials, CA bundles, proxies or profiles of the developer."""
     for name in list(os.environ):
         if name.startswith(_FOREIGN) or name in _PROXIES:
             monkeypatch.delenv(name)

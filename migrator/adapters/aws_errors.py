@@ -96,7 +96,7 @@ _RULES: tuple[_Rule, ...] = (
         _NOT_FOUND,
         "entry-not-found",
         "There is no such access entry ({subject}).",
-        "Make a fresh plan; somebody else may have deleted it.",
+        "Make a fresh plan; another writer may have deleted it.",
         on=_ENTRY_READS_AND_WRITES,
     ),
     _rule(
@@ -110,7 +110,7 @@ _RULES: tuple[_Rule, ...] = (
         "ResourceInUseException",
         "entry-exists",
         "The principal has an access entry already ({subject}).",
-        "Make a fresh plan; EKS or somebody else made the entry.",
+        "Make a fresh plan; EKS or another writer made the entry.",
         on="CreateAccessEntry",
     ),
     _rule(
@@ -195,7 +195,7 @@ _RULES: tuple[_Rule, ...] = (
     _rule(
         "PreconditionFailed ConditionalRequestConflict",
         "state-changed",
-        "Somebody else wrote the state ({subject}).",
+        "Another writer changed the state ({subject}).",
         "Run again.",
     ),
     # who the caller is

@@ -86,8 +86,8 @@ def open_kubeconfig(
         raise Refused(
             "kubeconfig-client-certificate",
             "The kubeconfig logs in with a client certificate.",
-            why="On EKS, logins are IAM principals; with a certificate nobody else's access could "
-            "be proven.",
+            why="On EKS, logins are IAM principals. With a certificate no other principal's access "
+            "could be proven.",
             remedy="Leave --kubeconfig away, or name a context with a token or an exec plugin.",
         )
     endpoint = Endpoint(
@@ -134,8 +134,8 @@ def _refuse_unverified(server: str, configuration: Any) -> None:
     raise Refused(
         "kubeconfig-insecure",
         f"The kubeconfig does not check the certificate of {foreign(server)}.",
-        why=f"It has {setting}. Whoever answers in place of the API server would get the tokens of "
-        f"every principal.",
+        why=f"It has {setting}. A server that answers instead of the API server would get the "
+        f"tokens of every principal.",
         remedy="Remove the setting and use certificate-authority-data (`aws eks update-kubeconfig` "
         "writes it), or "
         "leave out --kubeconfig and --context.",

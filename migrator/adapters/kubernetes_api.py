@@ -96,7 +96,7 @@ def _gone(error: MigratorError) -> MigratorError:
         return error
     return Changed(
         "aws-auth-changed",
-        "Somebody deleted the aws-auth ConfigMap at the same time.",
+        "Another writer deleted the aws-auth ConfigMap at the same time.",
         remedy="Find out who manages it, then make a fresh plan.",
     )
 

@@ -105,7 +105,7 @@ def tls_failed(endpoint: Endpoint, cause: object, *, certificate: bool) -> Faile
     if not certificate:
         return Failed(
             "api-server-tls-failed",
-            f"No TLS connection to the API server at {where} came about.",
+            f"Could not establish a TLS connection to the API server at {where}.",
             why=foreign(cause),
             remedy="Run the command again; a proxy or tunnel in between may cut the connection.",
         )
@@ -145,13 +145,13 @@ def refused(
     if status == 409 and resource == "configmaps aws-auth":
         return Changed(
             "aws-auth-changed",
-            "Somebody else changed the aws-auth ConfigMap at the same time.",
+            "Another writer changed the aws-auth ConfigMap at the same time.",
             why=text,
             remedy="Find out who writes it (managedFields), then make a fresh plan.",
         )
     if status == 409:
         return Failed(
-            "kubernetes-conflict", f"Somebody else changed {resource} at the same time.", why=text
+            "kubernetes-conflict", f"Another writer changed {resource} at the same time.", why=text
         )
     if status in (400, 405, 406, 413, 415, 422):
         return Failed(

@@ -112,7 +112,7 @@ class RealReviewers:
             kind = parsed.kind if parsed else "other"
             raise _cannot(
                 arn,
-                f"Nobody can become this kind of principal ({kind}).",
+                f"No credentials log in as this kind of principal ({kind}).",
                 "Prove it another way, or waive it.",
             )
         if parsed.kind == "user":

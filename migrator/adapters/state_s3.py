@@ -115,7 +115,7 @@ class StateBucket:
         """
         with self._lock:
             if self._lost.is_set():
-                raise self._taken("the lock or the journal is somebody else's by now")
+                raise self._taken("another run has written the lock or the journal")
             if self._last is None:
                 records = self.journal()
                 self._last = records[-1] if records else None
@@ -125,7 +125,7 @@ class StateBucket:
             if not self._put_new(f"{self._key(JOURNAL)}/{record.n:08}", encode_record(record)):
                 # permanent: concurrent work must not continue after the other writer's records
                 self._lost.set()
-                raise self._taken(f"record {record.n} of the journal is somebody else's")
+                raise self._taken(f"another run has written record {record.n} of the journal")
             self._last = record
             return record
 
@@ -282,8 +282,8 @@ class StateBucket:
             f"{_owner(found.content) if found else 'its owner is not known'}.",
             why=f"It holds the lock in {self.location} until {until or 'a moment ago'}, and renews "
             f"it.",
-            remedy="Wait until it has ended; that of a run that died expires by itself, or give "
-            "--break-lock OWNER.",
+            remedy="Wait until it has ended. The lock of a run that died expires without help; to "
+            "remove it earlier, give --break-lock OWNER.",
         )
 
     def _taken(self, why: str) -> MigratorError:

@@ -43,16 +43,16 @@ def who_may_assume(document: object) -> str:
         return "its trust policy could not be read"
     trusted = [_described(statement) for statement in _allowing(document)]
     return (
-        f"its trust policy lets in: {'; '.join(trusted)}"
+        f"its trust policy admits: {'; '.join(trusted)}"
         if trusted
-        else "its trust policy lets nobody in"
+        else "its trust policy admits no principal"
     )
 
 
 def _described(statement: Mapping[str, Any]) -> str:
     principal = statement.get("Principal")
     if not isinstance(principal, Mapping):
-        who = "anybody" if principal == "*" else "everybody but those it names"
+        who = "every principal" if principal == "*" else "every principal except those it names"
     else:
         who = ", ".join(
             _WHO.get(kind, f"{kind} ") + name

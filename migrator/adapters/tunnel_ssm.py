@@ -124,8 +124,8 @@ def _plugin(name: str) -> str:
         raise Failed(
             "plugin-too-old",
             f"The Session Manager plugin is too old ({foreign(done.stdout) or 'no version'}).",
-            why="It would take the session's token as an argument, which everybody on this machine "
-            "can see.",
+            why="It would take the session's token as an argument, which every user of this "
+            "machine can see.",
             remedy="Install version 1.2.497 or later.",
         )
     return path

@@ -1,4 +1,4 @@
-"""Make the access entries of a plan. The same request goes on after any interruption."""
+"""Make the access entries of a plan. The same request continues after any interruption."""
 
 from dataclasses import dataclass
 
@@ -27,8 +27,9 @@ def apply(
 ) -> RunOutcome:
     """Apply the plan, or go on applying it, over ``connection`` where there is one.
 
-    The outcome's ``exit_code`` is 0 when every step is done, 7 where the same call goes on (a proof
-    is open, a bridge is there), else that of its ``error``. Asks before the one-way mode step.
+    The outcome's ``exit_code`` is 0 when every step is done, 7 where the same call continues (a
+    proof is open, a bridge is there), else that of its ``error``. Asks before the one-way mode
+    step.
 
     Raises before anything is written: ``Blocked`` (3), ``Refused`` (4: another cluster, locked, not
     confirmed), ``Changed`` (5: the cluster is not as the plan read it), ``WrongUse`` (a principal

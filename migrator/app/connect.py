@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from migrator.run.show_status import StatusPorts
     from migrator.run.take_snapshot import SnapshotPorts
 
-WORKERS = 8  # calls side by side
+WORKERS = 8  # concurrent calls
 
 
 def clock(environment: Mapping[str, str] = os.environ) -> Clock:
@@ -63,7 +63,7 @@ def now(environment: Mapping[str, str] = os.environ) -> datetime:
 
 
 def open_aws(settings: Settings, *, region: str | None = None, run: str = "run") -> "AwsSession":
-    """A session by the global options. ``region`` is the plan's, for where nobody names another."""
+    """A session by the global options. ``region`` is the plan's; ``--region`` comes first."""
     from migrator.adapters.aws_session import AwsSettings, RoleToAssume, open_session
 
     roles = tuple(RoleToAssume(*link) for link in settings.role_chain)
@@ -130,7 +130,7 @@ def connect(
     """Describe the cluster, and get ready to talk to its API server; nothing is asked of it yet.
 
     ``operator`` holds the tunnel or the opened endpoint that the settings ask for. ``session``,
-    ``described``, ``iam`` and ``tasks`` are given by who has them for many clusters at once.
+    ``described``, ``iam`` and ``tasks`` are given by a caller that has them for many clusters.
     Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``, ``kubeconfig-unreadable``.
     """
     from migrator.adapters.eks import EksCluster
@@ -216,7 +216,7 @@ def _source(settings: Settings) -> SourceAddress:
 
 
 def principals_of(settings: Settings, connection: Connection) -> Principals:
-    """IAM of the cluster's account, and of the foreign ones that somebody may read."""
+    """IAM of the cluster's account, and of the foreign ones that a reader role may read."""
     return (
         connection.iam.principals
         if connection.iam is not None

@@ -28,7 +28,7 @@ def observe(request: ObserveRequest, operator: Operator) -> "tuple[UsageReport, 
     """What the logs tell, and the cluster's ARN. Asks where the scan costs money.
 
     Raises ``logs-off``, ``iam-denied``, ``Refused`` (4: the cost was not agreed to), and
-    ``Interrupted`` (7), after which the same call goes on.
+    ``Interrupted`` (7), after which the same call continues.
     """
     from migrator.run.observe import ObserveOptions
     from migrator.run.observe import observe as read_logs

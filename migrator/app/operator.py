@@ -21,7 +21,7 @@ class AnsweredBefore:
     typed: str | None = None
 
     def confirm(self, question: str) -> None:
-        """Yes. Raises ``Refused`` ``not-confirmed`` where nobody said so."""
+        """Yes. Raises ``Refused`` ``not-confirmed`` without that consent."""
         if not self.yes:
             raise Refused(
                 "not-confirmed",
@@ -33,12 +33,12 @@ class AnsweredBefore:
     def type_again(self, what: str, expected: str) -> None:
         """Only the name of the very cluster that this was made for."""
         if self.typed is None or self.typed != expected:
-            raise Refused("not-confirmed", f"Nobody typed {what}.")
+            raise Refused("not-confirmed", f"The operator did not type {what}.")
 
 
 @dataclass(frozen=True, slots=True)
 class NoEvents:
-    """:class:`migrator.ports.Events` that nobody hears."""
+    """:class:`migrator.ports.Events` that are shown nowhere."""
 
     def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
         """Nothing."""

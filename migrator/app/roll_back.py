@@ -29,7 +29,7 @@ class LeftoversRequest:
 def roll_back(
     request: RollBackRequest, operator: Operator, connection: Connection | None = None
 ) -> RunOutcome:
-    """Take back what runs of the plan made, over ``connection`` where there is one.
+    """Undo what runs of the plan made, over ``connection`` where there is one.
 
     The outcome's ``exit_code``: 0 everything is undone, 4 something stays (to undo it would take
     access from a principal, or EKS made it), 5 another writer changed an entry meanwhile, 7 a

@@ -1,4 +1,4 @@
-"""``migrate apply``: make the access entries of a plan. The same command goes on after any
+"""``migrate apply``: make the access entries of a plan. The same command continues after any
 interruption.
 """
 
@@ -43,7 +43,7 @@ from migrator.cli.request_fields import request_fields
 @click.option(
     "--abandon-rollback",
     is_flag=True,
-    help="Go forward although a roll-back was begun and did not finish.",
+    help="Go forward although a roll-back was started and did not finish.",
 )
 @decisions_option
 @as_option
@@ -53,7 +53,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     """Make the access entries of the plan in the file PLAN.
 
     Saves aws-auth and all entries first, switches access entries on (asked, because it is one-way),
-    makes each entry in proven order, proves it, and takes it back at once when its proof fails.
+    makes each entry in proven order, proves it, and undoes it immediately when its proof fails.
     """
     from migrator.app.apply import ApplyRequest, apply
 

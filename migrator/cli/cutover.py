@@ -21,7 +21,7 @@ from migrator.cli.terminal import output_of
 
 @click.command("cutover", cls=MigrateCommand, short_help="Switch to access entries only. One-way.")
 @plan_argument
-@click.option("--confirm", metavar="NAME", help="The cluster's name, for where nobody can type it.")
+@click.option("--confirm", metavar="NAME", help="The cluster's name, for runs without a terminal.")
 @click.option(
     "--gates", "gates_only", is_flag=True, help="Judge and show the gates, and switch nothing."
 )
@@ -34,8 +34,8 @@ def command(ctx: click.Context, /, plan_file: str, **given: Any) -> int:  # noqa
     """Switch the cluster of the plan in the file PLAN to API mode: aws-auth is not asked any more.
     There is no way back.
 
-    Verifies everybody, judges the gates (an unknown one is closed), asks for the cluster's name,
-    switches, and verifies again.
+    Verifies every principal, judges the gates (an unknown one is closed), asks for the cluster's
+    name, switches, and verifies again.
     """
     from migrator.app.cut_over import CutOverRequest, cut_over
     from migrator.render.cut_over import cut_over_document, cut_over_text

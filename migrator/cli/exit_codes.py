@@ -24,8 +24,8 @@ MEANING: Mapping[int, str] = {
     REFUSED: "refused by a gate, or a question without an answer",
     CHANGED: "the cluster changed since the plan; what changed is printed",
     UNPROVEN: "verification failed",
-    INTERRUPTED: "not finished (interrupted, a proof is open, a bridge stands); the same command "
-    "goes on",
+    INTERRUPTED: "not finished (interrupted, a proof is open, a bridge is left); the same command "
+    "continues",
     FLEET_INCOMPLETE: "some clusters of a fleet are not done",
     USAGE: "wrong usage",
 }

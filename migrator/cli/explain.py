@@ -1,4 +1,4 @@
-"""``migrate explain``: one principal of a plan, told in full."""
+"""``migrate explain``: one principal of a plan in full."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Commands that are imported when they are called, so that ``migrate --help`` loads none of them.
+"""Commands that are imported when they are called, so that ``migrate --help`` imports no command.
 
 A group knows its commands from a static table: name -> (module, one-line help). The module has the
 command as ``command``; a test holds the one-line helps to the commands' own.

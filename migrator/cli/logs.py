@@ -11,11 +11,11 @@ import sys
 from migrator.app.settings import Settings
 from migrator.errors import Failed
 
-TALK = "migrator.talk"  # what the terminal was told; on a terminal it is there already
+TALK = "migrator.talk"  # what the terminal shows; on a terminal it is there already
 
 
 class _OneLine(logging.Formatter):
-    """Foreign text in a record cannot begin a line of its own."""
+    """Foreign text in a record cannot begin a new line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as lines in which every character shows itself."""

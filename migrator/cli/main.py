@@ -39,7 +39,7 @@ COMMANDS = {
     "doctor": ("migrator.cli.doctor", "Can this machine and this caller do the job?"),
     "timer": (
         "migrator.cli.timer",
-        "In the cluster: put aws-auth back unless a rehearsal goes on.",
+        "In the cluster: put aws-auth back unless a rehearsal runs.",
     ),
     "fleet": ("migrator.fleet.cli.group", "The same over accounts, Regions and clusters."),
     "token": ("migrator.cli.token", "Print an ExecCredential for kubectl."),
@@ -82,7 +82,7 @@ def run(arguments: Sequence[str], *, stderr: TextIO) -> int:
             "interrupted",
             "Stopped.",
             why,
-            "The same command goes on from here.",
+            "The same command continues from here.",
             traceback=traceback,
         )
         return exit_codes.INTERRUPTED
@@ -119,8 +119,8 @@ def _usage(error: click.UsageError, stderr: TextIO) -> int:
 
 
 def _reader_left() -> int:
-    """Whoever read our output has closed it, as ``head`` does; nothing more can be written, at exit
-    neither.
+    """The reader of our output has closed it, as ``head`` does; nothing more can be written, at
+    exit neither.
     """
     import os
 
@@ -151,7 +151,7 @@ def _clip(text: str) -> str:
 
 
 def _end_in_order() -> None:
-    """Being told to end (SIGTERM of a pipeline or a pod, SIGHUP of a closed terminal) is as good as
+    """A signal to end (SIGTERM of a pipeline or a pod, SIGHUP of a closed terminal) is as good as
     Ctrl-C: a map that is blank goes back, a lock is let go, the journal says so. What ``nohup``
     ignores stays ignored.
     """

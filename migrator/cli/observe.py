@@ -63,9 +63,9 @@ def command(
     """Read the control-plane logs of CLUSTER: who logs in, as what and how often, and what decides
     their requests.
 
-    Shows principals behind mapAccounts and templates, rows nobody used, logins that no row
+    Shows principals behind mapAccounts and templates, rows without logins, logins that no row
     explains, and denials. What a scan costs is shown before it begins. One that was interrupted
-    goes on with the same command.
+    continues with the same command.
     """
     from migrator.app.observe import ObserveRequest, observe
     from migrator.model.canonical import pretty_bytes

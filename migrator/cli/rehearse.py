@@ -37,8 +37,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     logins are those of API mode.
 
     A Job in the cluster runs first and puts the map back if this process dies. On a node without
-    its lease, a refused login or somebody else's write it is back at once. Under 20 minutes it is
-    no evidence.
+    its lease, a refused login or a change of aws-auth by another writer this command puts it back
+    immediately. Under 20 minutes it is no evidence.
     """
     from migrator.app.rehearse import RehearseRequest, rehearse
     from migrator.render.rehearsal import rehearsal_document, rehearsal_text

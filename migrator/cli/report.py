@@ -28,8 +28,8 @@ def command(
     """Write a report on the plan in the file PLAN: verdict, every principal with its proof, gates,
     the run's timeline.
 
-    It is made from the journal, the evidence there is, and the cluster as it is now; nothing is
-    asked anew.
+    It is made from the journal, the evidence there is, and the cluster as it is now; it does not
+    verify again.
     """
     from migrator.app.report import ReportRequest
     from migrator.app.report import report as make_report

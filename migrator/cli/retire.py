@@ -1,4 +1,4 @@
-"""``migrate retire``: delete the aws-auth that nobody asks any more."""
+"""``migrate retire``: delete the aws-auth that EKS no longer asks."""
 
 from typing import Any
 

@@ -39,7 +39,7 @@ from migrator.cli.terminal import output_of
 @break_lock_option
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
-    """Take back what runs of the plan in the file PLAN made, and restore what they changed.
+    """Undo what runs of the plan in the file PLAN made, and restore what they changed.
 
     Nothing is deleted that a principal would miss: before each deletion aws-auth must give it what
     it had. Entries that EKS made stay, and so does the mode.

@@ -39,7 +39,7 @@ def global_options() -> list[click.Option]:
             ["--reader-role"],
             metavar="ARN",
             multiple=True,
-            help="Role that may read IAM of its own, foreign account; may be repeated.",
+            help="Role that may read IAM of the account it is in; may be repeated.",
         ),
         click.Option(
             ["--state-dir"],

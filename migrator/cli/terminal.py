@@ -17,7 +17,7 @@ from migrator.app.settings import Settings
 from migrator.errors import Refused, WrongUse
 from migrator.render.escape import json_for_log, terminal
 
-# Talk goes to the log file too; without one nobody else may print it a second time.
+# Talk goes to the log file too; without one no other handler may print it a second time.
 _TALK = logging.getLogger("migrator.talk")
 logging.getLogger("migrator").addHandler(logging.NullHandler())
 _MARKS = {"info": "", "step": "- ", "done": "+ ", "warn": "! "}
@@ -37,7 +37,7 @@ def use_color(settings: Settings, stream: TextIO, environment: Mapping[str, str]
 
 
 def talk(stream: TextIO, text: str) -> None:
-    """Say something that nobody has to hear: a reader that has gone (``2>&1 | head``, a closed
+    """Say something that may stay unread: a reader that has gone (``2>&1 | head``, a closed
     terminal, a full disk) ends the talk and never the run.
     """
     with suppress(OSError, ValueError):  # ValueError: the stream is closed

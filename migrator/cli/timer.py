@@ -12,7 +12,7 @@ from migrator.cli.terminal import output_of
 @click.command(
     "timer",
     cls=MigrateCommand,
-    short_help="In the cluster: put aws-auth back unless a rehearsal goes on.",
+    short_help="In the cluster: put aws-auth back unless a rehearsal runs.",
 )
 @click.option(
     "--service-account",

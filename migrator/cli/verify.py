@@ -57,11 +57,11 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     """Log in as each principal of the plan in the file PLAN with a fresh token, and ask what it may
     do.
 
-    Impersonation would not see access policies, so nobody is impersonated: roles are assumed, and
-    --as or verify_as in decisions.yaml names profiles for those who cannot be. Nodes are watched:
-    their leases and their own logins. Whoever nobody can be is looked for in the control-plane
-    logs. --canary-pods shows Fargate roles without pods, and is the only way in which this command
-    changes anything.
+    Impersonation would not see access policies, so no principal is impersonated: roles are assumed,
+    and --as or verify_as in decisions.yaml names profiles for principals that cannot be assumed.
+    Nodes are watched: their leases and their own logins. For a principal without credentials the
+    control-plane logs are searched. --canary-pods shows Fargate roles without pods, and is the only
+    way in which this command changes anything.
     """
     from migrator.app.verify import VerifyRequest, verify
     from migrator.render.verdicts import verdict_document, verdict_markdown, verdict_table
@@ -86,9 +86,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
 
 
 def _refuse_strangers(plan: "Plan", arns: Iterable[str]) -> None:
-    """``--as`` for somebody whom the plan does not have would do nothing, and nobody would
-    notice.
-    """
+    """``--as`` for a principal that the plan does not have would do nothing, without a message."""
     from migrator.app.verify import strangers
 
     unknown = strangers(plan, arns)

@@ -106,7 +106,7 @@ def _one_row_more(data: Mapping[str, str], roles: str) -> str:
     for tried in (f"[{row}]",) if body in ("", "[]") else (block, flow):
         if len(read_aws_auth({**data, "mapRoles": tried}).rows) == rows + 1:
             return tried
-    return f"{text}\n# written by somebody else\n"
+    return f"{text}\n# written by another writer\n"
 
 
 def _put_object(world: World, api: KubernetesApi, value: Change) -> str:

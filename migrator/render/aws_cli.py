@@ -28,8 +28,8 @@ from migrator.render.facts import default_username
 _HEAD = """\
 # Makes entries that are missing and associates policies that are missing. It can be run again at any time.
 #
-# The cluster must be in API_AND_CONFIG_MAP or API mode. An entry overrides its aws-auth row at once: between making
-# it and associating its policy the principal has less than before. migrate apply has no such gap, and proves each
+# The cluster must be in API_AND_CONFIG_MAP or API mode. An entry overrides its aws-auth row immediately: between
+# making it and associating its policy the principal has less than before. migrate apply has no such gap, and proves each
 # entry.
 #
 # Exit status

@@ -43,7 +43,7 @@ def _means(report: Report) -> str:
     who = "1 principal" if wrong == 1 else f"{wrong} principals"
     match verdict:
         case "ok":
-            return "Everybody's access is proven."
+            return "The access of every principal is proven."
         case "partial":
             return f"Nothing is wrong, but {who} must be proven more strongly."
         case "failed":
@@ -51,7 +51,7 @@ def _means(report: Report) -> str:
         case "unknown" if verdicts:
             return f"Of {who} nothing is known yet."
         case "unknown":
-            return "Nobody's access was proven."
+            return "No principal's access was proven."
 
 
 def _asked(report: Report) -> str:
@@ -60,7 +60,7 @@ def _asked(report: Report) -> str:
     if mode == "API":
         return "aws-auth is not asked any more."
     if mode == "API_AND_CONFIG_MAP":
-        return "aws-auth is still asked for whoever has no access entry."
+        return "aws-auth is still asked for principals without an access entry."
     return "The cluster still works by aws-auth alone."
 
 
@@ -119,7 +119,9 @@ def _access(report: Report) -> Figure:
     changed = sum(_gains(change) or _loses(change) for change in changes)
     unsure = sum(map(_is_unsure, changes))
     if not changed and not unsure:
-        return Figure("Access changed", "0", "by the rules nobody gains or loses", "ok")
+        return Figure(
+            "Access changed", "0", "by the rules no principal gains or loses access", "ok"
+        )
     detail = f"by the rules {gained} gain, {lost} lose"
     if unsure:
         detail += f", {unsure} not known"

@@ -183,7 +183,9 @@ def _lane(
             words.append(text)
         before = record
     for step_id, record in begun.items():
-        text = f"{_kind_of(step_id, steps)} begun {axis.since(record.at)}, its end was not recorded"
+        text = (
+            f"{_kind_of(step_id, steps)} started {axis.since(record.at)}, its end was not recorded"
+        )
         marks.append(Mark(axis.place(record.at), "open", text))
         words.append(text)
     return Lane(arn, tuple(bars), tuple(marks), "; ".join(words))

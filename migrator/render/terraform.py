@@ -128,8 +128,8 @@ def _imports(plan: Plan, entries: Iterable[CodeEntry]) -> str:
 def removed_blocks() -> str:
     """``removed`` blocks that forget the aws-auth ConfigMap without destroying it."""
     head = comments(
-        "Forgets the aws-auth ConfigMap without deleting it: a deleted one locks out everybody "
-        "without an entry.",
+        "Forgets the aws-auth ConfigMap without deleting it: its deletion locks out every "
+        "principal without an entry.",
         "Take the resource itself out of the code in the same change. For a resource inside a "
         "module write the",
         "module's address, for example module.eks.kubernetes_config_map.aws_auth. Addresses that "

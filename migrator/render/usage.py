@@ -160,7 +160,7 @@ def _sections(report: UsageReport) -> Iterator[tuple[str, Iterable[str]]]:
         (f"{each.source} {each.template}: {_names(each)}" for each in report.templates),
     )
     yield "Left out, because only this tool logged in as them:", report.own
-    yield "Rows nobody used in this time:", (f"{row.source} {row.arn}" for row in report.unused)
+    yield "Rows without a login in this time:", (f"{row.source} {row.arn}" for row in report.unused)
     yield (
         "Decided by access policies:",
         (

@@ -207,7 +207,7 @@ def _go(run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, .
         error = Interrupted(
             "interrupted",
             "Stopped on the way.",
-            remedy="The same command goes on from here; nothing is lost.",
+            remedy="The same command continues from here; nothing is lost.",
         )
     outcome = with_entries_beyond_rows(
         run.plan,

@@ -197,8 +197,8 @@ def refuse_going_back(progress: Progress, plan: Plan) -> None:
     if progress.going_back and left:
         raise Refused(
             "rollback-unfinished",
-            "A roll-back of this plan was begun and did not finish.",
-            why=f"{len(left)} steps are still to be taken back, the next one: "
+            "A roll-back of this plan was started and did not finish.",
+            why=f"{len(left)} steps are still to be undone, the next one: "
             f"{left[-1].effect.kind} "
             f"{left[-1].principal_arn or ''}".rstrip()
             + ".",

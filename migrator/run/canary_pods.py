@@ -132,7 +132,7 @@ def await_arrival(ports: RunPorts, pod: CanaryPod) -> Arrival:
     while True:
         raw, now = ports.pods.read(pod.namespace, pod.name), ports.clock.now()
         if raw is None:
-            return Arrival(f"canary pod {pod.full_name} was removed by somebody else")
+            return Arrival(f"canary pod {pod.full_name} was removed by another writer")
         seen = look_at_pod(raw, ports.pods.messages(pod.namespace, pod.name))
         if seen.state == "placed" and (arrival := _on_node(ports, pod, seen.node, now)) is not None:
             return arrival

@@ -93,7 +93,8 @@ def _put_back(ports: TimerPorts, original: Mapping[str, Any]) -> None:
                 _say(ports, notes)
                 ports.events.say(
                     "done",
-                    f"{AWS_AUTH} was never blanked, and somebody else wrote it: it is left alone",
+                    f"{AWS_AUTH} was never blanked, and another writer changed it: their "
+                    "version is left in place",
                 )
                 return
             if state == "foreign" and found is not None:

@@ -184,9 +184,8 @@ def _until_shown(run: OneRun, arn: str, fits: Any) -> AccessEntry | None:  # noq
                 "not-shown",
                 f"EKS took the change of {arn} but does not show it.",
                 why=f"It was looked for during {int(READ_BACK.total_seconds())} seconds: EKS is "
-                f"slow, or somebody else "
-                "took it back at once.",
-                remedy="The same command goes on from here: it looks again before it does "
+                f"slow, or another writer undid it immediately.",
+                remedy="The same command continues from here: it looks again before it does "
                 "anything.",
             )
         run.pause(POLL)
@@ -196,8 +195,8 @@ def _enable(run: OneRun, step: Step, effect: EnableEntries) -> None:
     if run.progress.of(step.id).status == "pending" and effect.mode_to == "API_AND_CONFIG_MAP":
         run.ports.approver.confirm(
             f"Switch cluster {run.plan.cluster.name} from {effect.mode_from} to {effect.mode_to}? "
-            "This is one-way, and EKS at once makes entries for the creator, managed node groups "
-            "and Fargate."
+            "This is one-way, and EKS immediately makes entries for the creator, managed node "
+            "groups and Fargate."
         )
     run.journal.carry_out(
         step.id,

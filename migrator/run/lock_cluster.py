@@ -134,7 +134,7 @@ class LeasedLock:
             raise Refused(
                 "lock-not-possible",
                 "The lock of the cluster can be written neither as a Lease nor as a tag, and no "
-                "run goes on without.",
+                "run continues without it.",
                 why=f"Lease: {reason.message} {reason.why} Tag: {error.message} {error.why}",
                 remedy="Give the caller get, create, update, delete on leases in namespace "
                 "kube-system, or "
@@ -387,8 +387,8 @@ class Hold:
                     self._records.clear(version=found.version)
                     return
                 self._lost = self._taken(found)
-            # No run takes a lock before it has expired: until then, what is gone is what the
-            # request, whose answer was lost, removed.
+            # No run takes a lock before it has expired: until then, a missing lock was removed
+            # by our own request whose answer was lost.
             elif self._ports.time.seconds() >= self._until:
                 self._lost = self._taken(found)
 
@@ -406,8 +406,8 @@ class Hold:
             why=f"The lock is {self._records.place}: --break-lock removes it, and it is over after "
             f"{self._seconds} "
             "seconds without a renewal.",
-            remedy="Look at `migrate status`. Once the other run has ended, the same command goes "
-            "on from here.",
+            remedy="Look at `migrate status`. Once the other run has ended, the same command "
+            "continues from here.",
         )
 
     def _unsure(self, why: str) -> Interrupted:
@@ -416,7 +416,7 @@ class Hold:
             "This run could not renew the lock of the cluster in time and stopped before its next "
             "write.",
             why=f"{why} Another run may take the lock ({self._records.place}).",
-            remedy="Once the API server can be reached, the same command goes on from here.",
+            remedy="Once the API server can be reached, the same command continues from here.",
         )
 
 

@@ -33,7 +33,7 @@ def refuse_without_bindings(
             "bindings-not-allowed",
             "The plan makes bindings, and you may not make them.",
             why="Not allowed: " + "; ".join(refused) + ".",
-            remedy="Run it as somebody who may, or plan again with --accept-gap: administrators "
-            "then have no access "
-            "for some seconds each, between their entry and its access policy.",
+            remedy="Run it as a principal that may, or plan again with --accept-gap: "
+            "administrators then have no access for some seconds each, between their entry and "
+            "its access policy.",
         )

@@ -85,7 +85,7 @@ def observe(ports: ObservePorts, options: ObserveOptions = ObserveOptions()) -> 
         raise Interrupted(
             "interrupted",
             "Stopped on the way.",
-            remedy="The same command goes on from here; nothing is counted twice.",
+            remedy="The same command continues from here; nothing is counted twice.",
         ) from None
     report = _report(ports, scan)
     ports.store.write(CHECKPOINT_FILE, b"")

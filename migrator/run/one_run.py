@@ -147,7 +147,7 @@ class OneRun:
         self.ports.clock.sleep(duration)
         if self._stopping:
             raise Interrupted(
-                "interrupted", "Stopped on the way.", remedy="The same command goes on from here."
+                "interrupted", "Stopped on the way.", remedy="The same command continues from here."
             )
 
     def run_state(self) -> RunState:

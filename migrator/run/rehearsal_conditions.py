@@ -31,14 +31,14 @@ def refuse_conditions(
         wrong.append(f"{len(left)} steps of the plan are not done: apply it first")
     if mode == "API_AND_CONFIG_MAP" and not _operator_proven(plan, ports, snapshot, chain):
         wrong.append(
-            "the operator's own access entry is not proven, and without it nobody here could put "
+            "the operator's own access entry is not proven, and without it this run could not put "
             "aws-auth back: "
             "run `migrate verify PLAN`"
         )
     if read_nodes(ports.nodes) is None and not authenticator_log_is_on(ports):
         wrong.append(
-            "neither the nodes' leases nor the authenticator's log can be read: nobody would see a "
-            "node fail"
+            "neither the nodes' leases nor the authenticator's log can be read: this run "
+            "would not see a node fail"
         )
     if not any(snapshot.aws_auth_data.values()):
         wrong.append("aws-auth is empty or absent: there is nothing to rehearse")

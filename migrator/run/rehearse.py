@@ -185,7 +185,7 @@ class _RehearsalRun:
                 if isinstance(action, brain.Over):
                     theirs = action.why in (brain.CHANGED_BEFORE, brain.CHANGED_AFTER)
                     return self._outcome(
-                        action.why, "as somebody else wrote it" if theirs else "as it was"
+                        action.why, "as another writer left it" if theirs else "as it was"
                     )
                 self._do(action)
                 since = None
@@ -320,7 +320,7 @@ class _RehearsalRun:
             over=lambda error: error.code == "aws-auth-changed",
         )
         if refused is None:
-            self.ports.events.say("step", "aws-auth is blank: only access entries let anybody in")
+            self.ports.events.say("step", "aws-auth is blank: only access entries admit logins")
 
     def _write_blank(self, version: str) -> None:
         self._objects.patch("Lease", NAME, {"metadata": {"annotations": {BLANKED: "true"}}})
@@ -352,7 +352,7 @@ class _RehearsalRun:
         an entry alone.
         """
         if self._map() != "blank":
-            raise Trouble("rehearsal-written", "Somebody wrote aws-auth.")
+            raise Trouble("rehearsal-written", "Another writer changed aws-auth.")
 
     def _watch(self) -> None:
         self.still_blank()

@@ -54,7 +54,7 @@ def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
             case "finished":
                 return _outcome(ports, progress, None)
             case "adopt":
-                _journal(ports).record(STEP, "adopted", {"why": "it is gone"})
+                _journal(ports).record(STEP, "adopted", {"why": "it does not exist any more"})
                 return _outcome(ports, progress, None)
             case "delete":
                 _refuse_changed(plan, plan_digest, ports, progress, snapshot)

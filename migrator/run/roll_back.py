@@ -86,7 +86,7 @@ def roll_back(
                 why="EKS never asks the ConfigMap again.",
                 remedy="Entries can still be created and changed; the backup of aws-auth in the "
                 "state says what "
-                "everybody had.",
+                "each principal had.",
             )
         progress = progress_in(ports.store.journal(), plan, plan_digest)
         refuse_rehearsing(progress)
@@ -128,7 +128,7 @@ def _go(run: OneRun, ports: RunPorts, rows: _Rows) -> RunOutcome:
         error = stopped
     except KeyboardInterrupt:
         error = Interrupted(
-            "interrupted", "Stopped on the way.", remedy="The same command goes on from here."
+            "interrupted", "Stopped on the way.", remedy="The same command continues from here."
         )
     outcome = _outcome(run.plan, run.progress, ports, finished, error)
     run.journal.end(outcome.exit_code)

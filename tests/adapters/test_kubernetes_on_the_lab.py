@@ -381,7 +381,7 @@ def test_a_role_that_trusts_somebody_else_says_whom(lab: SmallLab) -> None:
     with pytest.raises(MigratorError) as caught:
         reviewers(lab).as_principal(CLOSED)
     assert caught.value.code == "cannot-become"
-    assert "lets in: service ec2.amazonaws.com" in caught.value.why
+    assert "admits: service ec2.amazonaws.com" in caught.value.why
     assert f"arn:aws:iam::{ACCOUNT}:role/operator" in caught.value.remedy
     assert "--as" in caught.value.remedy
 

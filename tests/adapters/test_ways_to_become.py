@@ -166,7 +166,7 @@ def test_roles_are_assumed_directly_and_through_another_role(home: Home) -> None
     found = home.become((OPERATOR, None, None), (INNER, None, MIDDLE), (INNER, None, None))
     assert names(found[:2]) == ["operator", "inner:migrate-run"]
     assert found[2]["code"] == "cannot-become"
-    assert "trust policy lets in" in found[2]["why"]
+    assert "trust policy admits" in found[2]["why"]
     assert MIDDLE in found[2]["why"]
     assert OPERATOR in found[2]["remedy"]
 

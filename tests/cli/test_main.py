@@ -158,7 +158,7 @@ def test_an_interrupt_is_7_and_says_that_it_can_go_on(
 ) -> None:
     failing.append(KeyboardInterrupt())
     assert run(["fail"], stderr=stderr) == 7
-    assert "goes on from here" in stderr.getvalue()
+    assert "continues from here" in stderr.getvalue()
 
 
 def test_an_unexpected_error_is_1_and_says_how_to_get_the_traceback(

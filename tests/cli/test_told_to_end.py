@@ -59,7 +59,7 @@ def test_apply_that_is_told_to_end_is_exit_7_and_the_same_command_goes_on(
     out, err = process.communicate(timeout=60)
     assert process.returncode == 7, out + err
     assert "[interrupted]" in err
-    assert "The same command goes on from here" in err
+    assert "The same command continues from here" in err
     assert "Traceback" not in err
     *_, last = journal(lab)
     assert (last["event"], last["effect"]) == ("run-ended", {"exit": 7})

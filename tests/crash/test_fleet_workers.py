@@ -107,7 +107,7 @@ def test_a_worker_killed_while_it_applies_is_made_good_by_the_same_command(tmp_p
         lost = [result for result in outcome["results"] if result["status"] != "done"]
         assert (code, bool(lost)) == (8, True)
         assert {(each["status"], each["code"]) for each in lost} == {("failed", "worker-lost")}
-        assert all("its worker is gone" in each["why"] for each in lost)
+        assert all("its worker was lost" in each["why"] for each in lost)
         assert all("same command" in each["remedy"] for each in lost)
         code, outcome = fleet_run(session, "apply", "--yes", *DASK)
         assert (code, outcome["clusters"]) == (0, {"total": CLUSTERS, "done": CLUSTERS})

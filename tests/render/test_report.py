@@ -218,14 +218,17 @@ def test_the_verdict_stands_in_title_and_banner(verdict: str) -> None:
 
 
 def test_the_sentence_says_what_the_verdict_and_the_mode_mean() -> None:
-    assert sentence(good()) == "Everybody's access is proven. aws-auth is not asked any more."
+    assert (
+        sentence(good())
+        == "The access of every principal is proven. aws-auth is not asked any more."
+    )
     told = sentence(troubled())
     assert told.startswith("The access of 1 principal is not what it was. aws-auth is still asked")
     assert told.endswith("The plan is blocked: 1 finding must be decided by a person first.")
     nobody = replace(
         good(), verification=replace(good().verification, verdicts=(), verdict="unknown")
     )
-    assert sentence(nobody).startswith("Nobody's access was proven.")
+    assert sentence(nobody).startswith("No principal's access was proven.")
 
 
 def test_figures_count_principals_once_and_say_what_is_not_known() -> None:

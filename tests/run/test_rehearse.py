@@ -206,7 +206,7 @@ def test_whoever_writes_before_the_blanking_keeps_what_they_wrote(
     outcome = rehearse(stage.plan, DIGEST, ports, stage.objects, SHORT)
     assert (outcome.exit_code, outcome.passed, outcome.seconds) == (4, False, 0), outcome
     assert "before the rehearsal began" in outcome.why
-    assert outcome.aws_auth == "as somebody else wrote it"
+    assert outcome.aws_auth == "as another writer left it"
     assert stage.cluster.data == theirs
     assert "write aws-auth" not in stage.cluster.effects
     assert stage.objects.objects == {}
@@ -295,7 +295,7 @@ def test_row_revoked_after_the_timer_put_aws_auth_back_stays_revoked(
     theirs = edit(stage.cluster)
     outcome = stage.rehearse()
     assert stage.cluster.data == theirs, outcome
-    assert (outcome.exit_code, outcome.aws_auth) == (7, "as somebody else wrote it"), outcome
+    assert (outcome.exit_code, outcome.aws_auth) == (7, "as another writer left it"), outcome
     assert stage.objects.objects == {}
 
 
@@ -310,7 +310,7 @@ def test_row_revoked_while_the_machine_slept_stays_revoked(stage: Stage) -> None
     stage.events.append((timedelta(minutes=2), sleep))
     outcome = stage.rehearse(LONG)
     assert [stage.cluster.data] == theirs, outcome
-    assert (outcome.exit_code, outcome.aws_auth) == (4, "as somebody else wrote it"), outcome
+    assert (outcome.exit_code, outcome.aws_auth) == (4, "as another writer left it"), outcome
     assert 120 <= outcome.seconds <= 300, outcome
     assert stage.objects.objects == {}
 

@@ -214,7 +214,7 @@ def _result(
             "probe-failed",
             "A login was not what it must be, and was taken back.",
         )
-        remedy = "migrate fleet apply goes on from here."
+        remedy = "migrate fleet apply continues from here."
     exit_code = {"done": 0, "blocked": 3, "unproven": 6}.get(status, 1)
     return ClusterResult(
         cluster.arn,

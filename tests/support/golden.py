@@ -1,5 +1,5 @@
-"""Golden files: what was right once is compared byte for byte; ``UPDATE_GOLDEN=1`` writes them anew
-for review.
+"""Golden files: what was right once is compared byte for byte; ``UPDATE_GOLDEN=1`` writes
+them again for review.
 """
 
 import os
@@ -12,5 +12,5 @@ def assert_golden(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     assert path.read_bytes().decode() == content.decode(), (
-        f"{path} differs; UPDATE_GOLDEN=1 writes it anew"
+        f"{path} differs; UPDATE_GOLDEN=1 writes it again"
     )

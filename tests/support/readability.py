@@ -144,6 +144,35 @@ def prose(source: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
+def said(source: str) -> Iterator[tuple[int, str]]:
+    """Line and text of every string of two words or more that is no docstring: what a module says.
+
+    A formatted string is one text; a value in it is shown as ``…``.
+    """
+    tree = ast.parse(source)
+    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    parts = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in node.values
+    }
+    for node in ast.walk(tree):
+        if id(node) in documents | parts:
+            continue
+        text = _text(node)
+        if len(text.split()) > 1:
+            yield getattr(node, "lineno", 0), text
+
+
+def _text(node: ast.AST) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part) or "…" for part in node.values)
+    return ""
+
+
 def modules_of(root: Path) -> list[Path]:
     """The modules of a folder that people wrote."""
     return sorted(each for each in root.rglob("*.py") if each.name not in _GENERATED)

@@ -63,7 +63,7 @@ def _platform(cluster: Raw) -> Check:
             f"{said}: not a version that is understood.",
             "Look it up by hand.",
         )
-    # Each Kubernetes version has platform versions of its own, counted from 1.
+    # Each Kubernetes version has its own platform versions, counted from 1.
     first = _FIRST_PLATFORM.get((version[0], version[1]), 0)
     if version < (1, 23) or platform[0] < first:
         return Check(

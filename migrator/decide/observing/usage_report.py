@@ -150,7 +150,7 @@ def _templates(index: RowIndex, logins: Sequence[Login]) -> Iterator[NamesOfTemp
 
 
 def _rendered(row: RowMapping, logins: Sequence[Login]) -> Iterator[tuple[str, set[str]]]:
-    """Each template of a row, with the names that its logins had in its place."""
+    """Each template of a row, with the names that its logins had instead of it."""
     if templates_in(row.username):
         yield row.username, {login.username for login in logins}
     templated = [group for group in row.effective_groups if templates_in(group)]

@@ -37,7 +37,7 @@ def code_entries(plan: Plan, *, include_owned: bool = False) -> CodeEntries:
 
 def _why_left_out(principal: PlannedPrincipal, *, include_owned: bool) -> str | None:
     if SERVICE_LINKED_MARK in principal.principal_arn:
-        return "belongs to a service-linked role: nobody but EKS can change it"
+        return "belongs to a service-linked role: only EKS can change it"
     if principal.action == "skip":
         return "skipped: no entry is made"
     if principal.action == "block" or principal.entry is None:

@@ -66,7 +66,7 @@ _ANNOTATIONS: tuple[tuple[str, str], ...] = (
     ("artifact.spinnaker.io/", "Spinnaker"),
     ("fluxcd.io/sync-checksum", "Flux"),
 )
-# What a name that stands for several programs may be.
+# What a name that several programs use may be.
 _MAY_BE = {
     "eksctl": "a person, or a pipeline with a ClusterConfig file",
     "OpenAPI-Generator": "a program of the Kubernetes Python client, such as Ansible",

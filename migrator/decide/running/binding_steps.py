@@ -70,7 +70,11 @@ def _remove(
     if whose == "shared":
         return Refuse(shared_binding(binding_key(bridge), bridge.group))
     if whose != "ours":
-        why = "it is gone" if found is None else "the binding that has its name is not ours"
+        why = (
+            "it does not exist any more"
+            if found is None
+            else "the binding that has its name is not ours"
+        )
         return Adopt(step, why)
     now = state.observed.now
     changes = [spread_by(state, state.sequences[key]) for key in users_of(state, bridge.group)]

@@ -225,7 +225,7 @@ def _admins(plan: Plan, facts: GateFacts) -> Gate:
         return _gate(6, SECOND_ADMIN, question, "unknown", "no verdicts were made", remedy)
     admins = _proven_admins(plan, facts.verdicts)
     state: GateState = "pass" if _enough_admins(admins, facts) else "fail"
-    detail = "proven: " + (_some(admins) or "nobody")
+    detail = "proven: " + (_some(admins) or "no principal")
     if facts.break_glass is not None:
         detail += f"; {facts.break_glass}"
     return _gate(6, SECOND_ADMIN, question, state, detail, remedy)

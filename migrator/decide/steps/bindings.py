@@ -82,16 +82,16 @@ def binding_stands(effect: CreateBinding, found: Mapping[str, object] | None) ->
 
 def whose_binding(
     found: Mapping[str, object] | None, group: str
-) -> Literal["nobody's", "ours", "shared", "other's"]:
+) -> Literal["none", "ours", "shared", "other's"]:
     """The owner of a binding that has a name of ours, for the group that a run of ours bound by it.
 
     ``ours``: the group is its only subject, and it has our label; the bridge group of a run needs
     no label, because no one else uses that group. ``shared``: it binds the group, and another
-    writer put it, or another subject, there. ``other's``: it does not bind the group. ``nobody's``:
+    writer put it, or another subject, there. ``other's``: it does not bind the group. ``none``:
     there is no binding.
     """
     if found is None:
-        return "nobody's"
+        return "none"
     names = [(subject.get("kind"), subject.get("name")) for subject in _subjects(found)]
     if ("Group", group) not in names:
         return "other's"

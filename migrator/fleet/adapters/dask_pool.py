@@ -21,7 +21,7 @@ from migrator.fleet.adapters import dask_worker
 from migrator.fleet.adapters.dask_cluster import seen_workers
 from migrator.ports import Events
 
-GONE = "its worker is gone: killed, out of memory, or cut off"
+GONE = "its worker was lost: killed, out of memory, or cut off"
 _FETCH_SECONDS = 10
 
 
@@ -203,7 +203,10 @@ def text_of(future: Any) -> tuple[str | None, str]:
         if future.status == "finished":
             return str(future.result(timeout=_FETCH_SECONDS)), ""
         if future.status != "error":
-            return None, "dask's scheduler has let it go: it was restarted, or is gone"
+            return (
+                None,
+                "dask's scheduler no longer has it: the scheduler was restarted or has ended",
+            )
         error = future.exception(timeout=_FETCH_SECONDS)
     except Exception as broken:  # the result went with its worker
         return None, foreign(f"its result is lost: {type(broken).__name__}: {broken}")

@@ -52,8 +52,8 @@ class Scheduler:
                     "scheduler-insecure",
                     f"{foreign(self.address)} is another machine, and the connection is not "
                     f"encrypted.",
-                    why="Whoever can reach or read it can run code on the workers, with their "
-                    "credentials.",
+                    why="Every machine that can reach or read the connection can run code on the "
+                    "workers, with their credentials.",
                     remedy="Run scheduler and workers with TLS and give tls://…, --tls-ca, "
                     "--tls-cert and --tls-key; "
                     "or say --insecure-scheduler.",
@@ -64,8 +64,8 @@ class Scheduler:
             raise WrongUse(
                 "scheduler-tls-files",
                 f"A tls:// scheduler needs {', '.join(missing)}.",
-                why="Both sides show a certificate of one authority; without it anybody could be "
-                "either.",
+                why="Both sides show a certificate of one authority; without it any machine "
+                "could pass for either.",
                 remedy="Give the files that the workers are started with, or a certificate of the "
                 "same authority.",
             )

@@ -58,12 +58,10 @@ def do(order: str) -> str:
     """Do one job, as JSON: ``{"answer": …}``, or ``{"lost": why}`` where there is none."""
     given = json.loads(order)
     if given["process"] != _PROCESS:
-        return json.dumps(
-            {"lost": "the worker that it was given to is gone; this one did not begin it"}
-        )
+        return json.dumps({"lost": "the worker that got it has ended; this one did not start it"})
     with _LOCK:
         if given["attempt"] in _BEGUN:
-            return json.dumps({"lost": "it was begun here before, and is not begun twice"})
+            return json.dumps({"lost": "it was started here before, and is not started twice"})
         _BEGUN.add(given["attempt"])
     try:
         return json.dumps({"answer": run_task(given["task"], given["arguments"])})

@@ -134,7 +134,7 @@ def _no_workers(pool: DaskPool, wait: float) -> Failed:
         address, why = min(pool.unfit.items())
         return Failed(
             "workers-unfit",
-            f"None of {len(pool.unfit)} workers of dask can do the work.",
+            f"{len(pool.unfit)} workers of dask are connected, and no one can do the work.",
             why=f"{address}: {why}",
             remedy="Start the workers from the environment, or the image, that this command runs "
             "in, and give both "

@@ -22,7 +22,7 @@ _OF_DASK = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the options of a fleet command say: which clusters, how many at once, by whom."""
+    """What the options of a fleet command say: which clusters, how many concurrently, by whom."""
 
     clusters: tuple[str, ...] = ()
     concurrency: int | None = None

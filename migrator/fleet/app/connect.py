@@ -36,7 +36,7 @@ def open_fleet(settings: Settings, file: FleetFile) -> Fleet:
                 remedy="Leave it out; endpoints come from DescribeCluster.",
             )
     worker = worker_from(Setup(asdict(settings), file.accounts, file.reader_roles, file.rates))
-    # without credentials no account can be told from another
+    # without credentials one account cannot be distinguished from another
     worker.sessions.caller().caller_identity()
     return Fleet(settings, file, worker)
 

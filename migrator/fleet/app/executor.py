@@ -83,7 +83,7 @@ def _shared(fleet: Fleet) -> tuple[str, str] | None:
 class Jobs:
     """Makes jobs: every one carries the setup, and what discovery has read of its cluster.
 
-    The rates are divided by the processes that share them. What stays in this process goes on with
+    The rates are divided by the processes that share them. What stays in this process keeps
     its sessions.
     """
 

@@ -93,7 +93,7 @@ def _applied(request: ApplyRequest, outcome: RunOutcome) -> Ending:
         f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)[:5]
     )
     # A cluster that only waits for proofs is no failure that stops a wave; `outstanding` and `left`
-    # tell of it. After the round of the mode step a bridge stands for the principals, who come
+    # name it. After the round of the mode step a bridge is kept for the principals, which come
     # next.
     waits = outcome.exit_code == Interrupted.exit_code and outcome.error is None
     exit_code = 0 if waits and (request.mode_only or not outcome.leftovers) else outcome.exit_code
@@ -195,7 +195,7 @@ class OnPlans:
 
     ``request`` and ``carry_out`` are those of the command on one cluster, ``ending`` says how it
     ended. ``may_switch``: it may switch the mode. ``name_was_typed``: the fleet's name was typed
-    for that of each cluster. ``watches``: it has threads of its own, because a login that waits for
+    for that of each cluster. ``watches``: it has separate threads, because a login that waits for
     another cluster's call may come too late.
     """
 

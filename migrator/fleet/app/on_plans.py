@@ -96,7 +96,7 @@ def _ask(inventory: Inventory, request: OnPlansRequest, operator: FleetOperator)
 
 def _holds(request: OnPlansRequest) -> Holds | None:
     """Whether the cluster's own files show, at a moment, that the command was done on it; None: it
-    is done again unless a run is gone on with.
+    is done again unless a run is continued.
     """
     from migrator.run.rehearse import EVIDENCE_AFTER
 

@@ -64,7 +64,7 @@ def plan_fleet(request: FleetPlanRequest, operator: FleetOperator) -> PlannedFle
 
 
 def _matrix(file: FleetFile, outcome: FleetOutcome, ports: FleetPorts, *, part: bool) -> bytes:
-    """The matrix, which is kept in the state, too: whoever reads it there needs no output of this
+    """The matrix, which is kept in the state, too: a reader of the state needs no output of this
     command.
     """
     from migrator.fleet.decide.waves import waves_of

@@ -1,7 +1,7 @@
 """One cluster's rehearsal in a fleet: on a thread, or on a worker.
 
-It may run on a worker, unlike a cut-over: it is taken back, and where the worker dies the Job in
-the cluster takes it back. It holds a thread for as long as it lasts, and is busy for a moment each
+It may run on a worker, unlike a cut-over: it is undone, and where the worker dies the Job in
+the cluster undoes it. It holds a thread for as long as it lasts, and is busy for a moment each
 quarter of a minute.
 """
 
@@ -74,7 +74,7 @@ class _Told:
 
 @dataclass(frozen=True)
 class _Stoppable:
-    """A clock that looks before and after each pause whether somebody wants to stop."""
+    """A clock that looks before and after each pause whether the operator wants to stop."""
 
     clock: Clock
     stop: _Told

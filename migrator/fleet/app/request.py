@@ -10,8 +10,8 @@ from migrator.fleet.model.fleet import FleetFile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetRequest:
-    """``file``: which accounts and clusters. ``asked``: which of them, how many at once, by whom.
-    ``decisions``: the document of a fleet's decisions.yaml; None: no such file was named.
+    """``file``: which accounts and clusters. ``asked``: which of them, how many concurrently, by
+    whom. ``decisions``: the document of a fleet's decisions.yaml; None: no such file was named.
     """
 
     file: FleetFile

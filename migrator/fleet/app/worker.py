@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from migrator.fleet.adapters.shared_lab_time import SharedLabTime
     from migrator.fleet.model.job import Setup
 
-CALLS = 8  # side by side, in one account's listings
+CALLS = 8  # concurrent, in one account's listings
 _MOST_KEPT = 8
 _TALK = logging.getLogger("migrator.talk")
 _LOCK = threading.Lock()
@@ -134,7 +134,7 @@ def keep_worker(key: str, worker: Worker) -> None:
 
 
 def worker_from(setup: "Setup") -> Worker:
-    """A worker of its own."""
+    """A new worker, which shares nothing with another one."""
     from migrator.adapters.aws_session import AwsSettings, RoleToAssume
     from migrator.adapters.tasks_threads import Threads
     from migrator.fleet.adapters.rate_limits import RateLimits

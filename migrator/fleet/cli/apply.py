@@ -32,8 +32,8 @@ from migrator.fleet.cli.options import fleet_argument, run_options, wave_options
 def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Apply the plans that `migrate fleet plan` put into the state, wave by wave: a canary first.
 
-    When more clusters of a wave fail than may, no further one is begun, and those under way are
-    brought to an end. The same command goes on from there; clusters that are done are not done
+    When more clusters of a wave fail than may, no further one is started, and those under way are
+    finished. The same command continues from there; clusters that are done are not done
     again.
     """
     from migrator.app.apply import ApplyRequest

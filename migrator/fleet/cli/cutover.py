@@ -20,7 +20,7 @@ from migrator.fleet.model.fleet import Command
 @fleet_argument
 @run_options
 @wave_options
-@click.option("--confirm", metavar="FLEET", help="The fleet's name, for where nobody can type it.")
+@click.option("--confirm", metavar="FLEET", help="The fleet's name, for runs without a terminal.")
 @click.option(
     "--gates",
     "gates_only",

@@ -21,7 +21,10 @@ from migrator.fleet.cli.options import fleet_argument
     help="Only this cluster; may be repeated.",
 )
 @click.option(
-    "--concurrency", type=click.IntRange(min=1), metavar="N", help="Accounts and Regions at once."
+    "--concurrency",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Accounts and Regions to read concurrently.",
 )
 @click.option(
     "--accounts-out", metavar="FILE", help="Write the accounts as a c7n-org accounts file, too."

@@ -40,7 +40,7 @@ def read_fleet(path: str) -> FleetFile:
     if isinstance(document, dict) and document.get("format") == FORMAT:
         return file
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).strip(".-_")[:60]
-    return replace(file, name=name or "fleet")  # a c7n-org file has no name of its own
+    return replace(file, name=name or "fleet")  # a c7n-org file names no fleet
 
 
 def read_fleet_decisions(path: str | None) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""``migrate fleet``: the commands over many clusters, each in a file of its own."""
+"""``migrate fleet``: the commands over many clusters, each in a separate file."""
 
 import click
 
@@ -36,7 +36,7 @@ COMMANDS = {
 EXIT_CODES = """\b
 Exit codes:
    0  every account answered, and every cluster is done
-   7  interrupted; the same command goes on from there
+   7  interrupted; the same command continues from there
    8  some accounts did not answer, or some clusters are not done: they are listed with the reasons
   64  wrong usage; the others are of the command as a whole, as in migrate --help
 """
@@ -54,6 +54,6 @@ def command() -> None:
 
     FLEET is a fleet.yaml (examples/fleet.yaml) or an accounts file of Cloud Custodian's c7n-org.
     Every cluster has its own folder in the state, with the files of a single migration: every other
-    command works on it. A command that was interrupted, or met failures, goes on where it was when
-    it is run again; clusters that are done are not done again.
+    command works on it. A command that was interrupted, or met failures, continues where it was
+    when it is run again; clusters that are done are not done again.
     """

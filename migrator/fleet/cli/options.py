@@ -14,7 +14,7 @@ def fleet_argument(function: F) -> F:
 
 
 def run_options(function: F) -> F:
-    """Which clusters, how many at once, when to stop."""
+    """Which clusters, how many concurrently, when to stop."""
     options = (
         click.option(
             "--cluster",
@@ -27,10 +27,10 @@ def run_options(function: F) -> F:
             "--concurrency",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Clusters at once, in all.",
+            help="Clusters to work on concurrently, in all.",
         ),
         click.option(
-            "--fresh", is_flag=True, help="Begin anew instead of going on with the last run."
+            "--fresh", is_flag=True, help="Start from the beginning; do not continue the last run."
         ),
         click.option(
             "--stop-file", metavar="FILE", help="Begin no further cluster once this file is there."

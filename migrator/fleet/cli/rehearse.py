@@ -25,8 +25,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     """Blank aws-auth on each cluster of FLEET, watch, and put it back, as `migrate rehearse` does
     on one.
 
-    So many at once as may be worked on at once (--concurrency): each of them mostly waits. Ctrl-C
-    puts every map back within seconds and ends; the same command goes on. Clusters that passed
+    --concurrency clusters are rehearsed concurrently; each of them mostly waits. Ctrl-C puts every
+    map back within seconds and ends; the same command continues. Clusters that passed
     within the last week are not rehearsed again, unless the plan changed.
     """
     from migrator.app.rehearse import RehearseRequest

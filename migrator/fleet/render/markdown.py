@@ -120,7 +120,7 @@ def _tables(report: FleetReport) -> Iterable[str]:
 
 def _ended(run: RunSeen) -> str:
     if run.exit_code is None:
-        return "did not come to its end"
+        return "did not end"
     return f"{when(run.ended)}, exit code {run.exit_code}" + (
         f": {run.stopped}" if run.stopped else ""
     )

@@ -38,9 +38,9 @@ STAGE_MEANS: Mapping[str, str] = {
     "applying": "some of the plan's steps are done",
     "applied": "every entry is made; access is not proven since",
     "verified": "access is proven after the entries were made",
-    "rehearsed": "API mode was tried, and nobody was missing",
+    "rehearsed": "API mode was tried, and no principal lost access",
     "dual": "done: the plan ends with entries beside aws-auth",
-    "cut over": "only access entries let anybody in",
+    "cut over": "only access entries admit logins",
     "retired": "aws-auth is deleted: nothing is left to do",
 }
 

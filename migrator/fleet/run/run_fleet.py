@@ -220,7 +220,7 @@ def _stop(run: _Run) -> str:
     if window is None:
         return ""
     reason, until = window
-    return f"nothing is begun until {utc_seconds(until)}: {reason or 'a freeze window'}"
+    return f"no cluster is started until {utc_seconds(until)}: {reason or 'a freeze window'}"
 
 
 def _pause(run: _Run, wave: Wave) -> str:
@@ -309,7 +309,7 @@ def _result(run: _Run, end: JobEnd) -> ClusterResult:
             exit_code=8,
             at=at,
             code="no-worker",
-            message="Not begun: no worker can do it.",
+            message="Not started: no worker can do it.",
             why=end.unplaced,
             remedy="Start such a worker and run the same command again.",
         )
@@ -321,9 +321,9 @@ def _result(run: _Run, end: JobEnd) -> ClusterResult:
             exit_code=1,
             at=at,
             code="worker-lost",
-            message="The work on this cluster did not come to its end.",
+            message="The work on this cluster did not end.",
             why=end.lost,
-            remedy="The same command goes on from here.",
+            remedy="The same command continues from here.",
         )
     document = {"arn": end.arn, "command": run.command, "at": at, **end.answer}
     return replace(result_from_document(document), at=at)
@@ -331,7 +331,7 @@ def _result(run: _Run, end: JobEnd) -> ClusterResult:
 
 def _leave_waiting(run: _Run, waves: Sequence[Wave]) -> None:
     """Clusters that were not started are results, too: waiting, and for what."""
-    why = run.stopped or "it was not begun"
+    why = run.stopped or "it was not started"
     at = run.now_text()
     for wave in waves:
         for cluster in wave.clusters:
@@ -343,8 +343,8 @@ def _leave_waiting(run: _Run, waves: Sequence[Wave]) -> None:
                     exit_code=8,
                     at=at,
                     code="not-begun",
-                    message=f"Not begun: {why}.",
-                    remedy="The same command goes on from here.",
+                    message=f"Not started: {why}.",
+                    remedy="The same command continues from here.",
                     wave=wave.name,
                 )
 

@@ -335,7 +335,7 @@ def _to_xml(shape: Shape, name: str, value: Value, ec2: bool) -> str:
 
 
 def _to_xml_list(shape: ListShape, name: str, value: Iterable[Value], ec2: bool) -> str:
-    # A flattened list has no element of its own (botocore ``parsers.py``, _handle_list).
+    # A flattened list has no enclosing element (botocore ``parsers.py``, _handle_list).
     if shape.serialization.get("flattened"):
         return "".join(_to_xml(shape.member, name, item, ec2) for item in value)
     inner_name = shape.member.serialization.get("name", "item" if ec2 else "member")

@@ -35,7 +35,7 @@ def command(ctx: click.Context, /, principal: str | None, *, verify_as: bool, la
         _show_profiles(ctx, directory, verify_as=verify_as)
         return
     if verify_as:
-        raise click.UsageError("--verify-as is about everybody: leave PRINCIPAL out.", ctx)
+        raise click.UsageError("--verify-as is about every principal: leave PRINCIPAL out.", ctx)
     show_environment(ctx, environment_as(directory, find_principal(directory, principal)))
 
 
@@ -60,8 +60,8 @@ def _show_profiles(ctx: click.Context, directory: Path, *, verify_as: bool) -> N
 
 
 def ways_to_log_in(directory: Path) -> str:
-    """``verify_as`` lines: a profile for everybody whom the operator cannot become by assuming a
-    role.
+    """``verify_as`` lines: a profile for every principal that the operator cannot log in as by
+    assuming a role.
     """
     from migrator.lab.lab_client import lab_state
     from migrator.model.files.yaml_text import quoted

@@ -1,6 +1,6 @@
-"""``migrate lab demo``: a whole migration on the lab, by the commands that anybody would use.
+"""``migrate lab demo``: a whole migration on the lab, by the commands that an operator would use.
 
-Every step is this very command line in a process of its own. What the demo adds is what a company
+Every step is this very command line in a separate process. What the demo adds is what a company
 has and a lab has not: answers in decisions.yaml, and credentials to log in as people and nodes.
 """
 

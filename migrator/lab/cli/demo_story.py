@@ -44,12 +44,12 @@ def tell(place: Path, *, keep: bool) -> int:
     common = ["--reader-role", _READER]
     answers = ["--decisions", str(decisions), *common]
 
-    _title("1. Read the cluster, and prepare to log in as everybody")
+    _title("1. Read the cluster, and prepare to log in as each principal")
     _migrate("snapshot", _CLUSTER, "--out", str(place / "snapshot.json"), *common)
     decisions.write_text(_DECISIONS.format(ways=ways_to_log_in(place / "lab")), encoding="utf-8")
     _title("2. Plan: what becomes of every principal. Nothing is changed")
     _migrate("plan", _CLUSTER, "--out", str(plan), *answers)
-    _title("3. Before: log in as everybody by aws-auth, and keep what they may do")
+    _title("3. Before: log in as each principal by aws-auth, and keep what it may do")
     _migrate("verify", str(plan), "--baseline", "--quiet", *answers)
     _title("4. Apply: entries in proven order, each one verified")
     _migrate("apply", str(plan), "--yes", *answers)
@@ -104,7 +104,7 @@ def _migrate(*arguments: str, capture: bool = False) -> str:
         why = f"`{shown}` ended with {done.returncode}."
         raise Failed(
             "demo-failed",
-            "The demo did not come to its end.",
+            "The demo failed.",
             why=why,
             remedy="What it said is above.",
         )
@@ -122,7 +122,7 @@ def _relative(argument: str) -> str:
 
 
 def _before_and_after(plan_file: Path, after: Mapping[str, Any]) -> None:
-    """Each principal's name and groups before and after, side by side."""
+    """Each principal's name and groups before and after, in one table."""
     from migrator.cli.files import read_plan
     from migrator.render.before_after import before_after
 
@@ -133,8 +133,8 @@ def _before_and_after(plan_file: Path, after: Mapping[str, Any]) -> None:
 
 
 def _show_that_rows_are_inert() -> None:
-    """Write a row that would have made somebody an administrator, and try to log in by it. Raises
-    ``demo-failed``.
+    """Write a row that would have made a principal an administrator, and try to log in by it.
+    Raises ``demo-failed``.
     """
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps
     from migrator.app.connect import connect, reviewers
@@ -165,7 +165,8 @@ def _show_that_rows_are_inert() -> None:
 def _where(place: Path, *, keep: bool) -> None:
     state = next((place / "state").glob("*/*/*/*"), place / "state")
     click.secho(
-        "\nDone: nobody lost access, nobody gained any, and aws-auth is out of use.", bold=True
+        "\nDone: no principal lost access, no principal gained any, and aws-auth is out of use.",
+        bold=True,
     )
     for label, path in (
         ("plan", place / "plan.json"),

@@ -34,12 +34,12 @@ latency              it takes seconds=N longer
 throttle             it is refused by the service's throttle; retry_after=N sends that header
 error                it fails with status=500 or 503
 reset                the connection is reset, and nothing was done
-lost-answer          it is done, and nobody is told; seconds=N hangs as long before hanging up
+lost-answer          it is done, and no answer is sent; seconds=N hangs as long before hanging up
 stale-read           a read shows how it was seconds=N ago
 partial-page         a list gives page_size=N items and a token for the rest
 expired-credentials  the caller's credentials have expired
 update-fails         the update of the cluster that it starts ends as outcome=Failed or Cancelled
-second-writer        just before it somebody else writes aws-auth: change=edit, recreate or delete
+second-writer        before it another writer changes aws-auth: change=edit, recreate or delete
 node-stops           just before it the kubelet of node=NAME stops renewing its lease
 
 \b

@@ -1,4 +1,4 @@
-"""``migrate lab``: the commands of the lab, each in a file of its own."""
+"""``migrate lab``: the commands of the lab, each in a separate file."""
 
 import click
 

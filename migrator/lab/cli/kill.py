@@ -27,7 +27,7 @@ def command(
     lab_dir: str,
 ) -> None:
     """Kill the process PID, a client of the lab on this machine, when N more effects are done:
-    after the last of them, before it is answered. A migrate that was killed goes on when the same
+    after the last of them, before it is answered. A migrate that was killed continues when the same
     command is run again.
     """
     from migrator.lab.lab_client import control
@@ -41,7 +41,7 @@ def command(
     directory, events = resolved(lab_dir), events_of(settings_of(ctx))
     if pid is None:
         control(directory, "POST", "kill", {"cancel": True})
-        events.say("done", "nobody is killed")
+        events.say("done", "no process is killed")
         return
     count = int(control(directory, "GET", "effects")["count"]) + after
     point = "before-next" if before_next else "answer-lost"

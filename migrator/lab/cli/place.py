@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def default_directory() -> str:
-    """Where a lab is when nobody says where."""
+    """The lab's folder where no option names one."""
     return os.environ.get("MIGRATE_LAB_DIR") or _DEFAULT
 
 

@@ -73,7 +73,7 @@ def start(
     detach: bool,
     reader_roles: Sequence[str] = (),
 ) -> "subprocess.Popen[bytes]":
-    """Start a lab as a process of its own and wait until it answers.
+    """Start a lab as a separate process and wait until it answers.
 
     Raises ``lab-running``, ``lab-failed`` with what it said last.
     """

@@ -198,7 +198,7 @@ class Authorizer:
         node = user.username.removeprefix(_NODE_USER)
         place = (request.api_group, request.resource)
         is_own_name = request.name in ("", node)
-        # A kubelet renews the lease of its own node (node_authorizer.go, authorizeLease).
+        # A kubelet renews only the lease of its node (node_authorizer.go, authorizeLease).
         if place == ("coordination.k8s.io", "leases"):
             return is_own_name and _is_node_lease(request)
         # What its pods refer to, by name (node_authorizer.go, authorizeReadNamespacedObject).

@@ -147,14 +147,14 @@ class _Copier:
             holders = {entry["principalArn"] for entry in self._raw.get("accessEntries") or ()}
             if not has_row and operator not in holders:
                 text = (
-                    "no row and no entry lets it in; be somebody else with migrate lab credentials"
+                    "no row and no entry admits it; use another principal (migrate lab credentials)"
                 )
                 self._copy.left_out.append(f"access of {operator}: {text}")
         elif self._raw.get("creator") is None:
             text = "the hidden creator: the snapshot does not know who made the cluster"
             if not has_row:
                 cluster.creator_arn = operator
-                text += f"; the copy takes {operator} for it, whom no row lets in"
+                text += f"; the copy takes {operator} for it, which no row admits"
             self._copy.left_out.append(text)
 
     def _operator_has_a_row(self) -> bool:

@@ -6,7 +6,7 @@
   var cards = Array.prototype.slice.call(document.querySelectorAll("article[data-card]"));
   var others = Array.prototype.slice.call(document.querySelectorAll("[data-card]:not(article)"));
   var shown = document.getElementById("shown");
-  var empty = document.getElementById("nobody");
+  var empty = document.getElementById("no-match");
   var texts = new Map();
 
   function textOf(card) {
@@ -44,7 +44,7 @@
 
   function reset() { form.reset(); apply(); }
 
-  // A link to somebody who is filtered out shows everybody again.
+  // A link to a principal that is filtered out clears the filter.
   function reveal() {
     var target = document.getElementById(window.location.hash.slice(1));
     if (target && target.hidden) {

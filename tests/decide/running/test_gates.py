@@ -388,7 +388,7 @@ def test_an_administrator_whose_logins_were_observed_counts() -> None:
     told = words(
         replace(GOOD, verdicts=tuple(verdict(arn, proof="simulated") for arn in EVERYBODY))
     )
-    assert told["second-admin"][1] == "proven: nobody"
+    assert told["second-admin"][1] == "proven: no principal"
 
 
 def test_a_rehearsal_counts_to_the_end_of_its_seventh_day() -> None:

@@ -129,7 +129,7 @@ def test_a_killed_process_loses_its_job_and_nobody_elses(own: FleetDask, tmp_pat
         *(job(f"c{number}", seconds=0.1) for number in range(6)),
     ]
     ends = _run(own, jobs, limit=2)
-    assert ends.pop("dead").lost.startswith("its worker is gone")
+    assert ends.pop("dead").lost.startswith("its worker was lost")
     # what ran beside it in that process would be gone as well; with two at once the other one is
     # elsewhere
     assert all(end.answer is not None for end in ends.values())
@@ -205,9 +205,9 @@ def test_a_job_is_begun_once_and_by_the_process_that_it_was_given_to() -> None:
         "arguments": {"x": 1},
     }
     assert json.loads(dask_worker.do(json.dumps(order)))["answer"]["x"] == 1
-    assert "not begun twice" in json.loads(dask_worker.do(json.dumps(order)))["lost"]
+    assert "not started twice" in json.loads(dask_worker.do(json.dumps(order)))["lost"]
     other = json.dumps({**order, "attempt": "a2", "process": "another"})
-    assert "is gone" in json.loads(dask_worker.do(other))["lost"]
+    assert "has ended" in json.loads(dask_worker.do(other))["lost"]
 
 
 def test_a_job_whose_place_nobody_has_ends_after_the_wait_and_says_so(

@@ -154,7 +154,7 @@ def test_a_client_is_killed_at_its_nth_effect_and_others_live_on(
             user["UserName"].startswith(f"user{len(point)}-") for user in iam.list_users()["Users"]
         )
         assert (made, victim.wait(10)) == (users, -9)
-    assert said(capsys, lab, "kill --cancel")[2] == "+ nobody is killed\n"
+    assert said(capsys, lab, "kill --cancel")[2] == "+ no process is killed\n"
 
 
 def test_a_copy_says_what_it_lacks_and_how_to_use_it(

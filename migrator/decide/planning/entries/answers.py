@@ -84,7 +84,7 @@ def _with_accepted_loss(decided: PrincipalDecision, facts: PlanFacts) -> Princip
     """Blockers that ask only for the acceptance of a loss."""
     if decided.action != "block" or decided.proposed is None:
         return decided
-    # A live entry decides already: a change of it is an answer of its own.
+    # A live entry decides already: a change of it needs a separate answer.
     if decided.before.via == "access-entry":
         return decided
     blocking = {note.code for note in decided.notes if is_blocking(note)}

@@ -68,7 +68,7 @@ class _Role:
 
 
 def _system_of(ami_type: str) -> str:
-    # A launch template with an image of its own has the type CUSTOM (EKS API, CreateNodegroup).
+    # A launch template that names an image has the type CUSTOM (EKS API, CreateNodegroup).
     if ami_type in ("", "CUSTOM"):
         return ""
     return "windows" if ami_type.startswith("WINDOWS") else "linux"

@@ -159,7 +159,7 @@ def _nodes_without_entry(candidate: CandidatePrincipal) -> tuple[DraftFinding, .
 def _dead(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEntry:
     assert candidate.match is not None and candidate.group is not None  # noqa: S101 - of rows
     row = candidate.group.rows[-1]
-    # What the log shows stands above what the rules say: the row may be alive in a way that the
+    # What the log shows overrides what the rules say: the row may be alive in a way that the
     # rules do not know.
     if _unexplained_login(row, facts):
         message = (

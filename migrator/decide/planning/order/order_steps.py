@@ -98,8 +98,8 @@ class _Order:
         others = [each for each in working if principal_key(each.candidate.arn) not in places]
         acting = [each for each in working if principal_key(each.candidate.arn) in places]
         ends = self._sequences(others, base)
-        # The operator goes last, when every other principal is proven: a wrong entry of its own
-        # would end the run.
+        # The operator goes last, when every other principal is proven: a wrong entry for the
+        # operator would end the run.
         for each in sorted(acting, key=lambda each: places[principal_key(each.candidate.arn)]):
             ends.append(self._sequence(each, (*base, *ends)))
         if is_bridge_needed:

@@ -83,7 +83,7 @@ def candidates_of(facts: PlanFacts) -> tuple[CandidatePrincipal, ...]:
 
 def _first_place(candidate: CandidatePrincipal) -> tuple[bool, str, int]:
     rows = candidate.rows
-    # Principals without a row come after all others.
+    # Principals without a row come last.
     if not rows:
         return (True, "", 0)
     return (False, rows[0].section, rows[0].index)

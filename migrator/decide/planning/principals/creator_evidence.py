@@ -25,7 +25,7 @@ def with_known_creator(snapshot: Snapshot, decisions: Decisions, aws_auth: AwsAu
 
     Raises ``Failed`` ``decision-invalid`` for an answer that cannot be right.
     """
-    # EKS API: without bootstrapClusterCreatorAdminPermissions the creator has no access of its own.
+    # EKS API: without bootstrapClusterCreatorAdminPermissions the creator has no hidden access.
     if not has_hidden_creator(snapshot.cluster_raw):
         if decisions.creator is not None and snapshot.cluster.authentication_mode == "CONFIG_MAP":
             why = "The cluster was made without admin permissions for its creator."

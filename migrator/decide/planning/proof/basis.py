@@ -167,7 +167,7 @@ def _accounts(snapshot: Snapshot, named: frozenset[str]) -> dict[str, Any]:
 def _rbac(rbac: RbacState) -> dict[str, str]:
     found = {_name(role, "Role"): _digest(_role(role)) for role in rbac.roles}
     for binding in rbac.bindings:
-        # A run makes and removes bindings of its own: they must not end its plan.
+        # A run makes and removes its own bindings: they must not end its plan.
         if not is_ours(binding):
             found[_name(binding, "RoleBinding")] = _digest(_binding(binding))
     return found

@@ -266,7 +266,7 @@ def _admins(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[
     chain = [arn for arn in found if principal_key(arn) in acting]
     independent = len(found) - max(0, len(chain) - 1)
     if independent < 2 and facts.decisions.break_glass is None:
-        names = quoted(found) or "nobody"
+        names = quoted(found) or "no principal"
         yield make_finding("single-admin", f"Admins after the migration: {names}.")
 
 

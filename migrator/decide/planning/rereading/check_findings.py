@@ -123,7 +123,7 @@ def _may_soften(principal: PlannedPrincipal, code: str) -> bool:
     found = principal.findings
     if not _DECISIONS.isdisjoint(found):
         return True
-    # The answer softened the first blocker, and then blocked for a reason of its own.
+    # The answer softened the first blocker, and then blocked for another reason.
     if principal.action == "block" and not _STILL_BLOCKED.isdisjoint(found):
         return True
     # No entry is made, so that the doubt about the principal can do no harm.

@@ -136,7 +136,7 @@ def _check_unnamed(
     """
     if principal.sources:
         yield Inconsistency(_where(principal), "The basis gives its rows to another principal.")
-    # NOBODY is a role of live nodes that has no row; the other one is what mapAccounts gives.
+    # No identity: a role of live nodes without a row. The other one is what mapAccounts gives.
     if _is_creator(principal, facts):
         allowed = (HIDDEN_CREATOR, NOBODY)
     else:

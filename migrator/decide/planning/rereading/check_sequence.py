@@ -206,7 +206,7 @@ class _Walk:
         groups = effect.entry.kubernetes_groups
         if self.principal.action not in _MADE or self.state is not None:
             yield "There is an entry already, or none is to be made."
-        # EKS API: CreateAccessEntry takes no policy; AssociateAccessPolicy is a call of its own.
+        # EKS API: CreateAccessEntry takes no policy; AssociateAccessPolicy is a separate call.
         if effect.entry.access_policies:
             yield "Access policies are associated by steps of their own."
         yield from self._check_spec(effect.entry)

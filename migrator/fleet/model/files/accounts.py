@@ -75,7 +75,7 @@ def role_arn(template: str, names: Mapping[str, str]) -> str:
     """A role's ARN from a template: placeholders filled in; a bare name becomes a role of the
     account.
 
-    Raises ``fleet-malformed`` for a placeholder that nobody knows, and for what then is no role.
+    Raises ``fleet-malformed`` for an unknown placeholder, and for what then is no role.
     """
     filled = re.sub(r"\{(\w+)\}", lambda match: _known(names, match.group(1), template), template)
     if not filled.startswith("arn:"):

@@ -6,10 +6,10 @@ waive_gates:                     # for every cluster
   code: {by: ana, reason: "removed from Terraform in change 4711"}
 where:
   - clusters: {tags: {stage: dev}}   # a selector as in fleet.yaml
-    waive_gates: {rehearsal: {by: ana, reason: "nobody works there"}}
+    waive_gates: {rehearsal: {by: ana, reason: "no workload there"}}
 ```
 
-And back: the answers of one cluster as a decisions.yaml of its own.
+And back: the answers of one cluster as a separate decisions.yaml.
 """
 
 from collections.abc import Mapping

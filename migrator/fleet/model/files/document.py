@@ -100,7 +100,7 @@ class WeeklyItem(_Strict, rename={"begin": "from"}):
 
 
 class FreezeItem(_Strict, rename={"begin": "from"}):
-    """When nothing is begun: from and until, or weekly."""
+    """When no cluster is started: from and until, or weekly."""
 
     begin: str | None = None
     until: str | None = None
@@ -118,7 +118,7 @@ class RateItem(_Strict):
 
 
 class ConcurrencyItem(_Strict):
-    """Clusters at once."""
+    """Clusters worked on concurrently."""
 
     overall: int = 16
     per_account: int = 8

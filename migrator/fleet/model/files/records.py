@@ -127,7 +127,7 @@ class _Record(_Tolerant, omit_defaults=True):
 @dataclass(frozen=True, slots=True)
 class FleetRecord:
     """One line of ``runs.jsonl``. ``inputs`` is the digest of what the run was asked to do; a run
-    goes on only with the same inputs.
+    continues only with the same inputs.
     """
 
     event: Event
@@ -169,7 +169,7 @@ def decode_inventory(content: bytes) -> Inventory:
             "inventory-unreadable",
             "The inventory of the fleet cannot be read.",
             why=str(error),
-            remedy="Make it anew: migrate fleet discover.",
+            remedy="Write it again: migrate fleet discover.",
         ) from error
 
 

@@ -1,4 +1,4 @@
-// The table of clusters: rows are values until somebody looks at them. Foreign text only ever becomes text nodes.
+// The table of clusters: rows are values until they are shown. Foreign text only ever becomes text nodes.
 (function () {
   "use strict";
   var data = JSON.parse(document.getElementById("data").textContent);
@@ -183,10 +183,10 @@
 
   function fact(list, name, value) {
     var pair = make("div");
-    var told = make("dd");
+    var shown = make("dd");
     pair.appendChild(make("dt", "", name));
-    if (value instanceof Node) { told.appendChild(value); } else { told.textContent = value; }
-    pair.appendChild(told);
+    if (value instanceof Node) { shown.appendChild(value); } else { shown.textContent = value; }
+    pair.appendChild(shown);
     list.appendChild(pair);
   }
 
@@ -226,9 +226,9 @@
   }
 
   function remedy(text) {
-    var told = make("p", "soft");
-    told.appendChild(make("b", "", "Do: "));
-    return say(told, text);
+    var paragraph = make("p", "soft");
+    paragraph.appendChild(make("b", "", "Do: "));
+    return say(paragraph, text);
   }
 
   function notes(cluster) {
@@ -317,7 +317,7 @@
     draw(CHUNK);
     var filtered = matching.length < clusters.length;
     shown.textContent = (filtered ? "Filtered: " : "") + number(matching.length) + " of " + number(clusters.length) + " clusters shown";
-    document.getElementById("nobody").hidden = matching.length > 0;
+    document.getElementById("no-match").hidden = matching.length > 0;
     only.hidden = !group;
     document.getElementById("only-name").textContent = group ? data.groups[group].name : "";
     form.classList.toggle("active", filtered);
