@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from migrator.decide.running.changes import entries_astray, kept_entries_astray
 from migrator.decide.running.progress import SETTLED, Progress
 from migrator.decide.running.source_differences import (
+    AWS_AUTH_LOST,
     BINDING_CHANGED,
     ENTRY_CHANGED,
     Difference,
@@ -222,9 +223,9 @@ def changed_since(plan: Plan, differences: Iterable[Difference]) -> Changed | No
     )
 
 
-def rows_changed(differences: Iterable[Difference]) -> Changed | None:
+def rows_changed(differences: Iterable[Difference], *, is_done: bool) -> Changed | None:
     """The error that names rows which were edited while a roll-back deleted the entries over them;
-    None where there are none.
+    None where there are none. ``is_done``: whether the roll-back has undone everything.
     """
     found = list(differences)
     if not found:
@@ -233,9 +234,20 @@ def rows_changed(differences: Iterable[Difference]) -> Changed | None:
         found[0].code,
         f"aws-auth was edited while its rows came into force again. {found[0].message}",
         why=" ".join(each.message for each in found[1:]),
-        remedy="The roll-back is done, and the rows are in force as they are now. If the edit was "
-        "meant, nothing is left to do; if not, restore the row from the backup of aws-auth in "
-        "the state.",
+        remedy=_after_roll_back(found[0].code, is_done=is_done),
+    )
+
+
+def _after_roll_back(code: str, *, is_done: bool) -> str:
+    """What to do about rows that changed while they came into force again."""
+    if code == AWS_AUTH_LOST or not is_done:
+        return (
+            "Restore aws-auth from its backup in the state, or as you want it; then run the same "
+            "command again, which goes on from here."
+        )
+    return (
+        "The roll-back is done, and the rows are in force as they are now. If the edit was meant, "
+        "nothing is left to do; if not, restore the row from the backup of aws-auth in the state."
     )
 
 

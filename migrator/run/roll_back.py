@@ -123,7 +123,7 @@ def _go(run: OneRun, ports: RunPorts, rows: _Rows) -> RunOutcome:
     finished = Finished()
     try:
         finished = drive(run)
-        error = _rows_changed_meanwhile(run, ports, rows.answered)
+        error = _rows_changed_meanwhile(run, ports, rows.answered, is_done=not finished.left)
     except MigratorError as stopped:
         error = stopped
     except KeyboardInterrupt:
@@ -136,7 +136,7 @@ def _go(run: OneRun, ports: RunPorts, rows: _Rows) -> RunOutcome:
 
 
 def _rows_changed_meanwhile(
-    run: OneRun, ports: RunPorts, answered: Set[str]
+    run: OneRun, ports: RunPorts, answered: Set[str], *, is_done: bool
 ) -> MigratorError | None:
     """The error that names principals whose row gave what they had when this run looked, and no
     longer does: between that look and the deletion of the entry, an edit can go unseen.
@@ -149,12 +149,12 @@ def _rows_changed_meanwhile(
     if not answered & deleted:
         return None
     data = SourceReader(run.plan, ports).rows_now()
-    return rows_changed(
-        difference
+    found = (
+        row_difference(data, each)
         for each in run.plan.principals
         if each.principal_arn in answered & deleted
-        if (difference := row_difference(data, each)) is not None
     )
+    return rows_changed((each for each in found if each is not None), is_done=is_done)
 
 
 def _ended(

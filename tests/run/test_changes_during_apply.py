@@ -275,3 +275,24 @@ def test_roll_back_names_a_row_that_was_edited_while_its_entry_was_deleted(
     assert (outcome.error.code, arn in outcome.error.message) == ("row-changed", True)
     assert "roll-back is done" in outcome.error.remedy
     assert roll_back(plan, DIGEST, world.ports()).exit_code == 0  # nothing is left to do
+
+
+def test_roll_back_without_aws_auth_on_the_way_does_not_say_that_it_is_done() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    applied(plan, world)
+    saved = cluster.data
+
+    def lose() -> None:
+        cluster.data = None
+
+    meanwhile(cluster, f"delete {DEVS}", lose)
+    outcome = roll_back(plan, DIGEST, world.ports())
+    assert outcome.error is not None
+    assert (outcome.exit_code, outcome.error.code) == (5, "aws-auth-lost")
+    assert ALICE in cluster.entries
+    assert "done" not in outcome.error.remedy
+    assert "run the same command again" in outcome.error.remedy
+    cluster.data = saved  # the remedy
+    assert roll_back(plan, DIGEST, world.ports()).exit_code == 0
+    assert not cluster.bindings

@@ -2,12 +2,14 @@
 waited for.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from migrator.decide.running.waiting import REMEMBERED
+from migrator.errors import Changed
 from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.roll_back import roll_back
 from tests.run.test_apply_plan import oracle
@@ -107,3 +109,83 @@ def test_apply_after_a_roll_back_that_was_killed_at_any_effect_ends_as_an_apply_
     outcome = apply_plan(plan, DIGEST, world.ports(), ApplyOptions(abandon_rollback=True))
     assert (outcome.exit_code, outcome.error) == (alone.exit_code, None)
     assert cluster.describe() == end
+
+
+def over_the_bridge(world: World, seen: list[tuple[str, datetime]], arn: str) -> bool:
+    """Whether an administrator whose entry was deleted had its groups back, over a bridge that was
+    there, for as long as older logins are remembered.
+    """
+    names = [effect for effect, _ in seen]
+    if f"delete {arn}" not in names:
+        return True
+    deleted = names.index(f"delete {arn}")
+    before = dict(seen[:deleted])
+    if f"update {arn}" not in before:
+        return False
+    return seen[deleted][1] - before[f"update {arn}"] >= REMEMBERED
+
+
+@pytest.mark.parametrize("kept", range(1, LINES - 1))
+def test_roll_back_looks_again_where_another_folder_applied_meanwhile(kept: int) -> None:
+    """What this journal has as undone, the other run has done again."""
+    cluster, plan = company()
+    first, second = World(cluster), World(cluster, host="there")
+    oracle(cluster)
+    apply_plan(plan, DIGEST, first.ports())
+    lines = 0
+
+    def watch(_line: bytes) -> None:
+        nonlocal lines
+        if lines == kept:
+            raise Crash
+        lines += 1
+
+    first.store.watch = watch
+    with pytest.raises(Crash):
+        roll_back(plan, DIGEST, first.ports())
+    first.store.watch = None
+    cluster.lock = None  # it has run out
+    # Where nothing of the plan is left in the cluster, its mode has changed since: plan again.
+    with suppress(Changed):
+        apply_plan(plan, DIGEST, second.ports(), ApplyOptions(abandon_rollback=True))
+    cluster.now += REMEMBERED  # the logins of the first roll-back are forgotten
+    seen: list[tuple[str, datetime]] = []
+    bridged: list[str] = []
+
+    def judge(effect: str) -> None:
+        seen.append((effect, cluster.now))
+        if effect.startswith("delete ") and cluster.bindings:
+            bridged.append(effect.removeprefix("delete "))
+
+    cluster.watch = judge
+    roll_back(plan, DIGEST, first.ports())
+    for arn in ADMINS:
+        assert over_the_bridge(first, seen, arn), seen
+        assert f"delete {arn}" not in dict(seen) or arn in bridged
+
+
+@pytest.mark.parametrize("arn", ADMINS)
+def test_bridge_that_an_administrator_deletes_during_the_wait_is_built_again(arn: str) -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    left = [arn]
+    without: list[str] = []
+
+    class Waiting(MemoryClock):
+        """An administrator deletes the bridge once the principal has its groups back."""
+
+        def sleep(self, duration: timedelta) -> None:
+            super().sleep(duration)
+            if left and f"update {arn}" in cluster.effects[-4:]:
+                left.clear()
+                cluster.bindings.clear()
+
+    def judge(effect: str) -> None:
+        if effect in {f"delete {each}" for each in ADMINS} and not cluster.bindings:
+            without.append(effect)
+
+    cluster.watch = judge
+    outcome = roll_back(plan, DIGEST, replace(world.ports(), clock=Waiting(cluster)))
+    assert (outcome.exit_code, left, without) == (0, [], [])
+    assert cluster.bindings == {}

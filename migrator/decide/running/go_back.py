@@ -189,6 +189,10 @@ def _entry_back(state: RunState, sequence: Sequence, steps: list[PlanStep]) -> A
     """First restore the groups that the entry had beside its policies; then, when no older login is
     cached, delete the entry.
     """
+    seen = _steps_as_seen(state, sequence, steps)
+    if isinstance(seen, ReadFirst):
+        return seen
+    steps = seen
     created = _shortest(steps)
     # A write whose groups name a bridge is sent only while that bridge is seen. Here the run that
     # made the bridge is over.
@@ -212,7 +216,31 @@ def _entry_back(state: RunState, sequence: Sequence, steps: list[PlanStep]) -> A
     if state.observed.now < until:
         why = "logins without the groups that it has again may still be remembered"
         return Wait(created, why, until)
-    return undo_step(state, sequence, created)
+    # The policies go with the entry, and logins by it are remembered: until they are forgotten, the
+    # bridge is what makes their principal an administrator.
+    return _on_the_bridge(state, created, created.effect) or undo_step(state, sequence, created)
+
+
+def _steps_as_seen(
+    state: RunState, sequence: Sequence, steps: list[PlanStep]
+) -> list[PlanStep] | ReadFirst:
+    """The steps that stand by what the entry is now. What this journal has as undone, a run from
+    another state folder may have done again since: then its groups are gone again, too.
+    """
+    arn = sequence[0].principal_arn or ""
+    if not isinstance(_shortest(steps).effect, CreateEntry):
+        return steps
+    if arn not in state.observed.entries:
+        return ReadFirst("entry", arn)
+    entry, states = state.observed.entries[arn], sequence_states(sequence, state.run)
+    place, digest = sequence.index(steps[0]) + 1, state.run_request.plan_digest
+    if entry is None or matches(states[place], entry, digest):
+        return steps
+    later = [n for n in range(place + 1, len(states)) if matches(states[n], entry, digest)]
+    if not later:
+        return steps
+    again = [step for step in sequence[place : later[-1]] if step.undo is not None]
+    return [*reversed(again), *steps]
 
 
 def _groups_back(
@@ -221,13 +249,14 @@ def _groups_back(
     """Restore the groups that gave the principal its access, where the row and the bridge permit
     it.
     """
-    row = row_answers(state, created)
-    if row is not None:
-        return row
-    bridge = _bridge_missing(state, effect)
-    if bridge is not None:
-        return bridge
-    return undo_step(state, sequence, last)
+    return _on_the_bridge(state, created, effect) or undo_step(state, sequence, last)
+
+
+def _on_the_bridge(state: RunState, created: PlanStep, effect: CreateEntry) -> Action | None:
+    """What keeps an administrator from going back: a row that no longer gives the access, or a
+    bridge that is not seen. None where both are there.
+    """
+    return row_answers(state, created) or _bridge_missing(state, effect)
 
 
 def _groups_remembered_until(
@@ -313,7 +342,9 @@ def _bridge_again(state: RunState, sequence: Sequence) -> Action | None:
 
 
 def _returns(state: RunState, sequence: Sequence) -> bool:
-    """Whether a sequence is about to put the bridge's group back on its entry."""
+    """Whether the entry of a sequence goes back over the bridge: it gets the group back, and has
+    it until it is deleted.
+    """
     arn = sequence[0].principal_arn
     if arn is None or not _asked_for(state, arn):
         return False
@@ -326,17 +357,8 @@ def _returns(state: RunState, sequence: Sequence) -> bool:
     steps = standing(sequence, state.progress.states)
     if any(state.progress.of(step.id).held for step in steps):
         return False
-    return _gets_the_group_back(steps)
-
-
-def _gets_the_group_back(steps: Sequence) -> bool:
-    """Whether to undo the last of these steps restores the bridge group, with which the entry was
-    created.
-    """
     created = _created_in(steps)
-    if created is None or BRIDGE_GROUP not in created.entry.kubernetes_groups:
-        return False
-    return _carried(created, steps[0])
+    return created is not None and BRIDGE_GROUP in created.entry.kubernetes_groups
 
 
 def _bridge_missing(state: RunState, created: CreateEntry) -> Action | None:

@@ -100,7 +100,9 @@ def _reads_before_undo(state: RunState, step: PlanStep) -> tuple[ReadFirst, ...]
     looks = [ReadFirst("entry", arn)]
     if isinstance(step.effect, CreateEntry):
         looks += [ReadFirst("row", arn), ReadFirst("source", arn)]
-    bridge = bridge_for(state, step.undo)
+    # Logins by an entry that is deleted are remembered with its groups, the bridge's among them.
+    named = step.effect if isinstance(step.effect, CreateEntry) else step.undo
+    bridge = bridge_for(state, named)
     if bridge is not None:
         looks.append(bridge_look(state, bridge))
     return tuple(looks)
