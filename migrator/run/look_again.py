@@ -243,7 +243,7 @@ def _after_roll_back(code: str, *, is_done: bool) -> str:
     if code == AWS_AUTH_LOST or not is_done:
         return (
             "Restore aws-auth from its backup in the state, or as you want it; then run the same "
-            "command again, which goes on from here."
+            "command again: it continues from here."
         )
     return (
         "The roll-back is done, and the rows are in force as they are now. If the edit was meant, "
