@@ -93,7 +93,10 @@ def namespace_matches(pattern: str, namespace: str) -> bool | None:
 def _glob(pattern: str, text: str) -> bool:
     """``*`` means any text. Each part is looked for once, leftmost first: no backtracking."""
     first, *middle, last = pattern.split("*")
-    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+    # The two ends may not share a character: `ab*ba` is not `aba`.
+    if len(text) < len(first) + len(last):
+        return False
+    if not text.startswith(first) or not text.endswith(last):
         return False
     at, end = len(first), len(text) - len(last)
     for part in middle:

@@ -9,7 +9,7 @@ met the reference ``*`` says that any name may follow.
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeAlias
 
 from migrator.decide.access.expression_names import Language, is_about_users, names_in
@@ -46,8 +46,7 @@ def references_in(objects: Iterable[Raw]) -> tuple[GroupReference, ...]:
             return True
         return _text(raw.get("kind")) not in unconcerned
 
-    counted = [raw for raw in found if counts(raw)]
-    return tuple(reference for raw in counted for reference in _of_object(raw))
+    return tuple(chain.from_iterable(_of_object(raw) for raw in found if counts(raw)))
 
 
 def matching(
@@ -56,8 +55,12 @@ def matching(
     """The references whose text the name, a template perhaps, can become. Errs to too many, never
     to too few.
     """
-    wanted = name_or_template
-    return tuple(r for r in references if can_become(wanted, r.text) or can_become(r.text, wanted))
+    return tuple(each for each in references if _can_be_one(each.text, name_or_template))
+
+
+def _can_be_one(text: str, name_or_template: str) -> bool:
+    # Either may hold the wildcard: the name a template, the reference a star.
+    return can_become(name_or_template, text) or can_become(text, name_or_template)
 
 
 def _of_object(raw: Raw) -> Iterator[GroupReference]:
@@ -325,10 +328,13 @@ def _nodes(value: object, path: str = "") -> Iterator[tuple[str, str, object]]:
         at, key, node = stack.pop()
         yield at, key, node
         at = at[:_LONGEST_PATH]
+        # The last of a stack comes first: reversed, the order is the document's.
         if isinstance(node, Mapping):
-            stack += reversed([(f"{at}.{k}" if at else f"{k}", f"{k}", v) for k, v in node.items()])
+            before = f"{at}." if at else ""
+            stack += reversed([(f"{before}{name}", f"{name}", v) for name, v in node.items()])
+        # An item of a list has the key of the list.
         elif isinstance(node, (list, tuple)):
-            stack += reversed([(f"{at}[{n}]", key, v) for n, v in enumerate(node)])
+            stack += reversed([(f"{at}[{number}]", key, v) for number, v in enumerate(node)])
 
 
 def _map(value: object) -> Mapping[Any, Any]:

@@ -45,10 +45,13 @@ Part: TypeAlias = str | Variable
 
 def parts(name: str) -> tuple[Part, ...]:
     """The name as literal texts and variables, in order; no empty text, no two texts in a row."""
-    pieces = _VARIABLE.split(name)  # text, variable, text, variable, … text
-    return tuple(
-        Variable(piece) if place % 2 else piece for place, piece in enumerate(pieces) if piece
-    )
+    found: list[Part] = []
+    # A split by one group gives text, variable, text, variable, … text.
+    for place, piece in enumerate(_VARIABLE.split(name)):
+        if not piece:
+            continue
+        found.append(Variable(piece) if place % 2 else piece)
+    return tuple(found)
 
 
 def render(name: str, values: Mapping[str, str]) -> str:

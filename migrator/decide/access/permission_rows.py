@@ -85,9 +85,13 @@ def _tokens(dimension: Dimension, changes: Changes) -> list[Tokens]:
     """``("pods", "pods/log")``, ``("*", "!secrets")``, ``("*/scale", "!deployments/scale")``."""
     found: list[Tokens] = []
     for nodes, inside in _layers(dimension, changes):
-        plus = sorted("*" if node is None else node for node in nodes)
-        minus = sorted(f"!{out}" for node in nodes for out in inside[node])
-        found.append((*plus, *minus))
+        plus: list[str] = []
+        minus: list[str] = []
+        # The root holds every value: what lies inside a node and not in the row is taken out.
+        for node in nodes:
+            plus.append("*" if node is None else node)
+            minus += [f"!{out}" for out in inside[node]]
+        found.append((*sorted(plus), *sorted(minus)))
     return found
 
 

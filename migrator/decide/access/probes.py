@@ -90,11 +90,9 @@ def _candidates(
             if (scope, rule) not in found:
                 place = _example(grant.namespace, namespaces)
                 found[scope, rule] = list(dict.fromkeys(_requests(rule, place, custom_resources)))
-    everything = [
-        _Candidate(scope, rule, request)
-        for (scope, rule), all_ in found.items()
-        for request in all_
-    ]
+    everything: list[_Candidate] = []
+    for (scope, rule), requests in found.items():
+        everything += [_Candidate(scope, rule, request) for request in requests]
     return sorted(
         everything, key=lambda c: (c.scope, rank(c.request), order(c.request), _texts(c.rule))
     )
@@ -188,12 +186,10 @@ def _outside(
     uncovered = (n for n in known if not any(namespace_matches(scope, n) for scope in covered))
     elsewhere = next(uncovered, None)
     steps = _in_turn(*(_steps(request, elsewhere) for request in chosen))
-    telling = [
-        replace(request, namespace=place)
-        for place in (None, *granted[:1], elsewhere)
-        for request in TELLING
-        if _exists_in(place, request)
-    ]
+    telling: list[AccessRequest] = []
+    for place in (None, *granted[:1], elsewhere):
+        there = [request for request in TELLING if _exists_in(place, request)]
+        telling += [replace(request, namespace=place) for request in there]
     yield from _in_turn(telling, list(steps))
 
 

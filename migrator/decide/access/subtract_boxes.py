@@ -120,7 +120,7 @@ class Difference:
     def _split(self, level: int, a: Tails, b: Tails) -> int:
         dimension = self.dimensions[level]
         own_a, own_b = _by_node(a), _by_node(b)
-        nodes = {node for own in (own_a, own_b) for node in own if node is not None}
+        nodes = {node for node in (*own_a, *own_b) if node is not None}
         root = own_a.get(None, frozenset()), own_b.get(None, frozenset())
         held: dict[Node, tuple[Tails, Tails]] = {None: root}
         # With a split no value is left to the root.

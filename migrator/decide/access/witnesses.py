@@ -95,14 +95,15 @@ def _rest(row: PermissionRow) -> tuple[object, ...]:
 
 
 def _best(row: PermissionRow, sources: Iterable[tuple[PermissionRow, Witness]]) -> Witness | None:
-    inside = [
-        witness
-        for source, witness in sources
-        if set(source.api_groups) <= set(row.api_groups)
-        and set(source.resources) <= set(row.resources)
-    ]
+    inside = [witness for source, witness in sources if _was_joined_into(source, row)]
     # Every login of the principal can ask a witness that is about no login in particular.
     return min(inside, key=lambda w: (w.login, rank(w.request), order(w.request)), default=None)
+
+
+def _was_joined_into(source: PermissionRow, row: PermissionRow) -> bool:
+    if not set(source.api_groups) <= set(row.api_groups):
+        return False
+    return set(source.resources) <= set(row.resources)
 
 
 def _candidates(row: PermissionRow, namespaces: Sequence[str]) -> Iterator[AccessRequest]:
@@ -168,10 +169,17 @@ def _values(
     one made up.
     """
     listed = [each for each in tokens if not each.startswith("!")]
-    patterns = [each for each in listed if (made := _made_up(each)) != each and meets(each, made)]
+    patterns: list[str] = []
+    for each in listed:
+        made = _made_up(each)
+        # Not every star is a pattern: a verb `get*` is a verb of that name (VerbMatches).
+        if made != each and meets(each, made):
+            patterns.append(each)
     plain = sorted(set(listed).difference(patterns), key=_by_rank)
     numbers = ["", *map(str, range(1, len(tokens)))]
-    made_up = [_made_up(pattern, number) for pattern in patterns for number in numbers]
+    made_up: list[str] = []
+    for pattern in patterns:
+        made_up += [_made_up(pattern, number) for number in numbers]
     values = [value for value in (*plain, *suggestions, *made_up) if value]
     found = [value for value in values if _holds(tokens, value, meets)]
     # The empty value comes last.

@@ -94,22 +94,23 @@ def announced_access(
     """What entries are compared with; None where RBAC was not read completely, now or for the plan.
     ``applied``: RBAC with the bindings of the plan, whether they are made yet or not.
     """
-    whole = not any(name.startswith("rbac") for name in snapshot.unknown)
-    if snapshot.rbac is None or not whole or plan.basis.get("rbac") is None:
+    if snapshot.rbac is None or plan.basis.get("rbac") is None:
         return None
-    made = {
-        (step.effect.namespace, step.effect.binding_name): _binding(step.effect)
-        for step in plan.steps
-        if isinstance(step.effect, CreateBinding)
-    }
-    kept = tuple(
-        binding
-        for binding in snapshot.rbac.bindings
-        if (binding.namespace, binding.name) not in made
-    )
-    there = (*kept, *made.values()) if applied else snapshot.rbac.bindings
-    after = RbacIndex(RbacState(snapshot.rbac.roles, there))
-    before = after if len(kept) == len(there) else RbacIndex(RbacState(snapshot.rbac.roles, kept))
+    # What a name may do is the sum of all bindings: from a part of them nothing follows.
+    if any(name.startswith("rbac") for name in snapshot.unknown):
+        return None
+    roles, bindings = snapshot.rbac.roles, snapshot.rbac.bindings
+    made: dict[tuple[str | None, str], Binding] = {}
+    for step in plan.steps:
+        if isinstance(step.effect, CreateBinding):
+            made[step.effect.namespace, step.effect.binding_name] = _binding(step.effect)
+    kept = tuple(each for each in bindings if (each.namespace, each.name) not in made)
+    there = (*kept, *made.values()) if applied else bindings
+    after = RbacIndex(RbacState(roles, there))
+    # An index is costly: without a binding of the plan, both states are one.
+    before = after
+    if len(kept) != len(there):
+        before = RbacIndex(RbacState(roles, kept))
     return AnnouncedAccess(before, after, basis_of(snapshot)["rbac"] == plan.basis["rbac"])
 
 
@@ -169,24 +170,38 @@ def unannounced_changes(plan: Plan, snapshot: Snapshot, plan_digest: str) -> tup
         entry.principal_arn: entry for entry in snapshot.access_entries or ()
     }
     planned = {principal.principal_arn: principal for principal in plan.principals}
-    get_entry = {arn for arn, each in planned.items() if each.action in _GETS_ENTRY}
-    wrong = [
-        f"the entry of {arn} carries the plan's tag, and the plan has none for it"
-        for arn, entry in entries.items()
-        if entry.tags.get(PLAN_TAG) == plan_digest and arn not in get_entry
-    ]
+    wrong = list(_tagged_without_reason(entries, planned, plan_digest))
     announced = announced_access(plan, snapshot)
     for arn, principal in planned.items():
-        entry = entries.get(arn)
-        if entry is None:
-            continue
-        # A dead entry that was there, and is the same, gives nothing and admits no login.
-        if principal.action == "skip" and _as_in_basis(plan, entry):
-            continue
-        found = [] if announced is None else [*announced.differences(principal, entry)]
-        found += unannounced_log_ins(principal, entry)
-        wrong += [f"the entry of {arn}: {each}" for each in found]
+        there = entries.get(arn)
+        if there is not None:
+            found = _differences_of(principal, there, plan, announced)
+            wrong += [f"the entry of {arn}: {each}" for each in found]
     return tuple(wrong)
+
+
+def _tagged_without_reason(
+    entries: Mapping[str, AccessEntry], planned: Mapping[str, PlannedPrincipal], plan_digest: str
+) -> Iterator[str]:
+    """Entries with the plan's tag, which only its runs set, for principals that get none by it."""
+    get_entry = {arn for arn, each in planned.items() if each.action in _GETS_ENTRY}
+    for arn, entry in entries.items():
+        if arn not in get_entry and entry.tags.get(PLAN_TAG) == plan_digest:
+            yield f"the entry of {arn} carries the plan's tag, and the plan has none for it"
+
+
+def _differences_of(
+    principal: PlannedPrincipal,
+    entry: AccessEntry,
+    plan: Plan,
+    announced: AnnouncedAccess | None,
+) -> Iterator[str]:
+    # A dead entry that was there, and is the same, gives nothing and admits no login.
+    if principal.action == "skip" and _as_in_basis(plan, entry):
+        return
+    if announced is not None:
+        yield from announced.differences(principal, entry)
+    yield from unannounced_log_ins(principal, entry)
 
 
 def _as_in_basis(plan: Plan, entry: AccessEntry) -> bool:

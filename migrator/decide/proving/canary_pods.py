@@ -7,7 +7,7 @@ names one) and "Amazon EKS Pod execution IAM role"; Kubernetes documentation, "P
 Standards" (the pod keeps to the restricted profile).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -44,22 +44,28 @@ def places_for(
     active.sort(key=lambda profile: profile.name)
     if not active:
         return ", ".join(f"Fargate profile {profile.name} is {profile.status}" for profile in mine)
-    found = [
-        CanaryPod(role_arn, profile.name, namespace, name, _labels(selector))
-        for profile in active
-        for selector in profile.selectors
-        for namespace in namespaces
-        if fnmatchcase(namespace, selector.namespace)
-    ]
+    found: list[CanaryPod] = []
+    wanted: set[str] = set()
+    for profile, selector in _selectors(active):
+        wanted.add(selector.namespace)
+        # EKS user guide, "Define which Pods use Fargate": a namespace may hold wildcards.
+        there = [each for each in namespaces if fnmatchcase(each, selector.namespace)]
+        for namespace in there:
+            found.append(CanaryPod(role_arn, profile.name, namespace, name, _labels(selector)))
     if not found:
-        wanted = sorted(
-            {selector.namespace for profile in active for selector in profile.selectors}
-        )
         return (
             f"no namespace is there that its Fargate profiles select "
-            f"({', '.join(wanted) or 'they select none'})"
+            f"({', '.join(sorted(wanted)) or 'they select none'})"
         )
     return tuple(sorted(found, key=lambda pod: pod.namespace in _OF_KUBERNETES))[:_MOST_PLACES]
+
+
+def _selectors(
+    profiles: Iterable[FargateProfile],
+) -> Iterator[tuple[FargateProfile, FargateSelector]]:
+    for profile in profiles:
+        for selector in profile.selectors:
+            yield profile, selector
 
 
 def _labels(selector: FargateSelector) -> Mapping[str, str]:

@@ -4,14 +4,20 @@ probes.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
 from migrator.decide.access.authorize import RbacIndex, authorize
 from migrator.decide.access.probes import probes_for
 from migrator.decide.access.telling_requests import rank
 from migrator.decide.planning.entries.entry_identity import NODE_IDENTITIES
 from migrator.decide.steps.entry_states import default_username
-from migrator.model.access_entry import AccessEntry, AssociatedPolicy, EntrySpec, Identity
+from migrator.model.access_entry import (
+    AccessEntry,
+    AssociatedPolicy,
+    EntrySpec,
+    EntryType,
+    Identity,
+)
 from migrator.model.evidence import Announced, Evidence, Phase, Probe
 from migrator.model.plan import PlannedPrincipal
 from migrator.model.rbac import AccessRequest, PermissionRow
@@ -27,11 +33,13 @@ def phase_of(principal: PlannedPrincipal, entry: AccessEntry | None, mode: str) 
     """``before`` while the row answers alone, ``after`` from the moment there is an entry, or no
     row is asked.
     """
-    if mode == "CONFIG_MAP" or (
-        entry is None and mode != "API" and principal.before.via == "config-map"
-    ):
+    # EKS API: in this mode there are no access entries.
+    if mode == "CONFIG_MAP":
         return "before"
-    return "after"
+    # In API mode no row is asked, and an entry decides before the row.
+    if mode == "API" or entry is not None:
+        return "after"
+    return "before" if principal.before.via == "config-map" else "after"
 
 
 def identity_after(
@@ -44,14 +52,23 @@ def identity_after(
     if spec is None:
         return Identity("", (), "none")
     if spec.type != "STANDARD":
-        username, groups = NODE_IDENTITIES[spec.type]
-        shown = entry.kubernetes_groups if entry is not None and entry.type == spec.type else ()
-        return Identity(entry.username if entry else username, shown or groups, "access-entry")
-    extra = tuple(group for group in (entry.kubernetes_groups if entry else ()) if is_ours(group))
+        return _identity_of_node(spec.type, entry)
+    groups = list(spec.kubernetes_groups)
+    # A run takes its groups from the entry only after the proof.
+    if entry is not None:
+        groups += [group for group in entry.kubernetes_groups if is_ours(group)]
     username = spec.username or default_username(principal.principal_arn)
-    return Identity(
-        username, (*spec.kubernetes_groups, *extra), "access-entry", spec.access_policies
-    )
+    return Identity(username, tuple(groups), "access-entry", spec.access_policies)
+
+
+def _identity_of_node(node_type: EntryType, entry: AccessEntry | None) -> Identity:
+    username, groups = NODE_IDENTITIES[node_type]
+    if entry is None:
+        return Identity(username, groups, "access-entry")
+    # What EKS shows counts more than the table of types: the groups are not published.
+    if entry.type == node_type and entry.kubernetes_groups:
+        groups = entry.kubernetes_groups
+    return Identity(entry.username, groups, "access-entry")
 
 
 def probes_of(
@@ -84,7 +101,9 @@ def probes_of(
         planned = _evaluated(index, after, probe.request)
         was = _evaluated(index, before, probe.request)
         measured = seen.get(probe.request)
-        if measured is not None and (planned is None or planned == was):
+        is_changed = planned is not None and planned != was
+        # The baseline saw what the rules cannot know, such as the answer of a webhook authorizer.
+        if measured is not None and not is_changed:
             found.append(replace(probe, expected=measured))
         elif planned is not None:
             found.append(replace(probe, expected=planned))
@@ -110,13 +129,19 @@ def announced_probes(
         # A gain is denied before and allowed after, a loss the other way round.
         expected = (change == "gained") == (phase == "after")
         kinds.append([Probe(request, expected, change) for request in _witnessed(rows)])
-    chosen = [probe for turn in zip_longest(*kinds) for probe in turn if probe is not None][:limit]
+    in_turn = chain.from_iterable(zip_longest(*kinds))
+    chosen = [probe for probe in in_turn if probe is not None][:limit]
     if phase == "after" or index is None:
         return tuple(chosen)
-    today = [(probe, _evaluated(index, principal.before, probe.request)) for probe in chosen]
-    return tuple(
-        probe if answer is None else replace(probe, expected=answer) for probe, answer in today
-    )
+    return tuple(_expected_today(probe, index, principal.before) for probe in chosen)
+
+
+def _expected_today(probe: Probe, index: RbacIndex, before: Identity) -> Probe:
+    answer = _evaluated(index, before, probe.request)
+    # A question that only an access policy without published rules could answer stays as planned.
+    if answer is None:
+        return probe
+    return replace(probe, expected=answer)
 
 
 def _witnessed(rows: Iterable[PermissionRow]) -> list[AccessRequest]:

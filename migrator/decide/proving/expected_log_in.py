@@ -114,8 +114,9 @@ def is_usual_refusal(principal: PlannedPrincipal, error: str) -> bool:
 def _refused_in_baseline(arn: str, kind: SessionKind, earlier: Iterable[Evidence]) -> bool:
     """Whether the newest baseline that tried a log-in of this kind saw it refused."""
     admitted = True
-    mine = [each for each in earlier if each.principal_arn == arn and each.phase == "before"]
-    for evidence in mine:
+    for evidence in earlier:
+        if evidence.principal_arn != arn or evidence.phase != "before":
+            continue
         tried = (each.admitted for each in evidence.log_ins if each.sessions == kind)
         admitted = next(tried, admitted)
     return not admitted

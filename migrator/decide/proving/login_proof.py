@@ -59,12 +59,16 @@ def judge_logins(
     in (``api-mode``, ``rehearsal``, ``only-way``), ``none`` where one can.
     """
     mine = sorted((login for login in logins if login.at >= since), key=lambda login: login.at)
-    judged = [(login, _differences(username, groups, login)) for login in mine]
-    sure = [(login, wrong) for login, wrong in judged if not wrong or login.at >= since + SPREAD]
+    sure: list[tuple[SeenLogin, tuple[str, ...]]] = []
+    for login in mine:
+        differences = _differences(username, groups, login)
+        # Until the entry has reached the authenticator, the row may have answered.
+        if not differences or login.at >= since + SPREAD:
+            sure.append((login, differences))
     if not sure:
         return None
-    login, differences = sure[-1]
-    return LoginJudgement(login, len(sure), _attribution(login, only_entry), differences)
+    last, differences = sure[-1]
+    return LoginJudgement(last, len(sure), _attribution(last, only_entry), differences)
 
 
 def with_requests(
@@ -75,9 +79,11 @@ def with_requests(
     been denied.
     """
     # An impersonated request was decided for another identity.
-    mine = [request for request in requests if request.at >= since and request.by != "impersonated"]
+    own = [request for request in requests if request.by != "impersonated"]
+    mine = [request for request in own if request.at >= since]
     # Until the entry has reached the authenticator a denial can be due to the row.
-    denied = [request for request in mine if not request.allowed and request.at >= since + SPREAD]
+    later = [request for request in mine if request.at >= since + SPREAD]
+    denied = [request for request in later if not request.allowed]
     if admin and denied:
         return replace(judged, differences=(_denied_administrator(denied),))
     # Only an entry can have an access policy: the reason in the audit log names it.
@@ -99,11 +105,14 @@ def _differences(username: str, groups: Sequence[str], login: SeenLogin) -> tupl
         return (f"the login was refused: {login.refused}",)
     # The authenticator's log separates groups by blanks: a group with a blank reads as two.
     if login.source == "authenticator":
-        groups = [part for group in groups for part in group.split()]
+        groups = " ".join(groups).split()
     return compare_subject(username, groups, SelfSubject(login.username, login.groups))
 
 
 def _attribution(login: SeenLogin, only_entry: Attribution) -> Attribution:
     if only_entry != "none":
         return only_entry
-    return "marker" if any(is_ours(group) for group in login.groups) else "none"
+    # No row gives a group with the run's random name.
+    if any(is_ours(group) for group in login.groups):
+        return "marker"
+    return "none"

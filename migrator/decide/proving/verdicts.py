@@ -67,8 +67,9 @@ def verdict_of(
     demanded = required or principal.required_proof
     arn = principal.principal_arn
     mine = [each for each in evidence if _is_after(each, arn)]
-    # Evidence ages, and it is void once the entry or the mode has changed.
-    fresh = [e for e in mine if e.state_digest == current and _age(e, now) <= max_age]
+    # Evidence is void once the entry or the mode has changed, and it ages.
+    of_now = [each for each in mine if each.state_digest == current]
+    fresh = [each for each in of_now if _age(each, now) <= max_age]
     if not mine:
         return PrincipalVerdict(arn, "unknown", "unverified", demanded, "nothing was shown yet")
     if not fresh:
@@ -79,7 +80,8 @@ def verdict_of(
     if not newest.holds:
         why = _failure(newest)
         return PrincipalVerdict(arn, "failed", newest.proof_class, demanded, why, newest)
-    best = _strongest([e for e in fresh if e.holds and _same_principal(e, newest)], demanded)
+    holding = [each for each in fresh if each.holds]
+    best = _strongest([each for each in holding if _same_principal(each, newest)], demanded)
     shown, how = _shown(best, newest)
     # A login that falls through to the row passes every probe: a proof that cannot be attributed to
     # the entry is not enough.
@@ -119,9 +121,11 @@ def _same_principal(evidence: Evidence, newest: Evidence) -> bool:
 def _principal_id(evidence: Evidence) -> str | None:
     if evidence.subject is None:
         return None
-    extra = evidence.subject.extra.items()
-    found = [values[0] for key, values in extra if key.lower() == "principalid" and values]
-    return next(iter(found), None)
+    # The API server lowers the keys of `extra` that come over HTTP headers (impersonation).
+    for key, values in evidence.subject.extra.items():
+        if key.lower() == "principalid" and values:
+            return values[0]
+    return None
 
 
 def _shown(best: Evidence, newest: Evidence) -> tuple[Evidence, str]:
@@ -164,11 +168,11 @@ def _wrong(result: ProbeResult) -> str:
 def cluster_verdict(verdicts: Iterable[PrincipalVerdict]) -> Verdict:
     """One verdict for all: the worst of them. No principals at all is ``unknown``, not ``ok``."""
     found = {each.verdict for each in verdicts}
+    if not found:
+        return "unknown"
     for worst in ("failed", "unknown", "partial"):
         if worst in found:
             return worst
-    if not found:
-        return "unknown"
     return "ok"
 
 

@@ -64,6 +64,7 @@ def test_group_is_bound_by_whoever_made_the_binding() -> None:
     assert not binding_stands(PARALLEL, None)
     other_role = {**read("viewers"), "roleRef": {"kind": "ClusterRole", "name": "edit"}}
     assert not binding_stands(PARALLEL, other_role)
+    assert not binding_stands(PARALLEL, {"subjects": read("viewers")["subjects"]})
 
 
 @pytest.mark.parametrize(
