@@ -128,29 +128,38 @@ def await_arrival(ports: RunPorts, pod: CanaryPod) -> Arrival:
     be.
     """
     assert ports.pods is not None  # noqa: S101 - the pod was made through it
-    begun, refused_since, said = ports.clock.now(), None, ""
+    begun, said = ports.clock.now(), ""
+    refused_since: datetime | None = None
     while True:
         raw, now = ports.pods.read(pod.namespace, pod.name), ports.clock.now()
         if raw is None:
             return Arrival(f"canary pod {pod.full_name} was removed by another writer")
         seen = look_at_pod(raw, ports.pods.messages(pod.namespace, pod.name))
-        if seen.state == "placed" and (arrival := _on_node(ports, pod, seen.node, now)) is not None:
-            return arrival
-        refused_since = (refused_since or now) if seen.state == "refused" else None
+        if seen.state == "placed":
+            arrival = _on_node(ports, pod, seen.node, now)
+            if arrival is not None:
+                return arrival
+        # A refusal counts when it lasts.
+        if seen.state != "refused":
+            refused_since = None
+        elif refused_since is None:
+            refused_since = now
         if refused_since is not None and now - refused_since >= REFUSED_FOR:
             return Arrival(
                 f"canary pod {pod.full_name} could not start: {seen.said}", refused=seen.said
             )
         if now - begun >= PATIENCE:
             return Arrival(_stuck(pod, seen))
-        line = (
-            f"waiting: canary pod {pod.full_name} "
-            f"{seen.state}{f' ({seen.said})' if seen.said else ''}"
-        )
+        line = _waiting(pod, seen)
         if line != said:
             ports.events.say("info", line)
         said = line
         ports.clock.sleep(POLL)
+
+
+def _waiting(pod: CanaryPod, seen: PodSeen) -> str:
+    line = f"waiting: canary pod {pod.full_name} {seen.state}"
+    return f"{line} ({seen.said})" if seen.said else line
 
 
 def _on_node(ports: RunPorts, pod: CanaryPod, name: str, now: datetime) -> Arrival | None:

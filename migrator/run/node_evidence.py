@@ -75,23 +75,27 @@ def evidence_of_nodes(
 ) -> Evidence:
     """What was seen, as evidence: ``observed`` only where every node that counts was seen."""
     found = looked.judgement
-    differences = (
-        *found.differences,
-        *without_kube_proxy((node for node, _ in found.findings), entry),
-    )
-    observed = found.complete or differences
-    attribution: Attribution = "api-mode" if looked.api_mode else "node"
+    wrong = list(found.differences)
+    wrong += without_kube_proxy((node for node, _ in found.findings), entry)
+    observed = found.complete or bool(wrong)
+    attribution: Attribution = "none"
+    # In API mode no row can explain that a node works.
+    if observed and found.attributable:
+        attribution = "api-mode" if looked.api_mode else "node"
+    if entry is None:
+        wrong.insert(0, "there is no entry")
+    how = found.how
+    if looked.why_no_log and not found.attributable:
+        how += f"; {looked.why_no_log}"
     return Evidence(
         principal_arn=role_arn,
         proof_class="observed" if observed else "simulated",
         phase="after",
         at=found.window.now.isoformat(),
         state_digest=state,
-        attribution=attribution if observed and found.attributable else "none",
-        differences=(*(() if entry is not None else ("there is no entry",)), *differences),
-        how=f"{found.how}; {looked.why_no_log}"
-        if looked.why_no_log and not found.attributable
-        else found.how,
+        attribution=attribution,
+        differences=tuple(wrong),
+        how=how,
     )
 
 

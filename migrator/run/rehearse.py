@@ -183,16 +183,14 @@ class _RehearsalRun:
                     self.ports.clock.sleep(POLL)
                 action = brain.next_rehearsal(self._progress, self._see(), self._options.length)
                 if isinstance(action, brain.Over):
-                    theirs = action.why in (brain.CHANGED_BEFORE, brain.CHANGED_AFTER)
-                    return self._outcome(
-                        action.why, "as another writer left it" if theirs else "as it was"
-                    )
+                    return self._over(action.why)
                 self._do(action)
                 since = None
             except Trouble as trouble:
-                self._stop(" ".join(part for part in (trouble.message, trouble.why) if part), 6)
+                self._stop(f"{trouble.message} {trouble.why}".strip(), 6)
             except Exception as raised:  # whatever it is, the map is restored first
                 error = raised if isinstance(raised, MigratorError) else _unexpected(raised)
+                # The first error is the one that a person has to know.
                 self._error = self._error or error
                 self._stop(error.message, error.exit_code)
                 since = since or self.ports.clock.now()
@@ -203,6 +201,12 @@ class _RehearsalRun:
                     "interrupted", "The rehearsal was stopped.", remedy=f"By hand: {REMOVE}"
                 )
                 self._stop("it was stopped by hand", 7)
+
+    def _over(self, why: str) -> RehearseOutcome:
+        # A map that another writer changed stays as they wrote it.
+        if why in (brain.CHANGED_BEFORE, brain.CHANGED_AFTER):
+            return self._outcome(why, "as another writer left it")
+        return self._outcome(why, "as it was")
 
     def _see(self) -> brain.SeenRehearsal:
         return brain.SeenRehearsal(

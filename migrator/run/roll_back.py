@@ -221,7 +221,9 @@ def _outcome(
         for s, why in finished.left
         if s.id in still
     )
-    exit_code = error.exit_code if error else 4 if left else 0
+    exit_code = 4 if left else 0
+    if error is not None:
+        exit_code = error.exit_code
     return RunOutcome(  # what was not asked for is no part of it
         ROLL_BACK,
         progress.run or "",

@@ -155,11 +155,7 @@ def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | N
         return None
     if entry is not None and entry_left_out(measure.plan, principal, entry):
         return _left_out(measure, arn, entry, phase)
-    spec = measure.spec(arn)
-    nodes, canary = None, Arrival("")
-    if spec is not None and spec.type != "STANDARD":
-        canary = _canary(measure, arn)
-        nodes = _by_nodes(measure, principal, entry, phase, canary)
+    nodes, canary = _nodes_and_canary(measure, principal, entry, phase)
     if nodes is not None and _settles_it(nodes):
         return nodes
     try:
@@ -172,20 +168,44 @@ def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | N
         why = _why_no_login(error, nodes, canary)
         return _without_login(measure, principal, entry, phase, why, nodes)
     expected = expected_log_in(principal, phase, reviewer.session_name(), measure.earlier)
-    if principal.action == "skip" and expected.expectation != "refused":
-        return None
     if principal.action == "skip":
+        # A skipped principal may log in by its row: nothing is shown then.
+        if expected.expectation != "refused":
+            return None
         return _refused_login(measure, arn, phase, reviewer, expected)
     if expected.expectation == "admitted":
         return _by_login(measure, principal, entry, phase, reviewer, expected)
     refused = _refused_login(measure, arn, phase, reviewer, expected)
+    return _beside_refusal(measure, principal, entry, refused, expected, nodes)
+
+
+def _beside_refusal(
+    measure: Measure,
+    principal: PlannedPrincipal,
+    entry: AccessEntry | None,
+    refused: Evidence,
+    expected: ExpectedLogIn,
+    nodes: Evidence | None,
+) -> Evidence:
+    """What is shown of a principal as which this tool's session must be refused."""
     if not refused.holds:
         return refused
     # that this session is refused shows nothing of the log-ins that must work: those are shown in
     # another way
     why = f"{refused.how}, as it must be ({expected.words})"
-    shown = _without_login(measure, principal, entry, phase, why, nodes)
+    shown = _without_login(measure, principal, entry, refused.phase, why, nodes)
     return replace(shown, log_ins=refused.log_ins)
+
+
+def _nodes_and_canary(
+    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase
+) -> tuple[Evidence | None, Arrival]:
+    """What nodes and a canary pod show of a role of nodes; nothing of another principal."""
+    spec = measure.spec(principal.principal_arn)
+    if spec is None or spec.type == "STANDARD":
+        return None, Arrival("")
+    canary = _canary(measure, principal.principal_arn)
+    return _by_nodes(measure, principal, entry, phase, canary), canary
 
 
 def _settles_it(nodes: Evidence) -> bool:

@@ -171,10 +171,13 @@ class Selector:
     @property
     def conditions(self) -> dict[str, list[str] | dict[str, str]]:
         """Those that are given, as fleet.yaml and decisions.yaml write them."""
-        given = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {
-            name: dict(v) if isinstance(v, Mapping) else list(v) for name, v in given.items() if v
-        }
+        given: dict[str, list[str] | dict[str, str]] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not value:
+                continue
+            given[each.name] = dict(value) if isinstance(value, Mapping) else list(value)
+        return given
 
 
 @dataclass(frozen=True, slots=True)

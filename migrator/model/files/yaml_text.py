@@ -20,12 +20,15 @@ def yaml_text(document: Any) -> str:  # noqa: ANN401 - any JSON value
 
 def yaml_lines(value: Any, *, sort: bool = False) -> list[str]:  # noqa: ANN401 - any JSON value
     """The value as lines; keys in the order they come in, or sorted."""
-    if isinstance(value, dict) and value:
-        keys = sorted(value) if sort else list(value)
-        return [line for key in keys for line in _under(f"{yaml_key(key)}:", value[key], sort)]
-    if isinstance(value, (list, tuple)) and value:
-        return [line for item in value for line in _item(item, sort)]
-    return [_scalar(value)]
+    lines: list[str] = []
+    if isinstance(value, dict):
+        for key in sorted(value) if sort else value:
+            lines += _under(f"{yaml_key(key)}:", value[key], sort)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            lines += _item(item, sort)
+    # A scalar, or a collection without items, which block style cannot write.
+    return lines or [_scalar(value)]
 
 
 def _under(head: str, value: Any, sort: bool) -> list[str]:  # noqa: ANN401 - any JSON value

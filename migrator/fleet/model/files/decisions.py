@@ -13,7 +13,7 @@ And back: the answers of one cluster as a separate decisions.yaml.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from migrator.errors import Failed
@@ -79,7 +79,8 @@ def _builtins(value: Any) -> Any:  # noqa: ANN401 - a part of Decisions
         return {key: _builtins(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return [_builtins(item) for item in value]
-    if hasattr(value, "__dataclass_fields__"):
+    # An answer is a dataclass; its fields are named as the file names them.
+    if is_dataclass(value):
         return {each.name: _builtins(getattr(value, each.name)) for each in fields(value)}
     return value
 
