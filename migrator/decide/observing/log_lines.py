@@ -60,9 +60,7 @@ def _character(match: re.Match[str]) -> str:
         return _ESCAPED.get(match[4], match[4])
     number = int(code, 16)
     # Eight digits can be more than the last code point of Unicode.
-    if number > 0x10FFFF:
-        return "\ufffd"
-    return chr(number)
+    return chr(number) if number <= 0x10FFFF else "\ufffd"
 
 
 def request_of(message: str, timestamp: int) -> SeenRequest | None:

@@ -138,10 +138,8 @@ def plan_over(plan: Plan, automatic: Mapping[str, EntrySpec]) -> Plan:
     for arn, spec in automatic.items():
         sequence = tuple(step for step in plan.steps if step.principal_arn == arn)
         # The plan may only prove this principal, or leave it out.
-        if not sequence:
-            continue
-        for step in sequence_over(sequence, spec, base_of(plan)):
-            changed[step.id] = step
+        carried_out = sequence_over(sequence, spec, base_of(plan)) if sequence else ()
+        changed.update((step.id, step) for step in carried_out)
     return replace(plan, steps=tuple(changed.get(step.id, step) for step in plan.steps))
 
 
@@ -159,18 +157,14 @@ def wider_than_before(
     what it had.
     """
     extra = _beyond_plan(principal, entry, automatic)
-    if extra and gives_more(principal.before, extra, index):
-        return extra
-    return ()
+    return extra if extra and gives_more(principal.before, extra, index) else ()
 
 
 def _beyond_plan(
     principal: PlannedPrincipal, entry: AccessEntry | None, automatic: EntrySpec | None
 ) -> tuple[AssociatedPolicy, ...]:
     """The policies of EKS's own entry that the plan does not have for the principal."""
-    if entry is None:
-        return ()
-    if principal.before.via != "config-map":
+    if entry is None or principal.before.via != "config-map":
         return ()
     # No run takes over the entry of a principal that the plan leaves out: what EKS made is still
     # there to be read.
@@ -224,11 +218,8 @@ def may_be_wider(
     plan: Plan, automatic: Mapping[str, EntrySpec], entries: Mapping[str, AccessEntry]
 ) -> bool:
     """Whether RBAC has to be read to say what entries of EKS's own give beyond the rows."""
-    for principal in plan.principals:
-        arn = principal.principal_arn
-        if _beyond_plan(principal, entries.get(arn), automatic.get(arn)):
-            return True
-    return False
+    arns = {principal.principal_arn: principal for principal in plan.principals}
+    return any(_beyond_plan(p, entries.get(arn), automatic.get(arn)) for arn, p in arns.items())
 
 
 def without_wider(

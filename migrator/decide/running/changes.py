@@ -139,9 +139,7 @@ def entries_astray(
 def _what_is_astray(entry: AccessEntry | None, wanted: EntryState | None) -> str:
     if entry is None:
         return "another writer deleted it"
-    if wanted is None:
-        return "it is there again"
-    return "another writer changed it"
+    return "it is there again" if wanted is None else "another writer changed it"
 
 
 def _states_reached(progress: Progress, sequence: Sequence) -> list[EntryState | None]:
@@ -158,11 +156,9 @@ def _states_reached(progress: Progress, sequence: Sequence) -> list[EntryState |
     reached = [place for place, status in enumerate(statuses, 1) if status in SETTLED]
     if not reached:
         return []
-    states = list(sequence_states(sequence, progress.run or "")[max(reached) :])
+    *states, last = sequence_states(sequence, progress.run or "")[max(reached) :]
     # Infrastructure code that manages a finished entry replaces the tags of this plan by its own.
-    if states[-1] is not None:
-        states[-1] = replace(states[-1], made_by_us=False)
-    return states
+    return [*states, None if last is None else replace(last, made_by_us=False)]
 
 
 def kept_entries_astray(
@@ -202,10 +198,8 @@ def entry_left_out(plan: Plan, planned: PlannedPrincipal, entry: AccessEntry) ->
     """Whether another writer made an entry for a principal that the plan skips: the principal can
     log in, whether or not its row still exists.
     """
-    if planned.action != "skip":
-        return False
     # EKS manages the entries of service-linked roles.
-    if SERVICE_LINKED_MARK in planned.principal_arn:
+    if planned.action != "skip" or SERVICE_LINKED_MARK in planned.principal_arn:
         return False
     # The dead entry that was there when the plan was made is the same as in the basis.
     known = (plan.basis.get("accessEntries") or {}).get(planned.principal_arn)
@@ -218,9 +212,8 @@ def _is_unknown_creators(plan: Plan, planned: PlannedPrincipal, entry: AccessEnt
     """Whether the entry is EKS's own for a creator that the plan does not know: it gives what the
     creator had before.
     """
-    if not any(finding.code == "creator-unknown" for finding in plan.findings):
-        return False
-    return planned.before.via == "none" and is_creators(entry)
+    is_unknown = any(finding.code == "creator-unknown" for finding in plan.findings)
+    return is_unknown and planned.before.via == "none" and is_creators(entry)
 
 
 def surprising_entries(

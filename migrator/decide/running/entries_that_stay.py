@@ -79,12 +79,10 @@ def rows_shadowed_by_eks(
         arn = planned.principal_arn
         if arn not in found or planned.before.via != "config-map":
             continue
-        if groups_by_row(data, arn) is None:
-            continue
         sequence = sequences.get(arn, ())
         # EKS made the entry of a principal without steps at the mode step.
         step = sequence[0] if sequence else _mode_step(plan)
-        if step is None:
+        if step is None or groups_by_row(data, arn) is None:
             continue
         if _completed_elsewhere(plan, planned, sequence, found[arn]):
             yield step, arn, why_completed_entry_stays(plan, arn)
@@ -93,10 +91,7 @@ def rows_shadowed_by_eks(
 
 
 def _mode_step(plan: Plan) -> Step | None:
-    for step in plan.steps:
-        if isinstance(step.effect, EnableEntries):
-            return step
-    return None
+    return next((step for step in plan.steps if isinstance(step.effect, EnableEntries)), None)
 
 
 def _as_eks_made_it(
@@ -129,15 +124,15 @@ def _completed_elsewhere(
     """Whether a run from another state folder completed the entry: it has no tag of ours, for EKS
     made it, and has what the plan wants besides EKS's own policy.
     """
-    if plan.cluster.authentication_mode != "CONFIG_MAP" or entry.tags:
+    wanted = planned.entry
+    if plan.cluster.authentication_mode != "CONFIG_MAP" or wanted is None or entry.tags:
         return False
     if not sequence or not isinstance(sequence[0].effect, CreateEntry):
         return False
-    # What EKS gives the creator of a cluster (EKS user guide, "Access entries").
     given = [policy.policy_name for policy in entry.access_policies]
-    if "AmazonEKSClusterAdminPolicy" not in given:
-        return False
-    wanted = planned.entry
-    if wanted is None or (entry.type, entry.username) != (wanted.type, wanted.username):
-        return False
-    return set(entry.kubernetes_groups) == set(wanted.kubernetes_groups)
+    return (
+        # What EKS gives the creator of a cluster (EKS user guide, "Access entries").
+        "AmazonEKSClusterAdminPolicy" in given
+        and (entry.type, entry.username) == (wanted.type, wanted.username)
+        and set(entry.kubernetes_groups) == set(wanted.kubernetes_groups)
+    )

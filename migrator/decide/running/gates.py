@@ -337,9 +337,7 @@ def end_state_changes(
     found = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
     wrong: list[str] = []
     for principal in plan.principals:
-        if principal.action in ("skip", "block"):
-            continue
-        if principal.entry is None:
+        if principal.entry is None or principal.action in ("skip", "block"):
             continue
         arn = principal.principal_arn
         wanted = _last_state(sequences.get(arn), progress) or state_of(principal.entry)
@@ -362,9 +360,8 @@ def _last_state(sequence: Sequence | None, progress: Progress) -> EntryState | N
     if sequence is None:
         return None
     last = sequence_states(sequence, progress.run or "")[-1]
-    if last is None or last.type is None:
-        return None
-    return last
+    is_known = last is not None and last.type is not None
+    return last if is_known else None
 
 
 def _without_wider(plan: Plan, progress: Progress, snapshot: Snapshot) -> Snapshot:
@@ -381,11 +378,10 @@ def _without_wider(plan: Plan, progress: Progress, snapshot: Snapshot) -> Snapsh
     entries: list[AccessEntry] = []
     for entry in snapshot.access_entries:
         arn = entry.principal_arn
-        if arn not in planned:
-            entries.append(entry)
-            continue
         automatic = progress.automatic.get(arn)
-        entries.append(without_wider(planned[arn], entry, automatic, index))
+        entries.append(
+            without_wider(planned[arn], entry, automatic, index) if arn in planned else entry
+        )
     return replace(snapshot, access_entries=tuple(entries))
 
 

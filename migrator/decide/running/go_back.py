@@ -149,9 +149,8 @@ def _carriers_gone(state: RunState, step: PlanStep) -> Action | None:
     if group not in state.observed.carriers:
         return ReadFirst("carriers", group)
     carriers = state.observed.carriers[group]
-    if not carriers:
-        return None
-    return Finished(((step, f"{', '.join(sorted(carriers))} still carries the bridge group"),))
+    why = f"{', '.join(sorted(carriers))} still carries the bridge group"
+    return Finished(((step, why),)) if carriers else None
 
 
 def _asked_for(state: RunState, arn: str | None) -> bool:

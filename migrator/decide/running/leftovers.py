@@ -51,9 +51,8 @@ def what_stands(
 
 def _bindings_of(snapshot: Snapshot) -> dict[tuple[str | None, str], Binding]:
     """The bindings by namespace and name; empty where they were not read."""
-    if snapshot.rbac is None:
-        return {}
-    return {(binding.namespace, binding.name): binding for binding in snapshot.rbac.bindings}
+    bindings = snapshot.rbac.bindings if snapshot.rbac is not None else ()
+    return {(binding.namespace, binding.name): binding for binding in bindings}
 
 
 def _bindings_stand(

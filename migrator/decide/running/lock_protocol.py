@@ -103,8 +103,7 @@ def locked(seen: LockSeen) -> Refused:
     if seen.record is not None:
         holder = seen.record.holder
         owner = placeholder = holder.identity
-        if holder.command:
-            what = f" ({holder.command} since {holder.since})"
+        what = f" ({holder.command} since {holder.since})" if holder.command else ""
     return Refused(
         "locked",
         f"Another run works on this cluster: {owner}{what}.",

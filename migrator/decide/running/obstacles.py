@@ -175,6 +175,5 @@ def _on_bridge(state: RunState, sequence: Sequence, bridge: RemoveBridge) -> boo
     if entry_state is None:
         return False
     # Groups that the sequence does not know may have the bridge's among them.
-    if entry_state.groups is None:
-        return True
-    return render_run(bridge.group, state.run) in entry_state.groups
+    groups = entry_state.groups
+    return groups is None or render_run(bridge.group, state.run) in groups

@@ -310,10 +310,8 @@ def standing(sequence: Sequence, states: Mapping[str, StepState]) -> tuple[Step,
     """
     found: list[Step] = []
     for step in reversed(sequence):
-        if step.undo is None:
-            continue
         # A proof only reads, and EKS itself made an entry that was awaited.
-        if isinstance(step.effect, Prove | AwaitEntry):
+        if step.undo is None or isinstance(step.effect, Prove | AwaitEntry):
             continue
         if states.get(step.id, PENDING).status in STANDING:
             found.append(step)

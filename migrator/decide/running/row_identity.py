@@ -55,9 +55,8 @@ def row_gives(data: Mapping[str, str] | None, principal_arn: str, before: Identi
         return all(_gives_the_same(row, principal_arn, before) for row in rows)
     # `mapAccounts` gives every principal of an account its ARN as the username, and no group
     # (aws-iam-authenticator, configmap.go).
-    if not _in_mapped_account(index, canonical):
-        return False
-    return (before.username, before.groups) == (canonical, ())
+    by_account = (before.username, before.groups) == (canonical, ())
+    return by_account and _in_mapped_account(index, canonical)
 
 
 def rows_of(index: RowIndex, canonical: str) -> tuple[RowMapping, ...]:

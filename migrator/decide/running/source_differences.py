@@ -47,9 +47,7 @@ def binding_difference(binding: CreateBinding, subject: str) -> Difference:
     """That a parallel binding is not there as a run made it. ``subject``: the principal whose entry
     has its group.
     """
-    name = binding.binding_name
-    if binding.namespace:
-        name = f"{binding.namespace}/{name}"
+    name = "/".join(filter(None, (binding.namespace, binding.binding_name)))
     role = f"{binding.role_kind} {binding.role_name}"
     return Difference(
         BINDING_CHANGED,
@@ -117,13 +115,9 @@ def _given(data: Mapping[str, str] | None, principal_arn: str) -> tuple[str, ...
     if data is None or canonical is None:
         return ()
     _, index = rows_in(data)
-    texts: list[str] = []
-    for row in rows_of(index, canonical):
-        text = _identity(*rendered_row(row, principal_arn))
-        # Two rows of one principal may give the same.
-        if text not in texts:
-            texts.append(text)
-    return tuple(texts)
+    rows = rows_of(index, canonical)
+    # Two rows of one principal may give the same.
+    return tuple(dict.fromkeys(_identity(*rendered_row(row, principal_arn)) for row in rows))
 
 
 def _who(before: Identity) -> str:
@@ -140,9 +134,7 @@ def row_differences(plan: Plan, data: Mapping[str, str] | None) -> tuple[Differe
     """Rows of aws-auth that were changed, deleted or added since the plan was made."""
     found: list[Difference] = []
     for principal in plan.principals:
-        if _is_left_out(principal):
-            continue
-        difference = row_difference(data, principal)
+        difference = None if _is_left_out(principal) else row_difference(data, principal)
         if difference is not None:
             found.append(difference)
     return (*found, *added_rows(plan, data))
