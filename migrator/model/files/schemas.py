@@ -5,6 +5,7 @@ from typing import Any
 from migrator.model.files import plan, snapshot, wire
 from migrator.model.files.decisions import DecisionsDocument
 from migrator.model.files.step_payloads import PAYLOADS
+from migrator.model.plan import ACTIONS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -24,7 +25,10 @@ def plan_schema() -> dict[str, Any]:
             for kind, reference in zip(PAYLOADS, payload_refs, strict=True)
         ]
         components[shape]["properties"]["kind"] = {"enum": list(PAYLOADS)}
-    components["PlanDocument"]["properties"]["format"] = {"const": plan.FORMAT}
+    properties = components["PlanDocument"]["properties"]
+    properties["format"] = {"const": plan.FORMAT}
+    # msgspec says this from 0.23 on; the published schema is the same with every version.
+    properties["summary"]["propertyNames"] = {"enum": sorted(ACTIONS)}
     return {"$schema": _DIALECT, "title": plan.FORMAT, **root, "$defs": components}
 
 
