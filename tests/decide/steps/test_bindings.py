@@ -70,7 +70,7 @@ def test_group_is_bound_by_whoever_made_the_binding() -> None:
 @pytest.mark.parametrize(
     ("found", "owner"),
     [
-        (None, "nobody's"),
+        (None, "none"),
         (read("others"), "other's"),
         (read(), "other's"),
         (read("viewers", "others", labels=LABELS), "shared"),
