@@ -184,8 +184,10 @@ class Rbac(Protocol):
         """Server-side apply of a (Cluster)RoleBinding with our field manager."""
         ...
 
-    def delete_binding(self, name: str, namespace: str | None) -> None:
-        """Delete a binding; absent is fine."""
+    def delete_binding(self, name: str, namespace: str | None, *, seen: Raw | None = None) -> None:
+        """Delete a binding; absent is fine. ``seen``: only the object that was read, unchanged;
+        else raises ``kubernetes-conflict``.
+        """
         ...
 
 

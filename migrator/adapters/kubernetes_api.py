@@ -193,14 +193,25 @@ class KubernetesRbac:
             repeatable=True,
         )
 
-    def delete_binding(self, name: str, namespace: str | None) -> None:
-        """Delete a binding; absent is fine."""
+    def delete_binding(self, name: str, namespace: str | None, *, seen: Raw | None = None) -> None:
+        """Delete a binding; absent is fine. ``seen``: only the object that was read, unchanged;
+        else raises ``kubernetes-conflict``.
+        """
         path = _binding_path(name, namespace) + query({"fieldManager": FIELD_MANAGER})
+        kind = _binding_kind(namespace)
+        guarded = {} if seen is None else {"body": _only(seen)}
         try:
-            self._client.send("delete", "DELETE", path, _binding_kind(namespace), repeatable=True)
+            self._client.send("delete", "DELETE", path, kind, repeatable=True, **guarded)
         except Failed as error:
             if error.code != "not-found":
                 raise
+
+
+def _only(seen: Raw) -> dict[str, object]:
+    """DeleteOptions for the object that was read (Kubernetes API reference, Preconditions)."""
+    metadata = seen.get("metadata") or {}
+    named = {key: metadata[key] for key in ("uid", "resourceVersion") if metadata.get(key)}
+    return {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": named}
 
 
 def _binding_kind(namespace: str | None) -> str:

@@ -295,6 +295,7 @@ def status_ports(operator: Operator, cluster: ClusterRef) -> "StatusPorts":
     from migrator.adapters.eks import EksCluster
     from migrator.adapters.eks_entries import EksAuthMode
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
+    from migrator.adapters.kubernetes_objects import KubernetesObjects
     from migrator.adapters.tasks_threads import Threads
     from migrator.run.show_status import StatusPorts
 
@@ -327,6 +328,7 @@ def status_ports(operator: Operator, cluster: ClusterRef) -> "StatusPorts":
         principals_of(settings, connection),
         tasks,
         KubernetesConfigMaps(connection.client),
+        KubernetesObjects(connection.client),
     )
 
 
@@ -389,6 +391,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
     """What a diagnosis needs."""
     from migrator.adapters.caller_permissions import SimulatedPermissions
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
+    from migrator.adapters.kubernetes_objects import KubernetesObjects
     from migrator.run.diagnose import DiagnosePorts
 
     settings = operator.settings
@@ -402,6 +405,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
         tasks=connection.tasks,
         rbac=KubernetesRbac(connection.client, connection.tasks),
         lock=cluster_lock(connection, operator.events),
+        objects=KubernetesObjects(connection.client),
     )
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from migrator.app.connect import Connection, run_ports
+from migrator.app.connect import Connection, connect, run_ports
 from migrator.app.on_plan import OnPlan, ports_for
 from migrator.app.operator import Operator
+from migrator.app.preflight import preflight
 from migrator.model.leftover import LeftoversOutcome
 from migrator.model.outcome import RunOutcome
 from migrator.model.plan import ClusterRef
@@ -52,9 +53,13 @@ def remove_leftovers(
     """Remove what runs of any plan left and no entry needs, after it was shown and asked for. What
     an entry needs stays: ``exit_code`` 7. Raises ``Refused`` (4): locked, not confirmed.
     """
+    from migrator.adapters.kubernetes_objects import KubernetesObjects
     from migrator.run.read_leftovers import remove_leftovers as remove
 
-    ports = run_ports(
-        operator, request.cluster, connection=connection, break_lock=request.break_lock
+    preflight(operator.settings)
+    cluster = request.cluster
+    connected = connection or connect(
+        operator.settings, cluster.name, operator=operator, region=cluster.region
     )
-    return remove(request.cluster.name, ports)
+    ports = run_ports(operator, cluster, connection=connected, break_lock=request.break_lock)
+    return remove(cluster.name, ports, KubernetesObjects(connected.client))

@@ -45,8 +45,9 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     it had. Entries that EKS made stay, and so does the mode.
 
     --leftovers removes cluster-admin bindings, other bindings and marker groups of ours that a run
-    left, of any plan and any state folder, after it has shown them and asked. What an entry needs
-    stays, and is named (exit code 7).
+    left, of any plan and any state folder, after it has shown them and asked. What an entry, a run
+    or a rehearsal that has not ended needs stays, and is named (exit code 7). So does what another
+    writer changed while the question was open (exit code 5).
     """
     from migrator.app.roll_back import RollBackRequest, roll_back
 

@@ -1,21 +1,26 @@
-"""What a run left in a cluster: a binding of ours, or a group of ours on an access entry."""
+"""What a run left in a cluster: a binding of ours, a group of ours on an access entry, or the timer
+of a rehearsal.
+"""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-LeftoverKind: TypeAlias = Literal["bridge", "binding", "group"]
+LeftoverKind: TypeAlias = Literal["bridge", "binding", "group", "rehearsal"]
 
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
     """``kind``: ``bridge`` is a ClusterRoleBinding of ours to cluster-admin, ``binding`` another
-    binding of ours, ``group`` a bridge or marker group on the entry of a principal.
+    binding of ours, ``group`` a bridge or marker group on the entry of a principal, ``rehearsal``
+    the objects of a rehearsal's timer.
 
     ``name`` is the binding, or the ARN of the principal; ``namespace`` that of a RoleBinding.
     ``plan`` and ``run`` are the labels: the first 16 digits of the plan's digest, and the run's id;
     empty where they are not known. ``needed_by``: the ARNs of entries that lose access without it.
     ``locked_by``: the run that is under way, which made it. ``shared``: another writer added
-    subjects to the binding, who would lose access with it.
+    subjects to the binding, who would lose access with it. ``ended_by``: what ends the rehearsal
+    that has not ended, and restores aws-auth. ``unfinished``: the run keeps a bridge for an entry,
+    and goes on only with its markers. ``changed``: how it is no longer as it was shown.
     """
 
     kind: LeftoverKind
@@ -27,11 +32,17 @@ class Leftover:
     needed_by: tuple[str, ...] = ()
     locked_by: str = ""
     shared: bool = False
+    ended_by: str = ""
+    unfinished: bool = False
+    changed: str = ""
 
     @property
     def removable(self) -> bool:
-        """Whether no entry and no other subject needs it, and no run that is under way made it."""
-        return not self.needed_by and not self.locked_by and not self.shared
+        """Whether no entry, no other subject and no run or rehearsal that goes on needs it, and it
+        is as it was shown.
+        """
+        kept_for = (self.needed_by, self.locked_by, self.ended_by, self.changed)
+        return not any(kept_for) and not self.shared and not self.unfinished
 
     def describe(self, cluster: str, *, own_run: str = "") -> str:
         """One line: what it is, which run made it, what needs it, the command that settles it.
@@ -42,10 +53,15 @@ class Leftover:
             "bridge": f"cluster-admin binding {self.name} of group {self.group}",
             "binding": f"binding {where}{self.name} of group {self.group}",
             "group": f"group {self.group} on the entry of {self.name}",
+            "rehearsal": f"timer {where}{self.name} of a rehearsal",
         }[self.kind]
         made = f"{what} (plan {self.plan or 'not known'}, run {self.run or 'not known'})"
+        if self.changed:
+            return f"{made}: {self.changed}, and it was left as it is; look at it again"
         if self.locked_by:
             return f"{made}: in use by the run of {self.locked_by}"
+        if self.ended_by:
+            return f"{made}: a rehearsal that has not ended; {self.ended_by}"
         if own_run and self.run == own_run:
             return f"{made}: of the run in this state folder; finish it with `migrate apply PLAN`"
         if self.needed_by:
@@ -53,6 +69,11 @@ class Leftover:
             return (
                 f"{made}: needed by {needs}; finish it with `migrate apply PLAN` or `migrate "
                 f"rollback PLAN` of its plan"
+            )
+        if self.unfinished:
+            return (
+                f"{made}: its run is not finished and keeps a bridge; finish it with `migrate "
+                f"apply PLAN` or `migrate rollback PLAN` of its plan"
             )
         if self.shared:
             return (
@@ -64,8 +85,8 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class LeftoversOutcome:
-    """``removed`` do not exist any more; ``kept`` are needed. Exit code 0: nothing is left, 7:
-    something that is needed.
+    """``removed`` do not exist any more; ``kept`` are needed, or changed while the question was
+    open. Exit code 0: nothing is left, 7: something that is needed, 5: something that changed.
     """
 
     cluster: str
@@ -75,4 +96,6 @@ class LeftoversOutcome:
     @property
     def exit_code(self) -> int:
         """The exit code."""
+        if any(each.changed for each in self.kept):
+            return 5
         return 7 if self.kept else 0

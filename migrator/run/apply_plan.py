@@ -93,7 +93,7 @@ def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOption
     snapshot = ports.read_snapshot()
     refuse_other_cluster(plan, snapshot)
     progress = progress_in(ports.store.journal(), plan, plan_digest)
-    refuse_rehearsing(progress)
+    refuse_rehearsing(progress, snapshot)
     if not options.abandon_rollback:
         refuse_going_back(progress, plan)
     if _all_settled(plan, progress):

@@ -23,6 +23,7 @@ from migrator.decide.running.row_identity import row_gives
 from migrator.decide.running.source_differences import row_difference
 from migrator.decide.steps.bindings import PLAN_LABEL, RUN_LABEL, plan_label
 from migrator.decide.steps.entry_states import PLAN_TAG, RUN_TAG
+from migrator.decide.steps.rehearsal_objects import blank_under_rehearsal
 from migrator.errors import Blocked, Changed, Failed, MigratorError, Refused
 from migrator.model.access_entry import AccessEntry
 from migrator.model.canonical import pretty_bytes
@@ -172,8 +173,10 @@ def refuse_changed(
         )
 
 
-def refuse_rehearsing(progress: Progress) -> None:
-    """Raises ``Refused`` while an interrupted rehearsal may have left aws-auth blank."""
+def refuse_rehearsing(progress: Progress, snapshot: Snapshot | None = None) -> None:
+    """Raises ``Refused`` while an interrupted rehearsal may have left aws-auth blank: one of this
+    state folder, or, by the ``snapshot``, of any other.
+    """
     begun = progress.of(f"{REHEARSE}-timer").status != "pending"
     if begun and progress.of(f"{REHEARSE}-clean").status not in SETTLED:
         raise Refused(
@@ -181,6 +184,21 @@ def refuse_rehearsing(progress: Progress) -> None:
             "A rehearsal was interrupted, and aws-auth may be blank.",
             why="Its end is not in the journal.",
             remedy="Run `migrate rehearse PLAN` once: it puts aws-auth back before anything else.",
+        )
+    if snapshot is not None:
+        refuse_blank(snapshot)
+
+
+def refuse_blank(snapshot: Snapshot) -> None:
+    """Raises ``Refused`` while aws-auth is blank and a rehearsal's objects are in the cluster."""
+    if blank_under_rehearsal(snapshot):
+        raise Refused(
+            "rehearsal-unfinished",
+            "aws-auth is blank: a rehearsal has not ended.",
+            why="Objects of a rehearsal are in the cluster, and another state folder has its "
+            "journal.",
+            remedy="Wait until its timer has restored aws-auth (`migrate status` says when), or "
+            "run `migrate rehearse PLAN` in the folder that began it.",
         )
 
 

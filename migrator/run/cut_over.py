@@ -96,7 +96,7 @@ def cut_over(
         ):
             return _verified(plan, ports, options, ())
         progress = progress_in(ports.store.journal(), plan, plan_digest)
-        refuse_rehearsing(progress)
+        refuse_rehearsing(progress, snapshot)
         gates: tuple[Gate, ...] = ()
         if snapshot.cluster.authentication_mode != "API":
             gates = _gates(plan, plan_digest, ports, options, snapshot, progress, chain)

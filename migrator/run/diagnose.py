@@ -29,6 +29,7 @@ from migrator.model.rbac import AccessRequest
 from migrator.ports import (
     AccessReviewer,
     ClusterLock,
+    ClusterObjects,
     ClusterReader,
     ConfigMaps,
     Permissions,
@@ -38,7 +39,7 @@ from migrator.ports import (
     SourceAddress,
     TaskRunner,
 )
-from migrator.run.read_leftovers import own_objects
+from migrator.run.read_leftovers import TimerReads, own_objects
 
 DEFAULT_COMMANDS = ("plan", "apply", "verify", "cutover")
 _READS = ("Describe", "List", "Get", "Lookup", "Filter")
@@ -49,7 +50,7 @@ _ON_NAMED_ROLES = frozenset({"iam:PassRole", "sts:AssumeRole"})
 @dataclass(frozen=True, slots=True)
 class DiagnosePorts:
     """What diagnosing needs of the world. ``rbac`` and ``lock``: None where leftovers are not
-    looked for.
+    looked for. ``objects``: None where the timer of a rehearsal is not read.
     """
 
     cluster: ClusterReader
@@ -60,6 +61,7 @@ class DiagnosePorts:
     tasks: TaskRunner
     rbac: Rbac | None = None
     lock: ClusterLock | None = None
+    objects: ClusterObjects | None = None
 
 
 def diagnose(
@@ -247,7 +249,8 @@ def _leftovers(ports: DiagnosePorts, cluster: ClusterRef) -> list[Check]:
         return []
     try:
         locks = ports.lock.current()
-        left = own_objects(ports.rbac, ports.cluster).leftovers(locks)
+        timer = TimerReads(ports.objects, ports.config_maps) if ports.objects else None
+        left = own_objects(ports.rbac, ports.cluster, timer).leftovers(locks)
     except MigratorError as error:
         return [Check("leftovers", "unknown", f"{error.message} {error.why}".strip(), error.remedy)]
     checks = [
@@ -266,6 +269,9 @@ def _leftover(left: Leftover, cluster: ClusterRef) -> Check:
         remedy = f"`migrate rollback {cluster.name} --leftovers`"
     # A group that is bound to cluster-admin, and no run that would remove it.
     if left.kind == "bridge" and not left.locked_by:
+        return Check("leftovers", "fail", left.describe(cluster.name), remedy)
+    # No row of aws-auth may be in force, and no rehearsal is under way that would restore them.
+    if left.ended_by and not left.locked_by:
         return Check("leftovers", "fail", left.describe(cluster.name), remedy)
     return Check("leftovers", "warn", left.describe(cluster.name), remedy)
 

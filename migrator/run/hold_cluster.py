@@ -167,9 +167,9 @@ class _Rbac:
         self.lock.check()
         return self.inner.apply_binding(binding)
 
-    def delete_binding(self, name: str, namespace: str | None) -> None:
+    def delete_binding(self, name: str, namespace: str | None, *, seen: Raw | None = None) -> None:
         self.lock.check()
-        self.inner.delete_binding(name, namespace)
+        self.inner.delete_binding(name, namespace, seen=seen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,98 +2,245 @@
 --leftovers``).
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 from migrator.decide.running.cluster_leftovers import bridges, find_leftovers
+from migrator.decide.running.dead_man import KINDS
+from migrator.decide.running.dead_man import NAME as TIMER_NAME
+from migrator.decide.running.unended_rehearsal import NOT_READ, ended_by
+from migrator.decide.steps.rehearsal_objects import of_rehearsal
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, EntrySpec
 from migrator.model.canonical import digest_of
 from migrator.model.cluster_lock import LockSeen
-from migrator.model.files.snapshot import access_entry
 from migrator.model.leftover import Leftover, LeftoversOutcome
 from migrator.model.outcome import RunOutcome
 from migrator.model.plan import Plan
 from migrator.model.rbac import Binding
-from migrator.ports import ClusterReader, Rbac
-from migrator.run.begin_run import RunPorts
-from migrator.run.hold_cluster import hold_cluster
+from migrator.ports import ClusterObjects, ClusterReader, ConfigMaps, Raw, Rbac
+from migrator.run.begin_run import RunPorts, all_entries
+from migrator.run.hold_cluster import HeldCluster, hold_cluster
 
 COMMAND = "rollback --leftovers"
+_CHANGED = "another writer changed it since it was shown"
+_Key: TypeAlias = tuple[str, str | None, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TimerReads:
+    """Where the dead-man timer of a rehearsal is looked for, and aws-auth, which it restores."""
+
+    objects: ClusterObjects
+    config_maps: ConfigMaps
 
 
 @dataclass(frozen=True, slots=True)
 class OwnObjects:
-    """Bindings with our label, and all entries, as they are now."""
+    """Bindings with our label, and all entries, as they are now. ``raw_bindings``: the bindings as
+    the API gives them, by namespace and name. ``rehearsal_ended_by``: what ends the rehearsal that
+    has not ended, empty where there is none.
+    """
 
     bindings: tuple[Binding, ...]
     entries: tuple[AccessEntry, ...]
+    raw_bindings: Mapping[tuple[str | None, str], Raw] = field(default_factory=dict)
+    rehearsal_ended_by: str = ""
 
     def leftovers(self, locks: tuple[LockSeen, ...] = ()) -> tuple[Leftover, ...]:
         """What is left; ``locks`` are those of other runs."""
-        return find_leftovers(self.bindings, self.entries, locks)
+        return find_leftovers(
+            self.bindings, self.entries, locks, rehearsal_ended_by=self.rehearsal_ended_by
+        )
+
+    @property
+    def has_rehearsal(self) -> bool:
+        """Whether objects of a rehearsal's timer are in the cluster."""
+        return any(of_rehearsal(binding.labels) for binding in self.bindings)
+
+    def entry(self, principal_arn: str) -> AccessEntry | None:
+        """The entry of a principal."""
+        found = {entry.principal_arn: entry for entry in self.entries}
+        return found.get(principal_arn)
 
 
 def own_bindings(rbac: Rbac) -> tuple[Binding, ...]:
     """Bindings with our label."""
+    return _parsed(rbac.list_own_bindings())
+
+
+def _parsed(raws: Iterable[Raw]) -> tuple[Binding, ...]:
     found = (
-        Binding.from_raw(raw, namespaced="namespace" in (raw.get("metadata") or {}))
-        for raw in rbac.list_own_bindings()
+        Binding.from_raw(raw, namespaced="namespace" in (raw.get("metadata") or {})) for raw in raws
     )
     return tuple(binding for binding in found if binding is not None)
 
 
-def own_objects(rbac: Rbac, reader: ClusterReader) -> OwnObjects:
-    """Read both. Raises what keeps them from being read."""
-    entries = [
-        access_entry(raw, str(raw.get("principalArn", "")))
-        for raw in reader.list_access_entries() or ()
-    ]
-    return OwnObjects(own_bindings(rbac), tuple(entries))
+def own_objects(rbac: Rbac, reader: ClusterReader, timer: TimerReads | None = None) -> OwnObjects:
+    """Read both, and the ``timer`` where a rehearsal left a binding. Raises what keeps them from
+    being read.
+    """
+    raws = rbac.list_own_bindings()
+    by_place = {_place(raw.get("metadata") or {}): raw for raw in raws}
+    found = OwnObjects(_parsed(raws), all_entries(reader), by_place)
+    if not found.has_rehearsal:
+        return found
+    return replace(found, rehearsal_ended_by=_rehearsal_ended_by(timer))
 
 
-def remove_leftovers(cluster: str, ports: RunPorts) -> LeftoversOutcome:
+def _place(metadata: Mapping[str, Any]) -> tuple[str | None, str]:
+    return metadata.get("namespace"), str(metadata.get("name", ""))
+
+
+def _rehearsal_ended_by(timer: TimerReads | None) -> str:
+    # Without a look at the timer, its objects may be all that restores aws-auth.
+    if timer is None:
+        return NOT_READ
+    return ended_by(
+        timer.config_maps.read(),
+        timer.objects.read("Job", TIMER_NAME),
+        timer.objects.read("Lease", TIMER_NAME),
+    )
+
+
+def remove_leftovers(cluster: str, ports: RunPorts, objects: ClusterObjects) -> LeftoversOutcome:
     """Show what is left, ask, and remove what no entry needs: first groups on entries, then
-    bindings. Holds the lock of the cluster, so that no other run is under way. Raises ``locked``,
-    ``not-confirmed``.
+    bindings. Holds the lock of the cluster, so that no other run is under way.
+
+    Everything is read again after the answer, and what is no longer as it was shown stays. Raises
+    ``locked``, ``not-confirmed``.
     """
     with hold_cluster(ports, COMMAND, "") as held:
-        found = own_objects(held.ports.rbac, held.ports.reader)
-        left = found.leftovers()
+        timer = TimerReads(objects, ports.config_maps)
+        shown = own_objects(held.ports.rbac, held.ports.reader, timer)
+        left = shown.leftovers()
         for each in left:
             ports.events.say("info", each.describe(cluster))
-        gone = tuple(each for each in left if each.removable)
-        if gone:
-            ports.approver.confirm(
-                f"Remove {len(gone)} of {len(left)} leftovers from cluster {cluster}?"
-            )
-        entries = {entry.principal_arn: entry for entry in found.entries}
-        # One update for all groups of an entry.
-        for arn, groups in _groups_by_entry(gone).items():
-            _without_groups(held.ports, entries[arn], frozenset(groups))
-        for each in gone:
-            if each.kind == "group":
-                ports.events.say("done", f"removed: {each.group}")
+        asked = tuple(each for each in left if each.removable)
+        if not asked:
+            return LeftoversOutcome(cluster, (), left)
+        ports.approver.confirm(
+            f"Remove {len(asked)} of {len(left)} leftovers from cluster {cluster}?"
+        )
+        now = own_objects(held.ports.rbac, held.ports.reader, timer)
+        removal = _Removal(held, objects, shown, now)
+        groups = [each for each in asked if each.kind == "group"]
+        for arn in dict.fromkeys(each.name for each in groups):
+            removal.of_entry(arn, [each for each in groups if each.name == arn])
+        for each in asked:
+            if each.kind != "group":
+                removal.of_binding(each)
+        return LeftoversOutcome(cluster, tuple(removal.removed), removal.kept())
+
+
+class _Removal:
+    """What was shown, what is there after the answer, and what was removed of it."""
+
+    def __init__(
+        self, held: HeldCluster, objects: ClusterObjects, shown: OwnObjects, now: OwnObjects
+    ) -> None:
+        self._held, self._objects, self._shown, self._now = held, objects, shown, now
+        self._there = {_key(each): each for each in now.leftovers()}
+        self._changed: dict[_Key, Leftover] = {}
+        self.removed: list[Leftover] = []
+
+    def of_entry(self, principal_arn: str, groups: Sequence[Leftover]) -> None:
+        """Take groups off an entry that is as it was shown, with one update that has every field.
+
+        EKS has no precondition for this call: the entry is read directly before it.
+        """
+        shown = self._shown.entry(principal_arn)
+        going = [each for each in groups if self._not_needed(each)]
+        entries = self._held.ports.entries
+        found = entries.describe(principal_arn)
+        why = _difference(shown, self._now.entry(principal_arn)) or _difference(shown, found)
+        if why or found is None:
+            self._keep(groups, why)
+            return
+        if not going:
+            return
+        names = {each.group for each in going}
+        kept = tuple(group for group in found.kubernetes_groups if group not in names)
+        token = f"{principal_arn}{sorted(names)}{found.modified_at}"
+        spec = EntrySpec(found.type, found.username, kept, found.access_policies)
+        entries.update(principal_arn, spec, token=digest_of(token)[-64:])
+        for each in going:
+            self._note_removed(each, each.group)
+
+    def of_binding(self, each: Leftover) -> None:
+        """Delete a binding that is as it was shown; the API server compares it once more."""
+        place = each.namespace, each.name
+        seen = self._now.raw_bindings.get(place)
+        if seen is None:
+            self._keep([each], "another writer deleted it or its label")
+            return
+        if seen != self._shown.raw_bindings[place]:
+            self._keep([each], _CHANGED)
+            return
+        if not self._not_needed(each):
+            return
+        try:
+            self._held.ports.rbac.delete_binding(each.name, each.namespace, seen=seen)
+        except MigratorError as error:
+            if error.code != "kubernetes-conflict":
+                raise
+            self._keep([each], _CHANGED)
+            return
+        if each.kind == "rehearsal":
+            self._remove_timer()
+        self._note_removed(each, each.name)
+
+    def _not_needed(self, each: Leftover) -> bool:
+        """Whether it is still a leftover that may be removed; what needs it now is named else."""
+        found = self._there.get(_key(each))
+        return found is not None and found.removable
+
+    def _keep(self, leftovers: Iterable[Leftover], why: str) -> None:
+        for each in leftovers:
+            self._changed[_key(each)] = replace(each, changed=why)
+
+    def _note_removed(self, each: Leftover, name: str) -> None:
+        self.removed.append(each)
+        self._held.ports.events.say("done", f"removed: {name}")
+
+    def kept(self) -> tuple[Leftover, ...]:
+        """What is left now: needed, changed, or new since the question."""
+        gone = {_key(each) for each in self.removed}
+        left = {key: each for key, each in self._there.items() if key not in gone}
+        return tuple((left | self._changed).values())
+
+    def _remove_timer(self) -> None:
+        """The other objects of a timer whose rehearsal has ended; those without its label stay."""
+        for kind in KINDS:
+            found = self._objects.read(kind, TIMER_NAME)
+            if found is None or not of_rehearsal(found["metadata"].get("labels") or {}):
                 continue
-            held.ports.rbac.delete_binding(each.name, each.namespace)
-            ports.events.say("done", f"removed: {each.name}")
-    return LeftoversOutcome(cluster, gone, tuple(each for each in left if not each.removable))
+            self._held.lock.check()
+            self._objects.delete(kind, TIMER_NAME)
 
 
-def _groups_by_entry(leftovers: Iterable[Leftover]) -> dict[str, set[str]]:
-    groups: dict[str, set[str]] = {}
-    for each in leftovers:
-        if each.kind == "group":
-            groups.setdefault(each.name, set()).add(each.group)
-    return groups
+def _key(leftover: Leftover) -> _Key:
+    """What it is, whatever it gives: the groups of a binding may have changed."""
+    group = leftover.group if leftover.kind == "group" else ""
+    return leftover.name, leftover.namespace, group
 
 
-def _without_groups(ports: RunPorts, entry: AccessEntry, groups: frozenset[str]) -> None:
-    """Update the entry with every field it has, but for the groups."""
-    kept = tuple(group for group in entry.kubernetes_groups if group not in groups)
-    token = f"{entry.principal_arn}{sorted(groups)}{entry.modified_at}"
-    spec = EntrySpec(entry.type, entry.username, kept, entry.access_policies)
-    ports.entries.update(entry.principal_arn, spec, token=digest_of(token)[-64:])
+def _difference(shown: AccessEntry | None, now: AccessEntry | None) -> str:
+    if now is None:
+        return "another writer deleted the entry"
+    if shown is None or _gives(shown) != _gives(now):
+        return "another writer changed the entry since it was shown"
+    return ""
+
+
+def _gives(entry: AccessEntry) -> tuple[object, ...]:
+    return (
+        entry.type,
+        entry.username,
+        frozenset(entry.kubernetes_groups),
+        frozenset(entry.access_policies),
+    )
 
 
 def with_bridges(plan: Plan, outcome: RunOutcome, ports: RunPorts) -> RunOutcome:

@@ -37,7 +37,13 @@ from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import ProofClass
 from migrator.ports import Clock, ClusterObjects, ConfigMaps
-from migrator.run.begin_run import RunPorts, progress_in, refuse_blocked, refuse_other_cluster
+from migrator.run.begin_run import (
+    RunPorts,
+    progress_in,
+    refuse_blank,
+    refuse_blocked,
+    refuse_other_cluster,
+)
 from migrator.run.hold_cluster import HeldCluster, hold_cluster
 from migrator.run.journaled_run import JournaledRun
 from migrator.run.look_again import refuse_differences
@@ -98,6 +104,7 @@ def rehearse(
             if snapshot.cluster.authentication_mode == "API":
                 # As every command that is run again: what it is for is over, and nothing is sent.
                 return _nothing_to_rehearse(held.ports)
+            refuse_blank(snapshot)
             refuse_conditions(plan, plan_digest, held.ports, snapshot, held.chain)
             show.look_again(snapshot)
         show.begin(held.caller, snapshot.config_map)

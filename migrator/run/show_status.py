@@ -51,6 +51,7 @@ from migrator.ports import (
     AuthMode,
     Clock,
     ClusterLock,
+    ClusterObjects,
     ClusterReader,
     ConfigMaps,
     Principals,
@@ -61,7 +62,7 @@ from migrator.ports import (
 from migrator.run.begin_run import progress_in
 from migrator.run.entries_beyond_rows import entries_beyond_rows
 from migrator.run.look_again import binding_differences
-from migrator.run.read_leftovers import OwnObjects, own_objects
+from migrator.run.read_leftovers import OwnObjects, TimerReads, own_objects
 from migrator.run.read_principals import read_principals
 
 
@@ -71,7 +72,7 @@ class StatusPorts:
     all, ``reader`` where its entries are not compared here; ``rbac`` and ``lock`` where leftovers
     and locks are not looked for; ``principals`` and ``tasks``, which ask about several principals
     in parallel, where dead entries are not looked for; ``config_maps`` where the rows of aws-auth
-    are not compared.
+    are not compared; ``objects`` where the timer of a rehearsal is not read.
     """
 
     store: StateStore
@@ -83,6 +84,7 @@ class StatusPorts:
     principals: Principals | None = None
     tasks: TaskRunner | None = None
     config_maps: ConfigMaps | None = None
+    objects: ClusterObjects | None = None
 
 
 def show_status(
@@ -171,6 +173,16 @@ class _SeenInCluster:
     def leftovers(self) -> tuple[Leftover, ...]:
         return self.own.leftovers(self.locks) if self.own is not None else ()
 
+    @property
+    def rehearsing(self) -> bool:
+        """Whether a rehearsal of any state folder works on the cluster, or has not ended."""
+        if self.own is not None and self.own.rehearsal_ended_by:
+            return True
+        return any(
+            seen.record is not None and seen.record.holder.command == REHEARSE
+            for seen in self.locks
+        )
+
 
 def _seen_in_cluster(ports: StatusPorts, unknown: list[str]) -> _SeenInCluster:
     locks: tuple[LockSeen, ...] = ()
@@ -181,10 +193,16 @@ def _seen_in_cluster(ports: StatusPorts, unknown: list[str]) -> _SeenInCluster:
         unknown.append(f"whether a run holds the lock of the cluster: {error.message}")
     try:
         if ports.rbac is not None and ports.reader is not None:
-            own = own_objects(ports.rbac, ports.reader)
+            own = own_objects(ports.rbac, ports.reader, _timer_reads(ports))
     except MigratorError as error:
         unknown.append(f"what runs left in the cluster: {error.message}")
     return _SeenInCluster(locks, own)
+
+
+def _timer_reads(ports: StatusPorts) -> TimerReads | None:
+    if ports.objects is None or ports.config_maps is None:
+        return None
+    return TimerReads(ports.objects, ports.config_maps)
 
 
 def _of_plan(
@@ -213,7 +231,7 @@ def _of_plan(
     )
     astray += () if entries is None else kept_entries_astray(plan, entries, plan_digest)
     astray += _bindings_astray(plan, progress, ports, unknown, entries or ())
-    astray += _rows_astray(plan, progress, ports, seen[0], in_cluster.locks, unknown)
+    astray += _rows_astray(plan, progress, ports, seen[0], in_cluster, unknown)
     dead = _dead(plan, plan_digest, entries or (), ports, unknown)
     begun = [
         s.id for s in plan.steps if progress.of(s.id).status in ("intended", "sent", "undoing")
@@ -388,7 +406,7 @@ def _rows_astray(
     progress: Progress,
     ports: StatusPorts,
     mode: str | None,
-    locks: tuple[LockSeen, ...],
+    in_cluster: _SeenInCluster,
     unknown: list[str],
 ) -> tuple[tuple[str, str], ...]:
     """Rows of aws-auth that were changed, deleted or added since the plan was made. In API mode no
@@ -398,9 +416,7 @@ def _rows_astray(
         return ()
     # A rehearsal blanks every value of aws-auth and puts them back: until then the rows say
     # nothing.
-    if _rehearsing(progress) or any(
-        seen.record and seen.record.holder.command == REHEARSE for seen in locks
-    ):
+    if _rehearsing(progress) or in_cluster.rehearsing:
         unknown.append(
             "whether the rows of aws-auth are as the plan has them: a rehearsal is not finished"
         )

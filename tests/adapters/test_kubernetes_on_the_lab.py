@@ -146,6 +146,29 @@ def test_our_bindings_are_applied_read_and_deleted(lab: SmallLab) -> None:
     assert lab.rbac.read_binding("migrator-bridge-1", None) is None
 
 
+def test_binding_is_deleted_only_as_it_was_read(lab: SmallLab) -> None:
+    lab.rbac.apply_binding(BINDING)
+    seen = lab.rbac.read_binding("migrator-bridge-1", None)
+    assert seen is not None
+    other = {"kind": "Group", "name": "other", "apiGroup": "rbac.authorization.k8s.io"}
+    lab.rbac.apply_binding({**BINDING, "subjects": [*BINDING["subjects"], other]})
+    with pytest.raises(MigratorError) as caught:
+        lab.rbac.delete_binding("migrator-bridge-1", None, seen=seen)
+    assert caught.value.code == "kubernetes-conflict"
+    now = lab.rbac.read_binding("migrator-bridge-1", None)
+    assert now is not None
+    # One that was deleted and made again is another object.
+    lab.rbac.delete_binding("migrator-bridge-1", None)
+    lab.rbac.apply_binding(BINDING)
+    with pytest.raises(MigratorError) as caught:
+        lab.rbac.delete_binding("migrator-bridge-1", None, seen=now)
+    assert caught.value.code == "kubernetes-conflict"
+    seen = lab.rbac.read_binding("migrator-bridge-1", None)
+    lab.rbac.delete_binding("migrator-bridge-1", None, seen=seen)
+    lab.rbac.delete_binding("migrator-bridge-1", None, seen=seen)
+    assert lab.rbac.read_binding("migrator-bridge-1", None) is None
+
+
 def test_bindings_in_namespaces_have_their_own_path(lab: SmallLab) -> None:
     binding = {
         **BINDING,

@@ -170,7 +170,7 @@ class Bindings:
         self.wire.call("bind", name, subject, binding["roleRef"]["name"], labels)
         return binding
 
-    def delete_binding(self, name: str, namespace: str | None) -> None:
+    def delete_binding(self, name: str, namespace: str | None, *, seen: Raw | None = None) -> None:
         self.wire.call("unbind", name)
 
 

@@ -257,6 +257,38 @@ def test_after_a_kill_the_job_in_the_cluster_puts_the_map_back(stage: Stage) -> 
     stage.clean()
 
 
+def test_after_a_kill_no_command_of_another_folder_disarms_the_timer(stage: Stage) -> None:
+    process = stage.begin()
+    process.kill()
+    process.communicate()
+    other = ("--state-dir", "other")
+    left = stage.session.migrate(*other, "rollback", "stage", "--leftovers", "--yes")
+    assert left.returncode == 7, left.stderr
+    assert "a rehearsal that has not ended" in " ".join(left.stdout.split())
+    doctor = stage.session.migrate("doctor", "stage", "--output", "json")
+    assert "a rehearsal that has not ended" in doctor.stdout, doctor.stderr
+    planned = stage.session.migrate(
+        *other, "plan", "stage", "--decisions", "decisions.yaml", "--out", "other.json"
+    )
+    assert planned.returncode == 3, planned.stderr
+    assert "rehearsal-unfinished" in planned.stdout
+    assert "nothing-to-migrate" not in planned.stdout
+    refused = stage.session.migrate(*other, "apply", "plan.json", "--yes")
+    assert refused.returncode == 4, refused.stderr
+    assert "[rehearsal-unfinished]" in refused.stderr
+    assert stage.blank()
+    stage.wait_for(lambda: not stage.blank(), step=5)
+    assert stage.data == AWS_AUTH["data"]
+    # The Job says a moment later that it is complete.
+    stage.wait_for(lambda: stage.find("jobs")["status"].get("conditions"))
+    removed = stage.session.migrate(*other, "rollback", "stage", "--leftovers", "--yes")
+    assert removed.returncode == 0, removed.stdout
+    stage.clean()
+    code, document = stage.rehearse("5m")
+    assert (code, document["passed"]) == (7, False), document
+    stage.clean()
+
+
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
 def test_a_rehearsal_that_is_told_to_end_puts_the_map_back_itself(
     stage: Stage, told: signal.Signals

@@ -470,7 +470,9 @@ class MemoryRbac:
             self.cluster.bindings[(metadata.get("namespace"), metadata["name"])] = binding
         return binding
 
-    def delete_binding(self, name: str, namespace: str | None) -> None:
+    def delete_binding(self, name: str, namespace: str | None, *, seen: Raw | None = None) -> None:
+        if seen is not None and self.cluster.bindings.get((namespace, name), seen) != seen:
+            raise Failed("kubernetes-conflict", f"another writer changed {name}")
         if (namespace, name) in self.cluster.bindings:
             with self.cluster.effect(f"unbind {name.rpartition('-')[0]}"):
                 del self.cluster.bindings[(namespace, name)]
@@ -761,7 +763,12 @@ class MemoryObjects:
     arms: bool = True
 
     def read(self, kind: str, name: str) -> Raw | None:
-        found = self.objects.get((kind, name))
+        bindings = self.cluster.bindings
+        found = (
+            bindings.get(("kube-system", name))
+            if kind == "RoleBinding"
+            else self.objects.get((kind, name))
+        )
         return None if found is None else json.loads(json.dumps(found))
 
     def apply(self, manifest: Raw) -> Raw:
@@ -770,6 +777,8 @@ class MemoryObjects:
             if (kind, name) == ("ConfigMap", "aws-auth"):
                 self.cluster.data = dict(manifest["data"])
                 self.cluster.resource_version += 1
+            elif kind == "RoleBinding":
+                self.cluster.bindings["kube-system", name] = json.loads(json.dumps(manifest))
             else:
                 self.objects[(kind, name)] = json.loads(json.dumps(manifest))
             if kind == "Job" and self.arms:
@@ -788,8 +797,12 @@ class MemoryObjects:
         return found
 
     def delete(self, kind: str, name: str) -> None:
-        if (kind, name) in self.objects:
-            with self.cluster.effect(f"delete {kind} {name}"):
+        if self.read(kind, name) is None:
+            return
+        with self.cluster.effect(f"delete {kind} {name}"):
+            if kind == "RoleBinding":
+                del self.cluster.bindings["kube-system", name]
+            else:
                 del self.objects[(kind, name)]
 
 

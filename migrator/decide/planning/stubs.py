@@ -58,6 +58,7 @@ UNANSWERABLE = frozenset(
         "section-doubtful",
         "lost-section-nodes-unknown",
         "bridge-name-used",
+        "rehearsal-unfinished",
         "policy-unavailable",
         "entry-wrong-type",
         "fargate-entry-missing",

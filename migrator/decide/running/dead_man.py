@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from migrator.decide.steps.rehearsal_objects import REHEARSAL_LABEL
 from migrator.errors import Failed
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
 
 NAME = "migrator-rehearsal"
 NAMESPACE = "kube-system"
 AWS_AUTH = "aws-auth"
-LABEL = "eks-access-migrator/rehearsal"
 ORIGINAL_KEY = "original.json"
 TIMER = "eks-access-migrator/timer"  # annotation of the Lease: armed, fired
 FOREIGN = "eks-access-migrator/foreign-data"  # what another writer had written when the timer fired
@@ -38,7 +38,8 @@ KINDS = (
 )  # in the order of removal
 # for people
 REMOVE = (
-    f"kubectl -n {NAMESPACE} delete job,lease,configmap,rolebinding,role,serviceaccount -l {LABEL}"
+    f"kubectl -n {NAMESPACE} delete job,lease,configmap,rolebinding,role,serviceaccount "
+    f"-l {REHEARSAL_LABEL}"
 )
 _CORE, _RBAC, _LEASES = "v1", "rbac.authorization.k8s.io/v1", "coordination.k8s.io/v1"
 
@@ -49,7 +50,7 @@ def timer_objects(
     """Everything that the timer needs, in the order of creation. ``config_map`` is aws-auth as it
     was read.
     """
-    labels = {MANAGED_BY_LABEL: MANAGED_BY, LABEL: run}
+    labels = {MANAGED_BY_LABEL: MANAGED_BY, REHEARSAL_LABEL: run}
     return (
         _object(_CORE, "ServiceAccount", labels),
         _object(_RBAC, "Role", labels, rules=_rules()),

@@ -117,6 +117,16 @@ KINDS: tuple[FindingKind, ...] = (
         ref.RBAC,
     ),
     FindingKind(
+        "rehearsal-unfinished",
+        "block",
+        "aws-auth is blank, and a rehearsal that has not ended left its objects in the cluster.",
+        "The rehearsal saved the rows, and its timer restores them. A plan made now would have no "
+        "rows.",
+        "Wait until the timer of the rehearsal has restored aws-auth (`migrate status` says when), "
+        "or run `migrate rehearse PLAN` in the folder that began it. Then plan again.",
+        ref.MIGRATING_ENTRIES,
+    ),
+    FindingKind(
         "bridge-name-used",
         "block",
         "Something in the cluster uses a name that is kept for a run's own groups.",

@@ -13,6 +13,7 @@ from migrator.decide.planning.principals.creator_evidence import has_hidden_crea
 from migrator.decide.planning.principals.plan_facts import PlanFacts, quoted
 from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.decide.steps.entry_states import PLAN_TAG
+from migrator.decide.steps.rehearsal_objects import blank_under_rehearsal
 from migrator.model.aws_auth import AccountRow, RowMapping, SectionProblem
 from migrator.model.finding import Finding, Severity
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
@@ -61,7 +62,12 @@ def cluster_findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> 
     yield from _leftovers(facts)
     yield from _strange_entries(facts)
     yield from _logins(facts)
-    if _has_no_row_in_force(facts):
+    if blank_under_rehearsal(facts.snapshot):
+        yield make_finding(
+            "rehearsal-unfinished",
+            "Every value of aws-auth is empty, and the timer of a rehearsal is in the cluster.",
+        )
+    elif _has_no_row_in_force(facts):
         yield make_finding("nothing-to-migrate", "No row of aws-auth is in force.")
 
 

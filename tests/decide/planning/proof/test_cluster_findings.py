@@ -5,12 +5,17 @@ from dataclasses import replace
 import pytest
 
 from migrator.model.decision import Decisions
+from migrator.model.files.plan import decode_plan, encode_plan
+from migrator.model.rbac import Subject
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
 from tests.support.worlds import (
+    bind,
     finding,
     findings,
     login,
     node,
     planned,
+    rbac,
     role,
     row,
     usage,
@@ -83,6 +88,31 @@ def test_absent_config_map_is_a_valid_state() -> None:
     plan = planned(world(config_map=None))
     assert [f.code for f in plan.findings if f.code == "nothing-to-migrate"]
     assert (plan.principals, plan.steps, plan.blocked) == ((), (), False)
+
+
+BLANK = {"data": {"mapRoles": "", "mapUsers": ""}}
+TIMER = bind(
+    Subject("ServiceAccount", "migrator-rehearsal", "kube-system"),
+    name="migrator-rehearsal",
+    namespace="kube-system",
+    labels={MANAGED_BY_LABEL: MANAGED_BY, "eks-access-migrator/rehearsal": "1"},
+)
+
+
+def test_map_that_a_rehearsal_left_blank_blocks_and_is_not_nothing() -> None:
+    plan = planned(world(config_map=BLANK, rbac=rbac(TIMER)))
+    assert finding(plan, "rehearsal-unfinished").severity == "block"
+    assert findings(plan, "nothing-to-migrate") == ()
+    assert plan.blocked
+    decode_plan(encode_plan(plan))  # it is proven again when it is read
+
+
+def test_blank_map_without_rehearsal_and_rehearsal_without_blank_map_do_not_block() -> None:
+    assert len(findings(planned(world(config_map=BLANK)), "nothing-to-migrate")) == 1
+    restored = planned(world([row(DEV, "dev")], rbac=rbac(TIMER)))
+    assert findings(restored, "rehearsal-unfinished") == ()
+    in_api_mode = planned(world(config_map=BLANK, rbac=rbac(TIMER), mode="API"))
+    assert findings(in_api_mode, "rehearsal-unfinished") == ()
 
 
 def test_lost_rows_are_not_nothing() -> None:
