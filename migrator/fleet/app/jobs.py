@@ -89,19 +89,17 @@ def _over_part(function: Callable[..., Any]) -> CarryOut:
 
 
 def _applied(request: ApplyRequest, outcome: RunOutcome) -> Ending:
-    why = "; ".join(
-        f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)[:5]
-    )
-    # A cluster that only waits for proofs is no failure that stops a wave; `outstanding` and `left`
-    # name it. After the round of the mode step a bridge is kept for the principals, which come
-    # next.
-    waits = outcome.exit_code == Interrupted.exit_code and outcome.error is None
-    exit_code = 0 if waits and (request.mode_only or not outcome.leftovers) else outcome.exit_code
+    named = [f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)]
+    # A step about a person's answer is named at the step, with the command that settles it.
+    named = named or [f"{each.principal_arn or each.kind}: {each.why}" for each in outcome.left]
+    unfinished = outcome.exit_code == Interrupted.exit_code and outcome.error is None
+    # After the round of the mode step the principals come next, in the round that follows.
+    exit_code = 0 if unfinished and request.mode_only else outcome.exit_code
     return Ending(
         exit_code,
         outcome.error,
         message=f"{outcome.done} of {outcome.total} steps done." if exit_code else "",
-        why=why,
+        why="; ".join((*named, *outcome.leftovers)[:5]),
         detail={
             "done": outcome.done,
             "total": outcome.total,
@@ -109,6 +107,8 @@ def _applied(request: ApplyRequest, outcome: RunOutcome) -> Ending:
             "outstanding": len(outcome.outstanding),
             "left": len(outcome.left),
         },
+        # A bridge that exists is no proof that is open: it stops the wave.
+        waits=bool(exit_code) and unfinished and not outcome.leftovers,
     )
 
 

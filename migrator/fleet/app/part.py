@@ -8,7 +8,7 @@ from migrator.app.operator import AnsweredBefore, Operator
 from migrator.app.read_plan import read_plan
 from migrator.errors import Failed, MigratorError, Refused
 from migrator.fleet.app.worker import QuietEvents, Worker
-from migrator.fleet.decide.endings import status_of
+from migrator.fleet.decide.endings import PROOF_OPEN, status_of
 from migrator.fleet.model.fleet import Command, FleetCluster
 from migrator.fleet.model.job import JobRequest
 from migrator.fleet.model.outcome import ClusterResult
@@ -127,7 +127,7 @@ def decisions_of(store: StateStore) -> Decisions:
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a command ended on one cluster: its error's words where there is one, else what the
-    outcome says.
+    outcome says. ``waits``: nothing failed, and a proof or an answer is open (exit code 7).
     """
 
     exit_code: int
@@ -135,11 +135,26 @@ class Ending:
     message: str
     why: str
     detail: Mapping[str, Any]
+    waits: bool = False
 
 
 def result_of(cluster: FleetCluster, command: Command, digest: str, end: Ending) -> ClusterResult:
     """The ending as the fleet's record has it."""
     error = end.error
+    if end.waits:
+        return ClusterResult(
+            arn=cluster.arn,
+            command=command,
+            status="waiting",
+            exit_code=end.exit_code,
+            at="",
+            code=PROOF_OPEN,
+            message=end.message,
+            why=end.why,
+            remedy="Prove who is named, or answer what is asked; then the same command continues.",
+            plan_digest=digest,
+            detail=end.detail,
+        )
     return ClusterResult(
         arn=cluster.arn,
         command=command,

@@ -42,6 +42,9 @@ _DENIED = frozenset(
     }
 )
 
+# The code of a cluster that is not done because a proof or an answer is open, and nothing else.
+PROOF_OPEN = "proof-open"
+
 
 def status_of(exit_code: int, code: str = "") -> ClusterStatus:
     """The status for an exit code of a single cluster's command, and the code of the error behind
@@ -76,6 +79,13 @@ def is_settled(result: ClusterResult) -> bool:
     is a plan: it is made again after an answer, which is another input.
     """
     return result.done or (result.command == "plan" and result.status == "blocked")
+
+
+def is_failure(result: ClusterResult) -> bool:
+    """Whether a wave counts the cluster as failed. One that only waits for proofs is not done, and
+    shows no danger for others.
+    """
+    return not is_settled(result) and result.code != PROOF_OPEN
 
 
 def run_to_go_on_with(records: Iterable[FleetRecord], command: Command, inputs: str) -> str | None:

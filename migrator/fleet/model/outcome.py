@@ -20,7 +20,8 @@ ClusterStatus: TypeAlias = Literal[
     "denied",  # not allowed to
     "interrupted",
     "failed",
-    "waiting",  # not started, for a reason: an earlier wave failed, a freeze, a stop
+    # Not started (an earlier wave failed, a freeze, a stop), or a proof is open; nothing failed.
+    "waiting",
 ]
 STATUSES: tuple[ClusterStatus, ...] = (
     "done",

@@ -13,7 +13,13 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from migrator.errors import MigratorError
-from migrator.fleet.decide.endings import exit_code_of, is_settled, results_of, run_to_go_on_with
+from migrator.fleet.decide.endings import (
+    exit_code_of,
+    is_failure,
+    is_settled,
+    results_of,
+    run_to_go_on_with,
+)
 from migrator.fleet.decide.waves import at_once, frozen, waves_of
 from migrator.fleet.model.files.records import (
     INVENTORY_FILE,
@@ -290,8 +296,9 @@ def _work(
             result = replace(_result(run, end), wave=wave.name)
             if last or not is_settled(result):
                 run.keep(result)
-            if not is_settled(result):
+            if is_failure(result):
                 failed += 1
+            if not is_settled(result):
                 run.ports.events.say(
                     "warn", f"{short_cluster(result.arn)}: {result.status}: {result.message}"
                 )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from migrator.errors import Refused
+from migrator.fleet.decide.endings import PROOF_OPEN
 from migrator.fleet.model.files.records import RUNS_FILE, decode_inventory, decode_records
 from migrator.fleet.model.fleet import (
     Amount,
@@ -52,6 +53,7 @@ class Jobs:
     bad: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
     unplaced: set[str] = field(default_factory=set)
+    unproven: set[str] = field(default_factory=set)
     done: list[str] = field(default_factory=list)
     kill_after: int | None = None
     ctrl_c_after: int | None = None
@@ -103,6 +105,8 @@ class Jobs:
                 "message": "proof failed",
                 "planDigest": "d",
             }
+        if name in self.unproven:
+            return {"status": "waiting", "exitCode": 7, "code": PROOF_OPEN, "planDigest": "d"}
         if kind == "blocked":
             return {"status": "blocked", "exitCode": 3, "planDigest": "d"}
         return {"status": "done", "exitCode": 0, "planDigest": "d"}
@@ -329,6 +333,17 @@ def test_a_cluster_that_no_worker_can_do_waits_and_its_wave_goes_no_further() ->
     assert {(other.status, other.code) for other in others} == {("waiting", "not-begun")}
     fleet.jobs.unplaced.clear()
     assert fleet.run("apply").exit_code == 0
+
+
+def test_cluster_that_waits_for_a_proof_stops_no_wave_and_is_not_done() -> None:
+    fleet = Fleet(6, jobs=Jobs(unproven={"c000"}))
+    outcome = fleet.run("apply")
+    assert [each.status for each in outcome.results] == ["waiting", *["done"] * 5]
+    assert (outcome.exit_code, outcome.stopped) == (8, "")
+    assert [_name(each.arn) for each in outcome.left] == ["c000"]
+    fleet.jobs.unproven.clear()
+    assert fleet.run("apply").exit_code == 0
+    assert fleet.jobs.done[6:] == ["c000"]
 
 
 def test_reads_never_stop_for_a_failure() -> None:
