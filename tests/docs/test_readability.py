@@ -6,11 +6,10 @@ from tests.support.readability import measure, modules_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# The bounds only go down; the goals are 0.30 branches a line, no dense function, and 25 comments in
-# 1,000 lines of the rooms that decide.
-BRANCHES_PER_LINE = 0.34
+# The bounds only become tighter; the goal for branches is 0.30 a line. The other two are at theirs.
+BRANCHES_PER_LINE = 0.336
 DENSE_FUNCTIONS = 0
-COMMENTS_WHERE_RULES_ARE = 19
+COMMENTS_WHERE_RULES_ARE = 25
 
 
 def test_branches_have_lines_to_be_read_in() -> None:
