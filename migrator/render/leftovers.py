@@ -57,4 +57,6 @@ def leftover_document(leftover: Leftover, cluster: str, *, own_run: str = "") ->
 
 def _name(leftover: Leftover) -> str:
     where = f"{leftover.namespace}/" if leftover.namespace else ""
+    if leftover.kind == "rehearsal":
+        return f"timer {where}{leftover.name} of a rehearsal"
     return f"{leftover.kind} {where}{leftover.name} ({leftover.group})"

@@ -12,6 +12,7 @@ from migrator.errors import Refused
 from migrator.model.leftover import LeftoversOutcome
 from migrator.model.outcome import StatusOutcome
 from migrator.model.plan import Plan
+from migrator.render.leftovers import leftovers_text
 from migrator.run.apply_plan import apply_plan
 from migrator.run.cut_over import cut_over
 from migrator.run.dead_man import TimerPorts, hold
@@ -209,6 +210,7 @@ def test_objects_of_a_rehearsal_that_ended_are_removed_together(blanked: Killed)
     blanked.fire()
     outcome = blanked.remove_leftovers()
     assert (outcome.exit_code, len(outcome.removed)) == (0, 1)
+    assert "timer kube-system/migrator-rehearsal of a rehearsal" in leftovers_text(outcome)
     assert blanked.timer_objects() == set()
     assert blanked.cluster.data == blanked.before
     assert blanked.rehearse_again() == 7  # the folder that began it learns that it ended
