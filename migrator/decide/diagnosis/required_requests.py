@@ -74,16 +74,17 @@ _BRIDGE: Final = (
 )
 # Server-side apply of a new object is asked as ``patch`` and as ``create`` (Kubernetes
 # documentation, "Server-Side Apply").
+_TIMER_KINDS: Final = (
+    ("", "serviceaccounts"),
+    (_RBAC, "roles"),
+    (_RBAC, "rolebindings"),
+    ("", "configmaps"),
+    (_LEASES, "leases"),
+    ("batch", "jobs"),
+)
 _TIMER_OBJECTS: Final = tuple(
     _on_timer(verb, group, resource)
-    for group, resource in (
-        ("", "serviceaccounts"),
-        (_RBAC, "roles"),
-        (_RBAC, "rolebindings"),
-        ("", "configmaps"),
-        (_LEASES, "leases"),
-        ("batch", "jobs"),
-    )
+    for group, resource in _TIMER_KINDS
     for verb in ("create", "patch", "delete")
 )
 # Who makes the timer's Role must hold what it allows (Kubernetes documentation, "Using RBAC
@@ -133,6 +134,22 @@ _MAKES_PARALLEL: Final = (
         for resource in ("clusterroles", "roles")
     ),
 )
+# Whether the rehearsal has ended is read of its Job and its Lease.
+_WHERE_REHEARSED: Final[dict[str, tuple[Conditional, ...]]] = {
+    command: tuple(
+        Conditional(_on_timer("get", group, resource), "where a rehearsal left its timer")
+        for group, resource in ((_LEASES, "leases"), ("batch", "jobs"))
+    )
+    for command in ("status", "doctor")
+} | {
+    "rollback": tuple(
+        Conditional(
+            _on_timer(verb, group, resource), "--leftovers, where a rehearsal left its timer"
+        )
+        for group, resource in _TIMER_KINDS
+        for verb in ("get", "delete")
+    ),
+}
 _WHERE_PLANNED: Final[dict[str, tuple[Conditional, ...]]] = {
     "apply": _MAKES_PARALLEL,
     "rollback": _MAKES_PARALLEL,
@@ -162,4 +179,4 @@ def conditional_requests_of(command: str) -> tuple[Conditional, ...]:
     """Requests that a command makes only where the cluster or the plan asks for it."""
     needs = _COMMANDS[command]
     served = _WHERE_SERVED if set(_READ) <= set(needs) else ()
-    return (*served, *_WHERE_PLANNED.get(command, ()))
+    return (*served, *_WHERE_PLANNED.get(command, ()), *_WHERE_REHEARSED.get(command, ()))
