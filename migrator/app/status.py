@@ -20,9 +20,10 @@ class StatusRequest:
 def status(request: StatusRequest, operator: Operator) -> StatusOutcome:
     """Where the migration stands; nothing is changed. What cannot be read is ``unknown``.
 
-    The outcome's ``exit_code``: 0 as it was left, 1 something is unknown or dead, 5 entries or rows
-    were changed since, 7 a run is not finished. Raises ``journal-damaged``, and for a cluster that
-    is named ``no-credentials``, ``cluster-not-found``, ``iam-denied``.
+    The outcome's ``exit_code``: 0 nothing is left, 1 something is unknown or dead, 3 the plan has
+    blocking findings, 5 entries or rows were changed since, 7 something is left to do or to prove.
+    Raises ``journal-damaged``, and for a cluster that is named ``no-credentials``,
+    ``cluster-not-found``, ``iam-denied``.
     """
     from migrator.model.files.snapshot import cluster_ref
     from migrator.run.read_plan import read_plan

@@ -44,9 +44,10 @@ class Leftover:
         kept_for = (self.needed_by, self.locked_by, self.ended_by, self.changed)
         return not any(kept_for) and not self.shared and not self.unfinished
 
-    def describe(self, cluster: str, *, own_run: str = "") -> str:
+    def describe(self, cluster: str, *, own_run: str = "", own_command: str = "") -> str:
         """One line: what it is, which run made it, what needs it, the command that settles it.
-        ``own_run`` is the run of the state folder that is looked from.
+        ``own_run`` is the run of the state folder that is looked from, ``own_command`` its last
+        command: a roll-back is finished by a roll-back.
         """
         where = f"{self.namespace}/" if self.namespace else ""
         what = {
@@ -63,7 +64,10 @@ class Leftover:
         if self.ended_by:
             return f"{made}: a rehearsal that has not ended; {self.ended_by}"
         if own_run and self.run == own_run:
-            return f"{made}: of the run in this state folder; finish it with `migrate apply PLAN`"
+            finish = "rollback" if own_command == "rollback" else "apply"
+            return (
+                f"{made}: of the run in this state folder; finish it with `migrate {finish} PLAN`"
+            )
         if self.needed_by:
             needs = ", ".join(self.needed_by)
             return (

@@ -40,7 +40,9 @@ def leftovers_document(outcome: LeftoversOutcome) -> dict[str, Any]:
     }
 
 
-def leftover_document(leftover: Leftover, cluster: str, *, own_run: str = "") -> dict[str, Any]:
+def leftover_document(
+    leftover: Leftover, cluster: str, *, own_run: str = "", own_command: str = ""
+) -> dict[str, Any]:
     """One leftover."""
     return {
         "kind": leftover.kind,
@@ -51,7 +53,7 @@ def leftover_document(leftover: Leftover, cluster: str, *, own_run: str = "") ->
         "run": leftover.run,
         "neededBy": list(leftover.needed_by),
         "lockedBy": leftover.locked_by or None,
-        "text": leftover.describe(cluster, own_run=own_run),
+        "text": leftover.describe(cluster, own_run=own_run, own_command=own_command),
     }
 
 

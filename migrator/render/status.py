@@ -43,7 +43,10 @@ def _open_matters(status: StatusOutcome) -> list[tuple[str, str]]:
     for what in _left(status):
         rows.append(("Left", what))
     for leftover in status.leftovers:
-        rows.append(("Leftover", leftover.describe(status.cluster, own_run=status.run or "")))
+        line = leftover.describe(
+            status.cluster, own_run=status.run or "", own_command=status.command or ""
+        )
+        rows.append(("Leftover", line))
     for seen in status.locks:
         rows.append(("Locked by", describe_lock(seen)))
     if status.state_lock:
@@ -110,7 +113,12 @@ def status_document(status: StatusOutcome) -> dict[str, Any]:
         "changed": [{"principalArn": who, "why": why} for who, why in status.changed],
         "dead": [{"principalArn": who, "why": why} for who, why in status.dead],
         "leftovers": [
-            leftover_document(each, status.cluster, own_run=status.run or "")
+            leftover_document(
+                each,
+                status.cluster,
+                own_run=status.run or "",
+                own_command=status.command or "",
+            )
             for each in status.leftovers
         ],
         "locks": [_lock(seen) for seen in status.locks],

@@ -22,14 +22,15 @@ from migrator.decide.running.actions import (
 )
 from migrator.decide.running.automatic_entries import automatic_in
 from migrator.decide.running.changes import entries_astray, kept_entries_astray
-from migrator.decide.running.cluster_leftovers import bridges, plan_made_elsewhere
+from migrator.decide.running.cluster_leftovers import plan_made_elsewhere
 from migrator.decide.running.dead_entries import dead_entries, principals_to_read
+from migrator.decide.running.entries_that_stay import rows_shadowed_by_eks
 from migrator.decide.running.next_action import next_actions
 from migrator.decide.running.progress import (
-    APPLY,
     CUT_OVER,
     REHEARSE,
     RETIRE,
+    ROLL_BACK,
     SETTLED,
     Progress,
     records_of,
@@ -37,16 +38,24 @@ from migrator.decide.running.progress import (
     sequences_of,
 )
 from migrator.decide.running.source_differences import row_differences
+from migrator.decide.running.unfinished import (
+    command_to_continue,
+    is_rolled_back,
+    still_to_undo,
+    verified_since_switch,
+)
 from migrator.errors import MigratorError, assert_never
 from migrator.model.access_entry import AccessEntry
 from migrator.model.cluster_lock import LockSeen, describe_lock
 from migrator.model.decision import CreatorAnswer
+from migrator.model.evidence import evidence_in
 from migrator.model.files.snapshot import access_entry, iam_principal
 from migrator.model.journal import Journal
 from migrator.model.leftover import Leftover
 from migrator.model.outcome import StatusOutcome, StepOutcome
 from migrator.model.plan import Plan
 from migrator.model.principal import IamPrincipal
+from migrator.model.step import Step
 from migrator.ports import (
     AuthMode,
     Clock,
@@ -62,6 +71,7 @@ from migrator.ports import (
 from migrator.run.begin_run import progress_in
 from migrator.run.entries_beyond_rows import entries_beyond_rows
 from migrator.run.look_again import binding_differences
+from migrator.run.one_run import EVIDENCE_FILE
 from migrator.run.read_leftovers import OwnObjects, TimerReads, own_objects
 from migrator.run.read_principals import read_principals
 
@@ -97,9 +107,10 @@ def show_status(
     """Status of a cluster, by its plan if there is one.
 
     Exit code 5 where entries are no longer as they were left, or rows of aws-auth no longer as the
-    plan has them; 1 where something is unknown or an entry of the plan's principals is dead; 7
-    where a run was started and is not finished, or an entry that EKS made gives more than its row
-    did; else 0. ``creator``: what a person answered about such an entry.
+    plan has them; 1 where something is unknown or an entry of the plan's principals is dead; 3 for
+    a plan with blocking findings; 7 where anything is left to do or to prove: a step or a proof, a
+    command that was interrupted, a leftover, an entry that EKS made and that gives more than its
+    row did; else 0. ``creator``: what a person answered about such an entry.
 
     Raises ``Failed("journal-damaged")``.
     """
@@ -147,15 +158,13 @@ def show_status(
             next=settle,
             exit_code=found.exit_code or 7,
         )
-    # A binding to cluster-admin that no run under way made is unfinished work, whatever the journal
-    # here says: also that of this plan's own last run, which ended before it could delete the
-    # binding.
-    unfinished = found.exit_code == 0 and any(
-        not each.locked_by for each in bridges(seen.leftovers)
-    )
+    # What a run left and no run under way made is unfinished work, whatever the journal here says:
+    # also what this plan's own last run left, which ended before it could delete it.
+    unfinished = found.exit_code == 0 and any(not each.locked_by for each in seen.leftovers)
     return replace(
         found,
         exit_code=7 if unfinished else found.exit_code,
+        next="settle what is left over (see Leftover)" if unfinished else found.next,
         locks=seen.locks,
         state_lock=ports.store.lock_owner(),
         leftovers=seen.leftovers,
@@ -231,19 +240,19 @@ def _of_plan(
     )
     astray += () if entries is None else kept_entries_astray(plan, entries, plan_digest)
     astray += _bindings_astray(plan, progress, ports, unknown, entries or ())
-    astray += _rows_astray(plan, progress, ports, seen[0], in_cluster, unknown)
+    rows = _rows(progress, ports, seen[0], in_cluster, unknown)
+    if rows is not None:
+        astray += tuple((each.subject, each.message) for each in row_differences(plan, rows.data))
     dead = _dead(plan, plan_digest, entries or (), ports, unknown)
     begun = [
         s.id for s in plan.steps if progress.of(s.id).status in ("intended", "sent", "undoing")
     ]
     unknown += [f"whether step {step_id} came to its end: the next run looks" for step_id in begun]
-    finished = actions[0] if isinstance(actions[0], Finished) else Finished()
     sequences = sequences_of(plan)
-    left = [(step, why) for step, why in finished.left] or [
-        (step, progress.of(step.id).status)
-        for step in plan.steps
-        if progress.of(step.id).status not in SETTLED
-    ]
+    left = _left(plan, plan_digest, progress, actions[0], entries, rows)
+    begun_command = command_to_continue(
+        plan, progress, is_verified=_is_verified(plan, plan_digest, progress, ports, journal)
+    )
     return StatusOutcome(
         cluster=plan.cluster.name,
         mode=seen[0],
@@ -258,8 +267,8 @@ def _of_plan(
         else "name the state folder of that run (--state-dir), or go on from here: migrate apply "
         "adopts what it made"
         if elsewhere
-        else _next(plan, progress, actions, seen[0]),
-        left=tuple(StepOutcome(s.id, s.effect.kind, s.principal_arn, why) for s, why in left),
+        else _next(plan, progress, actions, seen[0], begun_command),
+        left=left,
         refused=tuple(
             (key, str(state.effect.get("message", "")))
             for key, sequence in sequences.items()
@@ -276,25 +285,63 @@ def _of_plan(
         exit_code=_exit_code(
             astray=bool(astray),
             unknown=bool(unknown or dead),
-            unfinished=_unfinished(plan, progress),
+            blocked=plan.blocked,
+            unfinished=bool(left or begun_command) or _rehearsing(progress),
         ),
         state=ports.store.location,
     )
 
 
-def _exit_code(*, astray: bool, unknown: bool, unfinished: bool) -> int:
+def _exit_code(*, astray: bool, unknown: bool, blocked: bool, unfinished: bool) -> int:
     if astray:
         return 5
     if unknown:
         return 1
+    if blocked:
+        return 3
     return 7 if unfinished else 0
 
 
-def _unfinished(plan: Plan, progress: Progress) -> bool:
-    """Whether a run was started, was not undone, and has steps or proofs left."""
-    statuses = {progress.of(step.id).status for step in plan.steps}
-    begun = statuses - {"pending", "undone"}
-    return bool(begun) and not statuses <= SETTLED and progress.command == APPLY
+def _left(
+    plan: Plan,
+    plan_digest: str,
+    progress: Progress,
+    action: Action,
+    entries: tuple[AccessEntry, ...] | None,
+    rows: "_Rows | None",
+) -> tuple[StepOutcome, ...]:
+    """The steps that are left, with the reason: to be done, or to be undone after a roll-back."""
+    if progress.command == ROLL_BACK and still_to_undo(plan, progress):
+        return tuple(
+            _step_left(step, progress.of(step.id).held or "to be undone")
+            for step in still_to_undo(plan, progress)
+        )
+    if progress.command == ROLL_BACK:
+        if entries is None or rows is None:
+            return ()
+        found = rows_shadowed_by_eks(plan, progress, entries, rows.data, plan_digest)
+        return tuple(StepOutcome(step.id, step.effect.kind, arn, why) for step, arn, why in found)
+    if isinstance(action, Finished) and action.left:
+        return tuple(_step_left(step, why) for step, why in action.left)
+    return tuple(
+        _step_left(step, progress.of(step.id).status)
+        for step in plan.steps
+        if progress.of(step.id).status not in SETTLED
+    )
+
+
+def _step_left(step: Step, why: str) -> StepOutcome:
+    return StepOutcome(step.id, step.effect.kind, step.principal_arn, why)
+
+
+def _is_verified(
+    plan: Plan, plan_digest: str, progress: Progress, ports: StatusPorts, journal: Journal
+) -> bool:
+    """Whether a cut-over was verified; the evidence is read only after a switch."""
+    if progress.of(f"{CUT_OVER}-switch").status not in SETTLED:
+        return True
+    evidence = evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
+    return verified_since_switch(plan, progress, records_of(journal, plan_digest), evidence)
 
 
 def _beyond_rows(
@@ -401,33 +448,36 @@ def _bindings_astray(
     return tuple((each.subject, each.message) for each in found)
 
 
-def _rows_astray(
-    plan: Plan,
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """aws-auth as it is now; ``data`` is None where there is none."""
+
+    data: dict[str, str] | None
+
+
+def _rows(
     progress: Progress,
     ports: StatusPorts,
     mode: str | None,
     in_cluster: _SeenInCluster,
     unknown: list[str],
-) -> tuple[tuple[str, str], ...]:
-    """Rows of aws-auth that were changed, deleted or added since the plan was made. In API mode no
-    row is in force.
-    """
+) -> _Rows | None:
+    """The rows of aws-auth; None where they are not compared. In API mode no row is in force."""
     if ports.config_maps is None or mode == "API":
-        return ()
+        return None
     # A rehearsal blanks every value of aws-auth and puts them back: until then the rows say
     # nothing.
     if _rehearsing(progress) or in_cluster.rehearsing:
         unknown.append(
             "whether the rows of aws-auth are as the plan has them: a rehearsal is not finished"
         )
-        return ()
+        return None
     try:
         live = ports.config_maps.read()
     except MigratorError as error:
         unknown.append(f"whether the rows of aws-auth are as the plan has them: {error.message}")
-        return ()
-    found = row_differences(plan, None if live is None else dict(live.get("data") or {}))
-    return tuple((each.subject, each.message) for each in found)
+        return None
+    return _Rows(None if live is None else dict(live.get("data") or {}))
 
 
 def _rehearsing(progress: Progress) -> bool:
@@ -443,12 +493,22 @@ def _last_command(journal: Journal, plan_digest: str) -> str | None:
     return str(started[-1].effect.get("command")) if started else None
 
 
-def _next(plan: Plan, progress: Progress, actions: tuple[Action, ...], mode: str | None) -> str:
+def _next(
+    plan: Plan,
+    progress: Progress,
+    actions: tuple[Action, ...],
+    mode: str | None,
+    begun_command: str,
+) -> str:
     """One line: what the next command would do."""
     if plan.blocked:
         return "decide the open findings"
     if _rehearsing(progress):
         return "rehearse: put back what an interrupted rehearsal left"
+    if begun_command:
+        return begun_command
+    if is_rolled_back(plan, progress) and mode != "API":
+        return "nothing: the plan is rolled back; `migrate apply PLAN` applies it again"
     if mode == "API":
         return _next_after_cut_over(progress)
     return _next_of_run(plan, actions[0])

@@ -222,7 +222,9 @@ def test_status_from_another_folder_says_that_another_folder_has_the_run() -> No
     assert "it is under way: arn:" in why
     assert "@here/1 (apply" in why
     assert "--state-dir" in found.next
-    assert status(World(Cluster()), plan).exit_code == 0  # nothing of this plan is in the cluster
+    # Nothing of this plan is in the cluster: every step is left, and nothing is unknown.
+    elsewhere = status(World(Cluster()), plan)
+    assert (elsewhere.exit_code, elsewhere.unknown) == (7, ())
 
 
 def test_binding_of_ours_with_subjects_of_others_is_named_and_stays() -> None:

@@ -42,7 +42,7 @@ PLAN = company()[1]
 def test_before_anything_is_done_the_first_step_is_next() -> None:
     world = World(company()[0])
     found = status(world)
-    assert (found.mode, found.done, found.exit_code) == ("CONFIG_MAP", 0, 0)
+    assert (found.mode, found.done, found.exit_code) == ("CONFIG_MAP", 0, 7)
     assert found.next == "apply: look at cluster"
 
 
@@ -377,7 +377,7 @@ def test_row_that_changed_before_the_first_apply_is_named(
     edit: Callable[[Cluster], None], who: str
 ) -> None:
     world = World(company()[0])
-    assert status_of_all(world).exit_code == 0
+    assert (status_of_all(world).exit_code, status_of_all(world).changed) == (7, ())
     edit(world.cluster)
     found = status_of_all(world)
     assert (found.exit_code, [subject for subject, _ in found.changed]) == (5, [who])

@@ -340,7 +340,7 @@ def test_every_command_of_a_single_cluster_works_on_its_folder(planned: CliLab) 
         (("explain", plan, principal), (0,)),
         (("plan", "--snapshot", f"{folder}/snapshot.json", *answers), (0,)),
         (("generate", "terraform", plan, "--out", "code"), (0,)),
-        (("status", plan), (0,)),
+        (("status", plan), (7,)),
         (("apply", plan, "--yes", *answers), (0,)),
         (("verify", plan, *answers), (0, 6)),
         (("report", plan, "--html", "report.html", *answers), (0,)),

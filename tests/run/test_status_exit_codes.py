@@ -1,0 +1,184 @@
+"""The exit code of a status for each state of a run: 0 only where nothing is left to do or to
+prove.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from migrator.model.finding import Finding
+from migrator.model.outcome import StatusOutcome
+from migrator.model.plan import Plan
+from migrator.model.step import MARKER_PREFIX
+from migrator.run.apply_plan import ApplyOptions, apply_plan
+from migrator.run.cut_over import cut_over
+from migrator.run.roll_back import RollBackOptions, roll_back
+from migrator.run.show_status import StatusPorts, show_status
+from migrator.run.verify_access import verify_access
+from tests.run.test_cut_over import OPTIONS
+from tests.support.memory_ports import (
+    Crash,
+    InTurn,
+    MemoryClock,
+    MemoryConfigMaps,
+    MemoryMode,
+    MemoryPrincipals,
+    MemoryRbac,
+    MemoryReader,
+)
+from tests.support.memory_runs import BOB, DEVS, DIGEST, World, company
+
+PLAN = company()[1]
+
+
+def _world() -> World:
+    world = World(company()[0])
+    world.cluster.unassumable.clear()
+    world.approver.typed = "prod"
+    return world
+
+
+def _status(world: World, plan: Plan) -> StatusOutcome:
+    cluster = world.cluster
+    ports = StatusPorts(
+        world.store,
+        MemoryClock(cluster),
+        MemoryMode(cluster),
+        MemoryReader(cluster),
+        MemoryRbac(cluster),
+        principals=MemoryPrincipals(cluster),
+        tasks=InTurn(),
+        config_maps=MemoryConfigMaps(cluster),
+    )
+    return show_status("prod", ports, plan, DIGEST)
+
+
+def _apply(world: World, *only: str) -> None:
+    apply_plan(PLAN, DIGEST, world.ports(), ApplyOptions(only=only))
+
+
+def _roll_back(world: World, *only: str) -> None:
+    roll_back(PLAN, DIGEST, world.ports(), RollBackOptions(only=only))
+
+
+def _never_applied(_world: World) -> None:
+    """Nothing was begun."""
+
+
+def _applied(world: World) -> None:
+    _apply(world)
+
+
+def _applied_in_part(world: World) -> None:
+    _apply(world, DEVS)
+
+
+def _proof_open(world: World) -> None:
+    world.cluster.unassumable.add(DEVS)
+    _apply(world)
+
+
+def _rolled_back(world: World) -> None:
+    _apply(world)
+    _roll_back(world)
+
+
+def _rolled_back_in_part(world: World) -> None:
+    _apply(world)
+    _roll_back(world, DEVS)
+
+
+def _roll_back_killed(world: World) -> None:
+    _apply(world)
+    world.cluster.crash_at = (len(world.cluster.effects) + 3, "after")
+    with pytest.raises(Crash):
+        _roll_back(world)
+
+
+def _roll_back_left_an_entry(world: World) -> None:
+    _apply(world)
+    before = world.cluster.data or {}
+    rows = json.loads(before["mapRoles"])
+    kept = [row for row in rows if not str(row["rolearn"]).endswith("/devs")]
+    world.cluster.data = {"mapRoles": json.dumps(kept)}
+    assert roll_back(PLAN, DIGEST, world.ports()).exit_code == 4
+    world.cluster.data = before
+
+
+def _marker_of_a_killed_run(world: World) -> None:
+    _apply(world)
+    entries = world.cluster.entries
+    entries[BOB] = replace(
+        entries[DEVS], principal_arn=BOB, tags={}, kubernetes_groups=(f"{MARKER_PREFIX}00aa",)
+    )
+
+
+def _cut_over_done(world: World) -> None:
+    _apply(world)
+    assert cut_over(PLAN, DIGEST, world.ports(), OPTIONS).exit_code == 0
+
+
+def _cut_over_killed(world: World) -> None:
+    _apply(world)
+    world.cluster.crash_at = (len(world.cluster.effects) + 1, "after")
+    with pytest.raises(Crash):
+        cut_over(PLAN, DIGEST, world.ports(), OPTIONS)
+
+
+def _switched_and_not_verified(world: World) -> None:
+    """The cut-over was killed after its switch was recorded."""
+    _cut_over_done(world)
+    files = world.store.files
+    files["journal.jsonl"] = b"".join(files["journal.jsonl"].splitlines(keepends=True)[:-1])
+    del files["evidence.jsonl"]
+
+
+def _verified_later(world: World) -> None:
+    _switched_and_not_verified(world)
+    assert verify_access(PLAN, world.ports()).exit_code == 0
+
+
+BLOCKED = replace(PLAN, findings=(Finding("row-shadowed", "block", "m", "r", ""),))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A state, and what the status of it ends with and names."""
+
+    prepare: Callable[[World], None]
+    exit_code: int
+    next: str = ""
+    plan: Plan = PLAN
+
+
+CASES = (
+    Case(_never_applied, 7, "apply"),
+    Case(_never_applied, 0, "cut over", replace(PLAN, steps=())),
+    Case(_never_applied, 3, "decide the open findings", BLOCKED),
+    Case(_applied, 0, "cut over"),
+    Case(_applied_in_part, 7, "apply"),
+    Case(_proof_open, 7, "prove who is outstanding, then apply again"),
+    Case(_rolled_back, 0, "nothing: the plan is rolled back"),
+    Case(_rolled_back_in_part, 7, "rollback: `migrate rollback PLAN` undoes the rest"),
+    Case(_roll_back_killed, 1, "rollback: `migrate rollback PLAN` continues"),
+    Case(_roll_back_left_an_entry, 7, "rollback: `migrate rollback PLAN`"),
+    Case(_marker_of_a_killed_run, 7, "settle what is left over"),
+    Case(_cut_over_done, 0, "verify, then retire aws-auth"),
+    Case(_cut_over_killed, 7, "cutover: `migrate cutover PLAN` continues"),
+    Case(_switched_and_not_verified, 7, "verify"),
+    Case(_verified_later, 0, "verify, then retire aws-auth"),
+)
+
+
+@pytest.mark.parametrize(
+    "case", CASES, ids=lambda case: f"{case.prepare.__name__}-{case.exit_code}"
+)
+def test_status_ends_with_0_only_where_nothing_is_left(case: Case) -> None:
+    world = _world()
+    case.prepare(world)
+    found = _status(world, case.plan)
+    assert (found.exit_code, found.next[: len(case.next)]) == (case.exit_code, case.next)
+    if found.exit_code == 0:
+        assert (found.left, found.leftovers) == ((), ())
