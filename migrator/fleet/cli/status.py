@@ -23,6 +23,7 @@ def command(ctx: click.Context, /, fleet_file: str) -> int:
     from migrator.fleet.app.report import report as report_on
     from migrator.fleet.cli.files import read_fleet
     from migrator.fleet.model.files.report import report_document
+    from migrator.fleet.render.headline import fleet_tone
     from migrator.fleet.render.markdown import fleet_markdown
     from migrator.fleet.render.status_text import fleet_status_text
 
@@ -35,4 +36,6 @@ def command(ctx: click.Context, /, fleet_file: str) -> int:
         table=lambda: fleet_status_text(report, width=output.width, color=output.color),
         markdown=lambda: fleet_markdown(report),
     )
-    return exit_codes.DONE if report.known else exit_codes.FLEET_INCOMPLETE
+    # What is not known or ended badly is listed above; an apply that began is not finished.
+    is_left = bool(report.stages.get("applying")) or fleet_tone(report) == "bad"
+    return exit_codes.FLEET_INCOMPLETE if is_left else exit_codes.DONE

@@ -44,7 +44,8 @@ def stage_of(facts: ClusterFacts, last: ClusterResult | None = None) -> str:
     if facts.blocked:
         return "blocked"
     if facts.done < facts.steps:
-        return "applying" if facts.done else "planned"
+        # The mode step and the entries of EKS stay after a roll-back.
+        return "applying" if facts.done and not facts.rolled_back else "planned"
     return _after_apply(facts)
 
 

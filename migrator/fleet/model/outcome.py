@@ -79,6 +79,7 @@ class ClusterFacts:
     rehearsed: datetime | None = None
     retired: bool = False
     folder: str = ""
+    rolled_back: bool = False  # the last command on the entries left no step of the plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from migrator.decide.planning.stubs import stubs_for
 from migrator.decide.running.gates import last_rehearsal
 from migrator.decide.running.progress import CUT_OVER, RETIRE, SETTLED, Progress
 from migrator.decide.running.second_admin import is_admin
+from migrator.decide.running.unfinished import is_rolled_back
 from migrator.errors import Failed, MigratorError
 from migrator.fleet.decide.patterns import report_of
 from migrator.fleet.model.files.records import (
@@ -123,6 +124,7 @@ def facts_of(
     status = show_status(cluster.name, StatusPorts(store, clock, None), plan, digest)
     progress = progress_in(store.journal(), plan, digest)
     mode = _latest_mode(cluster, plan, progress)
+    rolled_back = is_rolled_back(plan, progress) and mode != "API"
     return ClusterFacts(
         arn=cluster.arn,
         plan_digest=digest,
@@ -139,7 +141,7 @@ def facts_of(
         ),
         steps=status.total,
         done=status.done,
-        next=_next(mode, status.next),
+        next="apply" if rolled_back else _next(mode, status.next),
         verdict=str(proven.detail.get("verdict", ""))
         if proven and proven.plan_digest == digest
         else "",
@@ -147,6 +149,7 @@ def facts_of(
         rehearsed=last_rehearsal(progress),
         retired=progress.of(f"{RETIRE}-delete").status in SETTLED,
         folder=store.location,
+        rolled_back=rolled_back,
     )
 
 

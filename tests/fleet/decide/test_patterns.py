@@ -208,6 +208,11 @@ def test_every_stage_is_told_from_the_files() -> None:
     assert set(STAGES) == {*STAGED, "unreachable", "denied"}
 
 
+def test_cluster_that_was_rolled_back_is_planned_and_not_applying() -> None:
+    applying = STAGED["applying"]
+    assert stage_of(replace(applying, rolled_back=True)) == "planned"
+
+
 @pytest.mark.parametrize("status", ["unreachable", "denied"])
 def test_why_there_is_no_plan_is_a_stage_and_what_is_planned_stays_so(status: str) -> None:
     last = result("x", "plan", status, 1)  # type: ignore[arg-type]
