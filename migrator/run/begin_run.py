@@ -4,6 +4,7 @@ run id, backup.
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -313,8 +314,14 @@ def aws_auth_backups(store: StateStore) -> tuple[Mapping[str, Any] | None, ...]:
         if record.event == "backed-up"
         for name in record.effect.get("files", ())
     ]
-    saved = (store.read(name) for name in dict.fromkeys(files) if name.endswith("aws-auth.json"))
-    return tuple(json.loads(content) for content in saved if content is not None)
+    found = []
+    for name in dict.fromkeys(files):
+        content = store.read(name) if name.endswith("aws-auth.json") else None
+        # A damaged backup says nothing of who wrote the ConfigMap: the other ones may.
+        with suppress(ValueError):
+            if content is not None:
+                found.append(json.loads(content))
+    return tuple(found)
 
 
 def _names_of_bindings(snapshot: Snapshot) -> list[dict[str, Any]] | None:
