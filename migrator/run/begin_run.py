@@ -4,7 +4,6 @@ run id, backup.
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -314,13 +313,18 @@ def aws_auth_backups(store: StateStore) -> tuple[Mapping[str, Any] | None, ...]:
         if record.event == "backed-up"
         for name in record.effect.get("files", ())
     ]
-    found = []
+    found: list[Mapping[str, Any] | None] = []
     for name in dict.fromkeys(files):
         content = store.read(name) if name.endswith("aws-auth.json") else None
+        if content is None:
+            continue
         # A damaged backup says nothing of who wrote the ConfigMap: the other ones may.
-        with suppress(ValueError):
-            if content is not None:
-                found.append(json.loads(content))
+        try:
+            saved = json.loads(content)
+        except ValueError:
+            continue
+        if saved is None or isinstance(saved, dict):
+            found.append(saved)
     return tuple(found)
 
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from migrator.decide.running.actions import Finished, RunRequest
 from migrator.decide.running.entries_that_stay import rows_shadowed_by_eks
 from migrator.decide.running.leftovers import what_stands
-from migrator.decide.running.progress import ROLL_BACK, Progress, sequences_of, standing
+from migrator.decide.running.progress import ROLL_BACK, Progress
 from migrator.decide.running.source_differences import row_difference
+from migrator.decide.running.unfinished import still_to_undo
 from migrator.errors import Interrupted, MigratorError, Refused
 from migrator.model.outcome import RunOutcome, StepOutcome
 from migrator.model.plan import Plan
-from migrator.model.step import CreateEntry, EnableEntries, RemoveBridge
+from migrator.model.step import CreateEntry
 from migrator.run.begin_run import (
     RunPorts,
     all_entries,
@@ -93,7 +94,7 @@ def roll_back(
         begun = begun_run(ports.store, plan_digest)
         run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
         forgotten = what_stands(plan, progress, snapshot, plan_digest, run_id)
-        if not _standing(plan, progress) and not forgotten:
+        if not still_to_undo(plan, progress) and not forgotten:
             outcome = _outcome(plan, progress, ports, Finished(), None)
             return _ended(plan, plan_digest, progress, outcome, ports, options)
         rows = _Rows(row_check(plan, ports.config_maps, api_mode=False))
@@ -201,20 +202,10 @@ def _with_shadowed_rows(
     )
 
 
-def _standing(plan: Plan, progress: Progress) -> list[str]:
-    """What is still to be undone."""
-    return [
-        step.id
-        for sequence in sequences_of(plan).values()
-        for step in standing(sequence, progress.states)
-        if not isinstance(step.effect, EnableEntries | RemoveBridge)
-    ]
-
-
 def _outcome(
     plan: Plan, progress: Progress, ports: RunPorts, finished: Finished, error: MigratorError | None
 ) -> RunOutcome:
-    still = _standing(plan, progress)
+    still = {step.id for step in still_to_undo(plan, progress)}
     undone = sum(state.status == "undone" for state in progress.states.values())
     left = tuple(
         StepOutcome(s.id, s.effect.kind, s.principal_arn, why)

@@ -165,6 +165,10 @@ def test_writer_from_before_the_rehearsal_closes_gate_8(ready: Ready) -> None:
     for each in backups:
         files[each] = files[each].replace(b"vpcLambda", b"Terraform")
     assert _gate_8(ready)[0] == "fail"
+    for content in (b"{torn", b'["no", "object"]'):
+        for each in backups:
+            files[each] = content
+        assert _gate_8(ready)[0] == "unknown"  # a damaged backup shows nothing
     for each in backups:
         del files[each]
     assert _gate_8(ready)[0] == "unknown"  # only the tool's own write is seen

@@ -15,9 +15,23 @@ from migrator.model.aws_auth import FIELD_MANAGER
 
 # EKS writes the rows of managed node groups and Fargate profiles under this name.
 _EKS = frozenset({"vpcLambda"})
-# Programs by which a person edits: kubectl names each command (kubectl-edit, kubectl-patch), a
-# browser is the console.
-_PERSONS = ("kubectl", "k9s", "Mozilla")
+# Programs by which a person edits: kubectl names each command that writes (kubectl source,
+# `fieldManager` of each), a browser is the console. Each name counts whole: what only begins like
+# one is another program.
+_PERSONS = frozenset(
+    {
+        "k9s",
+        "kubectl",
+        "kubectl-annotate",
+        "kubectl-client-side-apply",
+        "kubectl-create",
+        "kubectl-edit",
+        "kubectl-label",
+        "kubectl-patch",
+        "kubectl-replace",
+        "Mozilla",
+    }
+)
 
 # Field managers and marks that the tools leave on what they write, by the documentation of each
 # tool.
@@ -152,7 +166,7 @@ def _may_be(manager: str) -> str:
 def _is_known(manager: str) -> bool:
     if manager == FIELD_MANAGER or manager in _EKS:
         return True
-    if manager.startswith(_PERSONS):
+    if manager in _PERSONS:
         return True
     return bool(tuple(_named(manager, "")))
 

@@ -89,6 +89,7 @@ def test_mark_of_a_delivery_tool_is_an_owner(metadata: dict[str, Any], tool: str
     ("config_map", "sign"),
     [
         (written_by("team-sync"), "field manager team-sync"),
+        (written_by("kubectl-sync-operator"), "field manager kubectl-sync-operator"),
         (written_by("manager"), "field manager manager (a controller of unknown name)"),
         (
             written_by("eksctl"),
