@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TypeAlias
 
+from migrator.model.aws_auth import RowMapping
+from migrator.model.principal import parse_arn
+
 EC2_NAME = "{{EC2PrivateDNSName}}"
 SESSION = "{{SessionName}}"
 SESSION_RAW = "{{SessionNameRaw}}"
@@ -52,6 +55,18 @@ def render_account(text: str, account: str) -> str:
 def render_for_user(text: str) -> str:
     """An IAM user has no session: its session name renders as empty."""
     return text.replace(SESSION, "").replace(SESSION_RAW, "")
+
+
+def rendered_row(row: RowMapping, arn: str) -> tuple[str, tuple[str, ...]]:
+    """Username and groups with everything rendered that is the same for every login of this
+    principal.
+    """
+    parsed = parse_arn(arn.lower())
+    account = parsed.account if parsed else ""
+    names = [render_account(name, account) for name in (row.username, *row.effective_groups)]
+    if parsed is not None and parsed.kind == "user":
+        names = [render_for_user(name) for name in names]
+    return names[0], tuple(dict.fromkeys(names[1:]))
 
 
 def colon_before_session(text: str) -> bool:

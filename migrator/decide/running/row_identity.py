@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from migrator.decide.planning.entries.classify_node import NODE_PREFIX
-from migrator.decide.planning.entries.entry_for import rendered_row
 from migrator.decide.reading.effective_identity import RowIndex, canonical_arn, index_rows
 from migrator.decide.reading.read_aws_auth import read_aws_auth
-from migrator.decide.reading.templates import SESSION, SESSION_RAW
+from migrator.decide.reading.templates import SESSION, SESSION_RAW, rendered_row
 from migrator.decide.reading.text_folding import fold
 from migrator.model.access_entry import Identity
 from migrator.model.aws_auth import AwsAuth, RowMapping

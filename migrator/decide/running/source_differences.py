@@ -8,8 +8,8 @@ deletes or thins a row meanwhile wants less than the plan would give.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from migrator.decide.planning.entries.entry_for import rendered_row
 from migrator.decide.reading.effective_identity import canonical_arn
+from migrator.decide.reading.templates import rendered_row
 from migrator.decide.reading.text_folding import fold
 from migrator.decide.running.row_identity import row_gives, rows_in, rows_of
 from migrator.model.access_entry import Identity

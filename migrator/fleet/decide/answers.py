@@ -14,6 +14,7 @@ from migrator.decide.planning.principals.candidate_principals import candidates_
 from migrator.decide.planning.principals.plan_facts import gather
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import row_key
+from migrator.decide.reading.templates import rendered_row
 from migrator.fleet.decide.select import selects
 from migrator.fleet.model.answers import FleetAnswers
 from migrator.fleet.model.fleet import FleetCluster
@@ -82,7 +83,7 @@ def _fitting(
     mapped = {row.account for row in aws_auth.accounts}
     groups: set[str] = set()
     for row in aws_auth.rows:
-        groups.update(row.effective_groups)
+        groups.update(rendered_row(row, row.arn)[1])
     fits: dict[str, Callable[[str], bool]] = {
         "accept_lost_sections": lost.__contains__,
         "accounts": mapped.__contains__,

@@ -3,18 +3,22 @@
 import pytest
 
 from migrator.model.access_entry import EntrySpec
+from migrator.model.decision import Decisions, GroupAnswer
 from tests.support.worlds import (
     ACCOUNT,
     NODE_USERNAME,
     OTHER,
+    bind,
     finding,
     findings,
+    group,
     iam,
     login,
     node_row,
     one,
     only,
     planned,
+    rbac,
     role,
     row,
     usage,
@@ -251,6 +255,36 @@ def test_template_in_a_group_blocks() -> None:
     plan = planned(world([row(role("dev"), "dev", ("team:{{SessionName}}",))]))
     assert "group-template" in only(plan).findings
     assert only(plan).action == "block"
+
+
+@pytest.mark.parametrize(
+    ("arn", "group", "carried"),
+    [
+        (role("dev"), "team-{{AccountID}}", f"team-{ACCOUNT}"),
+        (role("dev", OTHER), "team-{{AccountID}}", f"team-{OTHER}"),
+        (user("dev"), "{{AccountID}}-{{SessionName}}", f"{ACCOUNT}-"),
+    ],
+)
+def test_group_that_is_the_same_for_every_login_is_rendered_and_carried(
+    arn: str, group: str, carried: str
+) -> None:
+    snapshot = world([row(arn, "dev", (group,))], principals=[iam(arn)])
+    (found,) = planned(snapshot).principals
+    assert found.action == "create"
+    assert found.entry is not None
+    assert (found.before.groups, found.entry.kubernetes_groups) == ((carried,), (carried,))
+
+
+def test_reserved_group_with_the_account_is_answered_by_its_rendered_name() -> None:
+    name = f"eks:{ACCOUNT}"
+    snapshot = world(
+        [row(role("dev"), "dev", ("eks:{{AccountID}}",))], rbac=rbac(bind(group(name)))
+    )
+    assert "reserved-group-bound" in only(planned(snapshot)).findings
+    answer = Decisions(groups={name: GroupAnswer(rename_to="team")})
+    found = only(planned(snapshot, answer))
+    assert found.entry is not None
+    assert found.entry.kubernetes_groups == ("team",)
 
 
 def test_unknown_template_is_literal_text() -> None:

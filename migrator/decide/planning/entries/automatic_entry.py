@@ -12,7 +12,6 @@ from migrator.decide.access.compare_access import compare
 from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.findings.findings_catalogue import is_blocking
 from migrator.decide.planning.entries.creator import wider_notes, with_policies_of
-from migrator.decide.planning.entries.entry_for import rendered_row
 from migrator.decide.planning.entries.entry_identity import (
     identity_of_entry,
     identity_of_spec,
@@ -30,6 +29,7 @@ from migrator.decide.planning.principals.plan_facts import (
 from migrator.decide.planning.principals.principal_answers import is_for
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import principal_key
+from migrator.decide.reading.templates import rendered_row
 from migrator.decide.reading.who_can_match import row_groups, same_mapping
 from migrator.decide.steps.entry_states import default_username
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry, EntrySpec, Identity

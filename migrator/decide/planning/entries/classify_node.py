@@ -13,7 +13,13 @@ from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.planning.entries.entry_identity import NODE_IDENTITIES
 from migrator.decide.planning.principals.find_principal import Found
 from migrator.decide.planning.principals.plan_facts import DesiredEntry, NodeUse, PlanFacts, quoted
-from migrator.decide.reading.templates import EC2_NAME, SESSION, SESSION_RAW, templates_in
+from migrator.decide.reading.templates import (
+    EC2_NAME,
+    SESSION,
+    SESSION_RAW,
+    rendered_row,
+    templates_in,
+)
 from migrator.model.access_entry import EntrySpec, EntryType
 from migrator.model.aws_auth import RowMapping
 
@@ -42,7 +48,12 @@ class _Role:
 
     @property
     def groups(self) -> frozenset[str]:
-        return frozenset(self.row.effective_groups)
+        return frozenset(self.given)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The row's groups in their order, with what is the same for every login rendered."""
+        return rendered_row(self.row, self.row.arn)[1]
 
     @property
     def kinds(self) -> frozenset[str] | None:
@@ -322,13 +333,13 @@ def _extra_groups(role: _Role, entry_type: EntryType) -> DesiredEntry:
     decides.
     """
     # The authenticator renders groups for each login; what they give is not known before.
-    templates = [group for group in role.row.effective_groups if templates_in(group)]
+    templates = [group for group in role.given if templates_in(group)]
     if templates:
         return role.block(
             "group-template", f"Groups built from the login: {quoted(templates)}.", entry_type
         )
     given = _ALWAYS_DROPPED | frozenset(NODE_IDENTITIES[entry_type][1])
-    extra = [group for group in dict.fromkeys(role.row.effective_groups) if group not in given]
+    extra = [group for group in role.given if group not in given]
     further = [group for group in extra if group not in _NOT_NEEDED]
     places = {group: role.facts.names.of_group(group) for group in further}
     named = [group for group in further if places[group]]

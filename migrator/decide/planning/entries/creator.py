@@ -10,7 +10,7 @@ from dataclasses import replace
 from migrator.decide.access.compare_access import compare
 from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.findings.findings_catalogue import is_blocking
-from migrator.decide.planning.entries.entry_for import rendered_row, standard_entry
+from migrator.decide.planning.entries.entry_for import standard_entry
 from migrator.decide.planning.entries.entry_identity import same_entry
 from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal
 from migrator.decide.planning.principals.creator_evidence import HIDDEN_NAME
@@ -22,6 +22,7 @@ from migrator.decide.planning.principals.plan_facts import (
 )
 from migrator.decide.planning.principals.principal_answers import is_for
 from migrator.decide.reading.row_keys import principal_key
+from migrator.decide.reading.templates import rendered_row
 from migrator.model.access_entry import AssociatedPolicy, EntrySpec, Identity
 from migrator.model.aws_auth import RowMapping
 

@@ -15,13 +15,13 @@ from migrator.decide.planning.entries.classify_node import (
     no_node_row,
 )
 from migrator.decide.planning.entries.creator import creator_entry
-from migrator.decide.planning.entries.entry_for import rendered_row, standard_entry
+from migrator.decide.planning.entries.entry_for import standard_entry
 from migrator.decide.planning.entries.policies_strategy import with_policies
 from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal
 from migrator.decide.planning.principals.plan_facts import DesiredEntry, PlanFacts, quoted
 from migrator.decide.planning.principals.principal_answers import is_for
 from migrator.decide.reading.row_keys import canonical_arn, principal_key
-from migrator.decide.reading.templates import EC2_NAME, SESSION, SESSION_RAW
+from migrator.decide.reading.templates import EC2_NAME, SESSION, SESSION_RAW, rendered_row
 from migrator.model.access_entry import NOBODY, EntrySpec, Identity
 from migrator.model.aws_auth import RowMapping
 

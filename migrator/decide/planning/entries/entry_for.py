@@ -22,36 +22,22 @@ from migrator.decide.reading.templates import (
     EC2_NAME,
     can_become,
     colon_before_session,
-    render_account,
-    render_for_user,
+    rendered_row,
     templates_in,
 )
 from migrator.decide.steps.entry_states import default_username
 from migrator.model.access_entry import RESERVED_PREFIXES, AssociatedPolicy, EntrySpec
 from migrator.model.aws_auth import RowMapping
-from migrator.model.principal import parse_arn
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX, CreateBinding
 
 _SILENT = frozenset({"", "system:authenticated"})
-
-
-def rendered_row(row: RowMapping, arn: str) -> tuple[str, tuple[str, ...]]:
-    """Username and groups with everything rendered that is the same for every login of this
-    principal.
-    """
-    parsed = parse_arn(arn.lower())
-    account = parsed.account if parsed else ""
-    names = [render_account(name, account) for name in (row.username, *row.effective_groups)]
-    if parsed is not None and parsed.kind == "user":
-        names = [render_for_user(name) for name in names]
-    return names[0], tuple(dict.fromkeys(names[1:]))
 
 
 def standard_entry(row: RowMapping, arn: str, facts: PlanFacts) -> DesiredEntry:
     """The entry that gives what the row gives. ``arn`` is the principal's own."""
     username, groups = rendered_row(row, arn)
     work = _Work(row, arn, facts)
-    kept = work.groups(groups, row.effective_groups)
+    kept = work.groups(groups)
     name = work.username(username)
     work.report_unbound(username, groups)
     entry = EntrySpec("STANDARD", name, kept, tuple(work.policies))
@@ -83,9 +69,9 @@ class _Work:
         self.blocked = True
         self.note(code, message)
 
-    def groups(self, groups: tuple[str, ...], written: tuple[str, ...]) -> tuple[str, ...]:
+    def groups(self, groups: tuple[str, ...]) -> tuple[str, ...]:
         """The groups that the entry carries; policies, bindings and notes on the way."""
-        self._block_uncarried(groups, written)
+        self._block_uncarried(groups)
         kept: list[str] = []
         beside: tuple[str, ...] = ()
         if MASTERS in groups:
@@ -96,9 +82,10 @@ class _Work:
                 kept += self._carried(group)
         return tuple(dict.fromkeys(kept))
 
-    def _block_uncarried(self, groups: tuple[str, ...], written: tuple[str, ...]) -> None:
+    def _block_uncarried(self, groups: tuple[str, ...]) -> None:
         # The authenticator renders groups for each login; an entry's groups are the same for all.
-        templates = [group for group in written if templates_in(group)]
+        # What is the same for every login of the principal (its account) is rendered already.
+        templates = [group for group in groups if templates_in(group)]
         if templates:
             self.block("group-template", f"Groups built from the login: {quoted(templates)}.")
         # A run binds its bridge groups to cluster-admin: a row with such a name would get that.

@@ -10,6 +10,7 @@ from migrator.decide.access.name_references import NameIndex
 from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.planning.principals.find_principal import Found, IamIndex
 from migrator.decide.reading.row_keys import principal_key, row_key
+from migrator.decide.reading.templates import rendered_row
 from migrator.model.access_entry import AccessEntry, AuthenticationMode, EntrySpec
 from migrator.model.aws_auth import AwsAuth
 from migrator.model.decision import Decisions
@@ -174,7 +175,9 @@ def gather(
         nodes=_node_use(snapshot),
         entries=_entries(snapshot),
         logins=_logins(snapshot),
-        row_groups=frozenset(group for row in aws_auth.rows for group in row.effective_groups),
+        row_groups=frozenset(
+            group for row in aws_auth.rows for group in rendered_row(row, row.arn)[1]
+        ),
         row_keys=frozenset(row_key(row.arn) for row in aws_auth.rows),
         accept_gap=accept_gap,
     )

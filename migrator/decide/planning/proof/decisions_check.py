@@ -17,7 +17,7 @@ from migrator.decide.planning.order.required_proof import PROOF_KINDS
 from migrator.decide.planning.principals.plan_facts import PlanFacts, quoted
 from migrator.decide.planning.principals.principal_answers import invalid
 from migrator.decide.reading.row_keys import row_key
-from migrator.decide.reading.templates import templates_in
+from migrator.decide.reading.templates import rendered_row, templates_in
 from migrator.decide.steps.entry_states import PLAN_TAG
 from migrator.errors import Failed
 from migrator.model.decision import Acceptance, GroupAnswer
@@ -185,7 +185,7 @@ def users_of(group: str, facts: PlanFacts) -> tuple[str, ...]:
     """Who uses a group's name already: rows, entries, bindings and references that are not ours,
     OIDC mappings.
     """
-    users = [row.source for row in facts.aws_auth.rows if group in row.effective_groups]
+    users = [row.source for row in facts.aws_auth.rows if group in rendered_row(row, row.arn)[1]]
     for entry in chain.from_iterable(facts.entries.values()):
         # An entry of ours got the group by the same answer, in an earlier run.
         if group in entry.kubernetes_groups and PLAN_TAG not in entry.tags:

@@ -1,0 +1,115 @@
+"""Worlds from the field, over the wire: what the commands say of each, and what they leave."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import copy
+from subprocess import CompletedProcess
+from typing import Any
+
+from migrator.lab.worlds.world_files import build_world
+from tests.support.lab_session import LabSession, lab_session
+
+CASES = Path("tests/data/field_cases")
+CLUSTER = "orders"
+ACCOUNT = "111122223333"
+NODES, DEV = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("nodes", "dev"))
+
+
+@contextmanager
+def case(place: Path, name: str, world: str = "world.json") -> Iterator[LabSession]:
+    """A lab with the case's world; its decisions, if it has any, are in the folder."""
+    folder = CASES / name
+    document = json.loads((folder / world).read_text(encoding="utf-8"))
+    with lab_session(place, build_world(document)) as session:
+        for answers in folder.glob("*.yaml"):
+            copy(answers, place)
+        yield session
+
+
+def plan(session: LabSession, *options: str) -> tuple[CompletedProcess[str], dict[str, Any]]:
+    """How ``migrate plan`` ended, and the plan that it wrote; an empty one where it wrote none."""
+    path = session.folder / "plan.json"
+    path.unlink(missing_ok=True)
+    ran = session.migrate("plan", CLUSTER, "--out", "plan.json", "--quiet", *options)
+    return ran, json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def found(document: dict[str, Any], code: str) -> list[dict[str, Any]]:
+    """The findings of one code."""
+    return [finding for finding in document["findings"] if finding["code"] == code]
+
+
+def the(document: dict[str, Any], arn: str) -> dict[str, Any]:
+    """The principal with this ARN."""
+    (principal,) = (each for each in document["principals"] if each["principalArn"] == arn)
+    assert isinstance(principal, dict)
+    return principal
+
+
+def words(text: str) -> str:
+    """Text with its line breaks taken away."""
+    return " ".join(text.split())
+
+
+def test_row_of_the_unknown_creator_is_on_its_entry_in_the_same_run(tmp_path: Path) -> None:
+    founder = f"arn:aws:iam::{ACCOUNT}:role/platform/cluster-bootstrap"
+    with case(tmp_path, "creator-row-lost-by-mode-switch") as session:
+        assert plan(session)[0].returncode == 0
+        applied = session.migrate("apply", "plan.json", "--yes", "--quiet")
+        assert applied.returncode == 0, applied.stderr
+        second, document = plan(session)
+        assert second.returncode == 0, second.stdout
+        entry = the(document, founder)["entry"]
+        assert (entry["username"], entry["kubernetesGroups"]) == ("terraform", ["ci-approvers"])
+        verified = session.migrate("verify", "plan.json", "--quiet")
+        assert verified.returncode == 0, verified.stdout
+
+
+def test_apply_and_status_end_with_7_while_a_bridge_is_left(tmp_path: Path) -> None:
+    hub = "arn:aws:iam::444455556666:role/irsa/argocd-hub"
+    answers = ("--decisions", "decisions.yaml", "--quiet")
+    with case(tmp_path, "apply-exit-0-bridge-left") as session:
+        assert plan(session, "--decisions", "decisions.yaml")[0].returncode == 0
+        applied = session.migrate("apply", "plan.json", "--yes", *answers)
+        status = session.migrate("status", "plan.json", *answers)
+        for ran in (applied, status):
+            assert ran.returncode == 7, ran.stdout + ran.stderr
+            assert "remove-bridge" in ran.stdout
+            assert hub.removeprefix("arn:aws:iam::") in ran.stdout
+
+
+def test_dead_entry_under_live_nodes_names_them_and_is_made_again_as_answered(
+    tmp_path: Path,
+) -> None:
+    with case(tmp_path, "node-role-recreated") as session:
+        ran, document = plan(session)
+        assert ran.returncode == 3
+        (dead,) = found(document, "node-entry-dead")
+        assert "1 live node uses the role" in dead["message"]
+        assert "Deleting it alone does not help" in dead["remedy"]
+        answer = f"principals:\n  {NODES}: {{action: create, type: EC2_LINUX, reason: nodes}}\n"
+        (tmp_path / "answers.yaml").write_text(answer, encoding="utf-8")
+        ran, document = plan(session, "--decisions", "answers.yaml")
+        assert ran.returncode == 0, ran.stdout
+        assert the(document, NODES)["action"] == "recreate"
+
+
+def test_unknown_writer_of_aws_auth_is_unknown_by_its_name_at_gate_8(tmp_path: Path) -> None:
+    with case(tmp_path, "unknown-writer-passes-gate-8") as session:
+        assert plan(session)[0].returncode == 0
+        session.migrate("apply", "plan.json", "--yes", "--quiet")
+        gates = session.migrate("cutover", "plan.json", "--gates", "--quiet")
+        (line,) = (each for each in gates.stdout.splitlines() if each.startswith("8 "))
+        assert "pass" not in line
+        assert "aws-eks-iam-auth-controller" in gates.stdout
+
+
+def test_account_in_a_group_is_carried_as_the_number_that_it_is(tmp_path: Path) -> None:
+    with case(tmp_path, "group-template-account-id") as session:
+        ran, document = plan(session)
+        assert ran.returncode == 0, ran.stdout
+        principal = the(document, DEV)
+        assert principal["action"] == "create"
+        assert principal["entry"]["kubernetesGroups"] == [f"team-{ACCOUNT}"]
