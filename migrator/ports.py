@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec
 from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen
+from migrator.model.cluster_updates import ClusterUpdates
 from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record
 from migrator.model.node_health import NodesNow
@@ -60,6 +61,12 @@ class ClusterReader(Protocol):
 
     def list_capabilities(self) -> list[Raw]:
         """EKS capabilities with their ``roleArn``."""
+        ...
+
+    def updates_now(self) -> ClusterUpdates:
+        """Updates in progress of the cluster, its node groups and its add-ons, and the number of
+        its certificate authorities, read now. Raises ``iam-denied``.
+        """
         ...
 
     def list_identity_provider_configs(self) -> list[Raw]:

@@ -5,11 +5,14 @@ concurrently. Source of the shapes: botocore's service model of EKS. Writes are 
 :mod:`migrator.adapters.eks_entries`.
 """
 
+import base64
+import binascii
 from collections.abc import Sequence
 from typing import Any
 
 from migrator.adapters.aws_session import AwsSession, jsonable
 from migrator.errors import MigratorError
+from migrator.model.cluster_updates import ClusterUpdates, RunningUpdate
 from migrator.ports import Raw, TaskRunner
 
 
@@ -109,6 +112,48 @@ class EksCluster:
             configs,
         )
 
+    def updates_now(self) -> ClusterUpdates:
+        """Updates in progress, by ListUpdates and DescribeUpdate; the certificates of
+        ``certificateAuthority.data``. Raises ``iam-denied``.
+        """
+        cluster = self.describe_cluster()
+        sources: list[tuple[str, dict[str, str]]] = [("the cluster", {})]
+        for name in self._list("list_nodegroups", "nodegroups"):
+            sources.append((f"node group {name}", {"nodegroupName": name}))
+        for name in self._list("list_addons", "addons"):
+            sources.append((f"add-on {name}", {"addonName": name}))
+        running = [each for found in self._tasks.map(self._running, sources) for each in found]
+        return ClusterUpdates(tuple(running), _certificates(cluster))
+
+    def _running(self, source: tuple[str, dict[str, str]]) -> list[RunningUpdate]:
+        """Updates in progress of one resource; none where it was deleted after the listing."""
+        resource, parameters = source
+        try:
+            ids = self._session.pages(
+                "eks",
+                "list_updates",
+                "updateIds",
+                subject=f"updates of {resource}",
+                name=self._name,
+                **parameters,
+            )
+            found: list[RunningUpdate] = []
+            for update_id in ids:
+                update = self._one(
+                    "describe_update",
+                    "update",
+                    name=self._name,
+                    updateId=update_id,
+                    **parameters,
+                )
+                if update["status"] == "InProgress":
+                    found.append(RunningUpdate(resource, str(update["type"]), str(update_id)))
+        except MigratorError as error:
+            if error.code == "not-found":
+                return []
+            raise
+        return found
+
     def _described(
         self, listing: str, names_key: str, describe: str, key: str, parameter: str
     ) -> list[Raw]:
@@ -138,3 +183,14 @@ class EksCluster:
         )
         items: list[Any] = jsonable(listed)
         return items
+
+
+def _certificates(cluster: Raw) -> int:
+    """How many CA certificates DescribeCluster returns. During a rotation the text is a bundle (EKS
+    user guide, certificate authority rotation).
+    """
+    text = str((cluster.get("certificateAuthority") or {}).get("data") or "")
+    try:
+        return base64.b64decode(text).count(b"-----BEGIN CERTIFICATE-----")
+    except binascii.Error:
+        return 0

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from migrator.decide.proving.node_proof import unhealthy_nodes
 from migrator.decide.reading.aws_auth_owners import writers_of
+from migrator.decide.reading.entry_owners import reconcilers_of
 from migrator.decide.running.actions import Observed, RunRequest
 from migrator.decide.running.changes import as_before, describe_changes
 from migrator.decide.running.gates import (
@@ -22,6 +23,7 @@ from migrator.decide.running.gates import (
 )
 from migrator.decide.running.progress import CUT_OVER, SETTLED, Progress, progress_of, records_of
 from migrator.errors import Changed, Interrupted, MigratorError, Refused, WrongUse
+from migrator.model.cluster_updates import ClusterUpdates
 from migrator.model.decision import Acceptance, CreatorAnswer
 from migrator.model.gate import Gate, all_pass, gates_to_documents
 from migrator.model.outcome import CutOverOutcome
@@ -187,6 +189,7 @@ def _gates(
         now=ports.clock.now(),
         mode=mode,
         cluster_status=status,
+        updates=_updates_now(ports),
         left=steps_left(plan, progress),
         changes=(*surprises, *changes),
         verdicts=verdicts,
@@ -194,10 +197,29 @@ def _gates(
         break_glass=look_at_break_glass(plan, ports.permissions, chain),
         rehearsed=last_rehearsal(progress),
         writers=writers_of((ports.config_maps.read(), *aws_auth_backups(ports.store))),
+        reconcilers=_reconcilers(plan, snapshot),
         nodes_unhealthy=_unhealthy(ports),
         waivers=options.waive_gates,
     )
     return cut_over_gates(plan, facts)
+
+
+def _reconcilers(plan: Plan, snapshot: Snapshot) -> tuple[str, ...] | None:
+    """Tools that write entries again; None where the entries were not read."""
+    if snapshot.access_entries is None:
+        return None
+    changed = (p.principal_arn for p in plan.principals if p.action in ("update", "recreate"))
+    return reconcilers_of(snapshot.access_entries, frozenset(changed))
+
+
+def _updates_now(ports: RunPorts) -> ClusterUpdates | None:
+    """What runs on the cluster now; None where the caller may not list it."""
+    try:
+        return ports.reader.updates_now()
+    except MigratorError as error:
+        if error.code == "iam-denied":
+            return None
+        raise
 
 
 def _unhealthy(ports: RunPorts) -> tuple[str, ...] | None:

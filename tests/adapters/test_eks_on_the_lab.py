@@ -1,5 +1,6 @@
 """EKS and IAM adapters over the wire, against the lab's rules, pages and faults."""
 
+import base64
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from migrator.adapters.iam import IamPrincipals
 from migrator.errors import MigratorError
 from migrator.lab.worlds.faults import Fault
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
+from migrator.model.cluster_updates import ClusterUpdates
 from migrator.model.files.snapshot import cluster_ref
 from tests.support.small_lab import (
     ACCOUNT,
@@ -292,3 +294,22 @@ def test_a_missing_permission_names_the_action(lab: SmallLab) -> None:
     principals = IamPrincipals(session, lab.tasks)
     assert principals.list_account(ACCOUNT) == ([], False, False)
     assert code_of(lambda: principals.roles_of_instances([INSTANCE])) == "iam-denied"
+
+
+CERTIFICATE = b"-----BEGIN CERTIFICATE-----\nbWFkZSB1cA==\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_certificate_authorities_of_the_bundle_are_counted(start_lab: Start, count: int) -> None:
+    lab = dual(start_lab)
+    cluster = next(iter(lab.lab.world.clusters.values()))
+    data = base64.b64encode(CERTIFICATE * count).decode()
+    cluster.raw = {"certificateAuthority": {"data": data}}
+    assert lab.cluster.updates_now() == ClusterUpdates((), count)
+
+
+def test_bundle_that_is_no_base64_counts_none(start_lab: Start) -> None:
+    lab = dual(start_lab)
+    cluster = next(iter(lab.lab.world.clusters.values()))
+    cluster.raw = {"certificateAuthority": {"data": "x"}}
+    assert lab.cluster.updates_now().certificate_authorities == 0

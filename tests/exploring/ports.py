@@ -14,6 +14,7 @@ from migrator.decide.planning.proof.basis import basis_of
 from migrator.errors import Interrupted, MigratorError
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec
 from migrator.model.cluster_lock import LockHolder, LockSeen
+from migrator.model.cluster_updates import ClusterUpdates
 from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record
 from migrator.model.rbac import AccessRequest
@@ -69,6 +70,9 @@ class Reader:
 
     def list_identity_provider_configs(self) -> list[Raw]:
         return []
+
+    def updates_now(self) -> ClusterUpdates:
+        return ClusterUpdates()
 
 
 @dataclass

@@ -74,6 +74,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("eks", "ListAccessPolicies", {"maxResults": 3}),
     ("eks", "ListNodegroups", {"clusterName": "demo"}),
     ("eks", "DescribeNodegroup", {"clusterName": "demo", "nodegroupName": "linux"}),
+    ("eks", "ListAddons", {"clusterName": "demo"}),
     ("eks", "ListFargateProfiles", {"clusterName": "demo"}),
     ("eks", "DescribeFargateProfile", {"clusterName": "demo", "fargateProfileName": "pods"}),
     ("eks", "ListCapabilities", {"clusterName": "demo"}),

@@ -25,6 +25,7 @@ from migrator.model.access_entry import (
     Identity,
 )
 from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen
+from migrator.model.cluster_updates import ClusterUpdates
 from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record, decode_journal, encode_record, next_record
 from migrator.model.node_health import NodesNow, NodeState
@@ -278,6 +279,9 @@ class MemoryReader:
 
     def list_identity_provider_configs(self) -> list[Raw]:
         return []
+
+    def updates_now(self) -> ClusterUpdates:
+        return ClusterUpdates()
 
 
 @dataclass

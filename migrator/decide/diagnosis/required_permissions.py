@@ -66,6 +66,16 @@ _LOGS: Final = (
     ("logs:StartQuery", "*"),
     ("logs:GetQueryResults", "*"),
 )
+# Updates that run, of the cluster, its node groups and its add-ons.
+_UPDATES: Final = (
+    ("eks:ListAddons", "cluster"),
+    ("eks:ListUpdates", "cluster"),
+    ("eks:ListUpdates", "nodegroup"),
+    ("eks:ListUpdates", "addon"),
+    ("eks:DescribeUpdate", "cluster"),
+    ("eks:DescribeUpdate", "nodegroup"),
+    ("eks:DescribeUpdate", "addon"),
+)
 _COMMANDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "snapshot": _READ,
     "plan": _READ,
@@ -73,11 +83,17 @@ _COMMANDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "verify --canary-pods": (*_READ, *_PROVE, *_LOCK_TAG),
     "apply": (*_READ, *_PROVE, *_MODE, *_WRITE, *_LOCK_TAG),
     "rehearse": (*_READ, *_PROVE, *_LOCK_TAG),
-    "cutover": (*_READ, *_PROVE, *_MODE, *_LOCK_TAG),
+    "cutover": (
+        *_READ,
+        *_PROVE,
+        ("eks:UpdateClusterConfig", "cluster"),
+        *_UPDATES,
+        *_LOCK_TAG,
+    ),
     "rollback": (*_READ, *_WRITE, *_LOCK_TAG),
     "retire": (*_READ, *_LOCK_TAG),
     "status": (*_CLUSTER, *_ENTRIES, *_PRINCIPALS),
-    "report": _READ,
+    "report": (*_READ, *_UPDATES),
     "observe": (*_CLUSTER, *_ENTRIES, *_LOGS),
     "doctor": (
         *_CLUSTER,
@@ -104,6 +120,10 @@ ONLY_WHERE: Final[Mapping[tuple[str, str], str]] = {
     ("ec2:DescribeInstances", "*"): "where there are nodes on EC2",
     ("eks:UpdateClusterConfig", "cluster"): "apply: for a cluster in CONFIG_MAP mode",
     ("eks:DescribeUpdate", "cluster"): "apply: for a cluster in CONFIG_MAP mode",
+    ("eks:ListUpdates", "nodegroup"): "where there are managed node groups",
+    ("eks:ListUpdates", "addon"): "where there are add-ons",
+    ("eks:DescribeUpdate", "nodegroup"): "where a node group has had updates",
+    ("eks:DescribeUpdate", "addon"): "where an add-on has had updates",
     ("eks:CreateAccessEntry", "cluster"): "rollback: to make an entry again that a run deleted",
     ("eks:AssociateAccessPolicy", "access-entry"): "rollback: to give back a policy",
     ("eks:DeleteAccessEntry", "access-entry"): "apply: to make an entry of another type",

@@ -21,6 +21,7 @@ from migrator.decide.running.second_admin import BreakGlass, is_admin
 from migrator.decide.running.waiting import moment
 from migrator.decide.steps.entry_states import EntryState, matches, sequence_states, state_of
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
+from migrator.model.cluster_updates import ClusterUpdates
 from migrator.model.decision import Acceptance
 from migrator.model.evidence import PrincipalVerdict
 from migrator.model.gate import Gate, GateState
@@ -41,15 +42,17 @@ class GateFacts:
     """What the gates judge. None is "not known".
 
     ``left``: steps of the plan that are not done. ``changes``: how a fresh read differs from the
-    plan's end state. ``writers``: who writes aws-auth from code. ``callers``: the plan's principals
+    plan's end state. ``writers``: who writes aws-auth from code. ``reconcilers``: tools that
+    write entries of the plan again. ``callers``: the plan's principals
     that the operator is. ``break_glass``: what was found of the principal that the plan
     names, None where it names none. ``rehearsed``: when a rehearsal last passed.
-    ``nodes_unhealthy``: nodes with a stale lease or not ready.
+    ``updates``: what runs now. ``nodes_unhealthy``: nodes with a stale lease or not ready.
     """
 
     now: datetime
     mode: AuthenticationMode | None = None
     cluster_status: str | None = None
+    updates: ClusterUpdates | None = None
     left: tuple[str, ...] | None = None
     changes: tuple[str, ...] | None = None
     verdicts: tuple[PrincipalVerdict, ...] | None = None
@@ -57,6 +60,7 @@ class GateFacts:
     break_glass: BreakGlass | None = None
     rehearsed: datetime | None = None
     writers: AwsAuthWriters | None = None
+    reconcilers: tuple[str, ...] | None = None
     nodes_unhealthy: tuple[str, ...] | None = None
     waivers: Mapping[str, Acceptance] = field(default_factory=dict)
 
@@ -131,25 +135,49 @@ def _mode(facts: GateFacts) -> Gate:
 
 
 def _update(facts: GateFacts) -> Gate:
-    question = "Is no update of the cluster running?"
+    question = "Is no update of the cluster running, and no rotation of its CA?"
+    name = "no-update-running"
     if facts.cluster_status is None:
         return _gate(
+            3, name, question, "unknown", "the status was not read", "Check access to EKS."
+        )
+    detail = f"the cluster is {facts.cluster_status}"
+    if facts.cluster_status != "ACTIVE":
+        return _gate(3, name, question, "fail", detail, "Wait for ACTIVE.")
+    # ACTIVE does not mean that no update runs: a VersionRollback keeps the status (EKS user guide).
+    if facts.updates is None:
+        return _gate(
             3,
-            "no-update-running",
+            name,
             question,
             "unknown",
-            "the status was not read",
-            "Check access to EKS.",
+            f"{detail}; its updates could not be listed",
+            "Allow eks:ListUpdates, eks:DescribeUpdate, eks:ListNodegroups and eks:ListAddons: "
+            "`migrate doctor --policy cutover` prints the whole policy.",
         )
-    state: GateState = "pass" if facts.cluster_status == "ACTIVE" else "fail"
-    return _gate(
-        3,
-        "no-update-running",
-        question,
-        state,
-        f"the cluster is {facts.cluster_status}",
-        "Wait for ACTIVE.",
-    )
+    if facts.updates.running:
+        return _gate(
+            3,
+            name,
+            question,
+            "fail",
+            f"{detail}; in progress: {_some(str(each) for each in facts.updates.running)}",
+            "Wait until the update has ended: `aws eks describe-update` shows its status.",
+        )
+    # A node that never received the new CA leaves the cluster when it is activated. The effect
+    # would look like one of the switch.
+    if facts.updates.certificate_authorities > 1:
+        return _gate(
+            3,
+            name,
+            question,
+            "fail",
+            f"{detail}; it has {facts.updates.certificate_authorities} certificate authorities: "
+            f"a rotation is under way",
+            "Finish the rotation first: activate the new certificate authority, see that all "
+            "nodes are ready, and delete the old one.",
+        )
+    return _gate(3, name, question, "pass", f"{detail}; no update is in progress", "")
 
 
 def _end_state(facts: GateFacts) -> Gate:
@@ -271,7 +299,7 @@ def _rehearsal(facts: GateFacts) -> Gate:
 
 
 def _code(facts: GateFacts) -> Gate:
-    question = "Does no infrastructure code own aws-auth?"
+    question = "Does no infrastructure code own aws-auth, or an entry that the plan changed?"
     remedy = (
         "Remove aws-auth from that code first (`migrate generate terraform` writes the "
         "removed blocks)."
@@ -285,6 +313,14 @@ def _code(facts: GateFacts) -> Gate:
         return _gate(8, "code", question, "unknown", "aws-auth does not tell who writes it", look)
     if facts.writers.owners:
         return _gate(8, "code", question, "fail", _some(facts.writers.owners), remedy)
+    if facts.reconcilers is None:
+        return _gate(8, "code", question, "unknown", "the entries were not read", remedy)
+    if facts.reconcilers:
+        take = (
+            "Give that tool the entry as the plan has it (`migrate generate` writes the code), or "
+            "remove the entry from it."
+        )
+        return _gate(8, "code", question, "fail", _some(facts.reconcilers), take)
     # A writer that is on no list may be a controller: it is named, and a person decides.
     if facts.writers.unknown:
         who = (

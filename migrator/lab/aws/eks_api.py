@@ -55,6 +55,12 @@ def describe_nodegroup(call: Call) -> Mapping[str, Any]:
     }
 
 
+def list_addons(call: Call) -> Mapping[str, Any]:
+    """ListAddons."""
+    page, token = call.page(list(find_cluster(call, "clusterName").addons), str)
+    return {"addons": page, "nextToken": token}
+
+
 def list_fargate_profiles(call: Call) -> Mapping[str, Any]:
     """ListFargateProfiles."""
     page, token = call.page(list(find_cluster(call, "clusterName").fargate_profiles), str)
@@ -201,6 +207,7 @@ OPERATIONS: Mapping[str, Handler] = {
     **eks_entries.OPERATIONS,
     "ListNodegroups": list_nodegroups,
     "DescribeNodegroup": describe_nodegroup,
+    "ListAddons": list_addons,
     "ListFargateProfiles": list_fargate_profiles,
     "DescribeFargateProfile": describe_fargate_profile,
     "ListCapabilities": list_capabilities,

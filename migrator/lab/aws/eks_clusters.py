@@ -106,7 +106,11 @@ def update_cluster_config(call: Call) -> Mapping[str, Any]:
 def _new_update(
     call: Call, cluster: LabCluster, kind: str, params: list[tuple[str, str]]
 ) -> LabUpdate:
-    running = [update for update in cluster.updates if update.status(call.now) == "InProgress"]
+    running = [
+        update
+        for update in cluster.updates
+        if update.of is None and update.status(call.now) == "InProgress"
+    ]
     if running:
         raise AwsError(
             "ResourceInUseException",
@@ -217,28 +221,33 @@ def show_update(update: LabUpdate, at: datetime) -> dict[str, Any]:
     }
 
 
+_UPDATED = ("nodegroupName", "addonName", "capabilityName")
+
+
+def _updates_of(call: Call) -> list[LabUpdate]:
+    """Updates of the resource that the call names, the cluster where it names none, oldest
+    first.
+    """
+    named = [(key, str(call.params[key])) for key in _UPDATED if call.params.get(key)]
+    if len(named) > 1:
+        raise AwsError("InvalidParameterException", "Only one resource can be named.")
+    of = named[0] if named else None
+    updates = find_cluster(call).updates
+    return [each for each in updates if each.of == of and each.created_at <= call.as_of]
+
+
 def describe_update(call: Call) -> Mapping[str, Any]:
     """DescribeUpdate."""
-    cluster, wanted = find_cluster(call), call.need("updateId")
-    for update in cluster.updates:
-        if update.id == wanted and update.created_at <= call.as_of:
+    wanted = call.need("updateId")
+    for update in _updates_of(call):
+        if update.id == wanted:
             return {"update": show_update(update, call.as_of)}
     raise AwsError("ResourceNotFoundException", f"No update found for ID: {wanted}", 404)
 
 
 def list_updates(call: Call) -> Mapping[str, Any]:
-    """ListUpdates of the cluster itself, oldest first; node groups and add-ons of the lab have
-    none.
-    """
-    cluster = find_cluster(call)
-    # The lab has updates of clusters only.
-    others = ("nodegroupName", "addonName", "capabilityName")
-    updates = [] if any(call.params.get(name) for name in others) else cluster.updates
-    ids = {
-        update.id: f"{position:06d}"
-        for position, update in enumerate(updates)
-        if update.created_at <= call.as_of
-    }
+    """ListUpdates of the cluster, a node group or an add-on, oldest first."""
+    ids = {update.id: f"{place:06d}" for place, update in enumerate(_updates_of(call))}
     page, token = call.page(list(ids), lambda update_id: ids[update_id])
     return {"updateIds": page, "nextToken": token}
 

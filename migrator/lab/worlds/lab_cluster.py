@@ -79,8 +79,10 @@ class EntryVersion:
 
 @dataclass(slots=True)
 class LabUpdate:
-    """An update of the cluster. It is in progress until ``done_at`` and then ends as
-    ``outcome``.
+    """An update. It is in progress until ``done_at`` and then ends as ``outcome``.
+
+    ``of``: the cluster, or the node group or add-on by the name of the parameter and its value.
+    ``quiet``: the cluster stays ACTIVE meanwhile, as it does during a VersionRollback.
     """
 
     id: str
@@ -94,6 +96,8 @@ class LabUpdate:
     log_types: tuple[str, ...] | None = None
     errors: tuple[tuple[str, str], ...] = ()
     token: str | None = None
+    of: tuple[str, str] | None = None
+    quiet: bool = False
 
     def status(self, at: datetime) -> UpdateStatus:
         """The status at a moment."""
@@ -118,6 +122,7 @@ class LabCluster:
     version: str = "1.34"
     platform_version: str = "eks.9"
     nodegroups: dict[str, dict[str, Any]] = field(default_factory=dict)
+    addons: tuple[str, ...] = ()
     fargate_profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
     capabilities: dict[str, dict[str, Any]] = field(default_factory=dict)
     identity_provider_configs: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -163,8 +168,12 @@ class LabCluster:
 
     def status(self, at: datetime) -> str:
         """``UPDATING`` while an update runs, otherwise ``ACTIVE`` (or what the world says)."""
-        if any(update.created_at <= at < update.done_at for update in self.updates):
-            return "UPDATING"
+        for update in self.updates:
+            # An update of a node group or an add-on leaves the status of the cluster.
+            if update.of is not None or update.quiet:
+                continue
+            if update.created_at <= at < update.done_at:
+                return "UPDATING"
         return self.status_override or "ACTIVE"
 
     def entries(self, at: datetime) -> dict[str, LabEntry]:

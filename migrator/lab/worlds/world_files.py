@@ -33,7 +33,7 @@ from typing import Any
 from migrator.errors import Failed
 from migrator.lab.worlds.automatic_entries import SERVICE_ROLE, automatic_entries
 from migrator.lab.worlds.entry_shapes import entry_arn, names_of
-from migrator.lab.worlds.lab_cluster import AUTOMATIC, LabCluster, LabEntry, LabPolicy
+from migrator.lab.worlds.lab_cluster import AUTOMATIC, LabCluster, LabEntry, LabPolicy, LabUpdate
 from migrator.lab.worlds.principals import Account, Instance, InstanceProfile, Permissions, make_id
 from migrator.lab.worlds.world import IamRole, IamUser, Settings, World
 from migrator.model.access_entry import AccessScope
@@ -42,6 +42,8 @@ from migrator.model.principal import parse_arn
 
 FORMAT = "migrator/world/v1"
 LONG_AGO = datetime(2024, 3, 1, 9, 0, tzinfo=timezone.utc)
+# The end of an update that a world leaves running.
+_NEVER = datetime(2999, 1, 1, tzinfo=timezone.utc)
 
 
 def demo_world_path() -> Path:
@@ -288,6 +290,7 @@ def _cluster(world: World, part: _Part) -> None:
         version=str(part.get("version", "1.34")),
         platform_version=str(part.get("platformVersion", "eks.9")),
         nodegroups=_named(part, "nodegroups", "nodegroupName"),
+        addons=part.texts("addons"),
         fargate_profiles=_named(part, "fargateProfiles", "fargateProfileName"),
         capabilities=_named(part, "capabilities", "capabilityName"),
         identity_provider_configs=_named(
@@ -308,10 +311,34 @@ def _cluster(world: World, part: _Part) -> None:
             raise part.wrong(
                 f"automatic knows {', '.join(sorted(AUTOMATIC))}, not {', '.join(sorted(unknown))}"
             )
+    cluster.updates += [_update(item, cluster) for item in part.parts("updates")]
     ensure_service_role(account)
     world.add_cluster(cluster)
     _entries(world, cluster, part)
     part.done()
+
+
+def _update(part: _Part, cluster: LabCluster) -> LabUpdate:
+    """An update that runs from the start until ``doneAt``, of the cluster, or of a ``nodegroup`` or
+    an ``addon`` by name.
+    """
+    of: tuple[str, str] | None = None
+    if "nodegroup" in part.raw:
+        of = ("nodegroupName", part.need("nodegroup"))
+    elif "addon" in part.raw:
+        of = ("addonName", part.need("addon"))
+    update = LabUpdate(
+        id=str(part.get("id", f"{cluster.name}-update")),
+        type=part.need("type"),
+        params=(),
+        created_at=part.moment("createdAt", cluster.created_at),
+        done_at=part.moment("doneAt", _NEVER),
+        of=of,
+        # The roll-back of a version leaves the cluster ACTIVE (EKS user guide).
+        quiet=part.raw.get("type") == "VersionRollback",
+    )
+    part.done()
+    return update
 
 
 def _named(part: _Part, key: str, name_key: str) -> dict[str, dict[str, Any]]:

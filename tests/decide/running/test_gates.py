@@ -19,6 +19,7 @@ from migrator.decide.running.gates import (
     unknown_waivers,
 )
 from migrator.decide.running.progress import Progress
+from migrator.model.cluster_updates import ClusterUpdates, RunningUpdate
 from migrator.model.decision import Acceptance
 from migrator.model.evidence import PrincipalVerdict, Verdict
 from migrator.model.finding import Finding
@@ -37,16 +38,19 @@ def verdict(arn: str, found: Verdict = "ok", proof: ProofClass = "live") -> Prin
     return PrincipalVerdict(arn, found, proof, "live", "why")
 
 
+ROLLBACK = RunningUpdate("the cluster", "VersionRollback", "update-1")
 GOOD = GateFacts(
     now=NOW,
     mode="API_AND_CONFIG_MAP",
     cluster_status="ACTIVE",
+    updates=ClusterUpdates(),
     left=(),
     changes=(),
     verdicts=tuple(verdict(arn) for arn in EVERYBODY),
     callers=frozenset({OPERATOR}),
     rehearsed=NOW - timedelta(days=1),
     writers=AwsAuthWriters(),
+    reconcilers=(),
     nodes_unhealthy=(),
 )
 
@@ -74,6 +78,8 @@ def test_nothing_known_opens_no_gate_but_the_plans_own() -> None:
         ("mode", replace(GOOD, mode="CONFIG_MAP")),
         ("mode", replace(GOOD, mode="API")),
         ("no-update-running", replace(GOOD, cluster_status="UPDATING")),
+        ("no-update-running", replace(GOOD, updates=ClusterUpdates((ROLLBACK,)))),
+        ("no-update-running", replace(GOOD, updates=ClusterUpdates((), 2))),
         ("end-state", replace(GOOD, left=("s01 create-entry",))),
         ("end-state", replace(GOOD, changes=("something",))),
         (
@@ -89,6 +95,7 @@ def test_nothing_known_opens_no_gate_but_the_plans_own() -> None:
         ("second-admin", replace(GOOD, callers=frozenset({ALICE, OPERATOR, CREATOR}))),
         ("rehearsal", replace(GOOD, rehearsed=NOW - timedelta(days=8))),
         ("code", replace(GOOD, writers=AwsAuthWriters(("Terraform",)))),
+        ("code", replace(GOOD, reconcilers=("the entry of x: ACK",))),
         ("nodes", replace(GOOD, nodes_unhealthy=("ip-10-0-0-1",))),
     ],
 )
@@ -101,11 +108,13 @@ def test_one_thing_wrong_closes_its_gate_and_no_other(name: str, changed: GateFa
     [
         ("mode", replace(GOOD, mode=None)),
         ("no-update-running", replace(GOOD, cluster_status=None)),
+        ("no-update-running", replace(GOOD, updates=None)),
         ("end-state", replace(GOOD, left=None)),
         ("end-state", replace(GOOD, changes=None)),
         ("rehearsal", replace(GOOD, rehearsed=None)),
         ("code", replace(GOOD, writers=None)),
         ("code", replace(GOOD, writers=AwsAuthWriters((), ("field manager sync",)))),
+        ("code", replace(GOOD, reconcilers=None)),
         ("nodes", replace(GOOD, nodes_unhealthy=None)),
     ],
 )
@@ -184,7 +193,11 @@ def test_every_gate_asks_in_plain_words_and_says_what_it_found() -> None:
             "",
         ),
         "mode": ("Is the cluster in API_AND_CONFIG_MAP mode?", "it is in API_AND_CONFIG_MAP", ""),
-        "no-update-running": ("Is no update of the cluster running?", "the cluster is ACTIVE", ""),
+        "no-update-running": (
+            "Is no update of the cluster running, and no rotation of its CA?",
+            "the cluster is ACTIVE; no update is in progress",
+            "",
+        ),
         "end-state": (
             "Is the cluster, read afresh, what the plan ends in?",
             "every step is done and nothing differs",
@@ -198,7 +211,11 @@ def test_every_gate_asks_in_plain_words_and_says_what_it_found() -> None:
             "",
         ),
         "rehearsal": ("Did a rehearsal pass within 7 days?", "at 2026-11-21T12:00:00+00:00", ""),
-        "code": ("Does no infrastructure code own aws-auth?", "no sign of any", ""),
+        "code": (
+            "Does no infrastructure code own aws-auth, or an entry that the plan changed?",
+            "no sign of any",
+            "",
+        ),
         "nodes": ("Do all nodes renew their leases?", "they do", ""),
     }
 

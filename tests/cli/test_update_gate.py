@@ -1,0 +1,75 @@
+"""Gate 3 asks EKS for running updates: a cluster can be ACTIVE while one runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli_lab import ACCOUNT, WORLD, CliLab, running
+
+NODES = f"arn:aws:iam::{ACCOUNT}:role/nodes"
+HEADER = "    creator: arn:aws:iam::111122223333:role/creator\n"
+
+
+def world_with(*lines: str) -> str:
+    """The small world, whose cluster has more keys, in API_AND_CONFIG_MAP mode."""
+    roles = WORLD.replace(
+        "- {name: creator}",
+        "- {name: creator}\n      - {name: nodes, trust: {services: [ec2.amazonaws.com]}}",
+    )
+    more = ("authenticationMode: API_AND_CONFIG_MAP", *lines)
+    return roles.replace(HEADER, HEADER + "".join(f"    {line}\n" for line in more), 1)
+
+
+def gate_3(lab: CliLab) -> tuple[str, str]:
+    assert lab.run("plan", "small", "--out", "plan.json").code == 0
+    ran = lab.run("--output", "json", "cutover", "plan.json", "--gates")
+    gates = {each["number"]: each for each in json.loads(ran.out)["gates"]}
+    return gates[3]["state"], gates[3]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        (
+            ("updates: [{id: u-1, type: VersionRollback}]",),
+            "VersionRollback of the cluster (update u-1)",
+        ),
+        (
+            (
+                f"nodegroups: [{{nodegroupName: web, nodeRole: '{NODES}'}}]",
+                "updates: [{id: u-2, type: VersionUpdate, nodegroup: web}]",
+            ),
+            "VersionUpdate of node group web (update u-2)",
+        ),
+        (
+            ("addons: [vpc-cni]", "updates: [{id: u-3, type: AddonUpdate, addon: vpc-cni}]"),
+            "AddonUpdate of add-on vpc-cni (update u-3)",
+        ),
+    ],
+)
+def test_running_update_of_active_cluster_closes_gate_3(
+    lines: tuple[str, ...], named: str, tmp_path: Path
+) -> None:
+    with running(tmp_path, world_with(*lines)) as lab:
+        state, detail = gate_3(lab)
+    assert state == "fail"
+    assert "the cluster is ACTIVE" in detail
+    assert named in detail
+
+
+def test_update_that_has_ended_leaves_gate_3_open(tmp_path: Path) -> None:
+    ended = 'updates: [{type: VersionUpdate, doneAt: "2024-03-02T00:00:00Z"}]'
+    with running(tmp_path, world_with(ended)) as lab:
+        assert gate_3(lab) == ("pass", "the cluster is ACTIVE; no update is in progress")
+
+
+def test_caller_who_may_not_list_updates_leaves_gate_3_unknown(tmp_path: Path) -> None:
+    denied = WORLD.replace(
+        "{name: operator}", '{name: operator, deniedActions: ["eks:ListUpdates"]}'
+    )
+    more = HEADER + "    authenticationMode: API_AND_CONFIG_MAP\n"
+    with running(tmp_path, denied.replace(HEADER, more, 1)) as lab:
+        state, detail = gate_3(lab)
+    assert state == "unknown"
+    assert "could not be listed" in detail
