@@ -39,20 +39,23 @@ class PlanRequest:
     accept_gap: bool = False
 
 
-def plan(request: PlanRequest, operator: Operator) -> PlanOutcome:
-    """Plan; nothing is changed, and nothing is written. A blocked plan is returned.
+def plan(
+    request: PlanRequest, operator: Operator, *, moment: datetime | None = None
+) -> PlanOutcome:
+    """Plan; nothing is changed, and nothing is written. A blocked plan is returned. ``moment``:
+    when the answers must hold, None: now.
 
-    Raises what :func:`migrator.run.write_plan.plan_document` raises, what
+    Raises what :func:`migrator.run.write_plan.plan_of_documents` raises, what
     :func:`migrator.app.snapshot.snapshot` raises for a live cluster, and what
     :func:`migrator.app.snapshot.snapshot_of_manifest` raises for a manifest.
     """
     from migrator.decide.reading.read_aws_auth import lines_of_rows
-    from migrator.model.files.plan import plan_from_document
-    from migrator.run.write_plan import plan_document
+    from migrator.model.files.plan import plan_to_document
+    from migrator.run.write_plan import plan_of_documents
 
-    moment = now()
+    moment = moment or now()
     snapshot = _snapshot(request, operator, moment)
-    document = plan_document(
+    planned = plan_of_documents(
         snapshot,
         request.decisions,
         strategy=request.strategy,
@@ -60,8 +63,9 @@ def plan(request: PlanRequest, operator: Operator) -> PlanOutcome:
         now=moment,
         accept_gap=request.accept_gap,
     )
+    document = plan_to_document(planned)
     return PlanOutcome(
-        plan=plan_from_document(document),
+        plan=planned,
         digest=document["planDigest"],
         document=document,
         lines=lines_of_rows(snapshot.get("configMap")),
@@ -71,7 +75,7 @@ def plan(request: PlanRequest, operator: Operator) -> PlanOutcome:
 def _snapshot(request: PlanRequest, operator: Operator, moment: datetime) -> Mapping[str, Any]:
     match request.of:
         case str(name):
-            snapshot: Mapping[str, Any] = read_cluster(operator, name)
+            snapshot: Mapping[str, Any] = read_cluster(operator, name, moment=moment)
         case Manifest(content=content, cluster_arn=arn):
             snapshot = snapshot_of_manifest(content, arn, now=moment)
         case document:

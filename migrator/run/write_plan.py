@@ -14,7 +14,7 @@ from migrator.model.files.decisions import decode_decisions
 from migrator.model.files.plan import plan_to_document
 from migrator.model.files.snapshot import FORMAT as SNAPSHOT_FORMAT
 from migrator.model.files.snapshot import decode_snapshot
-from migrator.model.plan import Strategy, Target
+from migrator.model.plan import Plan, Strategy, Target
 from migrator.model.principal import parse_arn
 
 
@@ -28,7 +28,24 @@ def plan_document(
     accept_gap: bool = False,
 ) -> dict[str, Any]:
     """``migrator/plan/v1`` for a ``migrator/snapshot/v1`` document and the answers of a
-    decisions.yaml.
+    decisions.yaml. Raises as :func:`plan_of_documents`.
+    """
+    plan = plan_of_documents(
+        snapshot, decisions, strategy=strategy, target=target, now=now, accept_gap=accept_gap
+    )
+    return plan_to_document(plan)
+
+
+def plan_of_documents(
+    snapshot: Mapping[str, Any],
+    decisions: Mapping[str, Any] | None,
+    *,
+    strategy: str,
+    target: str,
+    now: datetime,
+    accept_gap: bool = False,
+) -> Plan:
+    """The plan for a ``migrator/snapshot/v1`` document and the answers of a decisions.yaml.
 
     Raises ``WrongUse`` (unknown strategy or target), ``Failed`` (malformed documents, answers that
     fit nothing, a plan that cannot be proven). A blocked plan is returned.
@@ -45,7 +62,7 @@ def plan_document(
             f"There is no target {target!r}.",
             remedy="Use API or API_AND_CONFIG_MAP.",
         )
-    plan = make_plan(
+    return make_plan(
         decode_snapshot(snapshot),
         decode_decisions(decisions),
         strategy=cast("Strategy", strategy),
@@ -53,7 +70,6 @@ def plan_document(
         now=now,
         accept_gap=accept_gap,
     )
-    return plan_to_document(plan)
 
 
 def snapshot_of_config_map(

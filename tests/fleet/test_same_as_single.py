@@ -1,14 +1,20 @@
 """A fleet's command is the single command on many clusters: same options, or a reason why not."""
 
+import ast
 import dataclasses
 import importlib
+import inspect
+from pathlib import Path
+from types import FunctionType
 from typing import cast
 
 import click
 import pytest
 
+from migrator.app.plan import PlanRequest
 from migrator.cli.main import COMMANDS
 from migrator.cli.request_fields import request_fields
+from migrator.fleet.app import jobs
 from migrator.fleet.app.jobs import ON_PLANS
 from migrator.fleet.cli.group import COMMANDS as FLEET_COMMANDS
 from migrator.fleet.model.fleet import Command
@@ -62,6 +68,8 @@ MANY_CLUSTERS_IN = {
 # Fields of requests that come from the state, from decisions.yaml, or from the fleet's workflow.
 PLAN_AND_ANSWERS = {"plan", "digest", "answers"}
 NO_OPTION = {"mode_only"}
+# Of a plan: the job reads the snapshot, and the answers are a file.
+READ_BY_THE_JOB = {"of", "decisions"}
 # Fields of requests that no option of a fleet sets, with the option that they are.
 NOT_IN_A_FLEET = {
     "become": "--as",
@@ -70,6 +78,7 @@ NOT_IN_A_FLEET = {
     "abandon_rollback": "--abandon-rollback",
     "own_probes": "--probes",
     "usage": "--usage",
+    "accept_gap": "--accept-gap",
 }
 
 PAIRS = sorted(set(COMMANDS) & set(FLEET_COMMANDS))
@@ -132,6 +141,42 @@ def test_single_command_and_fleet_make_the_same_fields_of_the_same_options() -> 
         fields = {each.name for each in dataclasses.fields(request)}
         single, fleet = (_parameters(table[name][0]) for table in (COMMANDS, FLEET_COMMANDS))
         assert fleet & fields <= single & fields, name
+
+
+def test_options_of_a_plan_set_every_field_of_its_request_or_have_a_reason() -> None:
+    fields = {each.name for each in dataclasses.fields(PlanRequest)}
+    left_out = fields - _parameters(FLEET_COMMANDS["plan"][0]) - READ_BY_THE_JOB
+    assert left_out <= set(NOT_IN_A_FLEET)
+    assert all(NOT_IN_A_FLEET[field] in ONE_CLUSTER_ONLY for field in left_out)
+
+
+@pytest.mark.parametrize("name", sorted(set(PAIRS) & {"plan", *ON_PLANS}))
+def test_job_calls_the_function_that_the_single_command_calls(name: str) -> None:
+    single = _app_functions(Path(inspect.getfile(importlib.import_module(COMMANDS[name][0]))))
+    fleet = {
+        found
+        for module in Path(inspect.getfile(jobs)).parent.glob("*.py")
+        for found in _app_functions(module)
+    }
+    assert _FUNCTION_OF.get(name, name) in {found.__name__ for found in single & fleet}
+
+
+# A function has its name in words, where the command is one word.
+_FUNCTION_OF = {"cutover": "cut_over", "rollback": "roll_back"}
+
+
+def _app_functions(module: Path) -> set[FunctionType]:
+    """The functions of the application layer that a module imports and calls by their name."""
+    tree = ast.parse(module.read_text())
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    found = (
+        getattr(importlib.import_module(node.module), each.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("migrator.app.")
+        for each in node.names
+        if node.module and (each.asname or each.name) in used
+    )
+    return {each for each in found if isinstance(each, FunctionType)}
 
 
 def _parameters(module: str) -> set[str]:

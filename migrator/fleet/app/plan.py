@@ -23,7 +23,7 @@ from migrator.ports import Events
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetPlanRequest(FleetRequest):
-    """``strategy`` and ``target`` as :func:`migrator.plan` takes them."""
+    """``strategy`` and ``target`` as :class:`migrator.app.plan.PlanRequest` has them."""
 
     strategy: str
     target: str

@@ -4,14 +4,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import migrator
 from migrator.app.connect import now
+from migrator.app.plan import PlanRequest, plan
 from migrator.app.snapshot import snapshot as read_cluster
 from migrator.fleet.app.part import DECISIONS_FILE, PLAN_FILE, operator_of
 from migrator.fleet.app.worker import Worker
 from migrator.fleet.decide.answers import answers_for, asked
 from migrator.fleet.decide.endings import status_of
 from migrator.fleet.model.files.decisions import decisions_to_document, decode_fleet_decisions
+from migrator.fleet.model.files.job_options import options_from_document
 from migrator.fleet.model.fleet import FleetCluster
 from migrator.fleet.model.job import JobRequest
 from migrator.fleet.model.outcome import ClusterResult
@@ -20,6 +21,7 @@ from migrator.model.decision import NO_DECISIONS
 from migrator.model.files.snapshot import decode_snapshot
 from migrator.model.files.wire import pretty
 from migrator.model.files.yaml_text import yaml_text
+from migrator.model.outcome import PlanOutcome
 from migrator.ports import StateStore
 
 SNAPSHOT_FILE = "snapshot.json"
@@ -39,15 +41,17 @@ def plan_one(cluster: FleetCluster, request: JobRequest, worker: Worker) -> Clus
     if decisions != NO_DECISIONS:
         decisions, questions = asked(decisions, decode_snapshot(snapshot))
     answered = decisions_to_document(decisions)
-    document = migrator.plan(snapshot, answered, **request.options, now=moment)
-    _keep(store, snapshot, document, answered)
-    return _planned(cluster, document, snapshot, questions)
+    options = options_from_document(PlanRequest, request.options)
+    asked_for = PlanRequest(of=snapshot, decisions=answered, **options)
+    outcome = plan(asked_for, operator, moment=moment)
+    _keep(store, snapshot, outcome, answered)
+    return _planned(cluster, outcome, snapshot, questions)
 
 
 def _keep(
     store: StateStore,
     snapshot: Mapping[str, Any],
-    document: Mapping[str, Any],
+    outcome: PlanOutcome,
     answered: Mapping[str, Any],
 ) -> None:
     """Write the files of a single migration. A plan that a journal tells about stays beside the new
@@ -59,7 +63,7 @@ def _keep(
         if (
             before is not None
             and digest
-            and digest != document["planDigest"]
+            and digest != outcome.digest
             and store.read("journal.jsonl")
         ):
             store.write(f"plans/{digest.removeprefix('sha256:')[:16]}.json", before)
@@ -68,7 +72,7 @@ def _keep(
         )  # one line: it is large, and read by machines
         if answered or store.read(DECISIONS_FILE) is not None:
             store.write(DECISIONS_FILE, yaml_text(answered).encode())
-        store.write(PLAN_FILE, pretty(document))
+        store.write(PLAN_FILE, pretty(outcome.document))
 
 
 def _digest_in(content: bytes | None) -> str:
@@ -80,25 +84,25 @@ def _digest_in(content: bytes | None) -> str:
 
 def _planned(
     cluster: FleetCluster,
-    document: Mapping[str, Any],
+    outcome: PlanOutcome,
     snapshot: Mapping[str, Any],
     questions: tuple[tuple[str, str], ...],
 ) -> ClusterResult:
-    blocking = sorted({f["code"] for f in document["findings"] if f["severity"] == "block"})
+    made = outcome.plan
+    blocking = sorted({each.code for each in made.findings if each.severity == "block"})
     detail = {
-        "summary": document["summary"],
-        "mode": document["cluster"]["authenticationMode"],
-        "steps": len(document["steps"]),
+        "summary": made.summary,
+        "mode": made.cluster.authentication_mode,
+        "steps": len(made.steps),
         "blocking": blocking,
         "unread": [item["what"] for item in snapshot.get("unread", ())],
         "asked": [list(question) for question in questions],
     }
-    exit_code = 3 if blocking else 0
     return ClusterResult(
         arn=cluster.arn,
         command="plan",
-        status=status_of(exit_code),
-        exit_code=exit_code,
+        status=status_of(outcome.exit_code),
+        exit_code=outcome.exit_code,
         at="",
         code="plan-blocked" if blocking else "",
         message=f"A person must decide first: {', '.join(blocking)}." if blocking else "",
@@ -106,6 +110,6 @@ def _planned(
         "again."
         if blocking
         else "",
-        plan_digest=document["planDigest"],
+        plan_digest=outcome.digest,
         detail=detail,
     )

@@ -114,11 +114,6 @@ def _refuse_other_derived_fields(plan: Plan, document: dict[str, Any]) -> None:
         )
 
 
-def plan_from_document(document: dict[str, Any]) -> Plan:
-    """The plan in a plan document, as the library call gives it. Raises as :func:`decode_plan`."""
-    return decode_plan(canonical_bytes(document))
-
-
 def _document(content: bytes) -> dict[str, Any]:
     try:
         document = msgspec.json.decode(content)
