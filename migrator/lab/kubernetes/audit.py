@@ -31,8 +31,14 @@ def log_request(
     impersonated: User | None = None,
     decision: Decision | None = None,
 ) -> None:
-    """Append the event of an answered request, if the cluster's audit log is switched on."""
-    if "audit" not in cluster.log_types_at(at) or info.path.startswith(_SILENT):
+    """Append the event of an answered request, if the cluster's audit log is switched on.
+
+    ``at`` is lab time. ``user`` is None for a request that was not authenticated, ``decision`` for
+    one that was not authorised. Health checks and discovery are not logged.
+    """
+    if "audit" not in cluster.log_types_at(at):
+        return
+    if info.path.startswith(_SILENT):
         return
     stamp = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     query = f"?{request.raw_query}" if request.raw_query else ""
@@ -70,6 +76,7 @@ def log_request(
 
 
 def _reference(info: RequestInfo) -> Json:
+    """``objectRef`` of an event; what is empty is left out, as Go leaves it out."""
     named = (
         ("resource", info.resource),
         ("namespace", info.namespace),

@@ -83,8 +83,11 @@ class Authorizer:
         moment: datetime | None = None,
         rbac: RbacIndex | None = None,
     ) -> Decision:
-        """The whole chain, now or with the access policies of another moment and RBAC as it was
-        (``rbac``).
+        """The whole chain: the first authorizer that allows decides, and none denies.
+
+        ``moment`` (lab time) takes the access policies of that moment, ``rbac`` the RBAC objects as
+        they were; both are now by default. The reason of a refusal joins what RBAC and the policies
+        say.
         """
         if MASTERS in user.groups:
             return Decision(True)
@@ -100,36 +103,42 @@ class Authorizer:
             return decision
         if by_policy.allowed or not decision.reason:
             return by_policy
-        return Decision(
-            False, "\n".join(text for text in (decision.reason, by_policy.reason) if text)
-        )
+        reasons = (decision.reason, by_policy.reason)
+        return Decision(False, "\n".join(filter(None, reasons)))
 
     def policies_of(self, user: User, moment: datetime) -> tuple[AssociatedPolicy, ...]:
-        """The access policies that count for a user at a moment."""
-        held = (
-            self._policies_held(self._in_force.at(moment)).get(user.principal_id)
-            if user.principal_id
-            else None
-        )
-        return held[1] if held is not None else ()
+        """The access policies that count for a user at a moment of lab time; none for a user
+        without a principal's id, as an impersonated one.
+        """
+        if not user.principal_id:
+            return ()
+        held = self._policies_held(self._in_force.at(moment))
+        _, policies = held.get(user.principal_id, ("", ()))
+        return policies
 
     def rules_held(self, user: User, namespace: str) -> list[PolicyRule]:
         """The RBAC rules that bindings give to ``user``: cluster-wide ones and those of
         ``namespace``.
         """
         roles = self.rbac.bound_roles(user.username, user.groups)
-        bound = roles.cluster + (roles.by_namespace.get(namespace, ()) if namespace else ())
+        bound = roles.cluster
+        if namespace:
+            bound += roles.by_namespace.get(namespace, ())
         held: list[PolicyRule] = []
         for role in bound:
+            # A binding may refer to a role that does not exist: it gives nothing.
             if role.rules is not None:
                 held += role.rules.rules
         return held
 
     def rules_of_role(self, kind: str, name: str, namespace: str) -> list[PolicyRule]:
         """The rules of a role that a binding in ``namespace`` refers to; raises a 404 ApiError when
-        it is missing.
+        it is missing, as the API server does for an escalation check that it cannot make
+        (kubernetes ``pkg/registry/rbac/clusterrolebinding/policybased/storage.go``).
         """
-        key, place = (RBAC_KEYS[2], "") if kind == "ClusterRole" else (RBAC_KEYS[0], namespace)
+        key, place = RBAC_KEYS[0], namespace
+        if kind == "ClusterRole":
+            key, place = RBAC_KEYS[2], ""
         found = self._store.get(key, place, name)
         if found is None:
             raise not_found(key[1], RBAC, name)
@@ -137,7 +146,11 @@ class Authorizer:
 
     @property
     def rbac(self) -> RbacIndex:
-        """The index over the RBAC objects as they are now."""
+        """The index over the RBAC objects as they are now, kept until one of them is written.
+
+        The number of writes is read again under the lock: an index may be newer than its number,
+        and must not be older.
+        """
         generation = self._store.generation(*RBAC_KEYS)
         known = self._index
         if known is None or known[0] != generation:
@@ -147,23 +160,26 @@ class Authorizer:
                 self._index = known
         return known[1]
 
-    def _items(self, *keys: tuple[str, str]) -> Iterator[Json]:
-        for key in keys:
-            yield from self._store.items(key)[0]
-
     def _rbac_state(self) -> RbacState:
-        roles = map(_role.of, self._items(RBAC_KEYS[2], RBAC_KEYS[0]))
-        bindings = map(_binding.of, self._items(RBAC_KEYS[3], RBAC_KEYS[1]))
-        return RbacState(
-            tuple(role for role in roles if role is not None),
-            tuple(binding for binding in bindings if binding is not None),
-        )
+        """The RBAC objects of the store, cluster-wide ones first; what does not parse gives no
+        right and is left out.
+        """
+        roles_key, bindings_key, cluster_roles_key, cluster_bindings_key = RBAC_KEYS
+        items = self._store.items
+        roles = map(_role.of, items(cluster_roles_key)[0] + items(roles_key)[0])
+        bindings = map(_binding.of, items(cluster_bindings_key)[0] + items(bindings_key)[0])
+        return RbacState(tuple(filter(None, roles)), tuple(filter(None, bindings)))
 
     # access policies
 
     def _by_policy(
         self, principal_id: str, request: AccessRequest, in_force: InForce
     ) -> Decision | None:
+        """What access policies say; None where no entry in force is pinned to the principal's id.
+
+        An opaque policy has no published rules: the lab grants nothing that it cannot know, and
+        says so in the reason.
+        """
         if not principal_id:
             return None
         held = self._policies_held(in_force).get(principal_id)
@@ -173,11 +189,12 @@ class Authorizer:
         allowed, reason = policy_allows(
             policies, request, principal_arn=principal_arn, principal_id=principal_id
         )
-        # An opaque policy has no published rules: the lab grants nothing that it cannot know, and
-        # says so.
         return Decision(bool(allowed), reason)
 
     def _policies_held(self, in_force: InForce) -> Held:
+        """The policies of all entries by the principals' unique ids, kept while the same entries
+        are in force.
+        """
         known = self._held
         if known[0] is not in_force:
             held = {
@@ -210,14 +227,22 @@ class Authorizer:
         return self._rules_of_nodes().allows(request)
 
     def _pods_refer(self, node: str, request: AccessRequest) -> bool:
+        """Whether a pod that is bound to the node names the object: the graph of the node
+        authorizer has an edge for each (kubernetes ``plugin/pkg/auth/authorizer/node/graph.go``).
+        """
         for pod in self._store.items(("", "pods"), request.namespace)[0]:
-            if pod.get("spec", {}).get("nodeName") != node:
+            spec = pod.get("spec", {})
+            if spec.get("nodeName") != node:
                 continue
-            if _refers(pod, request.resource, request.name):
+            if request.name in _references(spec, request.resource):
                 return True
         return False
 
     def _rules_of_nodes(self) -> RuleSet:
+        """The rules of ClusterRole ``system:node``, kept until a ClusterRole is written.
+
+        The real authorizer has them compiled in; the lab reads the object, which every world has.
+        """
         generation = self._store.generation(RBAC_KEYS[2])
         known = self._node_rules
         if known is None or known[0] != generation:
@@ -231,9 +256,15 @@ class Authorizer:
 
 
 def _parse_role(found: Json) -> Role | None:
+    """A stored role; None for one that does not parse.
+
+    The registry aggregates as the controller does, so what is stored is what is in force, and the
+    aggregation rule is left out.
+    """
     role = Role.from_raw(found, namespaced=found.get("kind") == "Role")
-    # The registry aggregates as the controller does: what is stored is what is in force.
-    return replace(role, aggregation=None) if role is not None else None
+    if role is None:
+        return None
+    return replace(role, aggregation=None)
 
 
 def _parse_binding(found: Json) -> Binding | None:
@@ -248,16 +279,16 @@ def _associated(entry: LabEntry) -> tuple[AssociatedPolicy, ...]:
 
 
 def _is_node_lease(request: AccessRequest) -> bool:
+    """Whether a request is one of a kubelet on a lease of nodes, as the node authorizer allows it:
+    each verb but ``list`` and ``watch``, in ``kube-node-lease`` alone.
+    """
     return request.namespace == "kube-node-lease" and request.verb in _OWN_LEASE_VERBS
 
 
-def _refers(pod: Mapping[str, Any], resource: str, name: str) -> bool:
-    """Whether a pod names a ConfigMap, Secret or claim as volume, environment or pull secret."""
-    return name in _references(pod.get("spec", {}), resource)
-
-
 def _references(spec: Mapping[str, Any], resource: str) -> Iterator[str | None]:
-    """The names of a resource that a pod refers to (kubernetes ``pkg/api/v1/pod/util.go``)."""
+    """The names of a resource that the spec of a pod refers to, as volume, pull secret and
+    environment (kubernetes ``pkg/api/v1/pod/util.go``). None for a reference without a name.
+    """
     source, key = _VOLUME_SOURCES.get(resource, ("", ""))
     for volume in spec.get("volumes") or ():
         yield volume.get(source, {}).get(key)
@@ -270,6 +301,9 @@ def _references(spec: Mapping[str, Any], resource: str) -> Iterator[str | None]:
 
 
 def _environment_references(container: Mapping[str, Any], resource: str) -> Iterator[str | None]:
+    """The names that the environment of a container takes from: whole objects (``envFrom``) and
+    single keys (``env``). None for an entry that refers to another resource.
+    """
     from_key, env_key = _ENVIRONMENT_SOURCES.get(resource, ("", ""))
     for item in container.get("envFrom") or ():
         yield item.get(from_key, {}).get("name")

@@ -19,8 +19,10 @@ def prepared(
     strictness: Strictness,
     warn: Callable[[str], None],
 ) -> Json:
-    """The body with its own metadata, in the namespace of the URL; raises a 400 ApiError for what
-    cannot be decoded.
+    """The body with its own metadata, in the namespace of the URL.
+
+    Kind and API version may be absent, as in what kubectl sends for a patch. Raises a 400 ApiError
+    for what cannot be decoded, for another kind or group than the URL's, and for another namespace.
     """
     problem = validation.check_shape(kind, body)
     if problem:
@@ -37,22 +39,25 @@ def prepared(
     metadata = {
         key: value for key, value in (body.get("metadata") or {}).items() if value is not None
     }
-    if kind.namespaced:
-        if (metadata.get("namespace") or namespace) != namespace:
-            raise bad_request(
-                "the namespace of the provided object does not match the namespace sent on the "
-                "request"
-            )
-        metadata["namespace"] = namespace
-    else:
+    if not kind.namespaced:
         metadata.pop("namespace", None)
+        return {**body, "metadata": metadata}
+    if (metadata.get("namespace") or namespace) != namespace:
+        raise bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    metadata["namespace"] = namespace
     return {**body, "metadata": metadata}
 
 
 def _pruned(
     kind: ResourceType, body: Json, strictness: Strictness, warn: Callable[[str], None]
 ) -> Json:
-    """The body without fields that its kind does not have, as Go's decoder drops them."""
+    """The body without fields that its kind does not have, as Go's decoder drops them.
+
+    ``Warn`` names each of them in a warning, ``Strict`` refuses them with a 400 ApiError
+    (Kubernetes documentation, "API concepts", "Field validation").
+    """
     unknown = validation.unknown_fields(kind, body)
     if not unknown:
         return body

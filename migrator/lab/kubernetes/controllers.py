@@ -33,8 +33,10 @@ class Controllers:
         self._store, self._types, self._load, self._stamp = store, types, load, stamp
 
     def after_removal(self, kind: ResourceType, name: str, before: Json) -> None:
-        """What the controllers of a real cluster do after a removal: contents of namespaces and
-        owned objects go.
+        """What the controllers of a real cluster do after a removal.
+
+        The contents of a namespace and the objects of a definition are removed, aggregated roles
+        lose the rules of a removed one, and what only the removed object owned is collected.
         """
         if kind.key == _NAMESPACES:
             self._empty_namespace(name)
@@ -45,13 +47,19 @@ class Controllers:
         self._collect_garbage(before["metadata"]["uid"])
 
     def _empty_namespace(self, name: str) -> None:
+        """Remove everything in a namespace (kubernetes
+        ``pkg/controller/namespace/deletion/namespaced_resources_deleter.go``), finalizers
+        disregarded.
+        """
         for kind in self._types.all():
             if kind.namespaced:
                 for found in self._store.items(kind.key, name)[0]:
                     self._remove(kind.key, found)
 
     def _end_definition(self, definition: Json) -> None:
-        """Custom objects end with their definition."""
+        """Custom objects end with their definition (apiextensions-apiserver
+        ``pkg/controller/finalizer/crd_finalizer.go``), and their resource is no longer served.
+        """
         announced = type_of_definition(definition)
         if announced is None:
             return
@@ -74,8 +82,9 @@ class Controllers:
         self._store.remove(key, metadata.get("namespace", ""), metadata["name"])
 
     def after_write(self, kind: ResourceType, stored: Json) -> None:
-        """What the controllers of a real cluster do after a write: definitions serve, namespaces
-        are furnished.
+        """What the controllers of a real cluster do after a write.
+
+        A definition is served, aggregated roles follow, and a namespace gets its service account.
         """
         if kind.key == _DEFINITIONS:
             announced = type_of_definition(stored)
@@ -87,14 +96,20 @@ class Controllers:
             self._furnish_namespace(stored["metadata"]["name"])
 
     def _furnish_namespace(self, name: str) -> None:
+        """Make service account ``default`` (kubernetes
+        ``pkg/controller/serviceaccount/serviceaccounts_controller.go``).
+        """
         if self._store.get(("", "serviceaccounts"), name, "default") is not None:
             return
         metadata = {"name": "default", "namespace": name}
         self._load({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
 
     def _aggregate(self) -> None:
-        """What the aggregation controller does: rules of aggregated ClusterRoles follow the roles
-        they select.
+        """Let the rules of aggregated ClusterRoles follow the roles that they select (kubernetes
+        ``pkg/controller/clusterroleaggregation/clusterroleaggregation_controller.go``).
+
+        One role is written at a time, and then all are looked at again: a role may aggregate
+        aggregated roles, so this ends when nothing changes.
         """
         roles = {found["metadata"]["name"]: found for found in self._store.items(_CLUSTER_ROLES)[0]}
         for name, found in roles.items():
@@ -104,9 +119,11 @@ class Controllers:
             rules = _aggregated_rules(found["aggregationRule"] or {}, others)
             if rules != (found.get("rules") or []):
                 self._put_aggregated(name, {**found, "rules": rules})
+                self._aggregate()
                 return
 
     def _put_aggregated(self, name: str, found: Json) -> None:
+        """Store an aggregated role as the controller's write, which its managedFields show."""
         before = self._store.get(_CLUSTER_ROLES, "", name)
         found = managed_fields.track_update(
             before,
@@ -116,7 +133,6 @@ class Controllers:
             self._stamp(),
         )
         self._store.put(_CLUSTER_ROLES, "", name, found)
-        self._aggregate()  # roles may aggregate aggregated roles: until nothing changes
 
 
 def _aggregated_rules(aggregation: Json, others: list[Json]) -> list[Json]:

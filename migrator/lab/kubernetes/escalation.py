@@ -8,6 +8,7 @@ asked of the whole authorizer chain.
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from migrator.lab.kubernetes.authorizer import Authorizer
@@ -19,6 +20,8 @@ from migrator.lab.kubernetes.user import MASTERS, User
 from migrator.model.rbac import AccessRequest, PolicyRule
 
 GROUP = "rbac.authorization.k8s.io"
+_BOOKKEEPING = ("ownerReferences", "finalizers", "managedFields")
+_RESOURCE_OF = {"ClusterRole": "clusterroles", "Role": "roles"}
 _EVERYTHING = (PolicyRule(("*",), ("*",), ("*",)), PolicyRule(("*",), non_resource_urls=("*",)))
 
 
@@ -32,62 +35,67 @@ def check_escalation(
 ) -> None:
     """Raise a 403 ApiError when ``user`` would grant more than it holds by writing this role or
     binding.
+
+    ``found`` is the object as it would be stored, ``before`` as it is, None for a new one. The verb
+    ``escalate`` on roles and ``bind`` on the role of a binding allow it without a comparison.
     """
-    if kind.group != GROUP or MASTERS in user.groups:
+    if kind.group != GROUP:
+        return
+    # ``system:masters`` skips the check (escalation_check.go, EscalationAllowed).
+    if MASTERS in user.groups:
         return
     if _only_bookkeeping(found, before):
         return
-    if kind.plural in ("roles", "clusterroles"):
-        asked = AccessRequest("escalate", GROUP, kind.plural, "", info.namespace or None, info.name)
-        if authorizer.decide(user, asked).allowed:
-            return
-        rules = [PolicyRule.from_raw(rule) for rule in found.get("rules") or ()]
-        if found.get("aggregationRule") and _missing(authorizer, user, "", _EVERYTHING):
-            raise forbidden(
-                kind.plural,
-                GROUP,
-                found["metadata"]["name"],
-                "must have cluster-admin privileges to use an aggregationRule",
-            )
-    else:
+    namespace, name = info.namespace, found["metadata"]["name"]
+    is_role = kind.plural in ("roles", "clusterroles")
+    asked = AccessRequest("escalate", GROUP, kind.plural, "", namespace or None, info.name)
+    if not is_role:
         reference = found["roleRef"]
-        resource = "clusterroles" if reference["kind"] == "ClusterRole" else "roles"
-        asked = AccessRequest(
-            "bind", GROUP, resource, "", info.namespace or None, reference["name"]
-        )
-        if authorizer.decide(user, asked).allowed:
-            return
-        rules = authorizer.rules_of_role(reference["kind"], reference["name"], info.namespace)
-    missing = _missing(authorizer, user, info.namespace, rules)
-    if missing:
-        groups = " ".join(json.dumps(group) for group in user.groups)
-        why = (
-            f"user {json.dumps(user.username)} (groups=[{groups}]) is attempting to grant RBAC "
-            f"permissions "
-            "not currently held:\n" + "\n".join(_shown(rule) for rule in missing)
-        )
-        raise forbidden(kind.plural, GROUP, found["metadata"]["name"], why)
+        resource = _RESOURCE_OF[reference["kind"]]
+        asked = AccessRequest("bind", GROUP, resource, "", namespace or None, reference["name"])
+    if authorizer.decide(user, asked).allowed:
+        return
+    if is_role:
+        rules = [PolicyRule.from_raw(rule) for rule in found.get("rules") or ()]
+    else:
+        rules = authorizer.rules_of_role(reference["kind"], reference["name"], namespace)
+    # An aggregation rule selects roles that are yet to come, so it may be worth everything.
+    is_aggregated = is_role and found.get("aggregationRule")
+    if is_aggregated and _missing(authorizer, user, "", _EVERYTHING):
+        why = "must have cluster-admin privileges to use an aggregationRule"
+        raise forbidden(kind.plural, GROUP, name, why)
+    missing = _missing(authorizer, user, namespace, rules)
+    if not missing:
+        return
+    groups = " ".join(json.dumps(group) for group in user.groups)
+    shown = "\n".join(map(_shown, missing))
+    why = (
+        f"user {json.dumps(user.username)} (groups=[{groups}]) is attempting to grant RBAC "
+        f"permissions not currently held:\n{shown}"
+    )
+    raise forbidden(kind.plural, GROUP, name, why)
 
 
 def _only_bookkeeping(found: Json, before: Json | None) -> bool:
-    """Whether nothing but owner references and finalizers changes."""
+    """Whether nothing but owner references and finalizers changes: the garbage collector writes
+    those without any right of its own (kubernetes ``pkg/registry/rbac/helpers.go``,
+    IsOnlyMutatingGCFields).
+    """
     if before is None:
         return False
-
-    def rest(each: Json) -> Json:
-        kept = {
-            k: v
-            for k, v in each["metadata"].items()
-            if k not in ("ownerReferences", "finalizers", "managedFields")
-        }
-        return {**each, "metadata": kept}
-
-    return rest(found) == rest(before)
+    kept = {field: before["metadata"].get(field) for field in _BOOKKEEPING}
+    ours = {**found, "metadata": {**found["metadata"], **kept}}
+    theirs = {**before, "metadata": {**before["metadata"], **kept}}
+    return ours == theirs
 
 
 def _missing(
     authorizer: Authorizer, user: User, namespace: str, rules: Iterable[PolicyRule]
 ) -> list[PolicyRule]:
+    """What the rules allow and no RBAC rule of the user does, as compact as kubectl shows it.
+
+    ``namespace`` empty asks the cluster-wide bindings alone.
+    """
     held = authorizer.rules_held(user, namespace)
     missing: list[PolicyRule] = []
     for atom in chain.from_iterable(map(_atoms, rules)):
@@ -98,15 +106,15 @@ def _missing(
 
 
 def _atoms(rule: PolicyRule) -> Iterable[PolicyRule]:
-    """The rule as rules of one verb, one group, one resource, one name each."""
+    """The rule as rules of one verb, one group, one resource, one name each (kubernetes
+    ``pkg/registry/rbac/validation/rule.go``, BreakdownRule). Without names it is all names.
+    """
     for verb in rule.verbs:
         for group in rule.api_groups:
             for resource in rule.resources:
-                if rule.resource_names:
-                    for name in rule.resource_names:
-                        yield PolicyRule((verb,), (group,), (resource,), (name,))
-                else:
-                    yield PolicyRule((verb,), (group,), (resource,))
+                names: list[tuple[str, ...]] = [(name,) for name in rule.resource_names]
+                for chosen in names or [()]:
+                    yield PolicyRule((verb,), (group,), (resource,), chosen)
         for url in rule.non_resource_urls:
             yield PolicyRule((verb,), non_resource_urls=(url,))
 
@@ -135,37 +143,31 @@ def _has(held: Sequence[str], wanted: str) -> bool:
 
 
 def _covers_url(spec: str, url: str) -> bool:
+    """Whether the URL of a rule covers another one: equal, or a prefix that ends in ``*``; a
+    pattern is covered by a shorter pattern.
+    """
     if spec in ("*", url):
         return True
     return spec.endswith("*") and url.startswith(spec.rstrip("*"))
 
 
 def _covers_resource(owner: PolicyRule, resource: str) -> bool:
+    """Whether a rule holds a resource (``pods`` or ``pods/log``) of its own groups."""
     if _has(owner.resources, resource):
         return True
-    # ``*/scale`` is the subresource of every resource.
+    # ``*/scale`` is the subresource of every resource (policy_comparator.go, resourceCoversAll).
     _, slash, sub = resource.partition("/")
     return bool(slash) and f"*/{sub}" in owner.resources
 
 
 def _compact(atoms: Sequence[PolicyRule]) -> list[PolicyRule]:
-    """Join atoms that differ in their verb only."""
+    """Join atoms that differ in their verb only (``policy_compact.go``, CompactRules), sorted as
+    they are shown.
+    """
     verbs: dict[PolicyRule, list[str]] = {}
     for atom in atoms:
-        rest = PolicyRule(
-            (), atom.api_groups, atom.resources, atom.resource_names, atom.non_resource_urls
-        )
-        verbs.setdefault(rest, []).append(atom.verbs[0])
-    joined = [
-        PolicyRule(
-            tuple(found),
-            rest.api_groups,
-            rest.resources,
-            rest.resource_names,
-            rest.non_resource_urls,
-        )
-        for rest, found in verbs.items()
-    ]
+        verbs.setdefault(replace(atom, verbs=()), []).append(atom.verbs[0])
+    joined = [replace(rest, verbs=tuple(found)) for rest, found in verbs.items()]
     return sorted(joined, key=_shown)
 
 

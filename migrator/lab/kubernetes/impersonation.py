@@ -11,13 +11,17 @@ from migrator.lab.kubernetes.status import ApiError, forbidden
 from migrator.lab.kubernetes.user import AUTHENTICATED, UNAUTHENTICATED, User
 from migrator.model.rbac import AccessRequest
 
+_AUTHENTICATION = "authentication.k8s.io"
 _EXTRA = "impersonate-extra-"
 _SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
 def impersonated(request: Request, user: User, authorizer: Authorizer) -> User | None:
-    """Whom the request speaks as, None without impersonation headers. Raises a 403 ApiError when it
-    may not.
+    """Whom the request speaks as, None without impersonation headers.
+
+    The right to impersonate is asked for each header: user or service account, groups, uid and each
+    value of an extra. Raises a 403 ApiError where one is missing. A user without groups gets those
+    that authentication would give.
     """
     headers = request.headers
     name = request.header("impersonate-user")
@@ -28,41 +32,32 @@ def impersonated(request: Request, user: User, authorizer: Authorizer) -> User |
         for key, values in headers.items()
         if key.startswith(_EXTRA)
     }
-    if not (name or groups or uid or extra):
+    if not any((name, groups, uid, extra)):
         return None
     if not name:
-        raise ApiError(
-            500,
-            "InternalError",
-            "Internal Server Error: impersonating groups without impersonating a user",
-        )
+        text = "Internal Server Error: impersonating groups without impersonating a user"
+        raise ApiError(500, "InternalError", text)
     _check(authorizer, user, _who(name))
     for group in groups:
         _check(authorizer, user, AccessRequest("impersonate", "", "groups", name=group))
     for key, values in extra.items():
         for value in values:
-            _check(
-                authorizer,
-                user,
-                AccessRequest(
-                    "impersonate", "authentication.k8s.io", "userextras", key, None, value
-                ),
-            )
+            asked = AccessRequest("impersonate", _AUTHENTICATION, "userextras", key, None, value)
+            _check(authorizer, user, asked)
     if uid:
-        _check(
-            authorizer,
-            user,
-            AccessRequest("impersonate", "authentication.k8s.io", "uids", name=uid),
-        )
+        _check(authorizer, user, AccessRequest("impersonate", _AUTHENTICATION, "uids", name=uid))
     if not groups and name.startswith(_SERVICE_ACCOUNT):
         namespace = name.removeprefix(_SERVICE_ACCOUNT).partition(":")[0]
         groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
-    if name != "system:anonymous" and not {AUTHENTICATED, UNAUTHENTICATED} & set(groups):
+    # Every user but the anonymous one is authenticated, unless the headers say that it is not.
+    says_which = not {AUTHENTICATED, UNAUTHENTICATED}.isdisjoint(groups)
+    if name != "system:anonymous" and not says_which:
         groups = (*groups, AUTHENTICATED)
     return User(name, groups, uid, extra, impersonated=True)
 
 
 def _who(name: str) -> AccessRequest:
+    """What is asked for a username: a service account is an object of its namespace."""
     if name.startswith(_SERVICE_ACCOUNT):
         namespace, _, account = name.removeprefix(_SERVICE_ACCOUNT).partition(":")
         return AccessRequest("impersonate", "", "serviceaccounts", "", namespace, account)
@@ -70,6 +65,7 @@ def _who(name: str) -> AccessRequest:
 
 
 def _check(authorizer: Authorizer, user: User, asked: AccessRequest) -> None:
+    """Raise a 403 ApiError unless ``user`` may impersonate what is asked; access policies count."""
     decision = authorizer.decide(user, asked)
     if not decision.allowed:
         raise forbidden(
@@ -78,18 +74,20 @@ def _check(authorizer: Authorizer, user: User, asked: AccessRequest) -> None:
 
 
 def denial(user: User, asked: AccessRequest, reason: str) -> str:
-    """Why, in the words of kube-apiserver
-    (``pkg/endpoints/handlers/responsewriters/errors.go``).
+    """Why, in the words of kube-apiserver (``pkg/endpoints/handlers/responsewriters/errors.go``).
+
+    ``reason`` is the authorizers' own text and may be empty.
     """
+    text = f'User "{user.username}" cannot {asked.verb}'
     if asked.path is not None:
-        text = f'User "{user.username}" cannot {asked.verb} path "{asked.path}"'
+        text += f' path "{asked.path}"'
     else:
-        resource = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
-        where = (
-            f'in the namespace "{asked.namespace}"' if asked.namespace else "at the cluster scope"
-        )
-        text = (
-            f'User "{user.username}" cannot {asked.verb} resource "{resource}" in API group '
-            f'"{asked.api_group}" {where}'
-        )
-    return f"{text}: {reason}" if reason else text
+        resource, where = asked.resource, "at the cluster scope"
+        if asked.subresource:
+            resource += f"/{asked.subresource}"
+        if asked.namespace:
+            where = f'in the namespace "{asked.namespace}"'
+        text += f' resource "{resource}" in API group "{asked.api_group}" {where}'
+    if reason:
+        text += f": {reason}"
+    return text

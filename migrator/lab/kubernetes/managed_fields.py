@@ -60,11 +60,19 @@ class Owner:
 
 
 def owned_fields(found: Json) -> Fields:
-    """The leaf paths of an object: what its applier owns."""
+    """The leaf paths of an object: what its applier owns.
+
+    ``{"data": {"mapRoles": "[]"}}`` gives ``("f:data", "f:mapRoles")``. ``apiVersion``, ``kind``
+    and the server's own metadata have no owner.
+    """
     return frozenset(_leaves(_ownable(found), ()))
 
 
 def _ownable(found: Json) -> Json:
+    """The object without what no manager can own (apimachinery
+    ``pkg/util/managedfields/internal/stripmeta.go``). ``metadata`` is left out where nothing of it
+    remains.
+    """
     kept = {
         key: value for key, value in found.items() if key not in ("apiVersion", "kind", "metadata")
     }
@@ -79,6 +87,11 @@ def _ownable(found: Json) -> Json:
 
 
 def _leaves(value: Value, path: Path) -> Iterator[Path]:
+    """The paths of all leaves below ``path``, depth first.
+
+    A leaf is a scalar, a list, an empty map, or a map that the schema declares atomic. The items of
+    a set are leaves of their own, each as ``v:`` and its JSON.
+    """
     # An empty map is a leaf, but for the object itself.
     has_fields = isinstance(value, dict) and (value or not path)
     if has_fields and path not in _ATOMIC:
@@ -111,6 +124,10 @@ def changed_fields(before: Json | None, after: Json) -> tuple[Fields, Fields]:
 def _compare(
     before: Value, after: Value, path: Path, written: set[Path], removed: set[Path]
 ) -> None:
+    """Add to ``written`` and ``removed`` what differs between two values at ``path``.
+
+    ``before`` is None for a value that did not exist (structured-merge-diff ``typed/compare.go``).
+    """
     if path in _SETS:
         _compare_sets(before or [], after or [], path, written, removed)
         return
@@ -129,6 +146,7 @@ def _compare(
 def _compare_sets(
     before: Value, after: Value, path: Path, written: set[Path], removed: set[Path]
 ) -> None:
+    """The same for a set: each item has its own path, so one item can change its owner alone."""
     old, new = set(_leaves(before, path)), set(_leaves(after, path))
     written |= new - old
     removed |= old - new
@@ -139,6 +157,11 @@ def _compare_sets(
 def _compare_maps(
     before: Value, after: Json, path: Path, written: set[Path], removed: set[Path]
 ) -> None:
+    """The same for a granular map: keys that disappeared, then the map itself where it is new, then
+    the keys that are there now.
+
+    ``before`` may be no map: a scalar that became a map was removed, and the map was added.
+    """
     known = before if isinstance(before, dict) else {}
     for key in known.keys() - after.keys():
         removed.update(_with_selves(known[key], (*path, f"f:{key}")))
@@ -152,6 +175,10 @@ def _compare_maps(
 
 
 def _with_selves(value: Value, path: Path) -> Iterator[Path]:
+    """Paths of a value that disappeared: its leaves, and the ``.`` of every map above them.
+
+    A manager may own either, so both are taken from all managers.
+    """
     yield (*path, _SELF)
     yield from _leaves(value, path)
     if isinstance(value, dict) and path not in _ATOMIC:
@@ -163,13 +190,16 @@ def _with_selves(value: Value, path: Path) -> Iterator[Path]:
 
 
 def read_owners(found: Json) -> list[Owner]:
-    """The owners that an object's managedFields name; entries of another format are left out."""
+    """The owners that an object's ``metadata.managedFields`` names, in its order.
+
+    Entries of another format than ``FieldsV1`` are left out: no other format was ever released
+    (Kubernetes documentation, "Server-Side Apply").
+    """
     owners = []
     for entry in found.get("metadata", {}).get("managedFields") or []:
-        if entry.get("fieldsType") != "FieldsV1" or entry.get("operation") not in (
-            "Apply",
-            "Update",
-        ):
+        if entry.get("fieldsType") != "FieldsV1":
+            continue
+        if entry.get("operation") not in ("Apply", "Update"):
             continue
         fields = frozenset(_from_wire(entry.get("fieldsV1") or {}, ()))
         owners.append(
@@ -186,6 +216,11 @@ def read_owners(found: Json) -> list[Owner]:
 
 
 def _from_wire(tree: Json, path: Path) -> Iterator[Path]:
+    """The paths of a ``fieldsV1`` tree.
+
+    ``{"f:data": {".": {}, "f:mapRoles": {}}}`` gives ``("f:data", ".")`` and ``("f:data",
+    "f:mapRoles")``. A step without children ends a path.
+    """
     for step, child in tree.items():
         if step == _SELF or not child:
             yield (*path, step)
@@ -194,24 +229,16 @@ def _from_wire(tree: Json, path: Path) -> Iterator[Path]:
 
 
 def write_owners(found: Json, owners: Iterable[Owner]) -> Json:
-    """The object with these managedFields, Apply before Update, each by name."""
-    entries = []
-    for owner in sorted(
-        owners, key=lambda each: (each.operation != "Apply", each.time or "", each.manager)
-    ):
-        if not owner.fields and owner.operation == "Update":
-            continue
-        entry: Json = {
-            "manager": owner.manager,
-            "operation": owner.operation,
-            "apiVersion": owner.api_version,
-            "time": owner.time,
-            "fieldsType": "FieldsV1",
-            "fieldsV1": _to_wire(owner.fields),
-        }
-        if owner.subresource:
-            entry["subresource"] = owner.subresource
-        entries.append(entry)
+    """The object with these managedFields, Apply before Update, then the oldest first, then by name
+    (apimachinery ``pkg/util/managedfields/internal/managedfields.go``, sortEncodedManagedFields).
+
+    An updater that owns nothing is not written; an applier is, so that its next apply finds it.
+    """
+    in_order = sorted(
+        _lasting(owners),
+        key=lambda each: (each.operation != "Apply", each.time or "", each.manager),
+    )
+    entries = [_entry(owner) for owner in in_order]
     metadata = {
         key: value for key, value in found.get("metadata", {}).items() if key != "managedFields"
     }
@@ -220,7 +247,26 @@ def write_owners(found: Json, owners: Iterable[Owner]) -> Json:
     return {**found, "metadata": metadata}
 
 
+def _entry(owner: Owner) -> Json:
+    """One entry of managedFields, as :func:`read_owners` reads it.
+
+    ``subresource`` is left out where it is empty, as Go's ``omitempty`` leaves it out.
+    """
+    entry: Json = {
+        "manager": owner.manager,
+        "operation": owner.operation,
+        "apiVersion": owner.api_version,
+        "time": owner.time,
+        "fieldsType": "FieldsV1",
+        "fieldsV1": _to_wire(owner.fields),
+    }
+    if owner.subresource:
+        entry["subresource"] = owner.subresource
+    return entry
+
+
 def _to_wire(fields: Fields) -> Json:
+    """Paths as a ``fieldsV1`` tree, the reverse of :func:`_from_wire`. Keys are sorted."""
     tree: Json = {}
     for path in sorted(fields):
         at = tree
@@ -236,13 +282,14 @@ def track_update(
     before: Json | None, after: Json, manager: str, api_version: str, time: str
 ) -> Json:
     """``after`` with managedFields as an ordinary write by ``manager`` leaves them: what it changed
-    is its own.
+    is its own (apimachinery ``pkg/util/managedfields/internal/structuredmerge.go``, Update).
+
+    ``before`` None is a creation: then the owners are those that the writer sent along. Other
+    managers lose every field that was written or removed. ``time`` is RFC 3339; an entry keeps its
+    old time while its manager changes nothing.
     """
     written, removed = changed_fields(before, after)
-    owners = read_owners(after) if before is None else read_owners(before)
-    wanted = after.get("metadata", {}).get("managedFields")
-    if before is not None and wanted == []:
-        owners = []  # an explicit empty list resets all ownership
+    owners = _owners_at_update(before, after)
     mine = Owner(manager, "Update", api_version, frozenset())
     kept = []
     for owner in owners:
@@ -256,7 +303,18 @@ def track_update(
     return write_owners(after, [*_lasting(kept), mine])
 
 
-def _lasting(owners: list[Owner]) -> list[Owner]:
+def _owners_at_update(before: Json | None, after: Json) -> list[Owner]:
+    """The owners that an update starts from."""
+    if before is None:
+        return read_owners(after)
+    # An explicit empty list resets all ownership (Kubernetes documentation, "Server-Side Apply",
+    # "Clearing managedFields").
+    if after.get("metadata", {}).get("managedFields") == []:
+        return []
+    return read_owners(before)
+
+
+def _lasting(owners: Iterable[Owner]) -> list[Owner]:
     """The owners without those that an ordinary write left nothing; an applier without fields
     stays.
     """
@@ -276,6 +334,9 @@ def apply(
     live: Json | None, applied: Json, manager: str, api_version: str, time: str, *, force: bool
 ) -> Json:
     """The object after ``manager`` applied its configuration.
+
+    ``live`` None creates the object. ``applied`` has ``apiVersion`` and ``kind``; ``time`` is RFC
+    3339.
 
     Raises a 409 ApiError that names every field which another manager owns with another value,
     unless ``force``: then this manager owns those fields. Fields that this manager applied before
@@ -327,6 +388,9 @@ def _without_abandoned(found: Json, abandoned: Fields, owners: list[Owner]) -> J
 
 
 def _without_server_fields(applied: Json) -> Json:
+    """What is applied, without managedFields: the server writes them, and a client that sends what
+    it got must not own them.
+    """
     metadata = {
         key: value for key, value in applied.get("metadata", {}).items() if key != "managedFields"
     }
@@ -334,6 +398,12 @@ def _without_server_fields(applied: Json) -> Json:
 
 
 def _merge(live: Value, applied: Value, path: Path) -> Value:
+    """Two values at ``path`` merged as the schema declares the path (structured-merge-diff
+    ``typed/merge.go``).
+
+    Sets unite and keep the live order, granular maps merge key by key, and of everything else the
+    applied value replaces the live one.
+    """
     are_lists = isinstance(live, list) and isinstance(applied, list)
     if path in _SETS and are_lists:
         return live + [item for item in applied if item not in live]
@@ -347,6 +417,10 @@ def _merge(live: Value, applied: Value, path: Path) -> Value:
 
 
 def _without(value: Value, path: Path) -> Value:
+    """A value without what is at ``path`` below it; a path that leads nowhere removes nothing.
+
+    The ``.`` of a map is ownership alone: losing it removes no field.
+    """
     step, rest = path[0], path[1:]
     if step == _SELF:
         return value
@@ -369,6 +443,11 @@ def _without_key(value: Json, key: str) -> Json:
 
 
 def _conflicts(found: list[tuple[Owner, list[Path]]]) -> ApiError:
+    """The 409 of an apply, in the words of apimachinery
+    ``pkg/util/managedfields/internal/conflict.go`` (NewConflictError).
+
+    One conflict is one sentence; several are grouped by manager. Each field is a cause of its own.
+    """
     causes = []
     for owner, paths in found:
         message = f"conflict with {_describe(owner)}"
@@ -389,6 +468,11 @@ def _conflicts(found: list[tuple[Owner, list[Path]]]) -> ApiError:
 
 
 def _describe(owner: Owner) -> str:
+    """A manager as a conflict names it.
+
+    An applier is its quoted name. An updater has its version too, since it may own fields in
+    several versions. The lab leaves out the time that the real server adds.
+    """
     text = json.dumps(owner.manager)
     if owner.subresource:
         text += f" with subresource {json.dumps(owner.subresource)}"
@@ -396,6 +480,7 @@ def _describe(owner: Owner) -> str:
 
 
 def _dotted(path: Path) -> str:
+    """A path as fieldpath prints it: ``.data.mapRoles``, ``.metadata.finalizers[="a"]``."""
     return "".join(
         f"[={step[2:]}]" if step.startswith("v:") else f".{step[2:]}"
         for step in path

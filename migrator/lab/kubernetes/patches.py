@@ -51,7 +51,12 @@ def merge_patch(target: Value, patch: Value) -> Value:
 
 
 def json_patch(target: Json, operations: Value) -> Json:
-    """RFC 6902. Raises a 400 ApiError for what is no patch, 422 for one that cannot be applied."""
+    """RFC 6902: the object after all operations, or none of them.
+
+    Raises a 400 ApiError for what is no patch, 422 for one that cannot be applied. The limit of
+    10,000 operations is the API server's (apiserver ``pkg/endpoints/handlers/patch.go``,
+    maxJSONPatchOperations).
+    """
     if not isinstance(operations, list) or not all(isinstance(step, dict) for step in operations):
         raise bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
     if len(operations) > 10_000:
@@ -70,6 +75,12 @@ def json_patch(target: Json, operations: Value) -> Json:
 
 
 def _json_step(document: Value, step: Json) -> Value:
+    """The document after one operation (RFC 6902, section 4).
+
+    Raises a 422 ApiError for a test that fails and an operation that the RFC does not have.
+    KeyError, IndexError, ValueError and TypeError mean that the operation or a path of it fits
+    nothing; the caller makes a 422 of them.
+    """
     kind, path = step["op"], _pointer(step["path"])
     match kind:
         case "add":
@@ -84,17 +95,23 @@ def _json_step(document: Value, step: Json) -> Value:
                 raise unprocessable(f"testing value {step['path']} failed")
             return document
         case "copy":
-            return _put(
-                document, path, copy.deepcopy(_look(document, _pointer(step["from"]))), insert=True
-            )
+            copied = copy.deepcopy(_look(document, _pointer(step["from"])))
+            return _put(document, path, copied, insert=True)
         case "move":
-            moved = _look(document, _pointer(step["from"]))
-            return _put(_drop(document, _pointer(step["from"])), path, moved, insert=True)
+            source = _pointer(step["from"])
+            moved = _look(document, source)
+            return _put(_drop(document, source), path, moved, insert=True)
         case _:
             raise unprocessable(f"Unexpected kind: {kind}")
 
 
 def _pointer(text: str) -> list[str]:
+    """The parts of a JSON pointer (RFC 6901): ``/metadata/labels/a~1b`` has the parts ``metadata``,
+    ``labels`` and ``a/b``.
+
+    Raises ValueError for a pointer that is not empty and does not begin with a slash. ``~0`` is
+    replaced after ``~1``, so that ``~01`` stays a ``~1`` of the key.
+    """
     if text == "":
         return []
     if not text.startswith("/"):
@@ -103,12 +120,16 @@ def _pointer(text: str) -> list[str]:
 
 
 def _child(at: Value, part: str) -> Value:
-    if isinstance(at, list):
-        index = int(part)
-        if index < 0:
-            raise IndexError(part)
-        return at[index]
-    return at[part]
+    """One step down. Raises IndexError or KeyError where there is nothing, ValueError for a list's
+    index that is no number.
+    """
+    if not isinstance(at, list):
+        return at[part]
+    index = int(part)
+    # Python would count a negative index from the end.
+    if index < 0:
+        raise IndexError(part)
+    return at[index]
 
 
 def _look(document: Value, path: list[str]) -> Value:
@@ -118,6 +139,12 @@ def _look(document: Value, path: list[str]) -> Value:
 
 
 def _put(document: Value, path: list[str], value: Value, *, insert: bool) -> Value:
+    """The document with ``value`` at ``path``, changed in place.
+
+    In a list ``insert`` makes place for the value, otherwise it replaces an item; ``-`` is the
+    place behind the last item (RFC 6901, section 4). Raises IndexError beyond the end of a list,
+    KeyError where the parent holds nothing.
+    """
     if not path:
         return value
     parent, last = _look(document, path[:-1]), path[-1]
@@ -137,6 +164,11 @@ def _put(document: Value, path: list[str], value: Value, *, insert: bool) -> Val
 
 
 def _drop(document: Value, path: list[str]) -> Value:
+    """The document without what is at ``path``, changed in place.
+
+    Raises KeyError or IndexError where nothing is there: a removal must not be lost silently (RFC
+    6902, section 4.2). The whole document cannot be removed.
+    """
     if not path:
         raise KeyError("")
     parent, last = _look(document, path[:-1]), path[-1]
@@ -151,14 +183,22 @@ def _drop(document: Value, path: list[str]) -> Value:
 
 
 def strategic_merge_patch(target: Json, patch: Json) -> Json:
-    """Maps merge; lists with a known merge key merge by it; ``$patch``, ``$retainKeys`` and friends
-    are obeyed.
+    """The object after a strategic merge patch.
+
+    Maps merge, lists with a known merge key merge by it, null removes. The directives ``$patch``,
+    ``$retainKeys``, ``$setElementOrder`` and ``$deleteFromPrimitiveList`` are obeyed (Kubernetes
+    community, "Strategic Merge Patch").
     """
     merged = _merge_map(target, patch)
     return merged if isinstance(merged, dict) else {}
 
 
 def _merge_map(target: Value, patch: Json) -> Value:
+    """A map after the patch of it.
+
+    ``$patch: replace`` makes the patch the value, ``$patch: delete`` leaves an empty map; without a
+    directive the patch's keys are merged into the target, which may be absent (None).
+    """
     directive = patch.get("$patch")
     if directive == "replace":
         return {key: copy.deepcopy(value) for key, value in patch.items() if key != "$patch"}
@@ -188,6 +228,9 @@ def _retained(target: Value, patch: Json) -> Json:
 
 
 def _merge_value(key: str, target: Value, value: Value, order: Value) -> Value:
+    """The value of one key after its patch. ``order`` is what ``$setElementOrder`` names for it,
+    None where the patch names no order.
+    """
     if isinstance(value, dict):
         return _merge_map(target, value)
     if isinstance(value, list):
@@ -196,20 +239,29 @@ def _merge_value(key: str, target: Value, value: Value, order: Value) -> Value:
 
 
 def _merge_list(field: str, target: Value, patch: list[Any], order: Value) -> list[Any]:
+    """A list after the patch of it, by the strategy of its field.
+
+    Finalizers are a set. Lists of maps merge by the field's merge key; ``$patch: replace`` in an
+    item replaces the whole list. Every other list is replaced.
+    """
     present: list[Any] = list(target) if isinstance(target, list) else []
     if field in _PRIMITIVE_MERGE:
         return present + [item for item in patch if item not in present]
     merge_key = _MERGE_KEYS.get(field)
     # Without a merge key the patch's list replaces what is there (``x-kubernetes-patch-strategy``).
-    if merge_key is None or not _are_maps([*present, *patch]):
+    are_maps = all(isinstance(item, dict) for item in [*present, *patch])
+    if merge_key is None or not are_maps:
         return [copy.deepcopy(item) for item in patch if not _is_directive(item)]
+    return _merge_maps_by_key(merge_key, present, patch, order)
+
+
+def _merge_maps_by_key(
+    merge_key: str, present: list[Any], patch: list[Any], order: Value
+) -> list[Any]:
+    """A list of maps after its patch; ``order`` is None where the patch names none."""
     replacing = [item for item in patch if item.get("$patch") == "replace"]
     if replacing:
         return [copy.deepcopy(item) for item in patch if item not in replacing]
-    return _merge_by_key(merge_key, present, patch, order)
-
-
-def _merge_by_key(merge_key: str, present: list[Any], patch: list[Any], order: Value) -> list[Any]:
     for item in patch:
         present = _merge_item(present, item, merge_key)
     if isinstance(order, list):
@@ -217,11 +269,10 @@ def _merge_by_key(merge_key: str, present: list[Any], patch: list[Any], order: V
     return present
 
 
-def _are_maps(items: list[Any]) -> bool:
-    return all(isinstance(item, dict) for item in items)
-
-
 def _is_directive(item: Value) -> bool:
+    """Whether an item of a list says how to patch, and is no value itself: ``{"$patch":
+    "replace"}``.
+    """
     return isinstance(item, dict) and "$patch" in item
 
 
@@ -237,6 +288,11 @@ def _sort_as(order: list[Any], present: list[Any], merge_key: str) -> None:
 
 
 def _merge_item(present: list[Any], item: Json, merge_key: str) -> list[Any]:
+    """A list of maps after one item of its patch.
+
+    The item is merged into the one with the same key; ``$patch: delete`` removes that; an item with
+    a new key is added at the end. An item of the list that lacks the key equals none.
+    """
     if item.get("$patch") == "delete":
         return [found for found in present if found.get(merge_key) != item.get(merge_key)]
     for index, found in enumerate(present):

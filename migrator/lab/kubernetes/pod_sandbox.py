@@ -18,6 +18,8 @@ from migrator.lab.kubernetes.store import ObjectStore
 
 SERVICE_ACCOUNT_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 COMMAND = "migrate"
+# Where a variable takes its value from, and the resource of that.
+_KEY_SOURCES = {"configMapKeyRef": "configmaps", "secretKeyRef": "secrets"}
 _TOKEN_SECONDS = 86_400
 _INHERITED = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV")
 
@@ -49,12 +51,18 @@ class Process:
 def runnable(pod_spec: Json) -> bool:
     """Whether the lab runs this pod: one container whose command is ``migrate``."""
     containers = pod_spec.get("containers") or []
-    return len(containers) == 1 and (containers[0].get("command") or [""])[0] == COMMAND
+    if len(containers) != 1:
+        return False
+    command = containers[0].get("command") or [""]
+    return bool(command[0] == COMMAND)
 
 
 def furnish(pod: Json, folder: Path, around: Surroundings) -> Process:
-    """Write the mounts of a pod below ``folder`` and say what to start. Raises
-    :class:`NotRunnableError`.
+    """Write the mounts of a pod below ``folder`` and say what to start.
+
+    Raises :class:`NotRunnableError` for a ConfigMap, Secret, key or service account that is not
+    there, and for a volume that the lab does not mount. Later mounts of a path replace earlier
+    ones.
     """
     namespace, spec = pod["metadata"]["namespace"], pod["spec"]
     container = spec["containers"][0]
@@ -72,6 +80,9 @@ def furnish(pod: Json, folder: Path, around: Surroundings) -> Process:
     variables = dict(_variables(around.store, pod, container))
 
     def inside(text: str) -> str:
+        """A mount's path below ``folder``. The longest path comes first, since a mount can lie
+        inside another one.
+        """
         for path in sorted(mounts, key=len, reverse=True):
             if text == path or text.startswith(f"{path.rstrip('/')}/"):
                 return str(folder) + text
@@ -92,6 +103,9 @@ def furnish(pod: Json, folder: Path, around: Surroundings) -> Process:
 
 
 def _account_files(around: Surroundings, namespace: str, account: str) -> dict[str, bytes]:
+    """The files of a service account: the token of this pod, the cluster's CA and the namespace
+    (Kubernetes documentation, "Service Accounts", "Bound service account token volume mechanism").
+    """
     if around.store.get(("", "serviceaccounts"), namespace, account) is None:
         raise NotRunnableError(f'serviceaccount "{account}" not found')
     token, _ = around.tokens.make(namespace, account, _TOKEN_SECONDS)
@@ -101,6 +115,11 @@ def _account_files(around: Surroundings, namespace: str, account: str) -> dict[s
 def _volume_files(
     around: Surroundings, namespace: str, account: str, volume: Json
 ) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file of a volume.
+
+    A projected volume has several sources, every other one is its own source (Kubernetes
+    documentation, "Projected Volumes"). An ``emptyDir`` begins without files.
+    """
     if "emptyDir" in volume:
         return
     sources = (volume.get("projected") or {}).get("sources") or [volume]
@@ -110,6 +129,7 @@ def _volume_files(
             yield from _data(around.store, ("", "configmaps"), namespace, name).items()
         elif "secret" in source:
             secret = source["secret"]
+            # A volume says ``secretName``, a source of a projected volume ``name``.
             name = secret.get("secretName") or secret["name"]
             yield from _data(around.store, ("", "secrets"), namespace, name).items()
         elif "serviceAccountToken" in source:
@@ -120,6 +140,7 @@ def _volume_files(
 
 
 def _data(store: ObjectStore, key: tuple[str, str], namespace: str, name: str) -> dict[str, bytes]:
+    """The data of a ConfigMap or Secret in bytes; a Secret's is stored in base64."""
     found = store.get(key, namespace, name)
     if found is None:
         raise NotRunnableError(f'{key[1].removesuffix("s")} "{name}" not found')
@@ -130,36 +151,47 @@ def _data(store: ObjectStore, key: tuple[str, str], namespace: str, name: str) -
 
 
 def _variables(store: ObjectStore, pod: Json, container: Json) -> Iterator[tuple[str, str]]:
+    """Name and value of each variable of a container (Kubernetes documentation, "Define Environment
+    Variables for a Container").
+
+    A value is written in the pod, or comes from a field of it or from a key of a ConfigMap or
+    Secret.
+    """
     metadata = pod["metadata"]
+    fields = {
+        "metadata.name": metadata["name"],
+        "metadata.namespace": metadata["namespace"],
+    }
     for item in container.get("env") or ():
         source = item.get("valueFrom") or {}
         if "fieldRef" in source:
             path = str(source["fieldRef"].get("fieldPath"))
-            known = {"metadata.name": metadata["name"], "metadata.namespace": metadata["namespace"]}
-            if path not in known:
+            if path not in fields:
                 raise NotRunnableError(f"the lab knows no field {path} of a pod")
-            yield item["name"], known[path]
+            yield item["name"], fields[path]
         elif source:
             kind, reference = next(iter(source.items()))
-            key = ("", {"configMapKeyRef": "configmaps", "secretKeyRef": "secrets"}.get(kind, kind))
-            data = _data(store, key, metadata["namespace"], reference["name"])
-            if reference["key"] not in data:
-                raise NotRunnableError(
-                    f"couldn't find key {reference['key']} in {key[1]} {reference['name']}"
-                )
-            yield item["name"], data[reference["key"]].decode()
+            plural = _KEY_SOURCES.get(kind, kind)
+            data = _data(store, ("", plural), metadata["namespace"], reference["name"])
+            key = reference["key"]
+            if key not in data:
+                raise NotRunnableError(f"couldn't find key {key} in {plural} {reference['name']}")
+            yield item["name"], data[key].decode()
         else:
             yield item["name"], str(item.get("value") or "")
 
 
 def _expand(text: str, variables: dict[str, str]) -> str:
-    """``$(NAME)`` as Kubernetes expands it in command and args."""
+    """``$(NAME)`` as Kubernetes expands it in command and args; what is no variable stays as it is
+    (Kubernetes documentation, "Define a Command and Arguments for a Container").
+    """
     for name, value in variables.items():
         text = text.replace(f"$({name})", value)
     return text
 
 
 def _write(path: Path, content: bytes) -> None:
+    """Write a file that only the owner may read: a mount can hold a token or a Secret."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

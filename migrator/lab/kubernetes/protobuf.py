@@ -129,8 +129,11 @@ _KINDS: dict[str, Schema] = {
 
 
 def decode(body: bytes) -> Json:
-    """The JSON form of a message. Raises a 400 ApiError for damaged bytes and for kinds that are
-    not read this way.
+    """The JSON form of a message.
+
+    The envelope holds ``apiVersion`` and ``kind`` in field 1 and the message in field 2
+    (apimachinery ``pkg/runtime/generated.proto``, Unknown). Raises a 400 ApiError for damaged bytes
+    and for kinds that are not read this way.
     """
     if not body.startswith(_MAGIC):
         raise bad_request(
@@ -138,15 +141,21 @@ def decode(body: bytes) -> Json:
         )
     envelope = dict(_fields(body[len(_MAGIC) :]))
     type_meta = _decode(_as_bytes(envelope.get(1, b"")), _texts(apiVersion=1, kind=2))
-    schema = _KINDS.get(type_meta.get("kind", ""))
+    kind = type_meta.get("kind")
+    schema = _KINDS.get(kind or "")
     if schema is None:
-        raise bad_request(
-            f"no protobuf decoding for kind {type_meta.get('kind')!r}: send application/json"
-        )
+        raise bad_request(f"no protobuf decoding for kind {kind!r}: send application/json")
     return {**type_meta, **_decode(_as_bytes(envelope.get(2, b"")), schema)}
 
 
 def _decode(body: bytes, schema: Schema) -> Json:
+    """The fields of a message that the schema knows, by their JSON names; others are skipped, as a
+    server of an older version skips them.
+
+    A map is a list of entries with the key in field 1 and the value in field 2 (protobuf,
+    "Encoding", "Maps"). The values of ``extra`` are messages around a list, which JSON shows as the
+    list.
+    """
     found: Json = {}
     for number, raw in _fields(body):
         field = schema.get(number)
@@ -158,20 +167,25 @@ def _decode(body: bytes, schema: Schema) -> Json:
             entry = dict(_fields(_as_bytes(raw)))
             key = _as_bytes(entry.get(1, b"")).decode("utf-8", "replace")
             value = _value(field, entry.get(2, b""))
-            found.setdefault(field.name, {})[key] = (
-                value["items"] if field.message is _EXTRA_VALUES else value
-            )
-        elif (
-            raw != b"" or field.form == "message"
-        ):  # Go writes empty strings, and leaves them out of JSON
+            if field.message is _EXTRA_VALUES:
+                value = value["items"]
+            found.setdefault(field.name, {})[key] = value
+        # Go writes empty strings, and leaves them out of JSON.
+        elif raw != b"" or field.form == "message":
             found[field.name] = _value(field, raw)
     return found
 
 
 def _value(field: _Field, raw: bytes | int) -> Value:
+    """A field's value in JSON: bytes become base64, damaged UTF-8 becomes replacement
+    characters.
+    """
     match field.form:
         case "number":
-            return raw if isinstance(raw, int) else 0
+            # An empty message is what a missing value of a map entry looks like.
+            if isinstance(raw, bytes):
+                return 0
+            return raw
         case "flag":
             return bool(raw)
         case "bytes":
@@ -183,13 +197,19 @@ def _value(field: _Field, raw: bytes | int) -> Value:
 
 
 def _as_bytes(raw: bytes | int) -> bytes:
+    """The bytes of a field that has a length; raises a 400 ApiError where a number was sent."""
     if isinstance(raw, int):
         raise bad_request("proto: wrong wireType for a field")
     return raw
 
 
 def _fields(body: bytes) -> Iterator[tuple[int, bytes | int]]:
-    """(number, value) of every field, in order."""
+    """(number, value) of every field, in order.
+
+    A tag holds the number and, in its lowest three bits, the wire type: 0 is a varint, 2 has a
+    length; 1 and 5 are fixed numbers of 8 and 4 bytes, which no field here is, so they are skipped
+    (protobuf, "Encoding"). Raises a 400 ApiError for other types and a message that is cut off.
+    """
     at = 0
     while at < len(body):
         tag, at = _varint(body, at)
@@ -212,6 +232,10 @@ def _fields(body: bytes) -> Iterator[tuple[int, bytes | int]]:
 
 
 def _varint(body: bytes, at: int) -> tuple[int, int]:
+    """A number and the place behind it: seven bits a byte, the lowest first, the high bit set on
+    all but the last (protobuf, "Encoding", "Base 128 Varints"). Raises a 400 ApiError beyond 64
+    bits.
+    """
     value = shift = 0
     while at < len(body) and shift < 64:
         byte = body[at]

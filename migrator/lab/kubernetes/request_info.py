@@ -38,10 +38,10 @@ class RequestInfo:
     @property
     def operation(self) -> str:
         """``kubernetes:patch configmaps``: how faults, latency and effects name it."""
-        if not self.resource:
-            return f"kubernetes:{self.verb} {self.path}"
-        sub = f"/{self.subresource}" if self.subresource else ""
-        return f"kubernetes:{self.verb} {self.resource}{sub}"
+        about = self.resource or self.path
+        if self.subresource:
+            about += f"/{self.subresource}"
+        return f"kubernetes:{self.verb} {about}"
 
     def access_request(self) -> AccessRequest:
         """What the authorizers are asked."""
@@ -58,7 +58,12 @@ class RequestInfo:
 
 
 def request_info(request: Request) -> RequestInfo:
-    """Take a request's method, path and query apart."""
+    """Take a request's method, path and query apart.
+
+    A path of a resource is ``/api/VERSION/…`` or ``/apis/GROUP/VERSION/…``; all others, discovery
+    among them, are non-resource requests whose verb is the method. A GET without a name is a list,
+    or with ``watch=true`` a watch; a DELETE without a name removes a collection.
+    """
     path = request.path
     parts = [part for part in path.split("/") if part]
     # The group of the core API is empty, and its paths have none.
@@ -80,7 +85,11 @@ def request_info(request: Request) -> RequestInfo:
 
 
 def _place(rest: list[str]) -> tuple[str, tuple[str, str, str]]:
-    """Namespace, then resource, name and subresource: what is behind the version in a path."""
+    """Namespace, then resource, name and subresource: what is behind the version in a path.
+
+    ``namespaces/NAME`` and its two subresources are the namespace itself, which is its own
+    namespace for authorisation.
+    """
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 1:
         namespace = rest[1]
@@ -92,9 +101,11 @@ def _place(rest: list[str]) -> tuple[str, tuple[str, str, str]]:
 
 def _name_selected(request: Request) -> str:
     """The name that a field selector asks for: a list of one object is authorised as that object,
-    so that ``resourceNames`` of a rule can allow it.
+    so that ``resourceNames`` of a rule can allow it. Empty where it selects no name.
     """
     if not request.raw_query:
         return ""
     match = _NAME_FIELD.search(request.parameter("fieldSelector"))
-    return match[1] if match is not None else ""
+    if match is None:
+        return ""
+    return match[1]

@@ -38,9 +38,14 @@ class ResourceType:
         return self.singular_name or self.kind.lower()
 
     def api_version(self, version: str | None = None) -> str:
-        """``v1`` or ``rbac.authorization.k8s.io/v1``."""
+        """``v1`` or ``rbac.authorization.k8s.io/v1``: of the preferred version, or of the one
+        given.
+        """
         chosen = version or self.versions[0]
-        return f"{self.group}/{chosen}" if self.group else chosen
+        # The core group has no name, and its versions no prefix.
+        if not self.group:
+            return chosen
+        return f"{self.group}/{chosen}"
 
 
 _V1 = ("v1",)
@@ -196,7 +201,9 @@ class ResourceTypes:
     def find(self, group: str, version: str, plural: str) -> ResourceType | None:
         """The resource at this place of the API, if it is served in this version."""
         found = self._by_key.get((group, plural))
-        return found if found is not None and version in found.versions else None
+        if found is None or version not in found.versions:
+            return None
+        return found
 
     def of_kind(self, api_version: str, kind: str) -> ResourceType | None:
         """The resource whose objects carry this ``apiVersion`` and ``kind``."""
@@ -233,12 +240,16 @@ class ResourceTypes:
 
 
 def type_of_definition(definition: Json) -> ResourceType | None:
-    """The resource that a CustomResourceDefinition announces; None while it serves no version."""
+    """The resource that a CustomResourceDefinition announces; None while it serves no version or
+    lacks a name or group.
+
+    The stored version comes first, as the preferred one; the subresources are that version's.
+    """
     spec = definition.get("spec", {})
     names = spec.get("names", {})
     versions = [found for found in spec.get("versions", []) if found.get("served")]
-    is_named = names.get("plural") and names.get("kind")
-    if not versions or not spec.get("group") or not is_named:
+    needed = (versions, spec.get("group"), names.get("plural"), names.get("kind"))
+    if not all(needed):
         return None
     versions.sort(key=lambda found: not found.get("storage"))
     return ResourceType(
@@ -257,6 +268,9 @@ def type_of_definition(definition: Json) -> ResourceType | None:
 
 
 def _plural(word: str) -> str:
+    """English's usual plural of a kind: ``proxies``, ``ingresses``, ``gateways``. It is a guess,
+    which the definition in a world replaces.
+    """
     if word.endswith(("s", "x", "ch", "sh")):
         return word + "es"
     if word.endswith("y") and word[-2:-1] not in "aeiou":

@@ -39,8 +39,10 @@ class Reviews:
         self._authorizer, self._look_up = authorizer, look_up
 
     def answer(self, resource: str, user: User, body: Json, namespace: str) -> Json:
-        """The review with its ``status``; raises ApiError for a review that asks nothing or too
-        much.
+        """The review with its ``status``.
+
+        ``body`` is the review as it was sent, ``namespace`` that of the URL, which a local review
+        must repeat. Raises ApiError for a review that asks nothing or too much.
         """
         match resource:
             case "selfsubjectaccessreviews":
@@ -59,6 +61,9 @@ class Reviews:
                 )
 
     def _access_review(self, kind: str, user: User, body: Json) -> Json:
+        """May a user do it? The whole chain of authorizers is asked; ``reason`` is absent where
+        none gives one.
+        """
         decision = self._authorizer.decide(user, _asked(kind, body.get("spec") or {}))
         status: Json = {"allowed": decision.allowed}
         if decision.reason:
@@ -66,6 +71,9 @@ class Reviews:
         return {**body, "metadata": body.get("metadata") or {}, "status": status}
 
     def _local_review(self, body: Json, namespace: str) -> Json:
+        """The same in the namespace of the URL: its owner may ask without a right in other
+        namespaces.
+        """
         kind, spec = "LocalSubjectAccessReview", body.get("spec") or {}
         asked = (spec.get("resourceAttributes") or {}).get("namespace", "")
         if asked != namespace:
@@ -75,14 +83,18 @@ class Reviews:
         return self._access_review(kind, _subject(kind, body), body)
 
     def _rules_review(self, user: User, body: Json) -> Json:
+        """What RBAC lets a user do in a namespace. It is always incomplete: rights by access
+        policies are not in it, as their authorizer cannot list them.
+        """
         namespace = (body.get("spec") or {}).get("namespace", "")
         if not namespace:
             raise bad_request("no namespace on request")
         resource_rules, url_rules = [], []
         for rule in self._authorizer.rules_held(user, namespace):
+            verbs = list(rule.verbs)
             if rule.resources:
                 shown: Json = {
-                    "verbs": list(rule.verbs),
+                    "verbs": verbs,
                     "apiGroups": list(rule.api_groups),
                     "resources": list(rule.resources),
                 }
@@ -90,9 +102,8 @@ class Reviews:
                     shown["resourceNames"] = list(rule.resource_names)
                 resource_rules.append(shown)
             if rule.non_resource_urls:
-                url_rules.append(
-                    {"verbs": list(rule.verbs), "nonResourceURLs": list(rule.non_resource_urls)}
-                )
+                urls = list(rule.non_resource_urls)
+                url_rules.append({"verbs": verbs, "nonResourceURLs": urls})
         status = {
             "resourceRules": resource_rules,
             "nonResourceRules": url_rules,
@@ -102,12 +113,14 @@ class Reviews:
         return {**body, "metadata": body.get("metadata") or {}, "status": status}
 
     def _token_review(self, body: Json) -> Json:
+        """Who has a token? A token that is refused is an answer, not an error; a review without a
+        token is a 422 ApiError.
+        """
         token = (body.get("spec") or {}).get("token") or ""
         if not token:
             text = "Required value: token is required for TokenReview in authentication"
-            raise invalid(
-                "TokenReview", AUTHENTICATION, "", [("FieldValueRequired", "spec.token", text)]
-            )
+            cause = ("FieldValueRequired", "spec.token", text)
+            raise invalid("TokenReview", AUTHENTICATION, "", [cause])
         user = self._look_up(token)
         status: Json = {"user": {}, "error": "[invalid bearer token]"}
         if user is not None:
@@ -120,22 +133,26 @@ class Reviews:
 
 
 def _asked(kind: str, spec: Json) -> AccessRequest:
+    """The request that a review asks about. Raises a 422 ApiError unless it asks about exactly one
+    of a resource and a path (kubernetes ``pkg/apis/authorization/validation/validation.go``).
+    """
     resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    if (resource is None) == (path is None):
+    if resource is None and path is None:
         text = (
             'Invalid value: "null": exactly one of nonResourceAttributes or resourceAttributes '
             "must be specified"
-            if resource is None
-            else 'Invalid value: "null": cannot be specified in combination with resourceAttributes'
         )
-        field = "spec.resourceAttributes" if resource is None else "spec.nonResourceAttributes"
-        raise invalid(kind, AUTHORIZATION, "", [("FieldValueInvalid", field, text)])
+        cause = ("FieldValueInvalid", "spec.resourceAttributes", text)
+        raise invalid(kind, AUTHORIZATION, "", [cause])
     if resource is None:
-        return (
-            AccessRequest(path.get("verb", ""), path=path.get("path", ""))
-            if path
-            else AccessRequest("")
-        )
+        # Attributes without content ask about no path at all.
+        if not path:
+            return AccessRequest("")
+        return AccessRequest(path.get("verb", ""), path=path.get("path", ""))
+    if path is not None:
+        text = 'Invalid value: "null": cannot be specified in combination with resourceAttributes'
+        cause = ("FieldValueInvalid", "spec.nonResourceAttributes", text)
+        raise invalid(kind, AUTHORIZATION, "", [cause])
     return AccessRequest(
         resource.get("verb", ""),
         resource.get("group", ""),
@@ -147,9 +164,13 @@ def _asked(kind: str, spec: Json) -> AccessRequest:
 
 
 def _subject(kind: str, body: Json) -> User:
+    """The user of a review about another user. Without a principal's id in its ``extra`` no access
+    policy counts. Raises a 422 ApiError for a review of neither user nor group.
+    """
     spec = body.get("spec") or {}
-    if not spec.get("user") and not spec.get("groups"):
+    name, groups = spec.get("user", ""), tuple(spec.get("groups") or ())
+    if not name and not groups:
         text = 'Invalid value: "": at least one of user or group must be specified'
         raise invalid(kind, AUTHORIZATION, "", [("FieldValueInvalid", "spec.user", text)])
     extra = {key: tuple(values) for key, values in (spec.get("extra") or {}).items()}
-    return User(spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""), extra)
+    return User(name, groups, spec.get("uid", ""), extra)

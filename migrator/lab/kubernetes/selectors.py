@@ -30,6 +30,9 @@ def label_matcher(selector: str) -> Matcher:
 
 
 def _label_term(term: str) -> LabelTest:
+    """A test for one requirement: ``key in (a, b)``, ``key notin (a)``, ``key=value``,
+    ``key!=value``, ``key`` or ``!key`` (Kubernetes documentation, "Labels and Selectors", "API").
+    """
     if match := _SET.fullmatch(term):
         values = {value.strip() for value in match["values"].split(",")}
         return _one_of(match["key"], values, wanted=match["operator"] == "in")
@@ -46,12 +49,18 @@ def _label_term(term: str) -> LabelTest:
 def _one_of(
     key: str, values: Collection[str], *, wanted: bool
 ) -> Callable[[Mapping[str, str]], bool]:
-    """A test of a label; a label that is not set is not one of any values."""
+    """A test of a label. A label that is not set is not one of any values, so ``!=`` and ``notin``
+    select what lacks it (apimachinery ``pkg/labels/selector.go``, Requirement.Matches).
+    """
     return lambda labels: (labels.get(key) in values) == wanted
 
 
 def field_matcher(selector: str) -> Matcher:
-    """A test for objects by dotted paths (``metadata.name=aws-auth``), equal or unequal."""
+    """A test for objects by dotted paths (``metadata.name=aws-auth``), equal or unequal.
+
+    Raises a 400 ApiError for a term of another form. The real server knows few fields of each kind;
+    the lab compares any.
+    """
     tests: list[Matcher] = []
     for term in selector.split(",") if selector.strip() else []:
         match = re.fullmatch(r"\s*([\w.]+)\s*(==|!=|=)\s*(.*?)\s*", term)
@@ -63,6 +72,8 @@ def field_matcher(selector: str) -> Matcher:
 
 
 def _field_term(path: list[str], value: str, *, wanted: bool) -> Matcher:
+    """A test of one field: a path that leads to nothing is an empty text."""
+
     def test(found: Json) -> bool:
         at: Value = found
         for part in path:
@@ -76,4 +87,7 @@ def _as_text(value: Value) -> str:
     """A field as a field selector compares it: what is not set is empty."""
     if value is None:
         return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    # Go prints ``true``, Python ``True``.
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)

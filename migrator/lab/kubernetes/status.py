@@ -47,11 +47,16 @@ class ApiError(Exception):
 
 
 def qualified(resource: str, group: str) -> str:
-    """``roles.rbac.authorization.k8s.io``; the core group has no suffix."""
+    """``roles.rbac.authorization.k8s.io``; the core group has no suffix. Kinds are qualified
+    alike.
+    """
     return f"{resource}.{group}" if group else resource
 
 
 def _details(name: str, resource: str, group: str) -> Json:
+    """``details`` of a Status: ``kind`` is the plural where a request failed, and the kind itself
+    where a body is invalid (apimachinery ``pkg/api/errors/errors.go``).
+    """
     details: Json = {}
     if name:
         details["name"] = name
@@ -113,26 +118,30 @@ def modified(resource: str, group: str, name: str) -> ApiError:
 
 
 def forbidden(resource: str, group: str, name: str, why: str) -> ApiError:
-    """Authorisation or admission refused."""
-    named = f'{qualified(resource, group)} "{name}"' if name else qualified(resource, group)
-    return ApiError(
-        403, "Forbidden", f"{named} is forbidden: {why}", _details(name, resource, group)
-    )
+    """Authorisation or admission refused; ``name`` is empty for a list and a creation."""
+    named = qualified(resource, group)
+    if name:
+        named += f' "{name}"'
+    text = f"{named} is forbidden: {why}"
+    return ApiError(403, "Forbidden", text, _details(name, resource, group))
 
 
 def invalid(kind: str, group: str, name: str, causes: list[tuple[str, str, str]]) -> ApiError:
     """Validation failed. ``causes`` are (reason, field, message), reasons as
     ``FieldValueInvalid``.
     """
-    lines = [f"{field}: {message}" for _, field, message in causes]
-    text = lines[0] if len(lines) == 1 else "[" + ", ".join(lines) + "]"
     details = _details(name, kind, group)
-    details["causes"] = [
-        {"reason": reason, "message": message, "field": field} for reason, field, message in causes
-    ]
-    return ApiError(
-        422, "Invalid", f'{kind}{"." + group if group else ""} "{name}" is invalid: {text}', details
-    )
+    details["causes"] = []
+    lines = []
+    for reason, field, message in causes:
+        details["causes"].append({"reason": reason, "message": message, "field": field})
+        lines.append(f"{field}: {message}")
+    text = lines[0]
+    # Go prints several errors as a list (apimachinery ``pkg/util/errors``, Aggregate).
+    if len(lines) > 1:
+        text = "[" + ", ".join(lines) + "]"
+    text = f'{qualified(kind, group)} "{name}" is invalid: {text}'
+    return ApiError(422, "Invalid", text, details)
 
 
 def bad_request(message: str) -> ApiError:

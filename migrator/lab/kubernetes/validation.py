@@ -14,6 +14,11 @@ Cause = tuple[str, str, str]
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_DATA_KEY_TEXT = (
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' "
+    "(e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is "
+    "'[-._a-zA-Z0-9]+')"
+)
 _DATA_LIMIT = 1024 * 1024
 _RBAC = "rbac.authorization.k8s.io"
 _SUBDOMAIN_TEXT = (
@@ -33,6 +38,9 @@ _LABEL_TEXT = (
 def validate(kind: ResourceType, found: Json, before: Json | None) -> None:
     """Raise a 422 ApiError with every cause if ``found`` may not be stored (in the place of
     ``before``).
+
+    ``before`` None is a creation: then the name's form is checked, later it cannot change. A cause
+    is (reason, path of the field, message), as ``details.causes`` of a Status has them.
     """
     causes = _metadata(kind, found, before)
     check = _CHECKS.get(kind.key)
@@ -43,77 +51,80 @@ def validate(kind: ResourceType, found: Json, before: Json | None) -> None:
 
 
 def _metadata(kind: ResourceType, found: Json, before: Json | None) -> list[Cause]:
+    """Causes in the metadata that all kinds have (apimachinery
+    ``pkg/api/validation/objectmeta.go``).
+    """
     metadata, causes = found["metadata"], []
     name = metadata.get("name", "")
     if not name:
-        causes.append(
-            (
-                "FieldValueRequired",
-                "metadata.name",
-                "Required value: name or generateName is required",
-            )
-        )
+        text = "Required value: name or generateName is required"
+        causes.append(("FieldValueRequired", "metadata.name", text))
     elif before is None:
         causes += _name(kind, name)
     for field in ("labels", "annotations"):
         for key, value in (metadata.get(field) or {}).items():
-            if not isinstance(value, str):
-                causes.append(
-                    (
-                        "FieldValueInvalid",
-                        f"metadata.{field}",
-                        f"Invalid value: {key!r}: must be a string",
-                    )
-                )
-    if before is not None:
-        for field in ("uid", "name", "namespace"):
-            if metadata.get(field) != before["metadata"].get(field):
-                text = f'Invalid value: "{metadata.get(field)}": field is immutable'
-                causes.append(("FieldValueInvalid", f"metadata.{field}", text))
+            if isinstance(value, str):
+                continue
+            text = f"Invalid value: {key!r}: must be a string"
+            causes.append(("FieldValueInvalid", f"metadata.{field}", text))
+    if before is None:
+        return causes
+    for field in ("uid", "name", "namespace"):
+        if metadata.get(field) == before["metadata"].get(field):
+            continue
+        text = f'Invalid value: "{metadata.get(field)}": field is immutable'
+        causes.append(("FieldValueInvalid", f"metadata.{field}", text))
     return causes
 
 
 def _name(kind: ResourceType, name: str) -> list[Cause]:
-    if kind.group == _RBAC:  # any path segment
-        if name in (".", "..") or {"/", "%"} & set(name):
-            text = f"Invalid value: \"{name}\": may not contain '/' or '%'"
-            return [("FieldValueInvalid", "metadata.name", text)]
-        return []
+    """What is wrong with the name of a new object.
+
+    RBAC's names are path segments (``system:node``), those of namespaces and services are labels of
+    at most 63 characters, all others are subdomains of at most 253 (apimachinery
+    ``pkg/util/validation/validation.go``).
+    """
+    pattern, text, limit = _SUBDOMAIN, _SUBDOMAIN_TEXT, 253
     if kind.key in (("", "namespaces"), ("", "services")):
-        ok, text, limit = _LABEL.fullmatch(name), _LABEL_TEXT, 63
+        pattern, text, limit = _LABEL, _LABEL_TEXT, 63
+    if kind.group == _RBAC:
+        is_segment = name not in (".", "..") and {"/", "%"}.isdisjoint(name)
+        why = "" if is_segment else "may not contain '/' or '%'"
+    elif not pattern.fullmatch(name):
+        why = text
+    elif len(name) > limit:
+        why = f"must be no more than {limit} characters"
     else:
-        ok, text, limit = _SUBDOMAIN.fullmatch(name), _SUBDOMAIN_TEXT, 253
-    if ok and len(name) <= limit:
+        why = ""
+    if not why:
         return []
-    why = text if not ok else f"must be no more than {limit} characters"
     return [("FieldValueInvalid", "metadata.name", f'Invalid value: "{name}": {why}')]
 
 
 def _config_map(found: Json, before: Json | None) -> list[Cause]:
+    """Causes in a ConfigMap: keys, the size of all values together in bytes of UTF-8, and changes
+    of one that is immutable (kubernetes ``pkg/apis/core/validation/validation.go``,
+    ValidateConfigMap and ValidateConfigMapUpdate).
+    """
     causes, size = [], 0
     for field in ("data", "binaryData"):
         values = found.get(field) or {}
         for key, value in values.items():
-            if not _is_data_key(key):
-                text = (
-                    f'Invalid value: "{key}": a valid config key must consist of alphanumeric '
-                    f"characters, "
-                    "'-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', "
-                    "regex used for validation is '[-._a-zA-Z0-9]+')"
-                )
-                causes.append(("FieldValueInvalid", f"{field}[{key}]", text))
             size += len(value.encode("utf-8", "surrogatepass"))
+            if not _is_data_key(key):
+                text = f'Invalid value: "{key}": {_DATA_KEY_TEXT}'
+                causes.append(("FieldValueInvalid", f"{field}[{key}]", text))
     if size > _DATA_LIMIT:
-        causes.append(
-            ("FieldValueTooLong", "", f"Too long: may not be more than {_DATA_LIMIT} bytes")
-        )
-    if before is not None and before.get("immutable"):
-        text = "Forbidden: field is immutable when `immutable` is set"
-        causes += [
-            ("FieldValueForbidden", field, text)
-            for field in ("immutable", "data", "binaryData")
-            if (found.get(field) or None) != (before.get(field) or None)
-        ]
+        text = f"Too long: may not be more than {_DATA_LIMIT} bytes"
+        causes.append(("FieldValueTooLong", "", text))
+    if before is None or not before.get("immutable"):
+        return causes
+    for field in ("immutable", "data", "binaryData"):
+        # An empty map and an absent one are the same to Go.
+        is_same = (found.get(field) or None) == (before.get(field) or None)
+        if not is_same:
+            text = "Forbidden: field is immutable when `immutable` is set"
+            causes.append(("FieldValueForbidden", field, text))
     return causes
 
 
@@ -125,18 +136,18 @@ def _is_data_key(key: str) -> bool:
 
 
 def _rules(found: Json, before: Json | None) -> list[Cause]:
+    """Causes in the rules of a role (kubernetes ``pkg/apis/rbac/validation/validation.go``,
+    ValidatePolicyRule).
+
+    A rule is about URLs or about resources, never about both.
+    """
     causes = []
     cluster = found["kind"] == "ClusterRole"
     for index, rule in enumerate(found.get("rules") or []):
         place = f"rules[{index}]"
         if not rule.get("verbs"):
-            causes.append(
-                (
-                    "FieldValueRequired",
-                    f"{place}.verbs",
-                    "Required value: verbs must contain at least one value",
-                )
-            )
+            text = "Required value: verbs must contain at least one value"
+            causes.append(("FieldValueRequired", f"{place}.verbs", text))
         if rule.get("nonResourceURLs"):
             causes += _non_resource_rule(f"{place}.nonResourceURLs", rule, cluster=cluster)
             continue
@@ -150,6 +161,7 @@ def _rules(found: Json, before: Json | None) -> list[Cause]:
 
 
 def _non_resource_rule(place: str, rule: Json, *, cluster: bool) -> list[Cause]:
+    """Causes in a rule about URLs. URLs have no namespace, so only a ClusterRole has such rules."""
     if not cluster:
         text = "Invalid value: namespaced rules cannot apply to non-resource URLs"
         return [("FieldValueInvalid", place, text)]
@@ -160,27 +172,26 @@ def _non_resource_rule(place: str, rule: Json, *, cluster: bool) -> list[Cause]:
 
 
 def _binding(found: Json, before: Json | None) -> list[Cause]:
+    """Causes in a RoleBinding or ClusterRoleBinding.
+
+    A binding never changes its role: that is the only cause then (kubernetes
+    ``pkg/apis/rbac/validation/validation.go``, ValidateRoleBindingUpdate).
+    """
     causes = []
     reference = found.get("roleRef") or {}
-    allowed = ("ClusterRole",) if found["kind"] == "ClusterRoleBinding" else ("Role", "ClusterRole")
+    allowed: tuple[str, ...] = ("ClusterRole", "Role")
+    # A cluster-wide binding has no namespace in which a Role could be.
+    if found["kind"] == "ClusterRoleBinding":
+        allowed = ("ClusterRole",)
     if before is not None and reference != before.get("roleRef"):
-        shown = (
-            "rbac.RoleRef{"
-            + ", ".join(
-                f'{field}:"{reference.get(key, "")}"'
-                for field, key in (("APIGroup", "apiGroup"), ("Kind", "kind"), ("Name", "name"))
-            )
-            + "}"
-        )
-        causes.append(
-            ("FieldValueInvalid", "roleRef", f"Invalid value: {shown}: cannot change roleRef")
-        )
-        return causes
+        shown = _shown_reference(reference)
+        text = f"Invalid value: {shown}: cannot change roleRef"
+        return [("FieldValueInvalid", "roleRef", text)]
     if reference.get("apiGroup") != _RBAC:
         text = f'Unsupported value: "{reference.get("apiGroup", "")}": supported values: "{_RBAC}"'
         causes.append(("FieldValueNotSupported", "roleRef.apiGroup", text))
     if reference.get("kind") not in allowed:
-        known = ", ".join(f'"{name}"' for name in sorted(allowed))
+        known = ", ".join(f'"{name}"' for name in allowed)
         text = f'Unsupported value: "{reference.get("kind", "")}": supported values: {known}'
         causes.append(("FieldValueNotSupported", "roleRef.kind", text))
     if not reference.get("name"):
@@ -190,7 +201,17 @@ def _binding(found: Json, before: Json | None) -> list[Cause]:
     return causes
 
 
+def _shown_reference(reference: Json) -> str:
+    """A roleRef as Go prints the struct: ``rbac.RoleRef{APIGroup:"…", Kind:"Role", Name:"…"}``."""
+    fields = {"APIGroup": "apiGroup", "Kind": "kind", "Name": "name"}
+    shown = (f'{field}:"{reference.get(key, "")}"' for field, key in fields.items())
+    return "rbac.RoleRef{" + ", ".join(shown) + "}"
+
+
 def _subject(place: str, subject: Json) -> list[Cause]:
+    """Causes in one subject of a binding; ``place`` is its path, ``subjects[0]`` (kubernetes
+    ``pkg/apis/rbac/validation/validation.go``, ValidateRoleBindingSubject).
+    """
     causes = []
     if not subject.get("name"):
         causes.append(("FieldValueRequired", f"{place}.name", "Required value"))
@@ -215,6 +236,9 @@ def _subject(place: str, subject: Json) -> list[Cause]:
 
 
 def _lease(found: Json, before: Json | None) -> list[Cause]:
+    """Causes in a Lease; an absent duration is allowed (kubernetes
+    ``pkg/apis/coordination/validation/validation.go``, ValidateLeaseSpec).
+    """
     seconds = (found.get("spec") or {}).get("leaseDurationSeconds")
     if seconds is not None and seconds <= 0:
         text = f"Invalid value: {seconds}: must be greater than 0"
@@ -233,19 +257,21 @@ _CHECKS: dict[tuple[str, str], Callable[[Json, Json | None], list[Cause]]] = {
 
 
 def default(kind: ResourceType, found: Json) -> Json:
-    """Fill in what the API fills in (``apis/rbac/v1`` defaults: API groups of roleRef and
-    subjects).
+    """Fill in what the API fills in (kubernetes ``pkg/apis/rbac/v1/defaults.go``): the API group of
+    ``roleRef``, and of subjects that are users or groups. Service accounts keep an empty group.
     """
     if kind.group != _RBAC or not kind.plural.endswith("bindings"):
         return found
     reference = dict(found.get("roleRef") or {})
     reference.setdefault("apiGroup", _RBAC)
     filled = {**found, "roleRef": reference}
-    if found.get("subjects"):
-        filled["subjects"] = [
-            {"apiGroup": _RBAC, **subject} if subject.get("kind") in ("User", "Group") else subject
-            for subject in found["subjects"]
-        ]
+    if not found.get("subjects"):
+        return filled
+    subjects = []
+    for subject in found["subjects"]:
+        is_name = subject.get("kind") in ("User", "Group")
+        subjects.append({"apiGroup": _RBAC, **subject} if is_name else subject)
+    filled["subjects"] = subjects
     return filled
 
 
@@ -263,13 +289,18 @@ def unknown_fields(kind: ResourceType, found: Json) -> list[str]:
     """Top-level fields that the kind does not have; empty for kinds whose fields are not known
     here.
     """
-    fields = None if kind.custom else _FIELDS.get(kind.kind)
-    return [] if fields is None else sorted(found.keys() - fields - _COMMON_FIELDS)
+    fields = _FIELDS.get(kind.kind)
+    # The schema of a custom kind is its definition's; a kind may have a built-in one's name.
+    if fields is None or kind.custom:
+        return []
+    return sorted(found.keys() - fields - _COMMON_FIELDS)
 
 
 def check_shape(kind: ResourceType, found: Value) -> str | None:
-    """Why ``found`` does not decode into the kind (a 400 in the API), or None. Only what Go's
-    decoder would refuse.
+    """Why ``found`` does not decode into the kind (a 400 in the API), or None.
+
+    Only what Go's decoder would refuse, and only for the kinds that access depends on: ConfigMaps
+    and RBAC's. All others are stored as they come.
     """
     if not isinstance(found, dict):
         return f"json: cannot unmarshal {_go_type(found)} into Go value of type {kind.kind}"
@@ -300,7 +331,9 @@ def _check_texts(kind: ResourceType, found: Json) -> str | None:
 
 
 def _check_lists(kind: ResourceType, found: Json) -> str | None:
-    """``rules`` and ``subjects`` of RBAC's kinds are lists of objects."""
+    """``rules`` and ``subjects`` of RBAC's kinds are lists of objects; null and absent are
+    empty.
+    """
     for field in ("rules", "subjects"):
         values = found.get(field) or []
         if not isinstance(values, list) or not all(isinstance(item, dict) for item in values):
@@ -309,6 +342,7 @@ def _check_lists(kind: ResourceType, found: Json) -> str | None:
 
 
 def _unreadable(kind: ResourceType, value: Value, target: str) -> str:
+    """A value that Go's decoder refuses, in its words; ``target`` is the field and its Go type."""
     version = kind.versions[0]
     return (
         f'{kind.kind} in version "{version}" cannot be handled as a {kind.kind}: json: cannot '
@@ -318,6 +352,7 @@ def _unreadable(kind: ResourceType, value: Value, target: str) -> str:
 
 
 def _go_type(value: Value) -> str:
+    """A JSON value as ``encoding/json`` names it in an UnmarshalTypeError."""
     match value:
         case bool():
             return "bool"
