@@ -39,8 +39,9 @@ def policy_allows(
     """Whether associated access policies allow the request, with the reason that EKS's audit log
     shows.
 
-    None: a policy without an exact rule table, or a scope pattern of undocumented meaning, may or
-    may not allow it; the reason names it.
+    ``(True, reason)``, ``(False, "")``, or ``(None, reason)``: a policy without an exact rule
+    table, or a scope pattern of undocumented meaning, may or may not allow it; the reason names the
+    first such policy. ``principal_arn`` and ``principal_id`` are for the reason alone.
     """
     doubt = ""
     for policy in policies:
@@ -50,7 +51,8 @@ def policy_allows(
             continue
         if rules.at_most is not None and not rules.at_most.allows(request):
             continue
-        # No exact rules are published, or not what the scope's pattern means.
+        # No exact rules are published, or not what the scope's pattern means. Another policy may
+        # still allow it for certain, so that the doubt waits for the last one.
         if not rules.exact or covered is None:
             doubt = doubt or f"unknown: access policy {policy.policy_arn}"
             continue
@@ -66,12 +68,20 @@ def policy_allows(
 
 @cache
 def policy_rules(policy_arn: str) -> PolicyRules:
-    """The published rules of an access policy of any partition."""
+    """The published rules of an access policy of any partition.
+
+    ``policy_arn`` is ``arn:PARTITION:eks::aws:cluster-access-policy/NAME``. The tables are those of
+    the EKS user guide, "Review access policy permissions".
+    """
     arn, mark, name = policy_arn.partition(_POLICY_MARK)
+    # A policy that is not one of EKS's own.
     if not mark or not arn.startswith("arn:"):
         return _OPAQUE
     table = ACCESS_POLICIES.get(name)
-    if table is None or table.published == "nothing":
+    # Newer than the tables of this version.
+    if table is None:
+        return _OPAQUE
+    if table.published == "nothing":
         return _OPAQUE
     return PolicyRules(RuleSet(table.rules), table.exact)
 
@@ -87,18 +97,27 @@ def namespace_matches(pattern: str, namespace: str) -> bool | None:
         return pattern == namespace
     if not tail:
         return namespace.startswith(head)
-    return None if _glob(pattern, namespace) else False
+    # No reading of `*` is wider than any text: what that does not match, no reading does.
+    if not _glob(pattern, namespace):
+        return False
+    return None
 
 
 def _glob(pattern: str, text: str) -> bool:
-    """``*`` means any text. Each part is looked for once, leftmost first: no backtracking."""
+    """``*`` means any text. Each part is looked for once, leftmost first: no backtracking.
+
+    Patterns come from the cluster's API: time must be linear in their length.
+    """
     first, *middle, last = pattern.split("*")
     # The two ends may not share a character: `ab*ba` is not `aba`.
     if len(text) < len(first) + len(last):
         return False
-    if not text.startswith(first) or not text.endswith(last):
+    if not text.startswith(first):
         return False
-    at, end = len(first), len(text) - len(last)
+    if not text.endswith(last):
+        return False
+    at = len(first)
+    end = len(text) - len(last)
     for part in middle:
         found = text.find(part, at, end)
         if found < 0:
@@ -108,9 +127,16 @@ def _glob(pattern: str, text: str) -> bool:
 
 
 def _scope_covers(scope: AccessScope, request: AccessRequest) -> bool | None:
+    """Whether an access scope holds for the request.
+
+    None where only a pattern of undocumented meaning could hold.
+    """
     if scope.type == "cluster":
         return True
-    if request.path is not None or not request.namespace:
+    # A namespace's scope holds for requests in it, never for paths and cluster-wide requests.
+    if request.path is not None:
+        return False
+    if not request.namespace:
         return False
     answers = {namespace_matches(pattern, request.namespace) for pattern in scope.namespaces}
     if True in answers:

@@ -14,7 +14,10 @@ from migrator.model.rbac import LabelSelector, PolicyRule, RbacState, Role
 
 
 def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
-    """Whether a label selector matches. An empty one matches everything, an invalid one nothing."""
+    """Whether a label selector matches. An empty one matches everything, an invalid one nothing.
+
+    All parts of a selector must hold (Kubernetes, "Labels and Selectors").
+    """
     if any(labels.get(key) != value for key, value in selector.match_labels):
         return False
     return all(_expression_holds(expression, labels) for expression in selector.match_expressions)
@@ -23,32 +26,43 @@ def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
 def _expression_holds(
     expression: tuple[str, str, tuple[str, ...]], labels: Mapping[str, str]
 ) -> bool:
+    """One ``(key, operator, values)`` of ``matchExpressions``; an unknown operator holds never."""
     key, operator, values = expression
     match operator:
         case "In":
             return labels.get(key) in values
-        # A missing label is not in any list (apimachinery, labels.Requirement.Matches).
+        # A missing label is not in any list (apimachinery, labels.Requirement.Matches); an empty
+        # list is refused (NewRequirement).
         case "NotIn":
-            return bool(values) and labels.get(key) not in values
+            if not values:
+                return False
+            return labels.get(key) not in values
+        # Values beside the next two are refused.
         case "Exists":
-            return key in labels and not values
+            if values:
+                return False
+            return key in labels
         case "DoesNotExist":
-            return key not in labels and not values
+            if values:
+                return False
+            return key not in labels
         case _:
             return False
 
 
 def effective_rules(state: RbacState) -> dict[tuple[str | None, str], tuple[PolicyRule, ...]]:
-    """``(namespace, name)`` -> rules in force, aggregation included. ClusterRoles have namespace
-    None.
+    """``(namespace, name)`` -> rules in force, aggregation included.
+
+    ClusterRoles have namespace None. Of an aggregated role the stored rules come first and each
+    rule comes once, as the controller writes them.
     """
     rules = {(role.namespace, role.name): role.rules for role in state.roles}
     cluster_roles = {role.name: role for role in state.roles if role.namespace is None}
-    parts = {
-        role.name: _selected(role.name, role.aggregation, cluster_roles.values())
-        for role in cluster_roles.values()
-        if role.aggregation is not None
-    }
+    # Aggregated role -> the roles that its selectors match.
+    parts: dict[str, tuple[str, ...]] = {}
+    for name, role in cluster_roles.items():
+        if role.aggregation is not None:
+            parts[name] = _selected(name, role.aggregation, cluster_roles.values())
     for name in parts:
         # Each rule once, in a fixed order.
         found: dict[PolicyRule, None] = {}
@@ -61,13 +75,22 @@ def effective_rules(state: RbacState) -> dict[tuple[str | None, str], tuple[Poli
 def _selected(
     name: str, selectors: tuple[LabelSelector, ...], roles: Iterable[Role]
 ) -> tuple[str, ...]:
-    others = [role for role in roles if role.name != name]
-    found = [role for role in others if any(selects(each, role.labels) for each in selectors)]
-    return tuple(sorted(role.name for role in found))
+    """The names of all other roles that one of the selectors matches, sorted."""
+    found: list[str] = []
+    for role in roles:
+        # The controller passes the role itself over: its own rules are no source of it.
+        if role.name == name:
+            continue
+        if any(selects(selector, role.labels) for selector in selectors):
+            found.append(role.name)
+    return tuple(sorted(found))
 
 
 def _closure(name: str, parts: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The role itself and everything that flows into it, directly or not; cycles are fine."""
+    """The role itself and everything that flows into it, directly or not; cycles are fine.
+
+    ``parts`` maps an aggregated role to the roles that its selectors match.
+    """
     seen = {name: None}
     queue = [name]
     for current in queue:

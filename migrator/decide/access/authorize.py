@@ -65,7 +65,9 @@ class RbacIndex:
             for place, subject in enumerate(binding.subjects):
                 if subject.kind == "Group":
                     self._groups.setdefault(subject.name, []).append((number, place))
-                elif (name := _username_of(subject, binding)) is not None:
+                    continue
+                name = _username_of(subject, binding)
+                if name is not None:
                     self._users.setdefault(name, []).append((number, place))
         self._sorted: dict[SubjectNames, list[str]] = {}
         self._granted: dict[tuple[SubjectNames, str], frozenset[Grant]] = {}
@@ -83,14 +85,20 @@ class RbacIndex:
         return known[start : bisect_left(known, prefix + _LAST_CHARACTER, start)]
 
     def grants(self, username: str, groups: Sequence[str]) -> frozenset[Grant]:
-        """What RBAC gives to this username and exactly these groups: RBAC only adds, subject by
-        subject.
+        """What RBAC gives to this username and exactly these groups.
+
+        RBAC only adds, subject by subject, so that the grants of each name are found once and
+        joined.
         """
         return self._grants_of("users", username).union(
             *(self._grants_of("groups", group) for group in groups)
         )
 
     def _grants_of(self, names: SubjectNames, name: str) -> frozenset[Grant]:
+        """What the bindings of one username or group give.
+
+        Answers are kept: principals share groups, and each is asked about before and after.
+        """
         places = self._places(names).get(name)
         if places is None:
             return frozenset()
@@ -102,7 +110,9 @@ class RbacIndex:
         return known
 
     def _grant_at(self, number: int) -> Grant | None:
-        """What a binding gives to each of its subjects."""
+        """What the binding with this number gives to each of its subjects; None where it gives
+        nothing.
+        """
         namespace, rules = self._bindings[number].namespace, self._rules[number]
         # The role does not exist: RBAC skips the binding (VisitRulesFor).
         if rules is None:
@@ -114,19 +124,25 @@ class RbacIndex:
         return Grant(namespace, rules)
 
     def _places(self, names: SubjectNames) -> Mapping[str, list[tuple[int, int]]]:
-        return self._users if names == "users" else self._groups
+        """Name -> where it is a subject, as ``(number of the binding, place in its subjects)``."""
+        if names == "users":
+            return self._users
+        return self._groups
 
     def bound_roles(self, username: str, groups: Sequence[str]) -> BoundRoles:
         """The bindings that apply to this username and exactly these groups (none is implied)."""
         key = (username, tuple(groups))
         view = self._views.get(key)
-        if view is None:
-            if len(self._views) >= _VIEWS_KEPT:
-                self._views.clear()
-            view = self._views[key] = self._bound_roles(*key)
+        if view is not None:
+            return view
+        # Memory is bounded: sessions' names are as many as a cluster's users make.
+        if len(self._views) >= _VIEWS_KEPT:
+            self._views.clear()
+        view = self._views[key] = self._bound_roles(*key)
         return view
 
     def _bound_roles(self, username: str, groups: tuple[str, ...]) -> BoundRoles:
+        """The same, without what is remembered: bindings in the order of the cluster's state."""
         cluster: list[BoundRole] = []
         by_namespace: dict[str, list[BoundRole]] = {}
         for number, place in sorted(self._first_subjects(username, groups).items()):
@@ -134,16 +150,18 @@ class RbacIndex:
             bound = BoundRole(binding, binding.subjects[place], self._rules[number])
             if binding.namespace is None:
                 cluster.append(bound)
-            else:
-                by_namespace.setdefault(binding.namespace, []).append(bound)
+                continue
+            by_namespace.setdefault(binding.namespace, []).append(bound)
         return BoundRoles(
             cluster=tuple(cluster),
             by_namespace={namespace: tuple(found) for namespace, found in by_namespace.items()},
         )
 
     def _first_subjects(self, username: str, groups: tuple[str, ...]) -> dict[int, int]:
-        """Each binding of the identity, and the first of its subjects that applies: the API server
-        names that one in its reason (appliesTo).
+        """Number of each binding of the identity -> the place of the first of its subjects that
+        applies.
+
+        The API server names that one in its reason (``validation/rule.go``, appliesTo).
         """
         first: dict[int, int] = {}
         for number, place in self._users.get(username, ()):
@@ -154,8 +172,13 @@ class RbacIndex:
         return first
 
     def allows(self, username: str, groups: Sequence[str], request: AccessRequest) -> Answer:
-        """RBAC's decision and its reason, for exactly these groups; ``system:masters`` means
-        nothing here.
+        """RBAC's decision and its reason, for exactly these groups.
+
+        ``system:masters`` means nothing here, and ``system:authenticated`` is not implied. The
+        reason is the API server's text; of a denial it is empty unless a binding names a role that
+        does not exist.
+
+        Source: ``plugin/pkg/auth/authorizer/rbac/rbac.go``, Authorize.
         """
         view = self.bound_roles(username, groups)
         candidates = view.cluster
@@ -176,11 +199,11 @@ def authorize(
     policies: Sequence[AssociatedPolicy],
     request: AccessRequest,
 ) -> PolicyAnswer:
-    """The whole chain for a logged-in identity: ``system:masters`` before everything else, then
-    RBAC, then access policies.
+    """The whole chain for a logged-in identity.
 
-    ``groups`` are the identity's own; ``system:authenticated`` is implied. None: only an opaque
-    policy could allow it.
+    ``system:masters`` comes before everything else, then RBAC, then access policies. ``groups`` are
+    the identity's own; ``system:authenticated`` is implied. The answer is ``(allowed, reason)``,
+    where None means that only an opaque policy could allow it.
     """
     # The API server allows this group everything before it asks an authorizer
     # (authorizerfactory.NewPrivilegedGroups).
@@ -194,12 +217,16 @@ def authorize(
 
 
 def with_authenticated(groups: Sequence[str]) -> tuple[str, ...]:
-    """The groups of a logged-in identity: its own and ``system:authenticated``."""
+    """The groups of a logged-in identity: its own and ``system:authenticated``, each once.
+
+    Every login has that group (Kubernetes, "User-facing roles" and "Default roles and role
+    bindings").
+    """
     return tuple(dict.fromkeys((*groups, AUTHENTICATED)))
 
 
 def _role_key(binding: Binding) -> tuple[str | None, str]:
-    """Where the role is looked up."""
+    """Where the role is looked up: its namespace, None for a ClusterRole, and its name."""
     if binding.role_kind == "ClusterRole":
         return None, binding.role_name
     # A ClusterRoleBinding cannot name a Role: namespace "" holds none (GetRoleReferenceRules).
@@ -207,6 +234,10 @@ def _role_key(binding: Binding) -> tuple[str | None, str]:
 
 
 def _username_of(subject: Subject, binding: Binding) -> str | None:
+    """The username that a login must have to be this subject; None where no login can be it.
+
+    ``subject`` is a User or a ServiceAccount.
+    """
     if subject.kind == "User":
         return subject.name
     # A ServiceAccount without a namespace is one of the binding's (appliesToUser). Without either
@@ -219,10 +250,13 @@ def _username_of(subject: Subject, binding: Binding) -> str | None:
 
 def _describe(bound: BoundRole) -> str:
     """``RoleBinding "x/ns" of ClusterRole "y" to Group "z"``, as the API server words it."""
-    binding, subject = bound.binding, bound.subject
-    kind, name = "ClusterRoleBinding", binding.name
+    binding = bound.binding
+    subject = bound.subject
+    kind = "ClusterRoleBinding"
+    name = binding.name
     if binding.namespace is not None:
-        kind, name = "RoleBinding", f"{binding.name}/{binding.namespace}"
+        kind = "RoleBinding"
+        name = f"{binding.name}/{binding.namespace}"
     whom = subject.name
     if subject.kind == "ServiceAccount":
         whom = f"{subject.name}/{subject.namespace or binding.namespace}"
@@ -233,8 +267,9 @@ def _describe(bound: BoundRole) -> str:
 
 
 def _missing_roles(candidates: Iterable[BoundRole]) -> str:
-    """Why RBAC says no: roles that bindings name and that do not exist. Empty without such a
-    role.
+    """Why RBAC says no: roles that bindings name and that do not exist. Empty without such a role.
+
+    Roles come in the order of their bindings, each once.
     """
     bindings = [bound.binding for bound in candidates if bound.rules is None]
     missing = list(dict.fromkeys(_missing_role(binding) for binding in bindings))
@@ -247,5 +282,6 @@ def _missing_roles(candidates: Iterable[BoundRole]) -> str:
 
 
 def _missing_role(binding: Binding) -> str:
+    """The API server's text for a role that does not exist."""
     kind = f"{binding.role_kind.lower()}.rbac.authorization.k8s.io"
     return f"{kind} {quoted(binding.role_name)} not found"

@@ -38,7 +38,8 @@ _SESSION_NAMES = ("SessionName", "SessionNameRaw")
 def permissions_of(identity: Identity, index: RbacIndex | None) -> PermissionSet:
     """Everything the identity may do; with a template, everything that one of its logins may do.
 
-    ``index`` None: RBAC was not read, so its part is unknown.
+    ``index`` None: RBAC was not read, so its part is unknown. An identity that cannot log in may do
+    nothing.
     """
     if not is_login(identity):
         return NOTHING
@@ -71,8 +72,9 @@ def compare_access(
 ) -> AccessChange:
     """The whole difference of a principal's access: permissions, and log-ins that are admitted.
 
-    ``befores`` are several where the authenticator takes one of several rows at random.
-    ``namespaces`` as in :func:`compare`.
+    ``befores`` are several where the authenticator takes one of several rows at random
+    (``pkg/mapper/configmap``, an SSO row beside a role's row); they are at least one. ``index`` is
+    RBAC today, ``index_after`` RBAC after the steps. ``namespaces`` as in :func:`compare`.
     """
     if len(befores) == 1:
         permissions = compare(
@@ -91,13 +93,16 @@ def compare_access(
 def compare_log_ins(
     befores: Sequence[Identity], after: Identity, principal_arn: str
 ) -> AccessChange:
-    """The log-ins gained and lost alone. One that any of several identities admits is admitted
-    today, now and then.
+    """The log-ins gained and lost alone.
+
+    A login that any of several identities admits is admitted today, now and then: losing it is a
+    loss, and having it afterwards is no gain.
     """
     old = [population_of(before, principal_arn) for before in befores]
     new = population_of(after, principal_arn)
+    gained = without(new, together(old))
     lost = together(without(population, new) for population in old)
-    return AccessChange(log_ins_gained=without(new, together(old)), log_ins_lost=lost)
+    return AccessChange(log_ins_gained=gained, log_ins_lost=lost)
 
 
 def compare(
@@ -108,10 +113,10 @@ def compare(
     index_after: RbacIndex | None = None,
     namespaces: Sequence[str] | None = None,
 ) -> AccessChange:
-    """Gained and lost permissions; ``index_after`` where RBAC itself changes too (bindings of our
-    own).
+    """Gained and lost permissions of one identity that becomes another.
 
-    ``namespaces`` are those that exist: with them, be it none, each row gets a witness.
+    ``index_after`` where RBAC itself changes too (bindings of our own). ``namespaces`` are those
+    that exist: with them, be it none, each row gets a witness; without them no row has one.
     """
     later = index_after or index
     if later is index and _same(before, after):
@@ -122,7 +127,8 @@ def compare(
     pairs: dict[tuple[PermissionSet, PermissionSet], Mapping[str, str]] = {}
     # The logins that RBAC does not name come first: their witness is valid for every session.
     for values in reversed(logins):
-        old, new = _permissions(before, values, index), _permissions(after, values, later)
+        old = _permissions(before, values, index)
+        new = _permissions(after, values, later)
         pairs.setdefault((old, new), values)
     for (old, new), values in pairs.items():
         _add_rows(gained, new, old, values, namespaces, with_bounds=True)
@@ -145,15 +151,19 @@ def compare_with_several(
     *,
     namespaces: Sequence[str] | None = None,
 ) -> AccessChange:
-    """Against a principal that gets one of several identities at random: lost is what any of them
-    has, gained is what no identity has.
+    """Against a principal that gets one of several identities at random.
+
+    Lost is what any of them has and ``after`` has not; gained is what no identity has.
     """
     had = NOTHING
     lost: dict[PermissionRow, Witness | None] = {}
     for before in befores:
         had |= permissions_of(before, index)
         change = compare(before, after, index, index_after=index_after, namespaces=namespaces)
-        lost.update({row: row.witness for row in change.lost if lost.get(row) is None})
+        for row in change.lost:
+            # An identity that was compared before may have shown the same row without a witness.
+            if lost.get(row) is None:
+                lost[row] = row.witness
     rows = difference(permissions_of(after, index_after), had, with_bounds=True)
     gained: dict[PermissionRow, Witness | None] = dict.fromkeys(rows)
     if rows and namespaces is not None:
@@ -175,11 +185,14 @@ def _add_rows(
     *,
     with_bounds: bool = False,
 ) -> None:
-    """The rows of ``a`` without ``b``, which are about the logins with these values.
-    ``with_bounds`` as in ``difference``.
+    """Adds to ``found`` the rows of ``a`` without ``b``, and a witness for each that has none yet.
+
+    The rows are about the logins whose variables have these ``values``. ``with_bounds`` as in
+    ``difference``.
     """
     rows = difference(a, b, with_bounds=with_bounds)
-    found.update({row: None for row in rows if row not in found})
+    for row in rows:
+        found.setdefault(row, None)
     if rows and namespaces is not None:
         _add_witnesses(found, rows, _certain(a, b), values, namespaces)
 
@@ -197,6 +210,10 @@ def _add_witnesses(
     values: Mapping[str, str],
     namespaces: Sequence[str],
 ) -> None:
+    """Looks for a witness of each row that has none; ``found`` maps rows to their witness or None.
+
+    A witness names the variables that have a value: others hold for every session.
+    """
     login = sorted(f"{variable}={value}" for variable, value in values.items() if value != _ANY)
     for row in rows:
         if found.get(row) is None:
@@ -204,6 +221,10 @@ def _add_witnesses(
 
 
 def _same(before: Identity, after: Identity) -> bool:
+    """Whether nothing can differ as long as RBAC is the same.
+
+    It is asked first because most principals keep their name, groups and policies.
+    """
     # A principal that cannot log in has no access, whatever its row or entry holds.
     if not is_login(before) and not is_login(after):
         return True
@@ -223,6 +244,7 @@ def _compared_parts(identity: Identity) -> tuple[object, ...]:
 def _permissions(
     identity: Identity, values: Mapping[str, str], index: RbacIndex | None
 ) -> PermissionSet:
+    """The permissions of the logins whose variables have these values."""
     if not is_login(identity):
         return NOTHING
     username = render(identity.username, values)
@@ -231,19 +253,21 @@ def _permissions(
 
 
 def _too_many(identity: Identity) -> PermissionSet:
-    names = [name for name in (identity.username, *identity.groups) if templates_in(name)]
-    return PermissionSet(
-        unknown=frozenset(
-            Unknown(f"logins of {name}: RBAC names too many of them") for name in names
-        )
-    )
+    """What is not known of an identity of which not all logins were compared."""
+    unknown: set[Unknown] = set()
+    for name in (identity.username, *identity.groups):
+        if templates_in(name):
+            unknown.add(Unknown(f"logins of {name}: RBAC names too many of them"))
+    return PermissionSet(unknown=frozenset(unknown))
 
 
 def _logins(
     identities: Iterable[Identity], indexes: Iterable[RbacIndex | None]
 ) -> tuple[list[Mapping[str, str]], bool]:
-    """Values of the variables for each login that RBAC can tell apart, the unnamed ones last; False
-    when cut short.
+    """Values of the variables for each login that RBAC can tell apart, the unnamed ones last.
+
+    False with them when the list was cut short at ``_MOST_LOGINS``, or when a name has too many
+    readings. Values that RBAC does not name are ``_ANY``.
     """
     templates = _templates_of(identities)
     # Without a template every session has the same username and groups: there is one login.
@@ -258,7 +282,7 @@ def _logins(
 
 
 def _templates_of(identities: Iterable[Identity]) -> list[tuple[SubjectNames, str]]:
-    """The usernames and groups of the identities that hold a template."""
+    """The usernames and groups of the identities that hold a template, sorted and each once."""
     found: set[tuple[SubjectNames, str]] = set()
     for identity in identities:
         if not is_login(identity):
@@ -271,8 +295,9 @@ def _templates_of(identities: Iterable[Identity]) -> list[tuple[SubjectNames, st
 def _named_values(
     templates: Iterable[tuple[SubjectNames, str]], indexes: Iterable[RbacIndex | None]
 ) -> tuple[dict[str, set[str]], bool]:
-    """The values of the variables under which a template reads as a name of RBAC; False when the
-    readings of a name are too many.
+    """Variable -> the values under which a template reads as a name of RBAC.
+
+    False with them when the readings of a name are too many to list.
     """
     complete = True
     values: dict[str, set[str]] = {}
@@ -289,8 +314,10 @@ def _named_values(
 
 
 def _subjects(kind: SubjectNames, name: str, indexes: Iterable[RbacIndex | None]) -> Iterator[str]:
-    """Names that make a difference and start like the template: those that RBAC names, and two
-    built-in groups.
+    """Names that make a difference and start like the template.
+
+    These are the names of RBAC, and two groups that the API server itself knows: ``system:masters``
+    and ``system:nodes``.
     """
     prefix = literal_prefix(name)
     if kind == "groups":
@@ -303,8 +330,9 @@ def _subjects(kind: SubjectNames, name: str, indexes: Iterable[RbacIndex | None]
 def _combinations(
     values: Mapping[str, Iterable[str]], *, raw_counts: bool
 ) -> Iterator[Mapping[str, str]]:
-    """Every combination of the values found and "any other"; both spellings of the session's name
-    go together.
+    """Every combination of the values found and "any other".
+
+    Both spellings of the session's name go together, because one session has one of each.
     """
     sessions = [*sorted(_sessions(values, raw_counts=raw_counts)), (_ANY, _ANY)]
     others = [name for name in _OTHER if name in values and name not in _SESSION_NAMES]
@@ -324,8 +352,10 @@ def _sessions(values: Mapping[str, Iterable[str]], *, raw_counts: bool) -> set[t
     found = {(value.replace("@", "-"), value) for value in values.get("SessionNameRaw", ())}
     for value in values.get("SessionName", ()):
         # No template reads the raw name: how it is spelled makes no difference.
-        spellings = _spellings(value) if raw_counts else (_ANY,)
-        found.update((value, raw) for raw in spellings)
+        if not raw_counts:
+            found.add((value, _ANY))
+            continue
+        found.update((value, raw) for raw in _spellings(value))
     return found
 
 
@@ -337,4 +367,5 @@ def _spellings(session: str) -> Iterator[str]:
         yield from (session, _ANY)
         return
     for marks in product("-@", repeat=len(pieces) - 1):
-        yield "".join(f"{mark}{piece}" for mark, piece in zip(("", *marks), pieces, strict=True))
+        marked = zip(("", *marks), pieces, strict=True)
+        yield "".join(f"{mark}{piece}" for mark, piece in marked)

@@ -46,7 +46,10 @@ _VERB = re.compile(r"%[#+0-9.-]{0,8}[a-zA-Z]")
 
 
 def is_about_users(text: str) -> bool:
-    """Whether an expression looks at the user, the groups or the service account that ask."""
+    """Whether an expression looks at the user, the groups or the service account that ask.
+
+    The admission review holds them in ``userInfo`` (Kubernetes, "Dynamic Admission Control").
+    """
     return _ABOUT_USERS.search(text) is not None
 
 
@@ -72,14 +75,25 @@ class _Found:
 def names_in(text: str, language: Language) -> Iterator[str]:
     """Literals that can be names: ``dev:alice``, or ``dev:*`` for ``startsWith('dev:')`` and
     ``'dev:' + x``.
+
+    A name may come several times. An expression that is not well-formed is scanned like any other.
     """
     for found in _literals(text, language):
         for name in _patterns(found):
-            if len(name) <= _LONGEST_NAME and "\n" not in name:
-                yield name
+            # Messages and programs: no name is so long or has two lines.
+            if len(name) > _LONGEST_NAME:
+                continue
+            if "\n" in name:
+                continue
+            yield name
 
 
 def _literals(text: str, language: Language) -> list[_Found]:
+    """Every string literal, with the call that it is an argument of and what it is joined to.
+
+    One pass over the tokens: ``+`` and the word before a parenthesis are all that is kept of what
+    came before.
+    """
     found: list[_Found] = []
     call = _Call("", None, about_users=False)
     # The last word if nothing came after it, and the last token; a literal's is its quote.
@@ -110,42 +124,59 @@ def _call_after(mark: str, last: str, call: _Call) -> _Call:
     if mark == "(":
         function = last.rpartition(".")[2].lower()
         return _Call(function, call, call.about_users or _names_users(last))
-    if mark == ")" and call.parent is not None:
-        # What was inside the parentheses is also inside the call around them.
-        call.parent.about_users |= call.about_users
-        return call.parent
-    return call
+    if mark != ")":
+        return call
+    # More closed than opened: the text is no expression, and is read to its end all the same.
+    if call.parent is None:
+        return call
+    # What was inside the parentheses is also inside the call around them.
+    call.parent.about_users |= call.about_users
+    return call.parent
 
 
 def _names_users(word: str) -> bool:
+    """Whether a word, perhaps with dots, is a variable or function of users by its name."""
     lowered = word.lower()
     return any(part in lowered for part in _USER_WORDS)
 
 
 def _decoded(quoted: str, *, raw: bool) -> tuple[str, ...]:
-    """The literal's text; with escapes also as written, because escapes differ between the
-    languages.
+    """The literal's text, and with escapes also the text as it is written.
+
+    Both, because escapes differ between the languages. ``quoted`` is the literal with its quotes;
+    ``raw`` literals have no escapes.
     """
-    closed = len(quoted) > 1 and quoted[0] == quoted[-1]
-    inner = quoted[1:-1] if closed else quoted[1:]
+    inner = quoted[1:]
+    # A text that ends inside a literal has no quote at its end.
+    if inner.endswith(quoted[0]):
+        inner = inner[:-1]
     # JMESPath holds JSON between backticks.
     if quoted[0] == "`":
         return (inner.strip('"'),)
-    if raw or "\\" not in inner:
+    if raw:
         return (inner,)
-    return tuple(dict.fromkeys((_ESCAPE.sub(_unescaped, inner), inner)))
+    if "\\" not in inner:
+        return (inner,)
+    unescaped = _ESCAPE.sub(_unescaped, inner)
+    return tuple(dict.fromkeys((unescaped, inner)))
 
 
 def _unescaped(match: re.Match[str]) -> str:
+    r"""One escape: ``\n``, ``\u0041`` or a character that means itself."""
     code = match[1]
     if len(code) > 1:
         character = chr(int(code[1:], 16))
-        return match[0] if "\ud800" <= character <= "\udfff" else character
+        # Half of a surrogate pair is no character, and no file could be written with it.
+        if "\ud800" <= character <= "\udfff":
+            return match[0]
+        return character
     return {"n": "\n", "t": "\t", "r": "\r"}.get(code, code)
 
 
 def _patterns(found: _Found) -> Iterator[str]:
-    function, text = found.call.function, found.text
+    """The names that one literal can be, by the function that it is an argument of."""
+    function = found.call.function
+    text = found.text
     sure = found.call.about_users
     if function in _REGEXES:
         yield from _regex_parts(text, sure=sure)
@@ -155,18 +186,23 @@ def _patterns(found: _Found) -> Iterator[str]:
     is_part = function in _OPEN_BEFORE | _OPEN_AFTER
     if is_part and not sure and len(text) < _SHORTEST_PART:
         return
+    # Verbs alone, or an empty text: it says nothing of the name.
     if not text.strip("*"):
         return
-    if function in _OPEN_BEFORE or found.joined_before:
+    open_before = function in _OPEN_BEFORE or found.joined_before
+    if open_before:
         text = f"*{text}"
-    if function in _OPEN_AFTER or found.joined_after:
+    open_after = function in _OPEN_AFTER or found.joined_after
+    if open_after:
         text = f"{text}*"
     yield text
 
 
 def _regex_parts(text: str, *, sure: bool) -> Iterator[str]:
-    """The plain parts of a regular expression, each of which a matching name may hold; ``*`` where
-    there is none.
+    """The plain parts of a regular expression, each of which a matching name may hold.
+
+    ``sure``: the call is about users, so that ``*`` is given where there is no plain part. A part
+    comes as ``*part*``, because what is around it may match any text.
     """
     runs: list[str] = [""]
     end = 0

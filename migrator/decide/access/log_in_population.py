@@ -20,8 +20,10 @@ _ROLES = frozenset({"role", "service-linked-role", "assumed-role"})
 
 
 def population_of(identity: Identity, principal_arn: str) -> LogInPopulation:
-    """The log-ins of the principal that are admitted as ``identity``, by a row, by an entry or by
-    EKS itself.
+    """The log-ins of the principal that are admitted as ``identity``.
+
+    The identity may come from a row, from an entry or from EKS itself; without one (``via`` is
+    ``none``) no login is admitted. Kinds of sessions come in one order, each at most once.
     """
     if identity.via == "none":
         return ()
@@ -31,28 +33,49 @@ def population_of(identity: Identity, principal_arn: str) -> LogInPopulation:
     if any(EC2_NAME in name for name in (identity.username, *identity.groups)):
         kinds = tuple(kind for kind in kinds if kind == "instance")
     # The reserved prefixes do not count for rows (mapper EKSConfigMap before v0.7.17).
-    if identity.via != "access-entry" or identity.username in NAMES_OF_EKS:
+    if identity.via != "access-entry":
         return tuple(map(LogIns, kinds))
-    return tuple(found for kind in kinds for found in _admitted_by_entry(kind, identity.username))
+    # EKS itself writes these names into entries.
+    if identity.username in NAMES_OF_EKS:
+        return tuple(map(LogIns, kinds))
+    found = (_admitted_by_entry(kind, identity.username) for kind in kinds)
+    return tuple(each for each in found if each is not None)
 
 
 def sessions_of(principal_arn: str) -> tuple[SessionKind, ...]:
-    """The kinds of sessions that a principal can have: a role's, or the user itself."""
+    """The kinds of sessions that a principal can have: a role's, or the user itself.
+
+    ``principal_arn`` is an IAM ARN or the STS ARN of an assumed role. A role's sessions are of two
+    kinds because the authenticator treats those that are named after an instance apart
+    (``pkg/server/server.go``, renderTemplate).
+    """
     parsed = parse_arn(principal_arn)
-    return _OF_ROLES if parsed is None or parsed.kind in _ROLES else _OF_USERS
+    # A text that is no ARN may be a role's: the wider answer is taken.
+    if parsed is None:
+        return _OF_ROLES
+    if parsed.kind in _ROLES:
+        return _OF_ROLES
+    return _OF_USERS
 
 
 def kind_of_session(principal_arn: str, session_name: str) -> SessionKind:
-    """The kind that a session belongs to by its name. One that is named after an instance counts as
-    the instance's: whether EC2 knows its private DNS name is unknown here.
+    """The kind that a session belongs to by its name.
+
+    One that is named after an instance counts as the instance's: whether EC2 knows its private DNS
+    name is unknown here.
     """
     if sessions_of(principal_arn) == _OF_USERS:
         return "user"
-    return "instance" if INSTANCE_SESSION.fullmatch(session_name) else "other"
+    if INSTANCE_SESSION.fullmatch(session_name):
+        return "instance"
+    return "other"
 
 
 def admits(population: LogInPopulation, kind: SessionKind, session_name: str) -> bool:
-    """Whether a login by such a session is admitted."""
+    """Whether a login by such a session is admitted.
+
+    ``names`` of a part are all that it admits; without them it admits all but ``except_names``.
+    """
     found = next((each for each in population if each.sessions == kind), None)
     if found is None:
         return False
@@ -62,24 +85,33 @@ def admits(population: LogInPopulation, kind: SessionKind, session_name: str) ->
 
 
 def without(population: LogInPopulation, other: LogInPopulation) -> LogInPopulation:
-    """The log-ins of the first population that the second does not have."""
+    """The log-ins of the first population that the second does not have.
+
+    This is what is lost where the first is today's, and what is gained where it is tomorrow's.
+    """
     taken = {each.sessions: each for each in other}
     left = [_less(each, taken.get(each.sessions)) for each in population]
     return tuple(each for each in left if each is not None)
 
 
 def together(populations: Iterable[LogInPopulation]) -> LogInPopulation:
-    """The log-ins that any of the populations has."""
+    """The log-ins that any of the populations has, in the order instance, other, user."""
     found: dict[SessionKind, LogIns] = {}
     for population in populations:
         for each in population:
             known = found.get(each.sessions)
-            found[each.sessions] = each if known is None else _more(known, each)
-    return tuple(found[kind] for kind in (*_OF_ROLES, *_OF_USERS) if kind in found)
+            if known is None:
+                found[each.sessions] = each
+                continue
+            found[each.sessions] = _more(known, each)
+    in_order = (*_OF_ROLES, *_OF_USERS)
+    return tuple(found[kind] for kind in in_order if kind in found)
 
 
-def _admitted_by_entry(kind: SessionKind, username: str) -> Iterable[LogIns]:
-    """An entry's username is compared with the reserved prefixes after it is rendered (server.go,
+def _admitted_by_entry(kind: SessionKind, username: str) -> LogIns | None:
+    """What an entry admits of one kind of sessions; None where it admits no session of the kind.
+
+    An entry's username is compared with the reserved prefixes after it is rendered (server.go,
     doMapping).
     """
     # An IAM user has no session: its name is rendered as empty (token.go).
@@ -87,10 +119,12 @@ def _admitted_by_entry(kind: SessionKind, username: str) -> Iterable[LogIns]:
         username = render(username, {"SessionName": "", "SessionNameRaw": ""})
     refused = _names_that_reserve(username)
     if refused is None:
-        return
+        return None
     # A session that is named after an instance has a dash in its name, which no reserved prefix
-    # has.
-    yield LogIns(kind, except_names=refused if kind == "other" else ())
+    # has; a user has no session name.
+    if kind != "other":
+        return LogIns(kind)
+    return LogIns(kind, except_names=refused)
 
 
 def _names_that_reserve(username: str) -> tuple[str, ...] | None:
@@ -106,6 +140,7 @@ def _names_that_reserve(username: str) -> tuple[str, ...] | None:
     for prefix in RESERVED_PREFIXES:
         # None, too many readings, is for texts that are longer than any prefix.
         for reading in readings(head, prefix.removesuffix(":")) or ():
+            # The prefix is written out: no variable has a part in it.
             if not reading:
                 return None
             sessions = {value for name, value in reading.items() if name.startswith("SessionName")}
@@ -116,24 +151,38 @@ def _names_that_reserve(username: str) -> tuple[str, ...] | None:
 
 
 def _less(each: LogIns, other: LogIns | None) -> LogIns | None:
+    """The log-ins of ``each`` without those of ``other``, which is of the same kind of sessions.
+
+    None where nothing is left.
+    """
     if other is None:
         return each
+    # Some names only: those that the other does not admit are left.
     if each.names:
-        left = tuple(name for name in each.names if not admits((other,), other.sessions, name))
-        return LogIns(each.sessions, names=left) if left else None
+        left = [name for name in each.names if not admits((other,), other.sessions, name)]
+        if not left:
+            return None
+        return LogIns(each.sessions, names=tuple(left))
+    # All but some, without some names: those are excepted too.
     if other.names:
-        return LogIns(each.sessions, except_names=tuple(sorted({*each.except_names, *other.names})))
-    left = tuple(sorted(set(other.except_names) - set(each.except_names)))
-    return LogIns(each.sessions, names=left) if left else None
+        excepted = {*each.except_names, *other.names}
+        return LogIns(each.sessions, except_names=tuple(sorted(excepted)))
+    # All but some, without all but some: what only the other excepts is left.
+    names = set(other.except_names) - set(each.except_names)
+    if not names:
+        return None
+    return LogIns(each.sessions, names=tuple(sorted(names)))
 
 
 def _more(one: LogIns, other: LogIns) -> LogIns:
+    """The log-ins of either, of the same kind."""
     if one.names and other.names:
         return LogIns(one.sessions, names=tuple(sorted({*one.names, *other.names})))
     # Some names, and all but some: what both leave out is left out.
-    if one.names or other.names:
-        wide, narrow = (other, one) if one.names else (one, other)
-        excepted = set(wide.except_names) - set(narrow.names)
-        return LogIns(wide.sessions, except_names=tuple(sorted(excepted)))
-    excepted = set(one.except_names) & set(other.except_names)
+    if one.names:
+        excepted = set(other.except_names) - set(one.names)
+    elif other.names:
+        excepted = set(one.except_names) - set(other.names)
+    else:
+        excepted = set(one.except_names) & set(other.except_names)
     return LogIns(one.sessions, except_names=tuple(sorted(excepted)))

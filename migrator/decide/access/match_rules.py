@@ -30,7 +30,11 @@ class RuleSet:
         self._hash: int | None = None
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, RuleSet) and self.rules == other.rules)
+        if self is other:
+            return True
+        if not isinstance(other, RuleSet):
+            return False
+        return self.rules == other.rules
 
     def __hash__(self) -> int:
         # Rules are many and hashed often.
@@ -43,24 +47,34 @@ class RuleSet:
 
     @property
     def boxes(self) -> tuple[frozenset[Box], frozenset[Box]]:
-        """The same rules as boxes: of resource requests, and of non-resource requests."""
+        """The same rules as boxes, of resource requests and of non-resource requests.
+
+        They are made once: every comparison of permissions reads them.
+        """
         if self._boxes is None:
             self._boxes = resource_boxes(self.rules), url_boxes(self.rules)
         return self._boxes
 
     def allows(self, request: AccessRequest) -> bool:
-        """Whether one of the rules allows the request. The binding decides about the namespace: it
-        is not compared here.
+        """Whether one of the rules allows the request.
+
+        The binding decides about the namespace: it is not compared here. The table is made with the
+        first question, because most sets of rules are compared and never asked.
+
+        Source: ``RuleAllows`` in ``plugin/pkg/auth/authorizer/rbac/rbac.go``.
         """
         if self._resources is None:
             self._resources = self._compile()
         if request.path is not None:
             return self._allows_url(request.verb, request.path)
-        verb, name, table = request.verb, request.name, self._resources
+        verb = request.verb
+        name = request.name
+        table = self._resources
         keys = _resource_keys(request)
         for group in (request.api_group, "*"):
             for key in keys:
                 for verbs, names in table.get((group, key), ()):
+                    # VerbMatches: the verb itself, or all of them.
                     if verb not in verbs and "*" not in verbs:
                         continue
                     # A rule with resource names does not hold for a request without one, as list
@@ -70,6 +84,10 @@ class RuleSet:
         return False
 
     def _compile(self) -> dict[tuple[str, str], list[tuple[frozenset[str], _Names]]]:
+        """``(API group, resource)`` -> the verbs and names of each rule with these two.
+
+        The URLs of the rules are kept as well, each with its prefixes.
+        """
         table: dict[tuple[str, str], list[tuple[frozenset[str], _Names]]] = {}
         for rule in self.rules:
             verbs = frozenset(rule.verbs)
@@ -77,26 +95,29 @@ class RuleSet:
             for group in rule.api_groups:
                 for resource in rule.resources:
                     table.setdefault((group, resource), []).append((verbs, names))
-            if rule.non_resource_urls:
-                # The API server cuts every trailing star of a URL and compares the rest as a prefix
-                # (NonResourceURLMatches).
-                prefixes = tuple(
-                    url.rstrip("*") for url in rule.non_resource_urls if url.endswith("*")
-                )
-                self._urls.append((verbs, frozenset(rule.non_resource_urls), prefixes))
+            if not rule.non_resource_urls:
+                continue
+            # The API server cuts every trailing star of a URL and compares the rest as a prefix
+            # (NonResourceURLMatches).
+            prefixes = [url.rstrip("*") for url in rule.non_resource_urls if url.endswith("*")]
+            exact = frozenset(rule.non_resource_urls)
+            self._urls.append((verbs, exact, tuple(prefixes)))
         return table
 
     def _allows_url(self, verb: str, path: str) -> bool:
+        """Whether a rule allows the verb for the path; the star's verb holds for every verb."""
         for verbs, exact, prefixes in self._urls:
             if verb not in verbs and "*" not in verbs:
                 continue
-            if path in exact or path.startswith(prefixes):
+            if path in exact:
+                return True
+            if path.startswith(prefixes):
                 return True
         return False
 
 
 def _resource_keys(request: AccessRequest) -> tuple[str, ...]:
-    """How a rule may write the resource of the request."""
+    """How a rule may write the resource of the request, at most three spellings."""
     resource, sub = request.resource, request.subresource
     if not sub:
         return resource, "*"

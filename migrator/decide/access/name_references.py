@@ -34,10 +34,11 @@ class NameIndex:
         self._users: dict[str, list[str]] = {}
         self._patterns: dict[str, list[str]] = {}
         self._judged: dict[str, tuple[str, ...]] = {}
-        for binding in rbac.bindings if rbac else ():
-            self._add_binding(binding)
-        for role in rbac.roles if rbac else ():
-            self._add_impersonation(role)
+        if rbac is not None:
+            for binding in rbac.bindings:
+                self._add_binding(binding)
+            for role in rbac.roles:
+                self._add_impersonation(role)
         for reference in references or ():
             # RBAC that was read is indexed above.
             if rbac is not None and reference.api_version.startswith("rbac."):
@@ -46,7 +47,11 @@ class NameIndex:
         self._sorted_users = sorted(self._users)
 
     def of_group(self, group: str) -> tuple[str, ...]:
-        """The places that name a group: what keeping or losing it can matter for."""
+        """The places that name a group: what keeping or losing it can matter for.
+
+        Each place is a text for findings, for example ``RoleBinding shop/readers`` or ``FlowSchema
+        admins (spec.rules[0].subjects[0].group.name)``. The group may be a template.
+        """
         found = list(self.groups.get(group, ()))
         for text, places in self._patterns.items():
             if can_become(group, text):
@@ -54,56 +59,83 @@ class NameIndex:
         return tuple(found)
 
     def bindings_of_group(self, group: str) -> tuple[Binding, ...]:
-        """The bindings with the group among their subjects."""
+        """The bindings with the group among their subjects, in the cluster's order, each once."""
         return tuple(self.group_bindings.get(group, ()))
 
     def of_username(self, username: str) -> tuple[str, ...]:
-        """The places whose name the username, a template perhaps, can become. ServiceAccounts count
-        as names.
+        """The places whose name the username, a template perhaps, can become.
+
+        ServiceAccounts count as names, ``system:serviceaccount:NAMESPACE:NAME``. Answers are kept:
+        the same username is asked about for its row, its entry and its steps.
         """
         if username not in self._judged:
             self._judged[username] = tuple(self._find(username))
         return self._judged[username]
 
     def _find(self, username: str) -> Iterable[str]:
-        if not templates_in(username):
-            yield from self._users.get(username, ())
+        """Places that name the username itself, then places with a pattern that it can match."""
+        if templates_in(username):
+            yield from self._find_rendered(username)
         else:
-            prefix = literal_prefix(username)
-            for name in self._sorted_users[bisect_left(self._sorted_users, prefix) :]:
-                if not name.startswith(prefix):
-                    break
-                if can_become(username, name):
-                    yield from self._users[name]
+            yield from self._users.get(username, ())
         for text, places in self._patterns.items():
             if can_become(username, text):
                 yield from places
 
+    def _find_rendered(self, template: str) -> Iterable[str]:
+        """Places of every known name that the template can become."""
+        prefix = literal_prefix(template)
+        # Names are many and templates share a prefix with few of them.
+        start = bisect_left(self._sorted_users, prefix)
+        for name in self._sorted_users[start:]:
+            if not name.startswith(prefix):
+                break
+            if can_become(template, name):
+                yield from self._users[name]
+
     def _add_binding(self, binding: Binding) -> None:
+        """Each subject of a binding under the name that a login must have to match it.
+
+        Names are compared as texts (``pkg/registry/rbac/validation/rule.go``, appliesToUser).
+        """
         place = binding_place(binding)
         for subject in binding.subjects:
             if subject.kind == "Group":
                 self.groups.setdefault(subject.name, []).append(place)
                 bound = self.group_bindings.setdefault(subject.name, [])
+                # A binding may name a group twice, and is one binding of it.
                 if not bound or bound[-1] is not binding:
                     bound.append(binding)
-            elif subject.kind == "User":
+                continue
+            if subject.kind == "User":
                 self._users.setdefault(subject.name, []).append(place)
-            elif namespace := subject.namespace or binding.namespace:
+                continue
+            namespace = subject.namespace or binding.namespace
+            # Without either the subject matches no login (appliesToUser).
+            if namespace:
                 account = f"system:serviceaccount:{namespace}:{subject.name}"
                 self._users.setdefault(account, []).append(place)
 
     def _add_impersonation(self, role: Role) -> None:
+        """The names that a role's ``impersonate`` rules are limited to."""
         for rule in role.rules:
             # "impersonate:user-info" and the like are the constrained verbs (Kubernetes 1.36,
             # constrained impersonation).
-            if not any(verb == "*" or verb.startswith("impersonate") for verb in rule.verbs):
+            named = any(verb.startswith("impersonate") for verb in rule.verbs)
+            if not named and "*" not in rule.verbs:
                 continue
-            kind = "ClusterRole" if role.namespace is None else "Role"
+            kind = "Role"
+            if role.namespace is None:
+                kind = "ClusterRole"
             place = f"impersonate rule of {kind} {_at(role)}"
+            # A ClusterRole may be bound in any namespace: its accounts may be of any.
             self._add_impersonated(rule, place, role.namespace or "*")
 
     def _add_impersonated(self, rule: PolicyRule, place: str, namespace: str) -> None:
+        """The ``resourceNames`` of one rule, each as what its resources make of it.
+
+        ``namespace`` is the one in which ServiceAccounts are impersonated, ``*`` for any.
+        """
         for name in rule.resource_names:
             if not {"groups", "*"}.isdisjoint(rule.resources):
                 self.groups.setdefault(name, []).append(place)
@@ -111,27 +143,36 @@ class NameIndex:
                 self._users.setdefault(name, []).append(place)
             if not {"serviceaccounts", "*"}.isdisjoint(rule.resources):
                 account = f"system:serviceaccount:{namespace}:{name}"
-                known = self._patterns if "*" in account else self._users
+                known = self._users
+                if "*" in account:
+                    known = self._patterns
                 known.setdefault(account, []).append(place)
 
     def _add_reference(self, reference: GroupReference) -> None:
+        """A text of another object; ``*`` in it means any text."""
         place = f"{reference.kind} {_at(reference)} ({reference.path})"
         if "*" in reference.text:
             self._patterns.setdefault(reference.text, []).append(place)
             return
+        # Outside RBAC a text does not say whether a user or a group has the name.
         self.groups.setdefault(reference.text, []).append(place)
         self._users.setdefault(reference.text, []).append(place)
 
 
 def binding_place(binding: Binding) -> str:
     """``RoleBinding shop/readers``: how findings name a binding."""
-    return f"{'ClusterRoleBinding' if binding.namespace is None else 'RoleBinding'} {_at(binding)}"
+    if binding.namespace is None:
+        return f"ClusterRoleBinding {binding.name}"
+    return f"RoleBinding {_at(binding)}"
 
 
 def is_ours(binding: Binding) -> bool:
-    """Whether a binding carries our label."""
+    """Whether a binding carries our label: this tool made it, and may delete it."""
     return binding.labels.get(MANAGED_BY_LABEL) == MANAGED_BY
 
 
 def _at(item: Binding | Role | GroupReference) -> str:
-    return item.name if item.namespace is None else f"{item.namespace}/{item.name}"
+    """``NAMESPACE/NAME``, or the name alone of an object of the cluster."""
+    if item.namespace is None:
+        return item.name
+    return f"{item.namespace}/{item.name}"

@@ -50,33 +50,53 @@ def parts(name: str) -> tuple[Part, ...]:
     for place, piece in enumerate(_VARIABLE.split(name)):
         if not piece:
             continue
-        found.append(Variable(piece) if place % 2 else piece)
+        if place % 2:
+            found.append(Variable(piece))
+        else:
+            found.append(piece)
     return tuple(found)
 
 
 def render(name: str, values: Mapping[str, str]) -> str:
-    """The name with each variable replaced by its value; variables without one stay."""
+    """The name with each variable replaced by its value; variables without one stay.
+
+    The authenticator replaces texts and parses nothing (``pkg/server/server.go``, renderTemplate):
+    a value that looks like a variable is not replaced again.
+    """
     return _VARIABLE.sub(lambda found: values.get(found[1], found[0]), name)
 
 
 def readings(template: str, name: str) -> tuple[dict[str, str], ...] | None:
-    """Every assignment of variables under which ``template`` becomes ``name``; None when they are
-    too many.
+    """Every assignment of variables under which ``template`` becomes ``name``.
+
+    ``{"SessionName": "alice"}`` is one of them; a template without variables that is the name has
+    one reading, which is empty. None when they are too many to be sure of all.
     """
     pieces = parts(template)
     if len(pieces) > _MOST_PARTS:
         return None
-    last = pieces[-1] if pieces else ""
+    last: Part = ""
+    if pieces:
+        last = pieces[-1]
+    # Most names differ at their end, and this is found out without a search.
     if isinstance(last, str) and not name.endswith(last):
         return ()
     work = [_WORK]
-    found = list(_read(pieces, name, {}, work))
-    return tuple(found) if work[0] > 0 else None
+    found = tuple(_read(pieces, name, {}, work))
+    # The search was cut short: readings may be missing.
+    if work[0] <= 0:
+        return None
+    return found
 
 
 def _read(
     pieces: tuple[Part, ...], text: str, values: dict[str, str], work: list[int]
 ) -> Iterator[dict[str, str]]:
+    """The readings of the rest of a name, given the values of the variables before it.
+
+    ``work`` is one number, counted down with every step: names and templates are the cluster's, and
+    the search must end.
+    """
     work[0] -= 1
     if work[0] <= 0:
         return
@@ -84,18 +104,21 @@ def _read(
         if not text:
             yield values
         return
-    piece, rest = pieces[0], pieces[1:]
+    piece = pieces[0]
+    rest = pieces[1:]
     if isinstance(piece, str):
         if text.startswith(piece):
             yield from _read(rest, text[len(piece) :], values, work)
         return
     for value in _values_at(piece.name, text, values, last=not rest):
-        yield from _read(rest, text[len(value) :], {**values, piece.name: value}, work)
+        known = {**values, piece.name: value}
+        yield from _read(rest, text[len(value) :], known, work)
 
 
 def _values_at(variable: str, text: str, values: Mapping[str, str], *, last: bool) -> Iterator[str]:
-    """What the variable can hold at the start of ``text``; one value where it has one already, or
-    ends the name.
+    """What the variable can hold at the start of ``text``, shortest first.
+
+    It is one value where the variable has one already, or ends the name.
     """
     known = values.get(variable)
     if known is not None:
@@ -107,6 +130,8 @@ def _values_at(variable: str, text: str, values: Mapping[str, str], *, last: boo
     reach = 0
     while reach < min(longest, len(text)) and text[reach] in alphabet:
         reach += 1
-    for length in (len(text),) if last else range(shortest, reach + 1):
-        if shortest <= length <= reach:
-            yield text[:length]
+    # The last variable holds all that is left.
+    if last:
+        shortest = max(shortest, len(text))
+    for length in range(shortest, reach + 1):
+        yield text[:length]

@@ -16,6 +16,7 @@ from migrator.decide.access.subtract_boxes import (
 from migrator.model.rbac import PermissionRow
 
 Tokens: TypeAlias = tuple[str, ...]
+_SCOPE_KINDS = ("cluster", "namespace", "non-resource", "unknown")
 _Fields: TypeAlias = tuple[Tokens, ...]  # of a PermissionRow without its witness, in their order
 
 
@@ -38,8 +39,11 @@ def url_rows(difference: Difference, diagram: int) -> Iterator[PermissionRow]:
 
 
 def arranged(rows: Iterable[PermissionRow]) -> tuple[PermissionRow, ...]:
-    """The rows, those joined that differ in their API groups or in their resources only, in one
-    order.
+    """The rows in one order, those joined that differ in their API groups or in their resources
+    only.
+
+    Rows lose their witness: a joined row is another row. Equal sets of rows give equal results,
+    whatever their order.
     """
     found: Iterable[_Fields] = {
         ((r.scope,), r.api_groups, r.resources, r.verbs, r.resource_names, r.non_resource_urls)
@@ -54,30 +58,38 @@ def arranged(rows: Iterable[PermissionRow]) -> tuple[PermissionRow, ...]:
 
 
 def _paths(difference: Difference, diagram: int, level: int) -> Iterator[tuple[Tokens, ...]]:
+    """Every way through a diagram from a level down, one tuple of tokens a dimension."""
     if diagram == FULL:
         yield ()
         return
     dimension = difference.dimensions[level]
     write = _WRITERS.get(id(dimension), _tokens)
     for changes, below in difference.entries.get(diagram, ()):
-        for head, tail in product(
-            write(dimension, changes), list(_paths(difference, below, level + 1))
-        ):
+        heads = write(dimension, changes)
+        tails = list(_paths(difference, below, level + 1))
+        for head, tail in product(heads, tails):
             yield (head, *tail)
 
 
 def _layers(
     dimension: Dimension, changes: Changes
 ) -> Iterator[tuple[list[str | None], dict[str | None, list[str]]]]:
-    """What is in, outermost first: the nodes, and under each the ones that are out again. What is
-    in inside those comes with the next layer, so that an exclusion never hides it.
+    """What is in, outermost first: the nodes, and under each the ones that are out again.
+
+    What is in inside those comes with the next layer, so that an exclusion never hides it.
     """
-    depth: dict[str | None, int] = {None: 1 if None in changes else 0}
+    # The root is in where it is a change, and is otherwise outside of all layers.
+    depth: dict[str | None, int] = {None: 0}
+    if None in changes:
+        depth[None] = 1
     inside: dict[str | None, list[str]] = defaultdict(list)
-    for node, parent in dimension.parents([node for node in changes if node is not None]):
+    named = [node for node in changes if node is not None]
+    for node, parent in dimension.parents(named):
         depth[node] = depth[parent] + 1
         inside[parent].append(node)
-    for layer in range(1, max(depth.values()) + 1, 2):
+    deepest = max(depth.values())
+    # Odd layers are in, even ones are out again.
+    for layer in range(1, deepest + 1, 2):
         yield [node for node, at in depth.items() if at == layer], inside
 
 
@@ -89,36 +101,51 @@ def _tokens(dimension: Dimension, changes: Changes) -> list[Tokens]:
         minus: list[str] = []
         # The root holds every value: what lies inside a node and not in the row is taken out.
         for node in nodes:
-            plus.append("*" if node is None else node)
+            if node is None:
+                plus.append("*")
+            else:
+                plus.append(node)
             minus += [f"!{out}" for out in inside[node]]
         found.append((*sorted(plus), *sorted(minus)))
     return found
 
 
 def _scopes(dimension: Dimension, changes: Changes) -> list[Tokens]:
-    """One scope a row: ``cluster``, ``namespace dev``, and what differences need besides."""
+    """One scope a row: ``cluster``, ``namespace dev``, and what differences need besides.
+
+    These are ``cluster outside namespaces``, ``cluster except namespace dev`` and ``namespace dev-*
+    except dev-a``. ``""`` is the request without a namespace.
+    """
     found: list[Tokens] = []
     for nodes, inside in _layers(dimension, changes):
+        # Requests without a namespace and those of any namespace: one scope says both.
         whole = "" in nodes and "*" in nodes
         for node in nodes:
-            if node == "":
-                found += [] if whole else [("cluster outside namespaces",)]
+            if node == "" and whole:
                 continue
             without = ", ".join(sorted(inside[node]))
-            if node == "*" and whole:
-                found.append((f"cluster except namespace {without}" if without else "cluster",))
+            if node == "":
+                scope = "cluster outside namespaces"
+            elif node == "*" and whole:
+                scope = "cluster"
+                if without:
+                    scope = f"cluster except namespace {without}"
             else:
-                found.append(
-                    (f"namespace {node} except {without}" if without else f"namespace {node}",)
-                )
+                scope = f"namespace {node}"
+                if without:
+                    scope = f"namespace {node} except {without}"
+            found.append((scope,))
     return found
 
 
 def _names(dimension: Dimension, changes: Changes) -> list[Tokens]:
-    """No token is every name; RBAC compares names as text, so that ``*`` alone is that name
-    (ResourceNameMatches).
+    """Names of objects. No token is every name.
+
+    RBAC compares names as text, so that ``*`` alone is the name ``*`` (ResourceNameMatches).
     """
-    return [()] if changes == {None} else _tokens(dimension, changes)
+    if changes == {None}:
+        return [()]
+    return _tokens(dimension, changes)
 
 
 _WRITERS: Mapping[int, Callable[[Dimension, Changes], list[Tokens]]] = {
@@ -128,8 +155,9 @@ _WRITERS: Mapping[int, Callable[[Dimension, Changes], list[Tokens]]] = {
 
 
 def _joined(rows: Iterable[_Fields], field: int) -> list[_Fields]:
-    """Rows that are equal but for one list become one; rows with exclusions in it stay as they
-    are.
+    """Rows that are equal but for one list become one row with all values of the list.
+
+    Rows with exclusions in it stay as they are: an exclusion holds for the values of its own row.
     """
     kept: list[_Fields] = []
     alike: dict[_Fields, set[str]] = defaultdict(set)
@@ -137,15 +165,16 @@ def _joined(rows: Iterable[_Fields], field: int) -> list[_Fields]:
         tokens = row[field]
         if not tokens or any(token.startswith("!") for token in tokens):
             kept.append(row)
-        else:
-            rest = (*row[:field], (), *row[field + 1 :])
-            alike[rest].update(tokens)
-    return kept + [
-        (*row[:field], tuple(sorted(tokens)), *row[field + 1 :]) for row, tokens in alike.items()
-    ]
+            continue
+        rest = (*row[:field], (), *row[field + 1 :])
+        alike[rest].update(tokens)
+    for rest, together in alike.items():
+        kept.append((*rest[:field], tuple(sorted(together)), *rest[field + 1 :]))
+    return kept
 
 
 def _order(row: _Fields) -> tuple[int, _Fields]:
-    return ("cluster", "namespace", "non-resource", "unknown").index(
-        row[0][0].partition(" ")[0]
-    ), row
+    """Widest scopes first, what is unknown last; rows of one kind of scope by their texts."""
+    (scope,) = row[0]
+    kind = scope.partition(" ")[0]
+    return _SCOPE_KINDS.index(kind), row

@@ -65,9 +65,11 @@ class PermissionSet:
         patterns = [place for place in rules if place is not None and place.endswith("*")]
 
         def allows(request: AccessRequest) -> bool | None:
+            """True, False, or None where only something unknown could allow the request."""
             for place in _places(request, patterns):
                 if place in rules and rules[place].allows(request):
                     return True
+            # What is known allows it in none of these places: what is unknown may.
             for unknown in self.unknown:
                 if _may_allow(unknown, request):
                     return None
@@ -76,6 +78,10 @@ class PermissionSet:
         return allows
 
     def _rules_by_namespace(self) -> dict[Node, RuleSet]:
+        """All rules that are granted in the same place, as one set; None is cluster-wide.
+
+        Places are compared as texts here: ``dev-*`` is one of them.
+        """
         found: dict[Node, list[PolicyRule]] = {}
         for grant in self.grants:
             found.setdefault(grant.namespace, []).extend(grant.rules.rules)
@@ -104,7 +110,12 @@ def permissions_of_login(
 ) -> PermissionSet:
     """The permissions of one login of an identity, with its rendered username and groups.
 
-    ``index`` None: RBAC was not read, and what it gives to each name is unknown.
+    ``groups`` are the identity's own; ``system:authenticated`` is added for RBAC. ``index`` None:
+    RBAC was not read, and what it gives to each name is unknown.
+
+    Sources: the API server asks its authorizers in turn and allows what any of them allows
+    (Kubernetes, "Authorization"); those of EKS are the node authorizer, RBAC and access policies
+    (EKS user guide, "Associate access policies with access entries").
     """
     # The API server allows this group everything, whatever RBAC says.
     if MASTERS in groups:
@@ -148,12 +159,15 @@ def difference(
     if a.grants <= b.grants and a.unknown <= b.unknown:
         return ()
     doubts = {unknown for unknown in a.unknown if not _covered(unknown, b)}
-    grants = a.grants | _bounds(doubts) if with_bounds else a.grants
+    grants = a.grants
+    if with_bounds:
+        grants |= _bounds(doubts)
     rows = list(_known_rows(grants - b.grants, b.grants))
     # What is unknown in b may hold some of the rows: the difference may be smaller.
     if rows:
         doubts |= b.unknown
-    return arranged([*rows, *(PermissionRow(scope=_doubt(u)) for u in doubts)])
+    rows += [PermissionRow(scope=_doubt(unknown)) for unknown in doubts]
+    return arranged(rows)
 
 
 def is_subset(a: PermissionSet, b: PermissionSet) -> bool:
@@ -162,6 +176,7 @@ def is_subset(a: PermissionSet, b: PermissionSet) -> bool:
 
 
 def _known_rows(a: frozenset[Grant], b: frozenset[Grant]) -> Iterator[PermissionRow]:
+    """The requests of ``a`` without those of ``b``, as rows; grants on both sides are exact."""
     resources = Difference(RESOURCE_DIMENSIONS)
     left = resources.subtract(_resource_boxes(a), _resource_boxes(b))
     if left != EMPTY:
@@ -173,48 +188,77 @@ def _known_rows(a: frozenset[Grant], b: frozenset[Grant]) -> Iterator[Permission
 
 
 def _resource_boxes(grants: frozenset[Grant]) -> frozenset[Box]:
+    """``(namespaces, API groups, resources, verbs, resource names)`` of everything that is granted.
+
+    Grants of the same rules become one box each rule, with all their namespaces.
+    """
     where: dict[RuleSet, set[Node]] = {}
     for grant in grants:
         where.setdefault(grant.rules, set()).add(grant.namespace)
     found: set[Box] = set()
     for rules, namespaces in where.items():
+        inside = frozenset(namespaces)
         # A cluster-wide grant holds every namespace: the others add nothing.
-        inside = ALL if None in namespaces else frozenset(namespaces)
-        found.update((inside, *box) for box in rules.boxes[0])
+        if None in namespaces:
+            inside = ALL
+        resource_boxes, _ = rules.boxes
+        found.update((inside, *box) for box in resource_boxes)
     return frozenset(found)
 
 
 def _url_boxes(grants: frozenset[Grant]) -> frozenset[Box]:
+    """``(URLs, verbs)`` of everything that is granted."""
     # A path has no namespace: only a ClusterRoleBinding can allow it (VisitRulesFor).
     cluster_wide = [grant.rules for grant in grants if grant.namespace is None]
-    return frozenset(box for rules in cluster_wide for box in rules.boxes[1])
+    found: set[Box] = set()
+    for rules in cluster_wide:
+        _, url_boxes = rules.boxes
+        found |= url_boxes
+    return frozenset(found)
 
 
 def _places(request: AccessRequest, patterns: list[str]) -> list[Node]:
-    """The namespaces of grants that hold for the request."""
+    """The namespaces of grants that hold for the request.
+
+    ``patterns`` are those of the grants' namespaces that end in ``*``.
+    """
     places: list[Node] = [None]
     # Paths and cluster-wide requests have no namespace: only cluster-wide grants hold for them.
-    if request.path is None and request.namespace:
-        places.append(request.namespace)
-        places += [each for each in patterns if namespace_matches(each, request.namespace)]
+    if request.path is not None or not request.namespace:
+        return places
+    places.append(request.namespace)
+    places += [each for each in patterns if namespace_matches(each, request.namespace)]
     return places
 
 
 def _may_allow(unknown: Unknown, request: AccessRequest) -> bool:
-    if _covers(unknown.namespace, request) is False:
+    """Whether the unknown thing could allow the request: in its place, and within its bound."""
+    if not _may_cover(unknown.namespace, request):
         return False
-    return unknown.rules is None or unknown.rules.allows(request)
+    # Nothing is published about it: it may allow any request there.
+    if unknown.rules is None:
+        return True
+    return unknown.rules.allows(request)
 
 
-def _covers(namespace: Node, request: AccessRequest) -> bool | None:
+def _may_cover(namespace: Node, request: AccessRequest) -> bool:
+    """Whether a scope could hold for the request; None is the whole cluster."""
     if namespace is None:
         return True
-    if request.path is not None or not request.namespace:
+    if request.path is not None:
         return False
-    return namespace_matches(namespace, request.namespace)
+    if not request.namespace:
+        return False
+    # None is a pattern of undocumented meaning: it may cover the namespace.
+    return namespace_matches(namespace, request.namespace) is not False
 
 
 def _add_policy(policy: AssociatedPolicy, grants: set[Grant], unknown: set[Unknown]) -> None:
+    """Adds what an access policy gives: to ``grants`` what is certain, to ``unknown`` the rest.
+
+    A policy without a published rule table may allow anything in its scope. One of which AWS
+    publishes an upper bound allows at most that bound, and its name says so wherever it is shown.
+    """
     rules, exact = policy_rules(policy.policy_arn)
     what = f"access policy {policy.policy_arn}"
     if rules is not None and not exact:
@@ -226,14 +270,18 @@ def _add_policy(policy: AssociatedPolicy, grants: set[Grant], unknown: set[Unkno
         # No namespace has an empty name.
         if namespace == "":
             continue
+        # Only what is certain is granted: exact rules, in a scope whose meaning is documented.
         if rules is None or not exact or _unclear(namespace):
             unknown.add(Unknown(what, namespace, rules))
-        else:
-            grants.add(Grant(namespace, rules))
+            continue
+        grants.add(Grant(namespace, rules))
 
 
 def _bounds(unknown: Iterable[Unknown]) -> frozenset[Grant]:
-    """The most that policies give where their scope is clear."""
+    """The most that policies give where their scope is clear.
+
+    Without a bound there is nothing to show beside the row that names the policy.
+    """
     return frozenset(
         Grant(each.namespace, each.rules)
         for each in unknown
@@ -242,39 +290,58 @@ def _bounds(unknown: Iterable[Unknown]) -> frozenset[Grant]:
 
 
 def _unclear(namespace: Node) -> bool:
-    """Whether the namespace of a scope is a pattern that the EKS user guide does not document: it
-    documents a star at the end only.
+    """Whether the namespace of a scope is a pattern that the EKS user guide does not document.
+
+    It documents plain names and a star at the end ("Associate access policies with access
+    entries").
     """
-    return namespace is not None and "*" in namespace[:-1]
+    if namespace is None:
+        return False
+    return "*" in namespace[:-1]
 
 
 def _covered(unknown: Unknown, by: PermissionSet) -> bool:
-    """Whether ``by`` allows everything that the unknown thing could allow."""
+    """Whether ``by`` allows everything that the unknown thing could allow.
+
+    It does where the same thing is unknown in ``by`` in the same place or a wider one, or where
+    known grants of ``by`` hold all that the thing could be.
+    """
     same = [each.namespace for each in by.unknown if each.what == unknown.what]
     if any(_inside(unknown.namespace, namespace) for namespace in same):
         return True
+    # Not known by name on both sides: it is covered only where its most is.
     rules = unknown.rules or _ALL_RULES
-    namespace = unknown.namespace and _upper(unknown.namespace)
+    namespace = unknown.namespace
+    if namespace is not None:
+        # A prefix pattern that holds whatever the pattern could mean.
+        head, star, _ = namespace.partition("*")
+        namespace = head + star
     widest = frozenset({Grant(namespace, rules)})
     return not any(_known_rows(widest, by.grants))
 
 
 def _inside(inner: Node, outer: Node) -> bool:
-    if outer is None or inner == outer:
+    """Whether a scope lies inside another; None is the whole cluster."""
+    if outer is None:
         return True
-    if inner is None or not outer.endswith("*"):
+    if inner == outer:
+        return True
+    # The whole cluster is inside no namespace.
+    if inner is None:
         return False
-    # Only a single star, at the end, is certain to be a prefix.
+    if not outer.endswith("*"):
+        return False
     prefix = outer[:-1]
-    return "*" not in prefix and inner.startswith(prefix)
-
-
-def _upper(pattern: str) -> str:
-    """A prefix pattern that holds whatever the pattern could mean."""
-    head, star, _ = pattern.partition("*")
-    return head + star
+    # Only a single star, at the end, is certain to be a prefix.
+    if "*" in prefix:
+        return False
+    return inner.startswith(prefix)
 
 
 def _doubt(unknown: Unknown) -> str:
-    where = f" in namespace {unknown.namespace}" if unknown.namespace is not None else ""
-    return f"unknown {unknown.what}{where}"
+    """The scope of a row that names something unknown, for example ``unknown access policy ARN in
+    namespace dev``.
+    """
+    if unknown.namespace is None:
+        return f"unknown {unknown.what}"
+    return f"unknown {unknown.what} in namespace {unknown.namespace}"

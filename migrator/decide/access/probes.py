@@ -49,12 +49,14 @@ def probes_for(
     namespaces: Sequence[str] = (),
     custom_resources: Sequence[tuple[str, str]] = (),
 ) -> tuple[Probe, ...]:
-    """At most ``limit`` probes, the same for the same input; about a quarter of them must be
-    denied.
+    """At most ``limit`` probes, the same for the same input; about a quarter must be denied.
 
-    ``namespaces`` that exist make better examples for wildcards and for "just outside";
-    ``custom_resources`` are ``(API group, resource)`` of installed CRDs. An identity with templates
-    is asked as a login that RBAC does not name.
+    ``before`` is an identity, then with the ``index`` of RBAC, or its permissions. ``namespaces``
+    that exist make better examples for wildcards and for "just outside"; ``custom_resources`` are
+    ``(API group, resource)`` of installed CRDs. An identity with templates is asked as a login that
+    RBAC does not name.
+
+    Nothing is asked here: a probe is a request and the answer that the permissions give to it.
     """
     permissions = before
     if not isinstance(permissions, PermissionSet):
@@ -80,19 +82,24 @@ def _candidates(
     namespaces: Sequence[str],
     custom_resources: Sequence[tuple[str, str]],
 ) -> list[_Candidate]:
-    """Requests for every rule at every scope: scopes in order, and in each the most telling
-    requests first.
+    """Requests for every rule at every scope.
+
+    Scopes come in order, and in each the most telling requests first. A rule that is granted
+    several times in one scope is asked about once there.
     """
     found: dict[tuple[str, PolicyRule], list[AccessRequest]] = {}
     for grant in permissions.grants:
         for rule in grant.rules.rules:
             scope = grant.namespace or ""
-            if (scope, rule) not in found:
-                place = _example(grant.namespace, namespaces)
-                found[scope, rule] = list(dict.fromkeys(_requests(rule, place, custom_resources)))
+            # Two roles may hold the same rule.
+            if (scope, rule) in found:
+                continue
+            place = _example(grant.namespace, namespaces)
+            requests = _requests(rule, place, custom_resources)
+            found[scope, rule] = list(dict.fromkeys(requests))
     everything: list[_Candidate] = []
-    for (scope, rule), requests in found.items():
-        everything += [_Candidate(scope, rule, request) for request in requests]
+    for (scope, rule), asked in found.items():
+        everything += [_Candidate(scope, rule, request) for request in asked]
     return sorted(
         everything, key=lambda c: (c.scope, rank(c.request), order(c.request), _texts(c.rule))
     )
@@ -101,13 +108,21 @@ def _candidates(
 def _requests(
     rule: PolicyRule, namespace: str | None, custom_resources: Sequence[tuple[str, str]]
 ) -> Iterator[AccessRequest]:
+    """What shows that a rule holds in a namespace (None: cluster-wide).
+
+    One request of what the rule names; where it has a wildcard also every telling request that it
+    allows. ``custom_resources`` are ``(API group, resource)``.
+    """
     verbs = _by_rank(rule.verbs)
     if not verbs:
         return
     # A path has no namespace: RBAC asks ClusterRoleBindings only.
     if rule.non_resource_urls and namespace is None:
         yield _path_request(verbs[0], min(rule.non_resource_urls))
-    if not (rule.api_groups and rule.resources):
+    # An empty list matches nothing (APIGroupMatches, ResourceMatches).
+    if not rule.api_groups:
+        return
+    if not rule.resources:
         return
     name = min(rule.resource_names, default="")
     resource, _, subresource = min(rule.resources, key=_by_telling).partition("/")
@@ -115,6 +130,7 @@ def _requests(
     yield asked
     if "*" in rule.verbs:
         yield replace(asked, verb="delete")
+    # Without a wildcard the rule names what it gives, and that was asked.
     if "*" not in (*rule.verbs, *rule.api_groups, *rule.resources):
         return
     unnamed = RuleSet((replace(rule, resource_names=()),))
@@ -125,37 +141,52 @@ def _requests(
 
 
 def _path_request(verb: str, url: str) -> AccessRequest:
-    path = f"{url.rstrip('*')}{PROBE_NAME}" if url.endswith("*") else url
+    """A request for a path that the URL of a rule holds, with a verb that HTTP has."""
+    path = url
+    if url.endswith("*"):
+        path = f"{url.rstrip('*')}{PROBE_NAME}"
     # A review refuses a path without its slash.
     if not path.startswith("/"):
         path = f"/{path}"
-    return AccessRequest("get" if verb == "*" else verb, path=path)
+    if verb == "*":
+        verb = "get"
+    return AccessRequest(verb, path=path)
 
 
 def _by_telling(resource: str) -> tuple[int, str]:
+    """The resource, with its subresource after a slash, by what it shows; all others by name."""
     return _TELLING_RESOURCES.get(resource, len(TELLING)), resource
 
 
 def _exists_in(namespace: str | None, request: AccessRequest) -> bool:
     """Whether the request can have this namespace: kinds of the cluster have none."""
-    return namespace is None or request.resource not in CLUSTER_KINDS
+    if namespace is None:
+        return True
+    return request.resource not in CLUSTER_KINDS
 
 
 def _by_rank(verbs: Iterable[str]) -> list[str]:
+    """The verbs, each once, the most telling first and those that are not ranked by name."""
     return sorted(set(verbs), key=lambda verb: (VERB_RANKS.get(verb, len(VERB_RANKS)), verb))
 
 
 def _example(scope: Node, namespaces: Sequence[str]) -> str | None:
     """A namespace that a scope covers; None cluster-wide."""
-    if scope is None or not scope.endswith("*"):
+    if scope is None:
+        return None
+    if not scope.endswith("*"):
         return scope
-    existing = (n for n in sorted(namespaces) if namespace_matches(scope, n))
-    return next(existing, f"{scope[:-1]}{PROBE_NAME}")
+    for existing in sorted(namespaces):
+        if namespace_matches(scope, existing):
+            return existing
+    # A review asks of namespaces that need not exist.
+    return f"{scope[:-1]}{PROBE_NAME}"
 
 
 def _chosen(candidates: Sequence[_Candidate]) -> list[AccessRequest]:
-    """Every scope once, then every rule once, then the rest: what a limit cuts off shows the
-    least.
+    """Every scope once, then every rule once, then the rest: what a limit cuts off shows the least.
+
+    ``candidates`` are in their order; no request comes twice.
     """
     by_scope: dict[str, list[_Candidate]] = {}
     for candidate in candidates:
@@ -163,6 +194,7 @@ def _chosen(candidates: Sequence[_Candidate]) -> list[AccessRequest]:
     rules = set[PolicyRule]()
     first: list[_Candidate] = []
     for found in by_scope.values():
+        # A rule that no other scope has shown yet, if there is one.
         best = next((c for c in found if c.rule not in rules), found[0])
         rules.add(best.rule)
         first.append(best)
@@ -177,20 +209,32 @@ def _chosen(candidates: Sequence[_Candidate]) -> list[AccessRequest]:
 def _outside(
     chosen: Sequence[AccessRequest], permissions: PermissionSet, namespaces: Sequence[str]
 ) -> Iterator[AccessRequest]:
-    """One step out of what is allowed, in turn with what matters most: elsewhere, wider, another
-    verb or name.
+    """One step out of what is allowed, in turn with what matters most.
+
+    Steps are elsewhere, wider, another verb or another name. Some of the requests may be allowed
+    all the same: the caller asks the permissions before it expects a denial.
     """
     granted = sorted({request.namespace for request in chosen if request.namespace})
-    covered = [grant.namespace for grant in permissions.grants if grant.namespace is not None]
-    known = (*sorted(namespaces), "kube-system", "default", f"{PROBE_NAME}-elsewhere")
-    uncovered = (n for n in known if not any(namespace_matches(scope, n) for scope in covered))
-    elsewhere = next(uncovered, None)
+    elsewhere = _uncovered(permissions, namespaces)
     steps = _in_turn(*(_steps(request, elsewhere) for request in chosen))
     telling: list[AccessRequest] = []
     for place in (None, *granted[:1], elsewhere):
         there = [request for request in TELLING if _exists_in(place, request)]
         telling += [replace(request, namespace=place) for request in there]
     yield from _in_turn(telling, list(steps))
+
+
+def _uncovered(permissions: PermissionSet, namespaces: Sequence[str]) -> str | None:
+    """A namespace in which no grant of a namespace holds; one that exists if there is one.
+
+    None where grants of namespaces cover all that could be asked about.
+    """
+    covered = [grant.namespace for grant in permissions.grants if grant.namespace is not None]
+    known = (*sorted(namespaces), "kube-system", "default", f"{PROBE_NAME}-elsewhere")
+    for namespace in known:
+        if not any(namespace_matches(scope, namespace) for scope in covered):
+            return namespace
+    return None
 
 
 def _in_turn(*lists: Iterable[AccessRequest]) -> Iterator[AccessRequest]:
@@ -200,6 +244,10 @@ def _in_turn(*lists: Iterable[AccessRequest]) -> Iterator[AccessRequest]:
 
 
 def _steps(request: AccessRequest, elsewhere: str | None) -> Iterator[AccessRequest]:
+    """Requests that differ from an allowed one in one thing.
+
+    ``elsewhere`` is a namespace; None asks cluster-wide.
+    """
     if request.path is not None:
         yield replace(request, path=f"{request.path.rstrip('/')}-{PROBE_NAME}")
         yield replace(request, verb="delete")
@@ -207,10 +255,13 @@ def _steps(request: AccessRequest, elsewhere: str | None) -> Iterator[AccessRequ
     if request.namespace is not None:
         yield replace(request, namespace=elsewhere)
         yield replace(request, namespace=None)
-    yield from (replace(request, verb=verb) for verb in COMMON_VERBS if verb != request.verb)
+    for verb in COMMON_VERBS:
+        if verb != request.verb:
+            yield replace(request, verb=verb)
     if request.name:
         yield replace(request, name=f"{request.name}-{PROBE_NAME}")
 
 
 def _texts(rule: PolicyRule) -> tuple[tuple[str, ...], ...]:
+    """The rule as texts that can be sorted."""
     return rule.verbs, rule.api_groups, rule.resources, rule.resource_names, rule.non_resource_urls

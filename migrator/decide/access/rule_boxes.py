@@ -21,6 +21,9 @@ ALL: Nodes = frozenset({None})
 def resource_boxes(rules: Sequence[PolicyRule]) -> frozenset[Box]:
     """``(API groups, resources, verbs, resource names)`` of each rule that can match a resource
     request.
+
+    Resources are as rules write them, with the subresource after a slash. Names are single values:
+    ``*`` among them is a name (ResourceNameMatches).
     """
     found: set[Box] = set()
     for rule in rules:
@@ -35,18 +38,31 @@ def resource_boxes(rules: Sequence[PolicyRule]) -> frozenset[Box]:
 
 
 def url_boxes(rules: Sequence[PolicyRule]) -> frozenset[Box]:
-    """``(URLs, verbs)`` of each rule that can match a non-resource request."""
-    able = [rule for rule in rules if rule.non_resource_urls and rule.verbs]
-    return frozenset(
-        (_nodes([_url(url) for url in rule.non_resource_urls]), _nodes(rule.verbs)) for rule in able
-    )
+    """``(URLs, verbs)`` of each rule that can match a non-resource request.
+
+    A rule may hold both kinds of requests, and then gives a box of each.
+    """
+    found: set[Box] = set()
+    for rule in rules:
+        # An empty list matches nothing (VerbMatches, NonResourceURLMatches).
+        if not rule.non_resource_urls:
+            continue
+        if not rule.verbs:
+            continue
+        urls = [_url(url) for url in rule.non_resource_urls]
+        found.add((_nodes(urls), _nodes(rule.verbs)))
+    return frozenset(found)
 
 
 def _nodes(values: Sequence[str]) -> Nodes:
-    return ALL if "*" in values else frozenset(values)
+    """The values as they are written; ``*`` alone or among others is everything."""
+    if "*" in values:
+        return ALL
+    return frozenset(values)
 
 
 def _url(url: str) -> str:
+    """A URL with one star at most, so that equal prefixes are written alike."""
     if not url.endswith("*"):
         return url
     # The API server cuts every trailing star (NonResourceURLMatches).

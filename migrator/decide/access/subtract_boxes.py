@@ -39,19 +39,26 @@ def flat(nodes: Iterable[str]) -> list[tuple[str, Node]]:
 
 
 def by_subresource(nodes: Iterable[str]) -> list[tuple[str, Node]]:
-    """``pods/log`` lies inside ``*/log`` where that is a node."""
+    """``pods/log`` lies inside ``*/log`` where that is a node (ResourceMatches).
+
+    ``*/`` with nothing after it is no pattern: no resource has an empty subresource.
+    """
     known = set(nodes)
     patterns = {node for node in known if node.startswith("*/") and len(node) > len("*/")}
     found: list[tuple[str, Node]] = [(node, None) for node in patterns]
     for node in known - patterns:
         pattern = f"*/{node.partition('/')[2]}"
-        found.append((node, pattern if pattern in patterns else None))
+        if pattern in patterns:
+            found.append((node, pattern))
+        else:
+            found.append((node, None))
     return found
 
 
 def by_prefix(nodes: Iterable[str]) -> list[tuple[str, Node]]:
-    """A node that ends in ``*`` is a prefix; what starts with it lies inside. Sorting puts prefixes
-    first.
+    """A node that ends in ``*`` is a prefix; what starts with it lies inside.
+
+    Sorting by text puts each prefix before what it holds, so that one pass finds the nearest.
     """
     found: list[tuple[str, Node]] = []
     # The prefixes that the current node may lie in, widest first.
@@ -60,19 +67,25 @@ def by_prefix(nodes: Iterable[str]) -> list[tuple[str, Node]]:
     for text, _, node in in_order:
         while around and not text.startswith(around[-1].removesuffix("*")):
             around.pop()
-        found.append((node, around[-1] if around else None))
+        nearest: Node = None
+        if around:
+            nearest = around[-1]
+        found.append((node, nearest))
         if node.endswith("*"):
             around.append(node)
     return found
 
 
 def in_namespaces(nodes: Iterable[str]) -> list[tuple[str, Node]]:
-    """``""`` is the request without a namespace; ``*`` any namespace, so it does not hold
-    ``""``.
+    """Namespaces and prefixes of namespaces.
+
+    ``""`` is the request without a namespace; ``*`` is any namespace, so it does not hold ``""``.
     """
     known = set(nodes)
-    outside: list[tuple[str, Node]] = [("", None)] if "" in known else []
-    return outside + by_prefix(known - {""})
+    found = by_prefix(known - {""})
+    if "" in known:
+        found.insert(0, ("", None))
+    return found
 
 
 NAMESPACES = Dimension(in_namespaces, split=("", "*"))
@@ -101,6 +114,9 @@ class Difference:
     def subtract(self, a: Tails, b: Tails, level: int = 0) -> int:
         """The id of the diagram of ``a`` minus ``b``; EMPTY when every request of ``a`` is in
         ``b``.
+
+        Boxes have one component for each dimension from ``level`` on. Equal questions are answered
+        once.
         """
         # A box that both hold is subtracted whole.
         a = a - b
@@ -118,8 +134,14 @@ class Difference:
         return known
 
     def _split(self, level: int, a: Tails, b: Tails) -> int:
+        """One level of ``subtract``: the nodes of a dimension, and the answer for each below it.
+
+        A node's boxes are its own and those of all nodes that it lies in. The entry that is kept
+        maps answers to the nodes at which they begin or end.
+        """
         dimension = self.dimensions[level]
-        own_a, own_b = _by_node(a), _by_node(b)
+        own_a = _by_node(a)
+        own_b = _by_node(b)
         nodes = {node for node in (*own_a, *own_b) if node is not None}
         root = own_a.get(None, frozenset()), own_b.get(None, frozenset())
         held: dict[Node, tuple[Tails, Tails]] = {None: root}

@@ -63,7 +63,7 @@ def rank(request: AccessRequest) -> int:
 
 
 def order(request: AccessRequest) -> tuple[str, ...]:
-    """A total order of requests."""
+    """A total order of requests, for results that are the same for the same input."""
     return (
         request.api_group,
         request.resource,

@@ -64,11 +64,12 @@ def witness_of(
     login: Sequence[str] = (),
     namespaces: Sequence[str] = (),
 ) -> Witness | None:
-    """A request inside the row that, as ``certain`` says, one of the two sets allows and the other
-    does not.
+    """A request inside the row that one of the two sets certainly allows and the other does not.
 
-    ``login`` are the template variables of the only logins that the row is about. ``namespaces``
-    exist, and are preferred.
+    ``certain`` says of a request whether that is so. ``login`` are the template variables of the
+    only logins that the row is about, for example ``SessionName=alice``. ``namespaces`` exist, and
+    are preferred. At most ``_MOST_TRIED`` requests are tried; None where none of them is certain,
+    and for a row that names something unknown.
     """
     if row.unknown:
         return None
@@ -79,14 +80,19 @@ def witness_of(
 
 
 def with_witnesses(rows: Iterable[PermissionRow], found: Found) -> tuple[PermissionRow, ...]:
-    """The rows, each with the most telling witness of those ``found`` rows that it was joined
-    from.
+    """The rows, each with the most telling witness of those ``found`` rows that it was joined from.
+
+    ``found`` maps rows, as they were before rows were joined, to a witness or None.
     """
     joined: dict[tuple[object, ...], list[tuple[PermissionRow, Witness]]] = {}
     for row, witness in found.items():
         if witness is not None:
             joined.setdefault(_rest(row), []).append((row, witness))
-    return tuple(replace(row, witness=_best(row, joined.get(_rest(row), ()))) for row in rows)
+    answered: list[PermissionRow] = []
+    for row in rows:
+        sources = joined.get(_rest(row), ())
+        answered.append(replace(row, witness=_best(row, sources)))
+    return tuple(answered)
 
 
 def _rest(row: PermissionRow) -> tuple[object, ...]:
@@ -95,26 +101,32 @@ def _rest(row: PermissionRow) -> tuple[object, ...]:
 
 
 def _best(row: PermissionRow, sources: Iterable[tuple[PermissionRow, Witness]]) -> Witness | None:
-    inside = [witness for source, witness in sources if _was_joined_into(source, row)]
+    """The witness of a joined row: about as few logins, and as telling, as there is one."""
+    groups, resources = set(row.api_groups), set(row.resources)
+    inside: list[Witness] = []
+    for source, witness in sources:
+        # Another row, with the same verbs and scope, was not joined into this one.
+        if not groups.issuperset(source.api_groups):
+            continue
+        if not resources.issuperset(source.resources):
+            continue
+        inside.append(witness)
     # Every login of the principal can ask a witness that is about no login in particular.
     return min(inside, key=lambda w: (w.login, rank(w.request), order(w.request)), default=None)
-
-
-def _was_joined_into(source: PermissionRow, row: PermissionRow) -> bool:
-    if not set(source.api_groups) <= set(row.api_groups):
-        return False
-    return set(source.resources) <= set(row.resources)
 
 
 def _candidates(row: PermissionRow, namespaces: Sequence[str]) -> Iterator[AccessRequest]:
     """Requests inside the row, the most telling and best known first."""
     verbs = _values(row.verbs, _VERBS, _is)
-    verbs = sorted(verbs, key=lambda verb: bool(row.resource_names) and verb in _NAMELESS)
+    if row.resource_names:
+        verbs.sort(key=lambda verb: verb in _NAMELESS)
     if row.non_resource_urls:
-        for path, verb in product(_values(row.non_resource_urls, _PATHS, _has_prefix), verbs):
+        paths = _values(row.non_resource_urls, _PATHS, _has_prefix)
+        for path, verb in product(paths, verbs):
             yield AccessRequest(verb, path=path)
         return
-    places, names = _places(row.scope, namespaces), _names(row.resource_names)
+    places = _places(row.scope, namespaces)
+    names = _names(row.resource_names)
     # One after the other: few are ever read.
     for group, resource, verb in _things(row, verbs, places):
         parent, _, subresource = resource.partition("/")
@@ -128,34 +140,51 @@ def _candidates(row: PermissionRow, namespaces: Sequence[str]) -> Iterator[Acces
 def _things(
     row: PermissionRow, verbs: Sequence[str], places: Sequence[str | None]
 ) -> Iterator[tuple[str, str, str]]:
-    """``(API group, resource, verb)`` inside the row; kinds without a namespace only where none is
-    asked about.
+    """``(API group, resource, verb)`` inside the row, those that every cluster has first.
+
+    A resource may have a subresource, ``pods/log``. Kinds without a namespace come only where none
+    is asked about.
     """
     for group, resource, asked in _KNOWN:
         if resource in CLUSTER_KINDS and None not in places:
             continue
-        if _holds(row.api_groups, group, _is) and _holds(row.resources, resource, _has_subresource):
-            found = verbs if asked is None else [asked]
-            yield from ((group, resource, verb) for verb in found if _holds(row.verbs, verb, _is))
+        if not _holds(row.api_groups, group, _is):
+            continue
+        if not _holds(row.resources, resource, _has_subresource):
+            continue
+        found = verbs
+        if asked is not None:
+            found = [asked]
+        for verb in found:
+            if _holds(row.verbs, verb, _is):
+                yield group, resource, verb
+    # The row holds nothing that every cluster has: what it names, and one made up.
     groups = _values(row.api_groups, _GROUPS, _is)
     resources = _values(row.resources, [resource for _, resource in _KINDS], _has_subresource)
     yield from product(groups, resources, verbs)
 
 
 def _places(scope: str, namespaces: Sequence[str]) -> list[str | None]:
-    """Namespaces of a row's scope, None for a request without one (cluster-wide, or of a kind that
-    has none).
+    """Namespaces of a row's scope.
+
+    None is a request without one, which is cluster-wide or of a kind that has none. ``scope`` is a
+    row's: ``cluster…``, ``namespace dev`` or ``namespace dev-* except dev-a, dev-b``.
     """
     if scope.startswith("cluster"):
         return [None]
     pattern, _, without = scope.removeprefix("namespace ").partition(" except ")
     tokens = (pattern, *(f"!{each}" for each in without.split(", ") if each))
+    # Namespaces of users say more than those of the system.
     existing = sorted(namespaces, key=lambda name: (name.startswith("kube-"), name))
-    return list(_values(tokens, (*existing, "default", pattern.rstrip("*-")), _has_prefix))
+    suggestions = (*existing, "default", pattern.rstrip("*-"))
+    return list(_values(tokens, suggestions, _has_prefix))
 
 
 def _names(tokens: Sequence[str]) -> list[str]:
-    """Object names of a row; the empty one is a request that names no object."""
+    """Object names of a row; the empty one is a request that names no object.
+
+    Tokens are names, or exclusions ``!name``: without a name beside them they exclude from all.
+    """
     without = {token[1:] for token in tokens if token.startswith("!")}
     if tokens and not without:
         return sorted(tokens, key=lambda name: (not name, name))
@@ -167,6 +196,9 @@ def _values(
 ) -> list[str]:
     """Values that the tokens hold: those that they name, in order of their weight, those suggested,
     one made up.
+
+    ``tokens`` are a field of a row: values, patterns and exclusions (``!secrets``). ``meets`` says
+    whether a token holds a value. No value comes twice.
     """
     listed = [each for each in tokens if not each.startswith("!")]
     patterns: list[str] = []
@@ -189,12 +221,14 @@ def _values(
 
 
 def _by_rank(verb: str) -> tuple[int, str]:
+    """The telling verbs first, all others by name; texts that are no verbs are all others."""
     return VERB_RANKS.get(verb, len(VERB_RANKS)), verb
 
 
 def _made_up(pattern: str, number: str = "") -> str:
-    """A text that a pattern may hold and that is in no use; the same text where there is no star at
-    an end.
+    """A text that a pattern may hold and that is in no use.
+
+    It is the same text where there is no star at an end. ``number`` makes several of one pattern.
     """
     if pattern.startswith("*"):
         return f"{PROBE_NAME}{number}{pattern[1:]}"
@@ -207,27 +241,35 @@ def _holds(tokens: Sequence[str], value: str, meets: Callable[[str, str], bool])
     """Whether a field of a row holds the value: one of its tokens does, and no exclusion."""
     found = False
     for token in tokens:
-        if token.startswith("!"):
-            if meets(token[1:], value):
-                return False
-        elif not found:
-            found = meets(token, value)
+        if not token.startswith("!"):
+            found = found or meets(token, value)
+            continue
+        # An exclusion wins, wherever it is in the list.
+        if meets(token[1:], value):
+            return False
     return found
 
 
 def _is(token: str, value: str) -> bool:
+    """A verb or API group: equal, or ``*`` for any (VerbMatches, APIGroupMatches)."""
     return token in ("*", value)
 
 
 def _has_subresource(token: str, value: str) -> bool:
+    """A resource, with its subresource after a slash: equal, any, or any resource's subresource."""
     if _is(token, value):
         return True
     # `*/log` is that subresource of every resource (ResourceMatches).
     subresource = token.removeprefix("*/")
-    return subresource not in ("", token) and value.partition("/")[2] == subresource
+    if subresource in ("", token):
+        return False
+    return value.partition("/")[2] == subresource
 
 
 def _has_prefix(token: str, value: str) -> bool:
+    """A namespace or URL: equal, or ``*`` at the token's end and the value starts with the rest."""
     if token == value:
         return True
-    return token.endswith("*") and value.startswith(token[:-1])
+    if not token.endswith("*"):
+        return False
+    return value.startswith(token[:-1])
