@@ -49,10 +49,10 @@ class AnnouncedAccess:
     def differences(
         self, principal: PlannedPrincipal, entry: AccessEntry | None
     ) -> tuple[str, ...]:
-        """What the entry gives or lacks that the plan does not announce, one line each; empty where
-        it is all said.
+        """What the entry gives or lacks that the plan does not announce, one line each.
 
-        An entry that still carries a group of the run is not final: only its gains count.
+        Empty where it is all said. ``entry`` None: the principal has no entry, and by the entry no
+        access. An entry that still carries a group of the run is not final: only its gains count.
         """
         # A person must decide first: there is nothing to compare with.
         if principal.action == "block":
@@ -71,27 +71,45 @@ class AnnouncedAccess:
         return tuple(found)
 
     def _change(self, principal: PlannedPrincipal, entry: AccessEntry | None) -> AccessChange:
+        """Access by the entry against the identity before, with RBAC of the same two moments."""
         before = principal.before
-        after = NOBODY if entry is None else _identity(entry, before)
+        after = NOBODY
+        if entry is not None:
+            after = _identity(entry, before)
+        earlier = self.before
         # The plan makes no binding for these.
-        earlier = self.after if principal.action in ("keep", "skip") else self.before
+        if principal.action in ("keep", "skip"):
+            earlier = self.after
         return compare_access((before,), after, principal.principal_arn, earlier, self.after)
 
     def _unannounced(
         self, rows: Iterable[PermissionRow], announced: Iterable[PermissionRow]
     ) -> list[PermissionRow]:
+        """The rows that the plan does not announce.
+
+        On the RBAC of the plan a row is announced when it is the same row; on another RBAC when the
+        announced rows together hold all of it. What is unknown is never held by others.
+        """
         known = {_key(row) for row in announced}
         left = [row for row in rows if _key(row) not in known]
-        if self.same_rbac or not left:
+        if self.same_rbac:
             return left
+        if not left:
+            return left
+        # RBAC has changed since: the same announced access may be cut into other rows now.
         covered = _widest(announced)
-        return [row for row in left if row.unknown or not is_subset(_widest([row]), covered)]
+        beyond: list[PermissionRow] = []
+        for row in left:
+            if row.unknown or not is_subset(_widest([row]), covered):
+                beyond.append(row)
+        return beyond
 
 
 def announced_access(
     plan: Plan, snapshot: Snapshot, *, applied: bool = False
 ) -> AnnouncedAccess | None:
     """What entries are compared with; None where RBAC was not read completely, now or for the plan.
+
     ``applied``: RBAC with the bindings of the plan, whether they are made yet or not.
     """
     if snapshot.rbac is None or plan.basis.get("rbac") is None:
@@ -99,13 +117,24 @@ def announced_access(
     # What a name may do is the sum of all bindings: from a part of them nothing follows.
     if any(name.startswith("rbac") for name in snapshot.unknown):
         return None
-    roles, bindings = snapshot.rbac.roles, snapshot.rbac.bindings
+    roles = snapshot.rbac.roles
+    bindings = snapshot.rbac.bindings
     made: dict[tuple[str | None, str], Binding] = {}
     for step in plan.steps:
-        if isinstance(step.effect, CreateBinding):
-            made[step.effect.namespace, step.effect.binding_name] = _binding(step.effect)
+        effect = step.effect
+        if isinstance(effect, CreateBinding):
+            made[effect.namespace, effect.binding_name] = Binding(
+                name=effect.binding_name,
+                namespace=effect.namespace,
+                role_kind=effect.role_kind,
+                role_name=effect.role_name,
+                subjects=(Subject("Group", effect.group),),
+                labels={MANAGED_BY_LABEL: MANAGED_BY},
+            )
     kept = tuple(each for each in bindings if (each.namespace, each.name) not in made)
-    there = (*kept, *made.values()) if applied else bindings
+    there = bindings
+    if applied:
+        there = (*kept, *made.values())
     after = RbacIndex(RbacState(roles, there))
     # An index is costly: without a binding of the plan, both states are one.
     before = after
@@ -115,8 +144,11 @@ def announced_access(
 
 
 def unannounced_end(plan: Plan, snapshot: Snapshot) -> tuple[str, ...]:
-    """Entries of the plan itself, and bindings, that give what it does not announce: before
-    anything is sent.
+    """What the plan itself would end in and does not announce, one line each, before anything is
+    sent.
+
+    Looked at are the entries that it makes or waits for, and the roles of the bindings that it
+    makes. Empty where nothing can be compared.
     """
     announced = announced_access(plan, snapshot, applied=True)
     if announced is None or snapshot.rbac is None:
@@ -126,12 +158,16 @@ def unannounced_end(plan: Plan, snapshot: Snapshot) -> tuple[str, ...]:
         arn = principal.principal_arn
         if principal.action not in _GETS_ENTRY:
             continue
-        spec = final_spec(plan, arn) if principal.action == "await" else principal.entry
+        spec = principal.entry
+        # EKS makes this entry, and the steps after that may change it.
+        if principal.action == "await":
+            spec = final_spec(plan, arn)
         if spec is None:
             continue
         who = identity_of_spec(arn, spec)
         entry = AccessEntry(arn, spec.type, who.username, who.groups, spec.access_policies)
-        wrong += [f"the entry of {arn}: {each}" for each in announced.differences(principal, entry)]
+        found = announced.differences(principal, entry)
+        wrong += [f"the entry of {arn}: {each}" for each in found]
     return (*wrong, *_other_roles(plan, snapshot.rbac))
 
 
@@ -139,14 +175,14 @@ def _other_roles(plan: Plan, rbac: RbacState) -> Iterator[str]:
     """Parallel bindings that bind another role than the binding they are named after."""
     made = [step.effect for step in plan.steps if isinstance(step.effect, CreateBinding)]
     for effect in made:
+        # The bridge of an administrator is named after no binding.
         if effect == admin_binding_of(effect.group):
             continue
-        roles = {
-            (binding.role_kind, binding.role_name)
-            for binding in rbac.bindings
-            if name_of_parallel(effect.group, binding.namespace, binding.name)
-            == effect.binding_name
-        }
+        roles: set[tuple[str, str]] = set()
+        for binding in rbac.bindings:
+            parallel = name_of_parallel(effect.group, binding.namespace, binding.name)
+            if parallel == effect.binding_name:
+                roles.add((binding.role_kind, binding.role_name))
         if (effect.role_kind, effect.role_name) not in roles:
             yield (
                 f"the binding {effect.binding_name} has another role than the binding that it "
@@ -154,17 +190,11 @@ def _other_roles(plan: Plan, rbac: RbacState) -> Iterator[str]:
             )
 
 
-def _binding(effect: CreateBinding) -> Binding:
-    subjects = (Subject("Group", effect.group),)
-    labels = {MANAGED_BY_LABEL: MANAGED_BY}
-    return Binding(
-        effect.binding_name, effect.namespace, effect.role_kind, effect.role_name, subjects, labels
-    )
-
-
 def unannounced_changes(plan: Plan, snapshot: Snapshot, plan_digest: str) -> tuple[str, ...]:
-    """Every entry of the cluster that gives more or less than the plan announces, and entries with
-    the plan's tag for principals that get none, one line each: for the gates.
+    """What the entries of the cluster give beyond or below what the plan announces, one line each.
+
+    Entries with the plan's tag for principals that get none are named too. The lines are for the
+    gates: each of them keeps the cut-over closed.
     """
     entries: Mapping[str, AccessEntry] = {
         entry.principal_arn: entry for entry in snapshot.access_entries or ()
@@ -174,9 +204,10 @@ def unannounced_changes(plan: Plan, snapshot: Snapshot, plan_digest: str) -> tup
     announced = announced_access(plan, snapshot)
     for arn, principal in planned.items():
         there = entries.get(arn)
-        if there is not None:
-            found = _differences_of(principal, there, plan, announced)
-            wrong += [f"the entry of {arn}: {each}" for each in found]
+        if there is None:
+            continue
+        found = _differences_of(principal, there, plan, announced)
+        wrong += [f"the entry of {arn}: {each}" for each in found]
     return tuple(wrong)
 
 
@@ -186,7 +217,9 @@ def _tagged_without_reason(
     """Entries with the plan's tag, which only its runs set, for principals that get none by it."""
     get_entry = {arn for arn, each in planned.items() if each.action in _GETS_ENTRY}
     for arn, entry in entries.items():
-        if arn not in get_entry and entry.tags.get(PLAN_TAG) == plan_digest:
+        if arn in get_entry:
+            continue
+        if entry.tags.get(PLAN_TAG) == plan_digest:
             yield f"the entry of {arn} carries the plan's tag, and the plan has none for it"
 
 
@@ -196,6 +229,10 @@ def _differences_of(
     plan: Plan,
     announced: AnnouncedAccess | None,
 ) -> Iterator[str]:
+    """What one entry that is there gives beyond the plan.
+
+    These are permissions that are not announced, and log-ins that the entry admits.
+    """
     # A dead entry that was there, and is the same, gives nothing and admits no login.
     if principal.action == "skip" and _as_in_basis(plan, entry):
         return
@@ -205,17 +242,20 @@ def _differences_of(
 
 
 def _as_in_basis(plan: Plan, entry: AccessEntry) -> bool:
+    """Whether the entry is still what the plan was made on, by its digest."""
     known = plan.basis.get("accessEntries") or {}
     return bool(known.get(entry.principal_arn) == entries_basis([entry])[entry.principal_arn])
 
 
 def _identity(entry: AccessEntry, before: Identity) -> Identity:
-    """Who logs in through the entry, without the groups of a run. Of node types EKS fixes the
-    identity.
+    """Who logs in through the entry, without the groups of a run.
+
+    Of node types EKS fixes the identity: what EKS shows of them, and what it gives, is the same.
     """
     if entry.type != "STANDARD" and before.via != "access-entry":
         return identity_of_spec(entry.principal_arn, spec_of(entry))
     found = identity_of_entry(entry)
+    # A group of an earlier run was there before: it is a part of what is compared.
     if before.via == "access-entry" and any(map(is_ours, before.groups)):
         return found
     return replace(found, groups=tuple(group for group in found.groups if not is_ours(group)))
@@ -234,7 +274,10 @@ def _key(row: PermissionRow) -> tuple[object, ...]:
 
 
 def _widest(rows: Iterable[PermissionRow]) -> PermissionSet:
-    """A set that holds at least what the rows say: exceptions are left out."""
+    """A set that holds at least what the rows say: exceptions are left out.
+
+    ``!secrets`` in a row takes secrets out of it; a set of grants has no exceptions.
+    """
     grants = set()
     for row in rows:
         rule = PolicyRule(
@@ -245,7 +288,10 @@ def _widest(rows: Iterable[PermissionRow]) -> PermissionSet:
             non_resource_urls=_without_exceptions(row.non_resource_urls),
         )
         kind, _, name = row.scope.partition(" ")
-        namespace = name.partition(" ")[0] if kind == "namespace" else _CLUSTER
+        namespace = _CLUSTER
+        # `namespace dev-* except dev-a`: the first word is the namespace.
+        if kind == "namespace":
+            namespace = name.partition(" ")[0]
         grants.add(Grant(namespace, RuleSet((rule,))))
     return PermissionSet(grants=frozenset(grants))
 
@@ -255,10 +301,11 @@ def _without_exceptions(tokens: Iterable[str]) -> tuple[str, ...]:
 
 
 def _worded(rows: list[PermissionRow]) -> list[str]:
-    """The first rows in words."""
-    words = [
-        f"{', '.join(row.verbs) or 'something'} "
-        f"{', '.join(row.resources or row.non_resource_urls)} ({row.scope})"
-        for row in rows
-    ]
+    """The first rows in words, for example ``get, list secrets (namespace dev)``."""
+    words: list[str] = []
+    for row in rows:
+        # A row about something unknown has a scope and nothing else.
+        verbs = ", ".join(row.verbs) or "something"
+        what = ", ".join(row.resources or row.non_resource_urls)
+        words.append(f"{verbs} {what} ({row.scope})")
     return first_lines(words, _MOST_NAMED)

@@ -31,10 +31,11 @@ _LONGEST = 256  # characters of foreign text
 def places_for(
     role_arn: str, profiles: Iterable[FargateProfile], namespaces: Sequence[str], name: str
 ) -> tuple[CanaryPod, ...] | str:
-    """Where a canary of the role can go, the best place first; text instead, with the reason, where
-    it cannot.
+    """Where a canary of the role can go, the best place first; a text with the reason where it
+    cannot.
 
-    ``namespaces``: those that there are. None is made for it.
+    ``namespaces``: those that there are. None is made for it. Only active profiles count: EKS
+    places no pod by others.
     """
     key = principal_key(role_arn)
     mine = [profile for profile in profiles if principal_key(profile.pod_execution_role) == key]
@@ -50,8 +51,8 @@ def places_for(
         wanted.add(selector.namespace)
         # EKS user guide, "Define which Pods use Fargate": a namespace may hold wildcards.
         there = [each for each in namespaces if fnmatchcase(each, selector.namespace)]
-        for namespace in there:
-            found.append(CanaryPod(role_arn, profile.name, namespace, name, _labels(selector)))
+        labels = _labels(selector)
+        found += [CanaryPod(role_arn, profile.name, each, name, labels) for each in there]
     if not found:
         return (
             f"no namespace is there that its Fargate profiles select "
@@ -63,18 +64,21 @@ def places_for(
 def _selectors(
     profiles: Iterable[FargateProfile],
 ) -> Iterator[tuple[FargateProfile, FargateSelector]]:
+    """Every selector with its profile, in the profiles' order."""
     for profile in profiles:
         for selector in profile.selectors:
             yield profile, selector
 
 
 def _labels(selector: FargateSelector) -> Mapping[str, str]:
-    """Labels that the selector matches: an ``x`` fits every wildcard and ends a label as well as it
-    begins one.
+    """Labels that the selector matches.
+
+    An ``x`` fits every wildcard and ends a label as well as it begins one.
     """
-    return {
-        _without_wildcards(key): _without_wildcards(value) for key, value in selector.labels.items()
-    }
+    labels: dict[str, str] = {}
+    for key, value in selector.labels.items():
+        labels[_without_wildcards(key)] = _without_wildcards(value)
+    return labels
 
 
 def _without_wildcards(pattern: str) -> str:
@@ -128,24 +132,37 @@ def canary_manifest(pod: CanaryPod, image: str) -> dict[str, Any]:
 
 def is_canary(raw: Mapping[str, Any]) -> bool:
     """Whether a pod is one of ours."""
-    return bool(((raw.get("metadata") or {}).get("labels") or {}).get(CANARY_LABEL) == "true")
+    metadata = raw.get("metadata") or {}
+    labels = metadata.get("labels") or {}
+    return bool(labels.get(CANARY_LABEL) == "true")
 
 
 def look_at_pod(raw: Mapping[str, Any], events: Sequence[str] = ()) -> PodSeen:
-    """How a pod is. ``events``: what events say of it, oldest first."""
+    """How a pod is: ``placed`` on a node, ``refused`` for its role, or ``waiting``.
+
+    ``raw`` is the Pod as the API server shows it; ``events``: what events say of it, oldest first.
+    The last text is shown to people.
+    """
     node = str((raw.get("spec") or {}).get("nodeName") or "")
     # The Fargate scheduler names the node once the pod execution role was accepted.
     if node:
         return PodSeen("placed", node)
-    texts = [" ".join(text.split())[:_LONGEST] for text in (*events, *_unmet_conditions(raw))]
-    texts = [text for text in texts if text]
+    texts: list[str] = []
+    for said in (*events, *_unmet_conditions(raw)):
+        # On one line, and no longer than people read.
+        text = " ".join(said.split())[:_LONGEST]
+        if text:
+            texts.append(text)
     refusals = [text for text in texts if _REFUSAL in text.lower()]
     if refusals:
         return PodSeen("refused", said=refusals[-1])
-    return PodSeen("waiting", said=texts[-1] if texts else "")
+    if texts:
+        return PodSeen("waiting", said=texts[-1])
+    return PodSeen("waiting", said="")
 
 
 def _unmet_conditions(raw: Mapping[str, Any]) -> list[str]:
+    """Messages of the pod's conditions that are False, for example of ``PodScheduled``."""
     conditions = (raw.get("status") or {}).get("conditions") or ()
     unmet = [each for each in conditions if each.get("status") == "False"]
     return [str(each.get("message") or "") for each in unmet]

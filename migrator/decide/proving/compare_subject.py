@@ -27,18 +27,20 @@ def compare_subject(
     wanted = render(username, values)
     if wanted != found.username and not _fits(wanted, found.username):
         differences.append(f"the username is {found.username!r}, not {wanted!r}")
+    # Every login has this group.
     expected = {render(group, values) for group in groups if group} - {AUTHENTICATED}
     present = set(found.groups) - {AUTHENTICATED}
-    differences += [f"the group {group!r} is missing" for group in sorted(expected - present)]
-    differences += [
-        f"the group {group!r} is there and should not be" for group in sorted(present - expected)
-    ]
+    for group in sorted(expected - present):
+        differences.append(f"the group {group!r} is missing")
+    for group in sorted(present - expected):
+        differences.append(f"the group {group!r} is there and should not be")
     return tuple(differences)
 
 
 def _values(found: SelfSubject) -> dict[str, str]:
-    """The values of the template variables in this login (aws-iam-authenticator
-    ``pkg/server/server.go``).
+    """The values of the template variables in this login.
+
+    ``extra`` holds them in lists of one text (aws-iam-authenticator ``pkg/server/server.go``).
     """
     values: dict[str, str] = {}
     session = next(iter(found.extra.get("sessionName", ())), None)
@@ -53,15 +55,18 @@ def _values(found: SelfSubject) -> dict[str, str]:
 
 
 def _fits(template: str, name: str) -> bool:
-    """Whether a template with variables left can have become the name; no where the readings are
-    too many.
+    """Whether a template with variables left can have become the name.
+
+    No where the readings are too many: a login is then reported as different.
     """
     return bool(readings(template, name))
 
 
 def policy_probe(policy: AssociatedPolicy) -> AccessRequest | None:
-    """A request that the policy allows, None where its exact rules are not published or its scope
-    names no namespace.
+    """A request that the policy allows, and that shows the policy at work.
+
+    None where its exact rules are not published or its scope names no namespace: a pattern may
+    cover no namespace that can be named.
     """
     table = ACCESS_POLICIES.get(policy.policy_name)
     if table is None or not table.exact:
@@ -71,15 +76,22 @@ def policy_probe(policy: AssociatedPolicy) -> AccessRequest | None:
         namespace = next((each for each in policy.scope.namespaces if "*" not in each), None)
         if namespace is None:
             return None
-    rule = next((each for each in table.rules if each.resources and not each.resource_names), None)
-    return None if rule is None else _request(rule, namespace)
+    for rule in table.rules:
+        # A rule for paths, or for objects of certain names, is no rule for any namespace.
+        if rule.resources and not rule.resource_names:
+            return _request(rule, namespace)
+    return None
 
 
 def _request(rule: PolicyRule, namespace: str | None) -> AccessRequest:
+    """The first request that the rule names."""
     resource, _, subresource = rule.resources[0].partition("/")
+    api_group = ""
+    if rule.api_groups:
+        api_group = rule.api_groups[0]
     return AccessRequest(
         verb=rule.verbs[0],
-        api_group=rule.api_groups[0] if rule.api_groups else "",
+        api_group=api_group,
         resource=resource,
         subresource=subresource,
         namespace=namespace,

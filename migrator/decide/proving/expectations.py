@@ -30,24 +30,32 @@ def is_ours(group: str) -> bool:
 
 
 def phase_of(principal: PlannedPrincipal, entry: AccessEntry | None, mode: str) -> Phase:
-    """``before`` while the row answers alone, ``after`` from the moment there is an entry, or no
-    row is asked.
+    """``before`` while the row answers alone, ``after`` once an entry decides or no row is asked.
+
+    ``mode`` is the cluster's authentication mode, ``entry`` the principal's entry as it was read.
     """
     # EKS API: in this mode there are no access entries.
     if mode == "CONFIG_MAP":
         return "before"
     # In API mode no row is asked, and an entry decides before the row.
-    if mode == "API" or entry is not None:
+    if mode == "API":
         return "after"
-    return "before" if principal.before.via == "config-map" else "after"
+    if entry is not None:
+        return "after"
+    if principal.before.via == "config-map":
+        return "before"
+    # No row answers: what the principal has before is the entry's, or nothing.
+    return "after"
 
 
 def identity_after(
     principal: PlannedPrincipal, spec: EntrySpec | None, entry: AccessEntry | None
 ) -> Identity:
-    """The identity that the plan intends: ``spec`` is the entry after the last step. Marker
-    and bridge groups that the entry still carries belong to it. Groups of node types are EKS's own
-    and as it shows them.
+    """The identity that the plan intends: ``spec`` is the entry after the last step.
+
+    Marker and bridge groups that ``entry`` still carries belong to it. Groups of node types are
+    EKS's own and as it shows them. Without a ``spec`` the principal gets no entry, and cannot log
+    in.
     """
     if spec is None:
         return Identity("", (), "none")
@@ -62,6 +70,7 @@ def identity_after(
 
 
 def _identity_of_node(node_type: EntryType, entry: AccessEntry | None) -> Identity:
+    """The identity of a node entry, which EKS fixes by its type."""
     username, groups = NODE_IDENTITIES[node_type]
     if entry is None:
         return Identity(username, groups, "access-entry")
@@ -105,7 +114,9 @@ def probes_of(
         # The baseline saw what the rules cannot know, such as the answer of a webhook authorizer.
         if measured is not None and not is_changed:
             found.append(replace(probe, expected=measured))
-        elif planned is not None:
+            continue
+        # None: no rule that is published and no measurement says what is right.
+        if planned is not None:
             found.append(replace(probe, expected=planned))
     return tuple(found)
 
@@ -113,12 +124,12 @@ def probes_of(
 def announced_probes(
     principal: PlannedPrincipal, phase: Phase, index: RbacIndex | None, *, limit: int
 ) -> tuple[Probe, ...]:
-    """At most ``limit`` witnesses of the differences that the plan announces, as probes: losses and
-    gains in turn.
+    """At most ``limit`` witnesses of the differences that the plan announces, as probes.
 
-    Before, the right answers are those of today's rules. After, they are the plan's, whatever the
-    entry gives: a loss that did not happen is access that was not announced. A witness that only
-    some logins of the principal show is not asked: the login at hand is not one of them.
+    Losses and gains come in turn. Before, the right answers are those of today's rules. After, they
+    are the plan's, whatever the entry gives: a loss that did not happen is access that was not
+    announced. A witness that only some logins of the principal show is not asked: the login at hand
+    is not one of them.
     """
     changes: tuple[tuple[Announced, tuple[PermissionRow, ...]], ...] = (
         ("lost", principal.access.lost),
@@ -131,12 +142,16 @@ def announced_probes(
         kinds.append([Probe(request, expected, change) for request in _witnessed(rows)])
     in_turn = chain.from_iterable(zip_longest(*kinds))
     chosen = [probe for probe in in_turn if probe is not None][:limit]
-    if phase == "after" or index is None:
+    if phase == "after":
+        return tuple(chosen)
+    # RBAC was not read: today's rules cannot be asked.
+    if index is None:
         return tuple(chosen)
     return tuple(_expected_today(probe, index, principal.before) for probe in chosen)
 
 
 def _expected_today(probe: Probe, index: RbacIndex, before: Identity) -> Probe:
+    """The probe with the answer that today's rules give."""
     answer = _evaluated(index, before, probe.request)
     # A question that only an access policy without published rules could answer stays as planned.
     if answer is None:
@@ -152,19 +167,24 @@ def _witnessed(rows: Iterable[PermissionRow]) -> list[AccessRequest]:
 
 
 def baseline(principal_arn: str, earlier: Iterable[Evidence]) -> Mapping[AccessRequest, bool]:
-    """The answers of the newest live baseline."""
+    """The answers of the newest live baseline: request -> whether it was allowed."""
     mine = [each for each in earlier if each.principal_arn == principal_arn]
     live = [each for each in mine if (each.phase, each.proof_class) == ("before", "live")]
     answers: dict[AccessRequest, bool] = {}
+    # In the order they were taken: a newer answer replaces an older one.
     for evidence in live:
-        answers |= {result.probe.request: result.allowed for result in evidence.probes}
+        for result in evidence.probes:
+            answers[result.probe.request] = result.allowed
     return answers
 
 
 def evaluate(
     index: RbacIndex, identity: Identity, probes: Iterable[Probe]
 ) -> tuple[tuple[Probe, bool, str], ...]:
-    """The probes answered by the rules alone; those that the rules cannot answer are left out."""
+    """The probes answered by the rules alone, as ``(probe, allowed, reason)``.
+
+    Those that the rules cannot answer are left out.
+    """
     answers = []
     for probe in probes:
         allowed, reason = authorize(
@@ -182,4 +202,6 @@ def identity_of_entry(entry: AccessEntry) -> Identity:
 
 
 def _evaluated(index: RbacIndex, identity: Identity, request: AccessRequest) -> bool | None:
-    return authorize(index, identity.username, identity.groups, identity.policies, request)[0]
+    """What the rules answer; None where only a policy without published rules could allow it."""
+    allowed, _ = authorize(index, identity.username, identity.groups, identity.policies, request)
+    return allowed

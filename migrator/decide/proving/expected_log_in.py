@@ -60,17 +60,25 @@ def expected_log_in(
 ) -> ExpectedLogIn:
     """Whether a log-in by a session of this name must be admitted.
 
-    ``earlier`` is the evidence on record: what a baseline saw refused must stay refused, too.
+    ``phase`` says whether the entry decides yet. ``earlier`` is the evidence on record, oldest
+    first: what a baseline saw refused must stay refused, too.
     """
     arn, access = principal.principal_arn, principal.access
     kind = kind_of_session(arn, session_name)
     was = admits(population_of(principal.before, arn), kind, session_name)
-    if phase == "before":
-        return ExpectedLogIn("admitted" if was else "refused", kind)
-    # Plans of earlier versions announce a new grant by its finding alone.
-    if admits(access.log_ins_gained, kind, session_name) or "new-grant" in principal.findings:
+    if phase == "before" and was:
         return ExpectedLogIn("admitted", kind)
-    if not was or _refused_in_baseline(arn, kind, earlier):
+    if phase == "before":
+        return ExpectedLogIn("refused", kind)
+    # Plans of earlier versions announce a new grant by its finding alone.
+    if "new-grant" in principal.findings:
+        return ExpectedLogIn("admitted", kind)
+    if admits(access.log_ins_gained, kind, session_name):
+        return ExpectedLogIn("admitted", kind)
+    if not was:
+        return ExpectedLogIn("refused", kind)
+    # What was measured counts more than what the rules say of the row.
+    if _refused_in_baseline(arn, kind, earlier):
         return ExpectedLogIn("refused", kind)
     if admits(access.log_ins_lost, kind, session_name):
         return ExpectedLogIn("ended", kind)
@@ -85,7 +93,9 @@ def unannounced_log_ins(principal: PlannedPrincipal, entry: AccessEntry | None) 
     of many principals cannot be obtained.
     """
     # Without an entry nothing is admitted; without a decision there is nothing to compare with.
-    if entry is None or principal.action == "block":
+    if entry is None:
+        return ()
+    if principal.action == "block":
         return ()
     # ambiguous-user: the identity before is taken at random. new-grant: plans of earlier versions
     # announce it by this finding alone.
@@ -100,8 +110,10 @@ def unannounced_log_ins(principal: PlannedPrincipal, entry: AccessEntry | None) 
 
 
 def is_usual_refusal(principal: PlannedPrincipal, error: str) -> bool:
-    """Whether a refused login of the principal is one that was refused before, too: a mapping was
-    found, and it admits only some sessions. ``error`` is the authenticator's.
+    """Whether a refused login of the principal is one that was refused before, too.
+
+    A mapping was found, and it admits only some sessions. ``error`` is the authenticator's text
+    (``pkg/server/server.go``).
     """
     # No mapping was found at all: this is no refusal of one kind of session.
     if "identity is not mapped" in error:
@@ -115,8 +127,11 @@ def _refused_in_baseline(arn: str, kind: SessionKind, earlier: Iterable[Evidence
     """Whether the newest baseline that tried a log-in of this kind saw it refused."""
     admitted = True
     for evidence in earlier:
-        if evidence.principal_arn != arn or evidence.phase != "before":
+        if evidence.principal_arn != arn:
             continue
+        if evidence.phase != "before":
+            continue
+        # A baseline that did not try this kind says nothing about it.
         tried = (each.admitted for each in evidence.log_ins if each.sessions == kind)
         admitted = next(tried, admitted)
     return not admitted

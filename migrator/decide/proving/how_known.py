@@ -31,17 +31,24 @@ def clock_time(moment: datetime | str) -> str:
 
 
 def tied(attribution: Attribution, at: str = "") -> str:
-    """``tied to the entry: …``; empty where nothing ties the proof to it. ``at``: when that was
-    seen.
+    """``tied to the entry: …``; empty where nothing ties the proof to it.
+
+    ``at``: when that was seen, ISO 8601; empty leaves the time out.
     """
     if attribution not in TIES:
         return ""
-    when = f" at {clock_time(at)}" if at else ""
+    when = ""
+    if at:
+        when = f" at {clock_time(at)}"
     return f"tied to the entry{when}: {TIES[attribution]}"
 
 
 def how_of_login(subject: SelfSubject | None, results: Sequence[ProbeResult], at: str) -> str:
-    """``logged in as NAME at TIME; 31 of 31 probes equal; 4 of 4 negative probes denied``."""
+    """``logged in as NAME at TIME; 31 of 31 probes equal; 4 of 4 negative probes denied``.
+
+    ``subject`` None is a refused login. Probes of announced differences are not counted here:
+    ``how_of_announced`` says what they show. ``at`` is ISO 8601.
+    """
     at = clock_time(at)
     if subject is None:
         return f"tried to log in at {at}, and was refused"
@@ -50,7 +57,8 @@ def how_of_login(subject: SelfSubject | None, results: Sequence[ProbeResult], at
     negative = [result for result in plain if not result.probe.expected]
     parts = [f"logged in as {subject.username} at {at}"]
     if asked:
-        parts.append(f"{sum(each.allowed for each in asked)} of {len(asked)} probes equal")
+        allowed = sum(each.allowed for each in asked)
+        parts.append(f"{allowed} of {len(asked)} probes equal")
     if negative:
         denied = sum(not each.allowed for each in negative)
         parts.append(f"{denied} of {len(negative)} negative probes denied")
@@ -60,18 +68,18 @@ def how_of_login(subject: SelfSubject | None, results: Sequence[ProbeResult], at
 
 
 def how_of_announced(results: Sequence[ProbeResult], before: Mapping[AccessRequest, bool]) -> str:
-    """What the answers after the change show of the differences that the plan announces; empty
-    without such a probe.
+    """What the answers after the change show of the differences that the plan announces.
 
     ``before`` are the answers of the live baseline. A loss is shown by yes before and no after, a
     gain by no before and yes after. ``1 of 2 announced gains shown (denied now: get pods in
-    shop)``.
+    shop)``; empty without such a probe.
     """
     parts = []
     for change in _CHANGES:
         asked = [each for each in results if each.probe.announced == change.announced]
-        if asked:
-            parts.append(_how_of_change(change, asked, before))
+        if not asked:
+            continue
+        parts.append(_how_of_change(change, asked, before))
     return "; ".join(parts)
 
 
@@ -94,38 +102,38 @@ _CHANGES = (
 def _how_of_change(
     change: _Change, asked: Sequence[ProbeResult], before: Mapping[AccessRequest, bool]
 ) -> str:
-    not_yet = [each for each in asked if each.allowed is not change.allowed_after]
-    there = [each for each in asked if each.allowed is change.allowed_after]
-    same = [each for each in there if before.get(each.probe.request) is change.allowed_after]
-    unasked = [each for each in there if each.probe.request not in before]
-    unshown = [
-        f"{why}: {_named(found)}"
-        for why, found in (
-            (change.not_yet, not_yet),
-            (change.same_before, same),
-            ("no baseline", unasked),
-        )
-        if found
-    ]
-    shown = len(there) - len(same) - len(unasked)
+    """The line for one kind of difference, with the requests that do not show it and why."""
+    # Why an answer does not show the change -> the requests with such an answer.
+    unshown: dict[str, list[str]] = {change.not_yet: [], change.same_before: [], "no baseline": []}
+    shown = 0
+    for each in asked:
+        request = each.probe.request
+        if each.allowed is not change.allowed_after:
+            unshown[change.not_yet].append(request_text(request))
+        # Without the answer before, nothing is known to have changed.
+        elif request not in before:
+            unshown["no baseline"].append(request_text(request))
+        elif before[request] is change.allowed_after:
+            unshown[change.same_before].append(request_text(request))
+        else:
+            shown += 1
     text = f"{shown} of {len(asked)} announced {change.words} shown"
-    if unshown:
-        text += f" ({'; '.join(unshown)})"
+    whys = [f"{why}: {some_of(named, _MOST_NAMED)}" for why, named in unshown.items() if named]
+    if whys:
+        text += f" ({'; '.join(whys)})"
     return text
 
 
-def _named(results: Sequence[ProbeResult]) -> str:
-    return some_of([request_text(each.probe.request) for each in results], _MOST_NAMED)
-
-
 def request_text(request: AccessRequest) -> str:
-    """A question in the words of ``kubectl auth can-i``: ``get apps/deployments/scale NAME in
-    shop``.
+    """A question in the words of ``kubectl auth can-i``.
+
+    ``get apps/deployments/scale NAME in shop``, or ``get /healthz`` for a path.
     """
     if request.path is not None:
         return f"{request.verb} {request.path}"
     parts = (request.api_group, request.resource, request.subresource)
-    text = f"{request.verb} {'/'.join(part for part in parts if part)}"
+    what = "/".join(part for part in parts if part)
+    text = f"{request.verb} {what}"
     if request.name:
         text += f" {request.name}"
     if request.namespace:

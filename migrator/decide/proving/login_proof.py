@@ -33,15 +33,23 @@ class LoginJudgement:
     @property
     def subject(self) -> SelfSubject | None:
         """Who the login was; None where it was refused."""
-        return None if self.login.refused else SelfSubject(self.login.username, self.login.groups)
+        if self.login.refused:
+            return None
+        return SelfSubject(self.login.username, self.login.groups)
 
     @property
     def how(self) -> str:
-        """One line for people."""
-        log = "the authenticator's log" if self.login.source == "authenticator" else "the audit log"
-        times = "once" if self.count == 1 else f"{self.count} times"
-        what = "was refused" if self.login.refused else f"seen {times} in {log}"
-        return f"{what}, last at {clock_time(self.login.at)}"
+        """One line for people, for example ``seen 3 times in the audit log, last at TIME``."""
+        last = clock_time(self.login.at)
+        if self.login.refused:
+            return f"was refused, last at {last}"
+        log = "the audit log"
+        if self.login.source == "authenticator":
+            log = "the authenticator's log"
+        times = f"{self.count} times"
+        if self.count == 1:
+            times = "once"
+        return f"seen {times} in {log}, last at {last}"
 
 
 def judge_logins(
@@ -52,31 +60,43 @@ def judge_logins(
     since: datetime,
     only_entry: Attribution = "none",
 ) -> LoginJudgement | None:
-    """Judge one principal's logins against the name and groups that its entry gives; None where
-    none tells anything.
+    """Judge one principal's logins against the name and groups that its entry gives.
 
-    ``since``: when the entry got its present shape. ``only_entry``: why no row can have let a login
-    in (``api-mode``, ``rehearsal``, ``only-way``), ``none`` where one can.
+    None where none tells anything. ``since``: when the entry got its present shape. ``only_entry``:
+    why no row can have admitted a login (``api-mode``, ``rehearsal``, ``only-way``), ``none`` where
+    one can.
     """
-    mine = sorted((login for login in logins if login.at >= since), key=lambda login: login.at)
+    mine = [login for login in logins if login.at >= since]
+    mine.sort(key=lambda login: login.at)
+    in_force = since + SPREAD
     sure: list[tuple[SeenLogin, tuple[str, ...]]] = []
     for login in mine:
         differences = _differences(username, groups, login)
         # Until the entry has reached the authenticator, the row may have answered.
-        if not differences or login.at >= since + SPREAD:
-            sure.append((login, differences))
+        if differences and login.at < in_force:
+            continue
+        sure.append((login, differences))
     if not sure:
         return None
     last, differences = sure[-1]
-    return LoginJudgement(last, len(sure), _attribution(last, only_entry), differences)
+    return LoginJudgement(
+        login=last,
+        count=len(sure),
+        attribution=_attribution(last, only_entry),
+        differences=differences,
+    )
 
 
 def with_requests(
     judged: LoginJudgement, requests: Iterable[SeenRequest], *, since: datetime, admin: bool
 ) -> LoginJudgement | None:
-    """The logins with what an access policy decided since: tied to the policy where one allowed
-    something, None where nothing tells. To an ``admin``, who may do everything, nothing may have
-    been denied.
+    """The logins with what an access policy decided since.
+
+    They are tied to the policy where one allowed something; None where nothing tells. To an
+    ``admin``, who may do everything, nothing may have been denied.
+
+    Requests are those of the audit log, whose annotation ``authorization.k8s.io/reason`` says what
+    allowed them (Kubernetes, "Auditing").
     """
     # An impersonated request was decided for another identity.
     own = [request for request in requests if request.by != "impersonated"]
@@ -85,22 +105,21 @@ def with_requests(
     later = [request for request in mine if request.at >= since + SPREAD]
     denied = [request for request in later if not request.allowed]
     if admin and denied:
-        return replace(judged, differences=(_denied_administrator(denied),))
+        last = max(denied, key=lambda request: request.at)
+        difference = (
+            f"{last.verb} {last.target or 'a path'} was denied at {clock_time(last.at)}, to an "
+            f"administrator"
+        )
+        return replace(judged, differences=(difference,))
     # Only an entry can have an access policy: the reason in the audit log names it.
-    if any(request.allowed and request.by == "access-policy" for request in mine):
+    allowed = [request for request in mine if request.allowed]
+    if any(request.by == "access-policy" for request in allowed):
         return replace(judged, attribution="policy")
     return None
 
 
-def _denied_administrator(denied: Sequence[SeenRequest]) -> str:
-    last = max(denied, key=lambda request: request.at)
-    return (
-        f"{last.verb} {last.target or 'a path'} was denied at {clock_time(last.at)}, to an "
-        f"administrator"
-    )
-
-
 def _differences(username: str, groups: Sequence[str], login: SeenLogin) -> tuple[str, ...]:
+    """How a login differs from the name and the groups of the entry; empty where it does not."""
     if login.refused:
         return (f"the login was refused: {login.refused}",)
     # The authenticator's log separates groups by blanks: a group with a blank reads as two.
@@ -110,6 +129,7 @@ def _differences(username: str, groups: Sequence[str], login: SeenLogin) -> tupl
 
 
 def _attribution(login: SeenLogin, only_entry: Attribution) -> Attribution:
+    """What ties a login to the entry; ``none`` where the row may have admitted it."""
     if only_entry != "none":
         return only_entry
     # No row gives a group with the run's random name.

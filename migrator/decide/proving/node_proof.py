@@ -68,29 +68,38 @@ class NodeWindow:
 
     @property
     def only_entry(self) -> bool:
-        """Whether only the entry can admit the role's logins."""
+        """Whether only the entry can admit the role's logins.
+
+        In API mode no row is asked; without a matching row there is none that could answer.
+        """
         return self.api_mode or self.row_groups is None
 
     @property
     def lease_is_enough(self) -> bool:
-        """Whether a renewed lease counts. With a log, and a row that can admit the node, only the
-        login says which of the two did.
+        """Whether a renewed lease counts.
+
+        With a log, and a row that can admit the node, only the login says which of the two did.
         """
-        return self.logins is None or self.only_entry
+        if self.only_entry:
+            return True
+        return self.logins is None
 
     @property
     def begin(self) -> datetime:
-        """From when on logins count."""
+        """From when on logins count; the oldest moment there is where ``since`` is not known."""
         return self.since or datetime.fromtimestamp(0, tz=self.now.tzinfo)
 
     @property
     def in_force(self) -> datetime:
-        """From when on the entry decides for sure."""
+        """From when on the entry decides for sure: until then the authenticator may not have it."""
         return self.begin + SPREAD
 
     @property
     def end(self) -> datetime:
-        """From when on there is nothing more to wait for."""
+        """From when on there is nothing more to wait for.
+
+        Then every older token has expired, and every log line has been delivered.
+        """
         return self.begin + PATIENCE
 
 
@@ -109,13 +118,14 @@ class NodeJudgement:
     window: NodeWindow
 
     def named(self, *wanted: NodeFinding) -> tuple[str, ...]:
-        """Names of the nodes with one of these findings."""
+        """Names of the nodes with one of these findings, in the order of the nodes."""
         return tuple(node.name for node, finding in self.findings if finding in wanted)
 
     @property
     def counted(self) -> int:
-        """Nodes that must be seen: all but those that were down before, are on their way out, or
-        joined just now.
+        """Nodes that must be seen.
+
+        These are all but those that were down before, are on their way out, or joined just now.
         """
         return len(self.findings) - len(self.named("down-before", "leaving", "joining"))
 
@@ -126,7 +136,7 @@ class NodeJudgement:
 
     @property
     def complete(self) -> bool:
-        """Every node that counts was seen, and there is one."""
+        """Every node that counts was seen, and there is one: no node is no proof."""
         return self.seen == self.counted > 0
 
     @property
@@ -136,8 +146,11 @@ class NodeJudgement:
 
     @property
     def waits(self) -> bool:
-        """Whether looking again can show more."""
-        if self.complete or self.differences:
+        """Whether looking again can show more; it cannot once everything or a fault was seen."""
+        if self.complete:
+            return False
+        # A fault does not mend itself by waiting.
+        if self.differences:
             return False
         # No node can be seen yet, unless one joined just now.
         if self.counted == 0:
@@ -146,14 +159,24 @@ class NodeJudgement:
 
     @property
     def until(self) -> datetime:
-        """From when on looking again shows nothing more, at the latest."""
-        joining = [node for node, finding in self.findings if finding == "joining"]
-        moments = [node.created + JOINING for node in joining if node.created is not None]
-        return max([self.window.end, *moments])
+        """From when on looking again shows nothing more, at the latest.
+
+        A node that joined just now is waited for a little longer than the others: its first login
+        may not be in the log.
+        """
+        latest = self.window.end
+        for node, finding in self.findings:
+            if finding != "joining" or node.created is None:
+                continue
+            latest = max(latest, node.created + JOINING)
+        return latest
 
     def finding_of(self, name: str) -> NodeFinding | None:
         """What is known of one node; None where the role has no node of that name."""
-        return next((finding for node, finding in self.findings if node.name == name), None)
+        for node, finding in self.findings:
+            if node.name == name:
+                return finding
+        return None
 
     @property
     def how(self) -> str:
@@ -164,14 +187,17 @@ class NodeJudgement:
 def nodes_of(
     role_arn: str, now: NodesNow, logins: Iterable[SeenLogin] = ()
 ) -> tuple[NodeState, ...]:
-    """The live nodes whose kubelets log in with the role: by their instance, or by their own
-    logins.
+    """The live nodes whose kubelets log in with the role.
+
+    By their instance, or where that was not read by their own logins, whose username is
+    ``system:node:NAME`` and whose ARN is the role's. ``logins`` may be of all roles.
     """
     key = principal_key(role_arn)
     mine = [login for login in logins if principal_key(login.arn) == key]
     named = {login.username.removeprefix(_NODE_USER) for login in mine}
 
     def under_role(node: NodeState) -> bool:
+        """Whether the node's kubelet logs in with the role."""
         # The instance was not read: the node's own login names the role.
         if node.role_arn is None:
             return node.name in named
@@ -181,38 +207,53 @@ def nodes_of(
 
 
 def judge_nodes(nodes: Sequence[NodeState], window: NodeWindow) -> NodeJudgement:
-    """Judge the nodes of one role. ``window.logins`` are the role's only."""
+    """Judge the nodes of one role. ``window.logins`` are the role's only.
+
+    The judgement is attributable where at least one node logged in through the entry, or where no
+    row can have admitted any.
+    """
     logins = window.logins or ()
     latest = _latest_by_node(logins, window)
-    findings = tuple((node, _finding(node, latest.get(node.name), window)) for node in nodes)
-    proven = any(finding == "proven" for _, finding in findings)
-    found = {node.name for node, finding in findings if finding in ("proven", "alive")}
-    joined = [node for node in nodes if node.name in found and _joined_later(node, window)]
+    findings: list[tuple[NodeState, NodeFinding]] = []
+    proven = False
+    joined = 0
+    for node in nodes:
+        finding = _finding(node, latest.get(node.name), window)
+        findings.append((node, finding))
+        proven = proven or finding == "proven"
+        if finding in ("proven", "alive") and _joined_later(node, window):
+            joined += 1
     # Before the entry is in force a login can be refused without a fault of the entry.
     refused = [each for each in logins if each.refused and each.at >= window.in_force]
     return NodeJudgement(
-        findings=findings,
+        findings=tuple(findings),
         refused=tuple(refused),
         attributable=proven or window.only_entry,
-        joined=len(joined),
+        joined=joined,
         window=window,
     )
 
 
 def _latest_by_node(logins: Iterable[SeenLogin], window: NodeWindow) -> dict[str, SeenLogin]:
-    """The last admitted login of each node since the entry got its present shape."""
+    """Node -> its last admitted login since the entry got its present shape."""
     admitted = [each for each in logins if not each.refused and each.at >= window.begin]
     in_order = sorted(admitted, key=lambda each: each.at)
     return {login.username.removeprefix(_NODE_USER): login for login in in_order}
 
 
 def _finding(node: NodeState, login: SeenLogin | None, window: NodeWindow) -> NodeFinding:
+    """What is known of one node: ``login`` is its last admitted one, None where there is none.
+
+    A login says more than a lease: it is looked at first.
+    """
     fresh = node.fresh(window.now)
-    through = None if login is None else _through(login, window)
-    if through == "entry" and fresh:
-        return "proven"
-    if through == "row":
-        return "by-row"
+    if login is not None:
+        through = _through(login, window)
+        if through == "entry" and fresh:
+            return "proven"
+        if through == "row":
+            return "by-row"
+    # A login in the past says nothing of a node that has stopped since.
     if not fresh:
         return _why_not_fresh(node, window)
     if window.lease_is_enough and _token_is_new(node, window):
@@ -229,45 +270,71 @@ def _token_is_new(node: NodeState, window: NodeWindow) -> bool:
         return True
     # A Fargate node is a machine made for one pod: one that joined after the entry was in force
     # never had an older token.
-    if node.compute != "fargate" or node.created is None:
+    if node.compute != "fargate":
+        return False
+    if node.created is None:
         return False
     return node.created >= window.in_force
 
 
 def _may_be_missing_in_log(node: NodeState, window: NodeWindow) -> bool:
-    """Whether the node joined so recently that its first login may not be in the log yet."""
+    """Whether the node joined so recently that its first login may not be in the log yet.
+
+    CloudWatch Logs shows control-plane logs minutes later (EKS user guide, "Send control plane logs
+    to CloudWatch Logs").
+    """
     # Until now the other nodes are waited for too.
     if window.now < window.in_force + TOKEN_LIFE:
         return False
-    return _joined_later(node, window) and _younger(node, JOINING, window)
+    if not _joined_later(node, window):
+        return False
+    return _younger(node, JOINING, window)
 
 
 def _joined_later(node: NodeState, window: NodeWindow) -> bool:
-    return node.created is not None and node.created > window.begin
+    """Whether the node is known to be younger than the entry's present shape."""
+    if node.created is None:
+        return False
+    return node.created > window.begin
 
 
 def _younger(node: NodeState, age: timedelta, window: NodeWindow) -> bool:
-    return node.created is not None and window.now - node.created < age
+    """Whether the node is known to be younger than ``age``."""
+    if node.created is None:
+        return False
+    return window.now - node.created < age
 
 
 def _why_not_fresh(node: NodeState, window: NodeWindow) -> NodeFinding:
+    """The finding for a node that does not renew its lease now.
+
+    A fault of the entry is one cause of several: a node that was down or is being removed shows
+    nothing about the entry.
+    """
     if node.leaving:
         return "leaving"
     # A new node has no lease yet; an older one without a lease was never ready.
     if node.renewed is None:
-        return "waiting" if _younger(node, STALE, window) else "down-before"
+        if _younger(node, STALE, window):
+            return "waiting"
+        return "down-before"
     # The lease had expired before the entry got its shape: the entry is not the cause.
     if window.since is not None and node.renewed < window.since - LEASE_GRACE:
         return "down-before"
     if window.now - node.renewed >= STALE:
         return "stale"
+    # A short disturbance: the next renewal decides.
     return "waiting"
 
 
 def _through(login: SeenLogin, window: NodeWindow) -> Literal["entry", "row", "either"]:
-    """What admitted a login: the entry or the row."""
+    """What admitted a login: the entry, the row, or either of the two.
+
+    The groups tell where the row gives ``system:bootstrappers``; else the moment and the mode do.
+    """
     # Node rows give this group, node entries do not (EKS gives them system:nodes).
     telling = window.row_groups is not None and BOOTSTRAPPERS in window.row_groups
+    # A login without the group cannot be the row's, however young the entry is.
     if telling and BOOTSTRAPPERS not in login.groups:
         return "entry"
     # The entry may not have reached the authenticator yet.
@@ -282,6 +349,7 @@ def _through(login: SeenLogin, window: NodeWindow) -> Literal["entry", "row", "e
 
 
 def _differences(found: NodeJudgement) -> Iterable[str]:
+    """What shows the entry to be wrong, one line for people each."""
     # The entry works: other failures under the role have another cause.
     if found.named("proven"):
         return
@@ -300,6 +368,7 @@ def _differences(found: NodeJudgement) -> Iterable[str]:
 
 
 def _how(found: NodeJudgement) -> str:
+    """One line for people: how many nodes were seen by what, and how the others are."""
     window = found.window
     if not found.findings:
         return "no node runs under the role now"
@@ -321,41 +390,52 @@ def _how(found: NodeJudgement) -> str:
 
 
 def without_kube_proxy(nodes: Iterable[NodeState], entry: AccessEntry | None) -> tuple[str, ...]:
-    """Windows nodes whose kube-proxy cannot work: it is a Windows service there and logs in as the
-    node, whose entry must give ``eks:kube-proxy-windows`` (EKS user guide, "Deploy Windows nodes on
-    EKS clusters"). On Linux it logs in by its service account.
+    """Windows nodes whose kube-proxy cannot work by this entry, as one line or none.
+
+    It is a Windows service there and logs in as the node, whose entry must give
+    ``eks:kube-proxy-windows`` (EKS user guide, "Deploy Windows nodes on EKS clusters"). On Linux it
+    logs in by its service account.
     """
     if entry is None:
         return ()
-    if entry.type == "EC2_WINDOWS" or WINDOWS_PROXY in entry.kubernetes_groups:
+    # EKS gives the group to entries of this type; others may show it where EKS gives it to them.
+    if entry.type == "EC2_WINDOWS":
+        return ()
+    if WINDOWS_PROXY in entry.kubernetes_groups:
         return ()
     windows = [node.name for node in nodes if node.system == "windows"]
     if not windows:
         return ()
-    return (
+    text = (
         f"{_some(windows)}: kube-proxy on Windows needs {WINDOWS_PROXY}, which a {entry.type} "
-        f"entry does not give",
+        f"entry does not give"
     )
+    return (text,)
 
 
 def unhealthy_nodes(now: NodesNow, at: datetime) -> tuple[str, ...]:
-    """What the cut-over gate wants to know: nodes without a fresh lease, and Fargate profiles that
-    are not well.
+    """What the cut-over gate wants to know, one line each.
+
+    Nodes without a fresh lease ``at`` that moment, and Fargate profiles that are not well, with the
+    issues that EKS shows.
     """
-    nodes = [node for node in now.nodes if not node.fresh(at) and not node.leaving]
-    found = [_last_renewal(node) for node in nodes]
+    found: list[str] = []
+    for node in now.nodes:
+        # A node that is on its way out is meant to stop.
+        if node.fresh(at) or node.leaving:
+            continue
+        if node.renewed is None:
+            found.append(f"{node.name} has no lease")
+            continue
+        found.append(f"{node.name} renewed its lease {clock_time(node.renewed)}")
     for profile in now.profiles:
-        if not profile.healthy:
-            status = f"Fargate profile {profile.name} is {profile.status}"
-            found.append("; ".join((status, *profile.issues)))
+        if profile.healthy:
+            continue
+        status = f"Fargate profile {profile.name} is {profile.status}"
+        found.append("; ".join((status, *profile.issues)))
     return tuple(found)
 
 
-def _last_renewal(node: NodeState) -> str:
-    if node.renewed is None:
-        return f"{node.name} has no lease"
-    return f"{node.name} renewed its lease {clock_time(node.renewed)}"
-
-
 def _some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     return some_of(names, _MOST_NAMED)

@@ -21,29 +21,38 @@ _MOST_NAMED = 5
 
 
 def state_digest(entry: AccessEntry | None, mode: AuthenticationMode | None) -> str:
-    """What a piece of evidence was taken on: the entry without our own marker and bridge groups,
-    and the mode.
+    """What a piece of evidence was taken on: the entry without our own groups, and the mode.
+
+    Order in lists does not count. ``entry`` None is a principal without an entry.
     """
     if entry is None:
         return digest_of(["no entry", mode])
-    groups = sorted(
-        g for g in entry.kubernetes_groups if not g.startswith((MARKER_PREFIX, BRIDGE_PREFIX))
-    )
-    policies = sorted(
-        [p.policy_arn, p.scope.type, sorted(p.scope.namespaces)] for p in entry.access_policies
-    )
+    ours = (MARKER_PREFIX, BRIDGE_PREFIX)
+    # A run takes its groups from the entry after the proof: the proof must stay valid.
+    groups = sorted(group for group in entry.kubernetes_groups if not group.startswith(ours))
+    policies: list[list[object]] = []
+    for policy in entry.access_policies:
+        scope = policy.scope
+        policies.append([policy.policy_arn, scope.type, sorted(scope.namespaces)])
+    policies.sort()
     return digest_of([entry.principal_arn, entry.type, entry.username, groups, policies, mode])
 
 
 def attributable(evidence: Evidence) -> bool:
-    """Whether the proof can be due to nothing but the entry. Rules evaluated and words given need
-    no attribution.
+    """Whether the proof can be due to nothing but the entry.
+
+    Rules evaluated and words given need no attribution: they are about the entry alone.
     """
-    return evidence.attribution != "none" or evidence.proof_class not in ("live", "observed")
+    if evidence.attribution != "none":
+        return True
+    return evidence.proof_class not in ("live", "observed")
 
 
 def at_least(found: ProofClass, required: ProofClass) -> bool:
-    """Whether a class of proof is as strong as the one required."""
+    """Whether a class of proof is as strong as the one required.
+
+    The order is that of ``PROOF_CLASSES``, the strongest first.
+    """
     # A person attested the access by name and reason: cut-over accepts that.
     if found == "attested":
         return True
@@ -61,8 +70,9 @@ def verdict_of(
 ) -> PrincipalVerdict:
     """The verdict on one principal from its ``after`` evidence, in the order it was taken.
 
-    ``current`` is the :func:`state_digest` of now. The newest evidence decides that something is
-    wrong; the strongest that holds decides how well it is known to be right.
+    ``current`` is the :func:`state_digest` of now. ``required`` is the class that is demanded, that
+    of the plan where it is None. The newest evidence decides that something is wrong; the strongest
+    that holds decides how well it is known to be right.
     """
     demanded = required or principal.required_proof
     arn = principal.principal_arn
@@ -93,62 +103,81 @@ def verdict_of(
 
 def _is_after(evidence: Evidence, principal_arn: str) -> bool:
     """Whether this is a proof of the principal's access after the change."""
-    if evidence.principal_arn != principal_arn or evidence.phase != "after":
+    if evidence.principal_arn != principal_arn:
+        return False
+    if evidence.phase != "after":
         return False
     return evidence.proof_class != "unverified"
 
 
 def _strongest(holding: Sequence[Evidence], demanded: ProofClass) -> Evidence:
-    """Attributable before not attributable, enough before too weak, then by class; of equals the
+    """The evidence that shows the most; ``holding`` is not empty and in the order it was taken.
+
+    Attributable before not attributable, enough before too weak, then by class; of equals the
     newest.
     """
 
     def weakness(evidence: Evidence) -> tuple[bool, bool, int]:
+        """Smaller is stronger."""
         enough = at_least(evidence.proof_class, demanded)
-        return not attributable(evidence), not enough, _rank(evidence)
+        rank = PROOF_CLASSES.index(evidence.proof_class)
+        return not attributable(evidence), not enough, rank
 
     return min(reversed(holding), key=weakness)
 
 
 def _same_principal(evidence: Evidence, newest: Evidence) -> bool:
-    """Whether two logins were of one IAM principal: a role that was created again has another
-    unique id, and what was shown of the old one says nothing about it.
+    """Whether two logins were of one IAM principal.
+
+    A role that was created again has another unique id (IAM user guide, "IAM identifiers"), and
+    what was shown of the old one says nothing about it.
     """
-    ids = [_principal_id(each) for each in (evidence, newest)]
-    return None in ids or ids[0] == ids[1]
+    one, other = _principal_id(evidence), _principal_id(newest)
+    # Not every way of logging in shows the id: without it nothing speaks against one principal.
+    if one is None or other is None:
+        return True
+    return one == other
 
 
 def _principal_id(evidence: Evidence) -> str | None:
+    """The unique id in the session that was seen, ``AROA…`` or ``AIDA…``; None where it is not
+    shown.
+    """
     if evidence.subject is None:
         return None
     # The API server lowers the keys of `extra` that come over HTTP headers (impersonation).
     for key, values in evidence.subject.extra.items():
-        if key.lower() == "principalid" and values:
+        if key.lower() != "principalid":
+            continue
+        if values:
             return values[0]
     return None
 
 
 def _shown(best: Evidence, newest: Evidence) -> tuple[Evidence, str]:
-    """What people are shown: the newest login, with what ties it to the entry where another one
-    did.
+    """What people are shown: evidence and one line.
+
+    It is the newest login, with what ties it to the entry where another one did.
     """
     # Only logins are tied to an entry.
     if best.proof_class not in ("live", "observed"):
         return best, best.how
+    shown = newest
+    tie = tied(best.attribution, best.at)
+    # The tie is of the login itself: its time is in the text already.
     if newest is best or newest.proof_class != "live":
-        return best, "; ".join(filter(None, (best.how, tied(best.attribution))))
-    return newest, "; ".join(filter(None, (newest.how, tied(best.attribution, best.at))))
-
-
-def _rank(evidence: Evidence) -> int:
-    return PROOF_CLASSES.index(evidence.proof_class)
+        shown = best
+        tie = tied(best.attribution)
+    return shown, "; ".join(filter(None, (shown.how, tie)))
 
 
 def _age(evidence: Evidence, now: datetime) -> timedelta:
+    """How long ago the evidence was taken; its time is ISO 8601, in UTC."""
     return now - datetime.fromisoformat(evidence.at.replace("Z", "+00:00"))
 
 
 def _failure(evidence: Evidence) -> str:
+    """Why evidence does not hold, in one line: differences of the login, then wrong answers."""
     results = [result for result in evidence.probes if not result.right]
     # A permission that was announced as lost and is still there comes first.
     results.sort(key=lambda result: result.probe.announced != "lost")
@@ -158,6 +187,7 @@ def _failure(evidence: Evidence) -> str:
 
 
 def _wrong(result: ProbeResult) -> str:
+    """What is wrong with one answer."""
     if not result.allowed:
         return "denied, and must be allowed"
     if result.probe.announced == "lost":
