@@ -48,7 +48,7 @@ def command(ctx: click.Context, /, plan_file: str, **given: Any) -> int:  # noqa
     )
     outcome = cut_over(request, operator_of(settings, typed=given["confirm"]))
     output = output_of(settings)
-    output.show(
+    output.show_effect(
         document=lambda: cut_over_document(plan, outcome),
         table=lambda: cut_over_text(plan, outcome, width=output.width, color=output.color),
     )

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from migrator.app.preflight import unwritable
 from migrator.errors import Failed, MigratorError
 from migrator.model.plan import Plan
 
@@ -155,7 +156,4 @@ def write_file(path: str, content: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise Failed(
-            "file-unwritable", f"{path} cannot be written.", why=why, remedy="Name another place."
-        ) from error
+        raise unwritable(path, error.strerror or type(error).__name__) from error

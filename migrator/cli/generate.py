@@ -15,7 +15,9 @@ from migrator.errors import Refused
 from migrator.model.code_entries import CodeKind
 
 
-@click.command("generate", cls=MigrateCommand, short_help="Write a plan's entries as code.")
+@click.command(
+    "generate", cls=MigrateCommand, formats=(), short_help="Write a plan's entries as code."
+)
 @click.argument("kind", type=click.Choice(get_args(CodeKind)))
 @plan_argument
 @click.option(

@@ -5,13 +5,15 @@ command as ``command``; a test holds the one-line helps to the commands' own.
 """
 
 import importlib
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from migrator.app.settings import Settings
-from migrator.cli.settings import GLOBAL_NAMES, global_options
+from migrator.cli.settings import DATA_FORMATS, GLOBAL_NAMES, global_options
 
 Table = Mapping[str, tuple[str, str]]
 
@@ -22,13 +24,34 @@ def settings_of(ctx: click.Context) -> Settings:
     return root if root is not None else Settings()
 
 
-class MigrateCommand(click.Command):
-    """A command that takes the global options after its name, too."""
+class OutputFile(click.Path):
+    """A file that the command writes; ``-`` is standard output. Whether it can be written is known
+    before anything is sent.
+    """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - click's own arguments
+    def __init__(self) -> None:
+        super().__init__(readable=False, allow_dash=True)
+
+
+class MigrateCommand(click.Command):
+    """A command that takes the global options after its name, too.
+
+    ``formats``: those in which it can give its data on stdout, empty where it gives none or always
+    one form.
+    """
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - click's own arguments
+        formats: tuple[str, ...] = DATA_FORMATS,
+        **kwargs: Any,  # noqa: ANN401 - click's own arguments
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.formats = formats
         taken = {option for param in self.params for option in param.opts}
-        self._global = [option for option in global_options() if not taken & set(option.opts)]
+        self._global = [
+            option for option in global_options(formats) if not taken & set(option.opts)
+        ]
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The command's own parameters and the global ones."""
@@ -37,17 +60,49 @@ class MigrateCommand(click.Command):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever the command returns
         """Take the global options out of the parameters and into the settings."""
         own = {param.name for param in self.params}
+        outputs = self._output_files(ctx)
         given = {
             key: ctx.params.pop(key)
             for key in [*ctx.params]
             if key in GLOBAL_NAMES and key not in own
         }
         ctx.obj = settings_of(ctx).with_given(given)
+        self._check_outputs(ctx, outputs)
         if ctx.obj.verbose or ctx.obj.log_file:
             from migrator.cli.logs import set_up_logging
 
             set_up_logging(ctx.obj)
         return super().invoke(ctx)
+
+    def _output_files(self, ctx: click.Context) -> list[str]:
+        """The files that the command was asked to write."""
+        named = (
+            ctx.params.get(param.name or "")
+            for param in self.params
+            if isinstance(param.type, OutputFile)
+        )
+        return [path for path in named if path]
+
+    def _check_outputs(self, ctx: click.Context, files: list[str]) -> None:
+        """Formats, standard output and files: whatever is wrong with them is said before the
+        command begins.
+        """
+        from migrator.app.preflight import refuse_unwritable_file, refuse_unwritable_stdout
+
+        # A format before the command's name was judged without knowing the command.
+        before = ctx.find_root().params.get("output")
+        if before and self.formats and before not in self.formats:
+            raise click.UsageError(
+                f"{ctx.command_path} has no {before} output: use {', '.join(self.formats)}.", ctx
+            )
+        for path in files:
+            if path != "-":
+                refuse_unwritable_file(path)
+        # Python sets sys.stdout to None where descriptor 1 was closed when it began.
+        if sys.stdout is None:
+            refuse_unwritable_stdout(None)
+        with suppress(OSError, ValueError):  # a stream in memory has no descriptor
+            refuse_unwritable_stdout(sys.stdout.fileno())
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Own options first, the global ones under a heading of their own."""

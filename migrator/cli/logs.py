@@ -7,8 +7,11 @@ which are credentials.
 import logging
 import os
 import sys
+from typing import TextIO
 
+from migrator.app.preflight import why_unwritable
 from migrator.app.settings import Settings
+from migrator.cli.streams import let_go_of, talk
 from migrator.errors import Failed
 
 TALK = "migrator.talk"  # what the terminal shows; on a terminal it is there already
@@ -47,12 +50,35 @@ def set_up_logging(settings: Settings) -> None:
         logger.addHandler(file)
 
 
+class _LogFile(logging.StreamHandler[TextIO]):
+    """A log that ends with a warning where the file takes no more: the command continues."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say it once, and write no more."""
+        error = sys.exc_info()[1]
+        logging.getLogger("migrator").removeHandler(self)
+        let_go_of(self.stream)
+        talk(sys.stderr, f"! The log file ends here: {error}\n")
+
+
 def _log_file(path: str) -> logging.Handler:
+    # O_NONBLOCK: to open a pipe that has no reader would wait for one (open(2)).
+    how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(path, how, 0o600)
     except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise Failed(
-            "log-file-unwritable", f"The log file {path} cannot be written.", why=why
-        ) from error
-    return logging.StreamHandler(os.fdopen(descriptor, "a", encoding="utf-8"))
+        raise _unwritable(path, error.strerror or type(error).__name__) from error
+    why = why_unwritable(descriptor)
+    if why:
+        os.close(descriptor)
+        raise _unwritable(path, why)
+    return _LogFile(os.fdopen(descriptor, "a", encoding="utf-8"))
+
+
+def _unwritable(path: str, why: str) -> Failed:
+    return Failed(
+        "log-file-unwritable",
+        f"The log file {path} cannot be written.",
+        why=why,
+        remedy="Name a file in a folder that is there and may be written.",
+    )

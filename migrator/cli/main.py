@@ -14,6 +14,7 @@ from migrator.app.settings import Settings
 from migrator.cli import exit_codes
 from migrator.cli.lazy import LazyGroup
 from migrator.cli.settings import global_options
+from migrator.cli.streams import let_go_of, talk
 from migrator.errors import MigratorError
 
 _FOREIGN_LIMIT = 400  # characters of a foreign error message; more hides what matters
@@ -87,7 +88,8 @@ def run(arguments: Sequence[str], *, stderr: TextIO) -> int:
         )
         return exit_codes.INTERRUPTED
     except BrokenPipeError:
-        return _reader_left()
+        let_go_of(sys.stdout)
+        return exit_codes.FAILED
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
         remedy = "Run it again with --traceback, and report what that shows."
@@ -105,7 +107,7 @@ def run(arguments: Sequence[str], *, stderr: TextIO) -> int:
 def _usage(error: click.UsageError, stderr: TextIO) -> int:
     command = error.ctx.command_path if error.ctx is not None else "migrate"
     if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click 8.2
-        stderr.write(error.format_message() + "\n")
+        talk(stderr, error.format_message() + "\n")
         return exit_codes.USAGE
     _say(
         stderr,
@@ -118,32 +120,22 @@ def _usage(error: click.UsageError, stderr: TextIO) -> int:
     return exit_codes.USAGE
 
 
-def _reader_left() -> int:
-    """The reader of our output has closed it, as ``head`` does; nothing more can be written, at
-    exit neither.
-    """
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return exit_codes.FAILED
-
-
 def _say(
     stderr: TextIO, code: str, message: str, why: str, remedy: str, *, traceback: bool
 ) -> None:
     """What, why, what to do: three lines. Foreign text in them cannot leave its line."""
     from migrator.render.escape import terminal
 
+    lines = [f"error: {_clip(terminal(message))} [{terminal(code)}]"]
+    if why:
+        lines.append(f"why:   {_clip(terminal(why))}")
+    if remedy:
+        lines.append(f"do:    {_clip(terminal(remedy))}")
     if traceback:
         import traceback as tracebacks
 
-        for line in tracebacks.format_exc().splitlines():
-            stderr.write(terminal(line) + "\n")
-    stderr.write(f"error: {_clip(terminal(message))} [{terminal(code)}]\n")
-    if why:
-        stderr.write(f"why:   {_clip(terminal(why))}\n")
-    if remedy:
-        stderr.write(f"do:    {_clip(terminal(remedy))}\n")
+        lines = [*map(terminal, tracebacks.format_exc().splitlines()), *lines]
+    talk(stderr, "".join(f"{line}\n" for line in lines))
 
 
 def _clip(text: str) -> str:
@@ -166,9 +158,39 @@ def _end_in_order() -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the ``migrate`` script."""
     _end_in_order()
+    _hold_standard_descriptors()
     code = run(sys.argv[1:] if arguments is None else arguments, stderr=sys.stderr)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        code = _reader_left()
+    # What was shown of an effect is flushed by now, so that its exit code is not changed here.
+    if not _flushed(sys.stdout):
+        code = code or exit_codes.FAILED
+    _flushed(sys.stderr)
     sys.exit(code)
+
+
+def _hold_standard_descriptors() -> None:
+    """A descriptor of 0, 1 and 2 that is closed would be given to the next file or socket that is
+    opened (open(2): the lowest one), and what is printed would go there.
+    """
+    import os
+
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
+
+
+def _flushed(stream: TextIO | None) -> bool:
+    """Whether everything was written; what could not be is dropped."""
+    if stream is None:
+        return True
+    try:
+        stream.flush()
+    except OSError:
+        let_go_of(stream)
+        return False
+    return True

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from migrator.cli.lazy import OutputFile
 from migrator.model.canary_pod import CANARY_IMAGE
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,7 +26,9 @@ def cluster_argument(function: F) -> F:
 
 def out_option(help_text: str, *, required: bool = False) -> Callable[[F], F]:
     """``-o/--out``: a path; ``-`` is stdout."""
-    return click.option("-o", "--out", metavar="FILE", required=required, help=help_text)
+    return click.option(
+        "-o", "--out", type=OutputFile(), metavar="FILE", required=required, help=help_text
+    )
 
 
 def yes_option(function: F) -> F:

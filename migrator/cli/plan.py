@@ -10,9 +10,10 @@ import click
 from migrator.app.settings import Settings
 from migrator.cli import exit_codes
 from migrator.cli.files import read_bytes, read_decisions, read_json, write_file
-from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.lazy import MigrateCommand, OutputFile, settings_of
 from migrator.cli.operator import operator_of
 from migrator.cli.options import out_option
+from migrator.cli.settings import ALL_FORMATS
 from migrator.cli.terminal import events_of, output_of
 from migrator.model.outcome import PlanOutcome
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    "plan", cls=MigrateCommand, short_help="Decide what becomes of every principal: the dry run."
+    "plan",
+    cls=MigrateCommand,
+    formats=ALL_FORMATS,
+    short_help="Decide what becomes of every principal: the dry run.",
 )
 @click.argument("cluster", required=False)
 @click.option("--snapshot", metavar="FILE", help="Plan from a snapshot instead of a live cluster.")
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--decisions", metavar="FILE", help="What people decided (decisions.yaml).")
 @click.option(
     "--write-decisions",
+    type=OutputFile(),
     metavar="FILE",
     help="Add a commented question to this file for every blocker.",
 )

@@ -11,7 +11,7 @@ def ended(settings: Settings, plan: Plan, outcome: RunOutcome) -> int:
     from migrator.render.outcome import outcome_document, outcome_text
 
     output = output_of(settings)
-    output.show(
+    output.show_effect(
         document=lambda: outcome_document(outcome),
         table=lambda: outcome_text(plan, outcome, width=output.width, color=output.color),
     )

@@ -51,7 +51,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     )
     outcome = rehearse(request, operator_of(settings, yes=given["yes"]))
     output = output_of(settings)
-    output.show(
+    output.show_effect(
         document=lambda: rehearsal_document(plan, outcome),
         table=lambda: rehearsal_text(plan, outcome, width=output.width, color=output.color),
     )

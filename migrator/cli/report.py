@@ -4,16 +4,25 @@ import click
 
 from migrator.cli.answers import decisions_in
 from migrator.cli.files import read_plan, write_file
-from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.lazy import MigrateCommand, OutputFile, settings_of
 from migrator.cli.operator import operator_of
 from migrator.cli.options import decisions_option, plan_argument
 from migrator.cli.terminal import events_of
 
 
-@click.command("report", cls=MigrateCommand, short_help="The report for the change ticket.")
+@click.command(
+    "report", cls=MigrateCommand, formats=(), short_help="The report for the change ticket."
+)
 @plan_argument
-@click.option("--html", metavar="FILE", help="One self-contained HTML file; - is stdout.")
-@click.option("--markdown", metavar="FILE", help="Markdown for a pull request; - is stdout.")
+@click.option(
+    "--html", type=OutputFile(), metavar="FILE", help="One self-contained HTML file; - is stdout."
+)
+@click.option(
+    "--markdown",
+    type=OutputFile(),
+    metavar="FILE",
+    help="Markdown for a pull request; - is stdout.",
+)
 @decisions_option
 @click.pass_context
 def command(

@@ -75,7 +75,7 @@ def _leftovers(settings: Settings, given: Mapping[str, Any]) -> int:
     request = LeftoversRequest(cluster=cluster, break_lock=given["break_lock"])
     outcome = remove_leftovers(request, operator_of(settings, yes=given["yes"]))
     output = output_of(settings)
-    output.show(
+    output.show_effect(
         document=lambda: leftovers_document(outcome),
         table=lambda: leftovers_text(outcome, width=output.width, color=output.color),
     )

@@ -3,6 +3,7 @@
 This module is loaded for ``migrate --help``: click and the standard library only.
 """
 
+from collections.abc import Sequence
 from dataclasses import fields
 
 import click
@@ -10,13 +11,19 @@ import click
 from migrator.app.settings import Settings
 from migrator.model.state_folder import DEFAULT_STATE_DIR
 
-OUTPUTS = ("table", "json", "yaml", "markdown")
+DATA_FORMATS = ("table", "json", "yaml")
+ALL_FORMATS = (*DATA_FORMATS, "markdown")
 
 
-def global_options() -> list[click.Option]:
+def global_options(formats: Sequence[str] = ALL_FORMATS) -> list[click.Option]:
     """Fresh option objects for one command; unset ones are None or empty, so that places can be
-    merged.
+    merged. ``formats``: the choices of ``--output``, which is left out where there are none.
     """
+    output = [
+        click.Option(
+            ["--output"], type=click.Choice(formats), help="Format of the data on stdout. [table]"
+        )
+    ]
     return [
         click.Option(
             ["--profile"], metavar="NAME", help="AWS profile (else boto3's default chain)."
@@ -70,9 +77,7 @@ def global_options() -> list[click.Option]:
             help="The address that this machine is seen under, else checkip.amazonaws.com is "
             "asked.",
         ),
-        click.Option(
-            ["--output"], type=click.Choice(OUTPUTS), help="Format of the data on stdout. [table]"
-        ),
+        *(output if formats else ()),
         click.Option(["--no-color"], is_flag=True, default=None, help="No colours. [NO_COLOR]"),
         click.Option(
             ["--quiet"],

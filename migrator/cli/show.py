@@ -5,11 +5,14 @@ import click
 from migrator.cli.files import read_bytes
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import plan_argument
+from migrator.cli.settings import ALL_FORMATS
 from migrator.cli.terminal import Output, output_of
 from migrator.model.outcome import PlanOutcome
 
 
-@click.command("show", cls=MigrateCommand, short_help="Show a saved plan again.")
+@click.command(
+    "show", cls=MigrateCommand, formats=ALL_FORMATS, short_help="Show a saved plan again."
+)
 @plan_argument
 @click.pass_context
 def command(ctx: click.Context, /, plan_file: str) -> int:

@@ -9,7 +9,9 @@ from migrator.cli.options import cluster_argument, out_option
 from migrator.cli.terminal import events_of
 
 
-@click.command("snapshot", cls=MigrateCommand, short_help="Read a cluster into one file.")
+@click.command(
+    "snapshot", cls=MigrateCommand, formats=(), short_help="Read a cluster into one file."
+)
 @cluster_argument
 @out_option("Where the snapshot goes; - is stdout.", required=True)
 @click.pass_context

@@ -9,12 +9,12 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
 from migrator.app.settings import Settings
-from migrator.errors import Refused, WrongUse
+from migrator.cli.streams import let_go_of, talk
+from migrator.errors import Failed, Refused, WrongUse
 from migrator.render.escape import json_for_log, terminal
 
 # Talk goes to the log file too; without one no other handler may print it a second time.
@@ -34,15 +34,6 @@ def use_color(settings: Settings, stream: TextIO, environment: Mapping[str, str]
         and environment.get("TERM") != "dumb"
     )
     return wanted and stream.isatty()
-
-
-def talk(stream: TextIO, text: str) -> None:
-    """Say something that may stay unread: a reader that has gone (``2>&1 | head``, a closed
-    terminal, a full disk) ends the talk and never the run.
-    """
-    with suppress(OSError, ValueError):  # ValueError: the stream is closed
-        stream.write(text)
-        stream.flush()
 
 
 @dataclass(eq=False)
@@ -200,8 +191,44 @@ class Output:
                 text = markdown()
             case _:
                 text = table()
-        self.stdout.write(text if text.endswith("\n") else text + "\n")
-        self.stdout.flush()
+        try:
+            self.stdout.write(text if text.endswith("\n") else text + "\n")
+            self.stdout.flush()
+        except OSError as error:
+            let_go_of(self.stdout)
+            if isinstance(error, BrokenPipeError):  # `| head` has read what it wanted
+                raise
+            raise Failed(
+                "stdout-unwritable",
+                "The result could not be written on standard output.",
+                why=error.strerror or type(error).__name__,
+                remedy="Run the command again with its output in a file that has room.",
+            ) from error
+
+    def show_effect(
+        self,
+        *,
+        document: Callable[[], Any],
+        table: Callable[[], str],
+        markdown: Callable[[], str] | None = None,
+    ) -> None:
+        """Write what became of a command that may have changed something: where that fails, a
+        warning says so, and the exit code stays the one of the effect.
+        """
+        try:
+            self.show(document=document, table=table, markdown=markdown)
+        except Exception as error:  # whatever fails here, the effect is there
+            warn_of_output("standard output", error)
+
+
+def warn_of_output(place: str, error: Exception) -> None:
+    """Say on stderr that a result was not written, after the effect that it tells of."""
+    why = getattr(error, "why", "") or str(error) or type(error).__name__
+    talk(
+        sys.stderr,
+        f"! The result was not written to {terminal(place)}: {terminal(why)} The exit code is "
+        "that of the command; `migrate status` shows what it did.\n",
+    )
 
 
 def output_of(settings: Settings) -> Output:

@@ -8,12 +8,14 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import cluster_argument
 
 
-@click.command("token", cls=MigrateCommand, short_help="Print an ExecCredential for kubectl.")
+@click.command(
+    "token", cls=MigrateCommand, formats=(), short_help="Print an ExecCredential for kubectl."
+)
 @cluster_argument
 @click.option("--as", "role", metavar="ARN", help="Assume this role first.")
 @click.pass_context
 def command(ctx: click.Context, /, cluster: str, role: str | None) -> None:
-    """Print an ExecCredential with a fresh token for CLUSTER, whatever --output says.
+    """Print an ExecCredential with a fresh token for CLUSTER.
 
     The token is a credential: it is for kubectl's exec plugin, and is written nowhere else.
     """

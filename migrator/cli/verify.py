@@ -7,7 +7,7 @@ import click
 
 from migrator.cli.answers import decisions_in
 from migrator.cli.files import read_json, read_plan, write_file
-from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.lazy import MigrateCommand, OutputFile, settings_of
 from migrator.cli.operator import operator_of
 from migrator.cli.options import (
     as_option,
@@ -18,13 +18,17 @@ from migrator.cli.options import (
     yes_option,
 )
 from migrator.cli.request_fields import request_fields
-from migrator.cli.terminal import output_of
+from migrator.cli.settings import ALL_FORMATS
+from migrator.cli.terminal import output_of, warn_of_output
+from migrator.errors import MigratorError
 
 if TYPE_CHECKING:
     from migrator.model.plan import Plan
 
 
-@click.command("verify", cls=MigrateCommand, short_help="Prove access as each principal.")
+@click.command(
+    "verify", cls=MigrateCommand, formats=ALL_FORMATS, short_help="Prove access as each principal."
+)
 @plan_argument
 @click.option(
     "--only", metavar="ARN", multiple=True, help="These principals only; may be repeated."
@@ -46,7 +50,9 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Take logins from what `migrate observe` wrote, not from the logs.",
 )
-@click.option("--junit", metavar="FILE", help="Write the verdicts as JUnit XML, too.")
+@click.option(
+    "--junit", type=OutputFile(), metavar="FILE", help="Write the verdicts as JUnit XML, too."
+)
 @canary_options
 @decisions_option
 @as_option
@@ -73,7 +79,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     _refuse_strangers(plan, set(request.become) - set(answers.verify_as))
     outcome = verify(request, operator_of(settings, yes=given["yes"]))
     output = output_of(settings)
-    output.show(
+    output.show_effect(
         document=lambda: verdict_document(plan, outcome),
         table=lambda: verdict_table(plan, outcome, width=output.width, color=output.color),
         markdown=lambda: verdict_markdown(plan, outcome),
@@ -81,7 +87,10 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     if given["junit"] is not None:
         from migrator.render.junit import junit
 
-        write_file(given["junit"], junit(plan, outcome).encode())
+        try:
+            write_file(given["junit"], junit(plan, outcome).encode())
+        except MigratorError as error:
+            warn_of_output(given["junit"], error)
     return outcome.exit_code
 
 

@@ -56,7 +56,7 @@ def test_every_command_but_groups_takes_the_global_options_after_its_name() -> N
         options = {
             option for param in command.get_params(click.Context(command)) for option in param.opts
         }
-        assert {"--output", "--profile", "--region", "--state-dir", "--traceback"} <= options, name
+        assert {"--profile", "--region", "--state-dir", "--traceback"} <= options, name
 
 
 def test_the_help_page_lists_all_commands_and_exit_codes(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from migrator.app.preflight import refuse_missing_extra
 from migrator.errors import WrongUse
 
 if TYPE_CHECKING:
@@ -48,17 +49,25 @@ class Asked:
 
 
 def check_options(asked: Asked) -> None:
-    """Raises ``option-without-dask``, ``option-without-scheduler``, and what the scheduler's
-    address and files give reason to.
+    """Raises ``extra-missing``, ``option-without-dask``, ``option-without-scheduler``, and what the
+    scheduler's address and files give reason to.
     """
     scheduler = scheduler_of(asked)
     if asked.executor == "threads":
         given = [f"--{name.replace('_', '-')}" for name in _OF_DASK if getattr(asked, name)]
         if given:
             raise WrongUse("option-without-dask", f"{', '.join(given)}: only with --executor dask.")
-    elif scheduler is not None:
+        return
+    refuse_missing_extra(
+        "fleet",
+        ("distributed", "cryptography"),
+        "--executor dask",
+        ", or leave --executor out: threads do the same work.",
+    )
+    if scheduler is not None:
         scheduler.check()
-    elif asked.tls_ca or asked.tls_cert or asked.tls_key or asked.insecure_scheduler:
+        return
+    if asked.tls_ca or asked.tls_cert or asked.tls_key or asked.insecure_scheduler:
         raise WrongUse(
             "option-without-scheduler", "There are options for a scheduler, and no --scheduler."
         )

@@ -3,7 +3,7 @@
 import click
 
 from migrator.cli import exit_codes
-from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.lazy import MigrateCommand, OutputFile, settings_of
 from migrator.fleet.cli.options import fleet_argument
 
 
@@ -27,7 +27,10 @@ from migrator.fleet.cli.options import fleet_argument
     help="Accounts and Regions to read concurrently.",
 )
 @click.option(
-    "--accounts-out", metavar="FILE", help="Write the accounts as a c7n-org accounts file, too."
+    "--accounts-out",
+    type=OutputFile(),
+    metavar="FILE",
+    help="Write the accounts as a c7n-org accounts file, too.",
 )
 @click.pass_context
 def command(

@@ -13,7 +13,7 @@ def fleet_ended(settings: Settings, outcome: FleetOutcome) -> int:
     from migrator.fleet.render.text import fleet_outcome_text
 
     output = output_of(settings)
-    output.show(
+    output.show_effect(
         document=lambda: outcome_to_document(outcome),
         table=lambda: fleet_outcome_text(outcome, width=output.width, color=output.color),
     )

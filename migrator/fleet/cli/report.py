@@ -4,18 +4,33 @@ from typing import TYPE_CHECKING
 
 import click
 
-from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.lazy import MigrateCommand, OutputFile, settings_of
 from migrator.fleet.cli.options import fleet_argument
 
 if TYPE_CHECKING:
     from migrator.fleet.model.report import FleetReport
 
 
-@click.command("report", cls=MigrateCommand, short_help="What repeats, what is open, what is left.")
+@click.command(
+    "report",
+    cls=MigrateCommand,
+    formats=(),
+    short_help="What repeats, what is open, what is left.",
+)
 @fleet_argument
-@click.option("--html", metavar="FILE", help="One self-contained HTML file: the dashboard.")
-@click.option("--json", "json_file", metavar="FILE", help="One JSON document.")
-@click.option("--markdown", metavar="FILE", help="For a pull request or a change ticket.")
+@click.option(
+    "--html",
+    type=OutputFile(),
+    metavar="FILE",
+    help="One self-contained HTML file: the dashboard.",
+)
+@click.option("--json", "json_file", type=OutputFile(), metavar="FILE", help="One JSON document.")
+@click.option(
+    "--markdown",
+    type=OutputFile(),
+    metavar="FILE",
+    help="For a pull request or a change ticket.",
+)
 @click.pass_context
 def command(ctx: click.Context, /, fleet_file: str, **files: str | None) -> None:
     """Write the report on FLEET: where every cluster stands, clusters with the same findings,

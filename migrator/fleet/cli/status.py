@@ -4,10 +4,13 @@ import click
 
 from migrator.cli import exit_codes
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.settings import ALL_FORMATS
 from migrator.fleet.cli.options import fleet_argument
 
 
-@click.command("status", cls=MigrateCommand, short_help="Where every cluster stands.")
+@click.command(
+    "status", cls=MigrateCommand, formats=ALL_FORMATS, short_help="Where every cluster stands."
+)
 @fleet_argument
 @click.pass_context
 def command(ctx: click.Context, /, fleet_file: str) -> int:

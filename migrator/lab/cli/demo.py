@@ -16,7 +16,9 @@ from migrator.lab.cli.up import start
 _MARK = ".migrate-demo"  # only a folder that a demo made is replaced
 
 
-@click.command("demo", cls=MigrateCommand, short_help="A whole migration, from nothing to proof.")
+@click.command(
+    "demo", cls=MigrateCommand, formats=(), short_help="A whole migration, from nothing to proof."
+)
 @click.option(
     "--folder", default="demo", show_default=True, metavar="DIR", help="Where everything goes."
 )

@@ -15,7 +15,7 @@ from migrator.lab.cli.place import lab_directory_option, resolved
 _STOP_SECONDS = 10.0
 
 
-@click.command("down", cls=MigrateCommand, short_help="Stop the lab.")
+@click.command("down", cls=MigrateCommand, formats=(), short_help="Stop the lab.")
 @lab_directory_option
 @click.pass_context
 def command(ctx: click.Context, /, lab_dir: str) -> None:

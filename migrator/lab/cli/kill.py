@@ -7,7 +7,9 @@ from migrator.cli.terminal import events_of
 from migrator.lab.cli.place import lab_directory_option, resolved
 
 
-@click.command("kill", cls=MigrateCommand, short_help="Kill a client at its n-th effect.")
+@click.command(
+    "kill", cls=MigrateCommand, formats=(), short_help="Kill a client at its n-th effect."
+)
 @click.argument("pid", type=click.IntRange(min=2), required=False)
 @click.option(
     "--after", type=click.IntRange(min=0), default=1, metavar="N", help="Effects from now on.  [1]"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from migrator.app.preflight import refuse_missing_extra
 from migrator.cli.files import refuse_unreadable
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.terminal import events_of
@@ -21,7 +22,7 @@ _START_SECONDS = 30.0
 NOT_COPIED = "not copied: "  # how the lab's log begins a line about what a snapshot does not hold
 
 
-@click.command("up", cls=MigrateCommand, short_help="Start a lab.")
+@click.command("up", cls=MigrateCommand, formats=(), short_help="Start a lab.")
 @click.option(
     "--world", metavar="FILE", help="The world to load; a company of some 15 principals without it."
 )
@@ -75,8 +76,9 @@ def start(
 ) -> "subprocess.Popen[bytes]":
     """Start a lab as a separate process and wait until it answers.
 
-    Raises ``lab-running``, ``lab-failed`` with what it said last.
+    Raises ``extra-missing``, ``lab-running``, ``lab-failed`` with what it said last.
     """
+    refuse_missing_extra("lab", ("cryptography",), "The lab")
     refuse_running(directory)
     for path, what in ((world, "The world file"), (snapshot, "The snapshot")):
         if path is not None:
