@@ -83,6 +83,13 @@ def _snapshot(request: PlanRequest, operator: Operator, moment: datetime) -> Map
     return snapshot if request.usage is None else {**snapshot, "usage": request.usage}
 
 
+def what_lifts(plan: Plan) -> str:
+    """What a person does about the plan's blockers; empty without any."""
+    from migrator.decide.planning import stubs
+
+    return stubs.what_lifts(plan)
+
+
 def open_questions(plan: Plan) -> tuple[Stub, ...]:
     """The answers that could be given to the plan's blockers, in the plan's order, for a
     decisions.yaml; empty where no answer helps.

@@ -30,9 +30,16 @@ def show_plan(output: Output, outcome: PlanOutcome) -> None:
     """Write a plan to stdout."""
 
     def table() -> str:
+        from migrator.app.plan import what_lifts
         from migrator.render.plan_table import plan_table
 
-        return plan_table(outcome.plan, lines=outcome.lines, width=output.width, color=output.color)
+        return plan_table(
+            outcome.plan,
+            lines=outcome.lines,
+            width=output.width,
+            color=output.color,
+            ask=what_lifts(outcome.plan),
+        )
 
     def markdown() -> str:
         from migrator.render.markdown import plan_markdown

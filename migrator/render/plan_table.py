@@ -48,15 +48,16 @@ def plan_table(
     lines: Mapping[str, int] | None = None,
     width: int = MAX_WIDTH,
     color: bool = False,
+    ask: str = "",
 ) -> str:
-    """The whole plan as text. ``lines`` maps a row (``mapRoles[3]``) to its line inside the
-    section.
+    """The whole plan as text. ``ask`` says what a person does about blockers; ``lines`` maps a row
+    (``mapRoles[3]``) to its line inside the section.
     """
     known = {**lines_of_findings(plan), **(lines or {})}
     parts = [header(plan), Text(""), _principals(plan, known)]
     if plan.findings:
         parts += [findings_list(plan, plan.findings), Text("")]
-    parts += [*_writes(plan), _steps(plan), _summary(plan)]
+    parts += [*_writes(plan), _steps(plan), _summary(plan, ask)]
     return text_of(Group(*parts), width=width, color=color)
 
 
@@ -219,7 +220,7 @@ def _steps(plan: Plan) -> Text:
     return Text(f"Steps: {len(plan.steps)} ({counts})")
 
 
-def _summary(plan: Plan) -> Text:
+def _summary(plan: Plan, ask: str) -> Text:
     counts = ", ".join(f"{count} {action}" for action, count in plan.summary.items() if count)
     words = f"Principals: {len(plan.principals)}"
     if counts:
@@ -231,6 +232,5 @@ def _summary(plan: Plan) -> Text:
     blockers = sum(finding.severity == "block" for finding in plan.findings)
     if blockers:
         word = "finding blocks" if blockers == 1 else "findings block"
-        ask = "Answer in decisions.yaml: --write-decisions FILE writes the questions"
-        line = Text.assemble(line, (f"\n{blockers} {word} this plan. {ask}", "bold red"))
+        line = Text.assemble(line, (f"\n{blockers} {word} this plan. {ask}".rstrip(), "bold red"))
     return line

@@ -36,6 +36,7 @@ from migrator.run.begin_run import (
     refuse_other_cluster,
     refuse_rehearsing,
     refuse_unannounced,
+    refuse_without_entries,
     row_check,
     run_id_for,
 )
@@ -94,6 +95,7 @@ def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOption
     refuse_other_cluster(plan, snapshot)
     progress = progress_in(ports.store.journal(), plan, plan_digest)
     refuse_rehearsing(progress, snapshot)
+    refuse_without_entries(plan, snapshot)
     if not options.abandon_rollback:
         refuse_going_back(progress, plan)
     if _all_settled(plan, progress):

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from migrator.decide.findings.platform import platform_obstacle
+from migrator.decide.planning.stubs import what_lifts
 from migrator.decide.proving.announced import unannounced_end
 from migrator.decide.running.actions import Observed
 from migrator.decide.running.changes import as_before, basis_changes, not_read_again
@@ -80,9 +82,18 @@ def refuse_blocked(plan: Plan) -> None:
             "plan-blocked",
             "The plan is blocked: a person must decide something first.",
             why="Open findings: " + ", ".join(codes) + ".",
-            remedy="Answer them in decisions.yaml (migrate plan --write-decisions adds stubs) and "
-            "plan again.",
+            remedy=what_lifts(plan),
         )
+
+
+def refuse_without_entries(plan: Plan, snapshot: Snapshot) -> None:
+    """Raises ``Refused`` where the plan switches access entries on and the cluster cannot have
+    them: the plan may be older than what is known of the platform.
+    """
+    obstacle = platform_obstacle(snapshot.cluster_raw)
+    if obstacle is None or not any(isinstance(step.effect, EnableEntries) for step in plan.steps):
+        return
+    raise Refused(obstacle.code, obstacle.message, remedy=obstacle.remedy)
 
 
 def refuse_other_cluster(plan: Plan, snapshot: Snapshot) -> None:

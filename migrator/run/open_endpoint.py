@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from migrator.decide.diagnosis.cluster_checks import host_cidr, is_among
+from migrator.decide.findings.platform import cidr_obstacle
 from migrator.errors import Failed
 from migrator.model.canonical import digest_of, pretty_bytes
 from migrator.ports import (
@@ -49,8 +50,8 @@ class OpenPorts:
 def opened_endpoint(ports: OpenPorts, *, run: str) -> Iterator[None]:
     """Admit this machine while the context lives. Nothing happens where it is admitted already.
 
-    Raises ``source-address-unknown``, ``endpoint-update-failed``, ``Refused`` when a person says
-    no.
+    Raises ``source-address-unknown``, ``endpoint-ranges-full`` before anything is asked,
+    ``endpoint-update-failed``, ``Refused`` when a person says no.
     """
     close_endpoint(ports, run=run)
     address = ports.source.public_address()
@@ -65,6 +66,9 @@ def opened_endpoint(ports: OpenPorts, *, run: str) -> Iterator[None]:
     if not now or set(now) & set(_EVERYBODY) or is_among(address, now):
         yield
         return
+    full = cidr_obstacle(len(now))
+    if full is not None:
+        raise Failed(full.code, full.message, remedy=full.remedy)
     block = host_cidr(address)
     ports.approver.confirm(
         f"Add {block} to publicAccessCidrs of the cluster until this command ends?"

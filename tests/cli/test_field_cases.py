@@ -8,6 +8,8 @@ from shutil import copy
 from subprocess import CompletedProcess
 from typing import Any
 
+import pytest
+
 from migrator.lab.worlds.world_files import build_world
 from tests.support.lab_session import LabSession, lab_session
 
@@ -113,3 +115,30 @@ def test_account_in_a_group_is_carried_as_the_number_that_it_is(tmp_path: Path) 
         principal = the(document, DEV)
         assert principal["action"] == "create"
         assert principal["entry"]["kubernetesGroups"] == [f"team-{ACCOUNT}"]
+
+
+@pytest.mark.parametrize(
+    ("world", "code"),
+    [
+        ("world.json", "outpost-without-entries"),
+        ("world-old-platform.json", "platform-without-entries"),
+    ],
+)
+def test_cluster_without_access_entries_blocks_the_plan_as_doctor_says(
+    tmp_path: Path, world: str, code: str
+) -> None:
+    with case(tmp_path, "outposts-and-old-platform-plan-clean", world) as session:
+        doctor = session.migrate("doctor", CLUSTER, "--output", "json")
+        ran, document = plan(session)
+        assert ran.returncode == 3
+        (finding,) = found(document, code)
+        checks = {check["name"]: check for check in json.loads(doctor.stdout)["checks"]}
+        assert (checks["platform"]["state"], checks["platform"]["said"]) == (
+            "fail",
+            finding["message"],
+        )
+        assert "No answer in decisions.yaml lifts this" in words(ran.stdout)
+        applied = session.migrate("apply", "plan.json", "--yes", "--quiet")
+        assert applied.returncode == 3
+        assert "Switch cluster" not in applied.stderr
+        assert session.effects() == []

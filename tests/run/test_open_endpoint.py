@@ -153,3 +153,15 @@ def test_a_failed_update_is_told(start: Begin) -> None:
     with pytest.raises(MigratorError) as caught, opened_endpoint(ports, run="r"):
         pass
     assert caught.value.code == "endpoint-update-failed"
+
+
+def test_full_list_of_ranges_is_refused_before_a_person_is_asked(start: Begin) -> None:
+    here = Here()
+    full = {**NARROW, "publicAccessCidrs": [f"203.0.113.{n}/32" for n in range(40)]}
+    _, ports = start(here, resourcesVpcConfig=full)
+    with (
+        pytest.raises(MigratorError, match="40 ranges"),
+        opened_endpoint(ports, run="r"),
+    ):
+        raise AssertionError
+    assert here.asked == []

@@ -1,30 +1,25 @@
 """What DescribeCluster says of a migration's chances: status, platform, and the ways to the API
 server.
 
-Source: EKS user guide, "Setting up access entries" (platform versions), "Cluster API server
-endpoint" (access modes, and that nodes need the private endpoint or an allowed address), "Amazon
-EKS on AWS Outposts".
+Source: EKS user guide, "Cluster API server endpoint" (access modes, and that nodes need the private
+endpoint or an allowed address). What keeps access entries from a cluster is in
+``decide/findings/platform.py``: a plan says the same.
 """
 
 import ipaddress
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from migrator.decide.findings.platform import (
+    cidr_obstacle,
+    mode_of,
+    platform_obstacle,
+    said_versions,
+    versions_of,
+)
 from migrator.model.diagnosis import Check
 
 Raw = Mapping[str, Any]
-# The first platform version with access entries; later Kubernetes versions all have them.
-_FIRST_PLATFORM: Final = {
-    (1, 23): 17,
-    (1, 24): 15,
-    (1, 25): 12,
-    (1, 26): 11,
-    (1, 27): 10,
-    (1, 28): 6,
-    (1, 29): 1,
-    (1, 30): 2,
-}
 _EVERY_ADDRESS: Final = frozenset({"0.0.0.0/0", "::/0"})
 
 
@@ -45,39 +40,19 @@ def _status(cluster: Raw) -> Check:
 
 
 def _platform(cluster: Raw) -> Check:
-    if cluster.get("outpostConfig"):
-        return Check(
-            "platform",
-            "fail",
-            "The cluster runs on an Outpost, where access entries are not supported.",
-            "It keeps aws-auth.",
-        )
-    version = _numbers(cluster.get("version"))[:2]
-    platform = _numbers(cluster.get("platformVersion"))[:1]
-    said = f"Kubernetes {cluster.get('version')}, platform {cluster.get('platformVersion')}"
-    # EKS may write versions in another form one day: that is no reason to call them too old.
-    if len(version) < 2 or not platform:
-        return Check(
-            "platform",
-            "unknown",
-            f"{said}: not a version that is understood.",
-            "Look it up by hand.",
-        )
-    # Each Kubernetes version has its own platform versions, counted from 1.
-    first = _FIRST_PLATFORM.get((version[0], version[1]), 0)
-    if version < (1, 23) or platform[0] < first:
-        return Check(
-            "platform", "fail", f"{said}: too old for access entries.", "Update the cluster first."
-        )
-    return Check("platform", "ok", f"{said}: has access entries.")
-
-
-def _numbers(text: object) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d{1,6}", str(text or "")))
+    obstacle = platform_obstacle(cluster)
+    if obstacle is not None:
+        return Check("platform", "fail", obstacle.message, obstacle.remedy)
+    said = said_versions(cluster)
+    if mode_of(cluster) != "CONFIG_MAP" or versions_of(cluster) is not None:
+        return Check("platform", "ok", f"{said}: has access entries.")
+    return Check(
+        "platform", "unknown", f"{said}: not a version that is understood.", "Look it up by hand."
+    )
 
 
 def _mode(cluster: Raw) -> Check:
-    mode = (cluster.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP"
+    mode = mode_of(cluster)
     if mode == "API":
         return Check(
             "authentication-mode",
@@ -142,6 +117,10 @@ def address_check(cluster: Raw, address: str | None) -> Check | None:
         return Check(
             "source-address", "ok", f"This machine's address {address} is in publicAccessCidrs."
         )
+    full = cidr_obstacle(len(cidrs))
+    if full is not None:
+        said = f"This machine's address {address} is not in publicAccessCidrs. {full.message}"
+        return Check("source-address", "fail", said, full.remedy)
     name = cluster.get("name", "CLUSTER")
     allowed = ",".join((*cidrs, host_cidr(address)))
     return Check(

@@ -69,6 +69,9 @@ UNANSWERABLE = frozenset(
         "answer-unjudged",
         "entries-unread",
         "group-name-unread",
+        "outpost-without-entries",
+        "platform-without-entries",
+        "entries-over-quota",
     }
 )
 
@@ -83,6 +86,26 @@ def stubs_for(plan: Plan) -> tuple[Stub, ...]:
         for stub in _stubs(finding, principals.get(finding.principal_arn or "")):
             stubs.setdefault((stub.section, stub.key), stub)
     return tuple(stubs.values())
+
+
+def what_lifts(plan: Plan) -> str:
+    """What a person does about the plan's blockers, in one sentence or two; empty without any."""
+    blocking = [finding for finding in plan.findings if finding.severity == "block"]
+    if not blocking:
+        return ""
+    principals = {principal.principal_arn: principal for principal in plan.principals}
+    asked = 0
+    for finding in blocking:
+        asked += any(_stubs(finding, principals.get(finding.principal_arn or "")))
+    if asked == len(blocking):
+        return "Answer in decisions.yaml: migrate plan --write-decisions FILE writes the questions."
+    others = "do what the finding says, then plan again."
+    if not asked:
+        return f"No answer in decisions.yaml lifts this: {others}"
+    return (
+        f"{asked} of {len(blocking)} can be answered in decisions.yaml: migrate plan "
+        f"--write-decisions FILE writes the questions. For the others, {others}"
+    )
 
 
 def _stubs(finding: Finding, principal: PlannedPrincipal | None) -> Iterator[Stub]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrator.app.connect import now
-from migrator.app.plan import PlanRequest, plan
+from migrator.app.plan import PlanRequest, plan, what_lifts
 from migrator.app.snapshot import snapshot as read_cluster
 from migrator.fleet.app.part import DECISIONS_FILE, PLAN_FILE, operator_of
 from migrator.fleet.app.worker import Worker
@@ -106,10 +106,7 @@ def _planned(
         at="",
         code="plan-blocked" if blocking else "",
         message=f"A person must decide first: {', '.join(blocking)}." if blocking else "",
-        remedy="Answer in decisions.yaml (migrate plan --write-decisions adds stubs) and plan "
-        "again."
-        if blocking
-        else "",
+        remedy=what_lifts(outcome.plan),
         plan_digest=outcome.digest,
         detail=detail,
     )

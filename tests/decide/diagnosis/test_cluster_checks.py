@@ -100,6 +100,16 @@ def test_an_address_outside_the_blocks_gets_the_exact_command() -> None:
     assert "publicAccessCidrs=203.0.113.0/24,198.51.100.7/32" in found.remedy
 
 
+def test_an_address_that_a_full_list_has_no_place_for_gets_another_way() -> None:
+    full = [f"203.0.113.{n}/32" for n in range(40)]
+    found = address_check(
+        {"resourcesVpcConfig": {**NARROW, "publicAccessCidrs": full}}, "198.51.100.7"
+    )
+    assert found is not None
+    assert (found.state, "40 ranges" in found.said) == ("fail", True)
+    assert "update-cluster-config" not in found.remedy
+
+
 def test_an_address_inside_the_blocks_is_let_in() -> None:
     found = address_check({"resourcesVpcConfig": NARROW}, "203.0.113.9")
     assert found is not None

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from migrator.decide.access.name_references import binding_place, is_ours
 from migrator.decide.findings.findings_catalogue import make_finding
+from migrator.decide.findings.platform import platform_obstacle, quota_obstacle
 from migrator.decide.planning.entries.creator import HIDDEN_CREATOR, names_of_hidden_creator
 from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.order.order_steps import acting_keys, needs_bridge
@@ -43,6 +44,7 @@ _WEAKENS = {
 
 def cluster_findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
     """All findings that belong to no single principal, in a fixed order."""
+    yield from _platform(decided, facts)
     yield from _reading(facts)
     yield from _rows(facts)
     yield from _accounts(facts)
@@ -78,6 +80,19 @@ def _has_no_row_in_force(facts: PlanFacts) -> bool:
     if facts.mode == "API":
         return True
     return not facts.aws_auth.rows and not facts.aws_auth.accounts
+
+
+def _platform(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
+    """What keeps the entries from this cluster, whatever they are."""
+    entries = facts.snapshot.access_entries or ()
+    more = sum(each.action in ("create", "await") for each in decided)
+    obstacles = (
+        platform_obstacle(facts.snapshot.cluster_raw),
+        quota_obstacle(len(entries), more),
+    )
+    for obstacle in obstacles:
+        if obstacle is not None:
+            yield make_finding(obstacle.code, obstacle.message, remedy=obstacle.remedy)
 
 
 def _reading(facts: PlanFacts) -> Iterator[Finding]:
