@@ -63,6 +63,12 @@ class ClusterReader(Protocol):
         """EKS capabilities with their ``roleArn``."""
         ...
 
+    def version_support(self, version: str) -> Raw:
+        """The item of DescribeClusterVersions for a Kubernetes version, empty where EKS has none.
+        Raises ``iam-denied``.
+        """
+        ...
+
     def updates_now(self) -> ClusterUpdates:
         """Updates in progress of the cluster, its node groups and its add-ons, and the number of
         its certificate authorities, read now. Raises ``iam-denied``.

@@ -112,6 +112,21 @@ class EksCluster:
             configs,
         )
 
+    def version_support(self, version: str) -> Raw:
+        """The item of DescribeClusterVersions for a Kubernetes version, empty where EKS has none.
+        Raises ``iam-denied``.
+        """
+        found = self._session.pages(
+            "eks",
+            "describe_cluster_versions",
+            "clusterVersions",
+            subject=f"Kubernetes {version}",
+            clusterVersions=[version],
+            includeAll=True,
+        )
+        items: list[Raw] = jsonable(found)
+        return items[0] if items else {}
+
     def updates_now(self) -> ClusterUpdates:
         """Updates in progress, by ListUpdates and DescribeUpdate; the certificates of
         ``certificateAuthority.data``. Raises ``iam-denied``.

@@ -403,6 +403,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
         permissions=SimulatedPermissions(connection.session, principals),
         source=_source(settings),
         tasks=connection.tasks,
+        clock=clock(),
         rbac=KubernetesRbac(connection.client, connection.tasks),
         lock=cluster_lock(connection, operator.events),
         objects=KubernetesObjects(connection.client),

@@ -7,7 +7,9 @@ its account.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+from migrator.decide.diagnosis.version_support import near_upgrade
 from migrator.decide.proving.node_proof import unhealthy_nodes
 from migrator.decide.reading.aws_auth_owners import writers_of
 from migrator.decide.reading.entry_owners import reconcilers_of
@@ -190,6 +192,7 @@ def _gates(
         mode=mode,
         cluster_status=status,
         updates=_updates_now(ports),
+        upgrade_from=_upgrade_from(ports),
         left=steps_left(plan, progress),
         changes=(*surprises, *changes),
         verdicts=verdicts,
@@ -220,6 +223,20 @@ def _updates_now(ports: RunPorts) -> ClusterUpdates | None:
         if error.code == "iam-denied":
             return None
         raise
+
+
+def _upgrade_from(ports: RunPorts) -> datetime | None:
+    """When EKS upgrades the cluster by itself, where that is near; None where it is not known: it
+    only warns.
+    """
+    described = ports.reader.describe_cluster()
+    try:
+        support = ports.reader.version_support(str(described.get("version") or ""))
+    except MigratorError as error:
+        if error.code == "iam-denied":
+            return None
+        raise
+    return near_upgrade(described, support, ports.clock.now())
 
 
 def _unhealthy(ports: RunPorts) -> tuple[str, ...] | None:

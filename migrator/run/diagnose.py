@@ -13,12 +13,14 @@ from migrator.decide.diagnosis.access_policies_known import access_policies_chec
 from migrator.decide.diagnosis.cluster_checks import address_check, cluster_checks
 from migrator.decide.diagnosis.required_permissions import (
     ESSENTIAL,
+    ESSENTIAL_FOR,
     LOCKING,
     Need,
     lock_tag_needs,
     needs_of,
 )
 from migrator.decide.diagnosis.required_requests import LOCK_REQUESTS, kubernetes_needs_of
+from migrator.decide.diagnosis.version_support import version_support_check
 from migrator.errors import MigratorError
 from migrator.model.cluster_lock import describe_lock
 from migrator.model.diagnosis import Check, Diagnosis
@@ -28,6 +30,7 @@ from migrator.model.plan import ClusterRef
 from migrator.model.rbac import AccessRequest
 from migrator.ports import (
     AccessReviewer,
+    Clock,
     ClusterLock,
     ClusterObjects,
     ClusterReader,
@@ -59,6 +62,7 @@ class DiagnosePorts:
     permissions: Permissions
     source: SourceAddress
     tasks: TaskRunner
+    clock: Clock
     rbac: Rbac | None = None
     lock: ClusterLock | None = None
     objects: ClusterObjects | None = None
@@ -81,6 +85,7 @@ def diagnose(
         lambda: _way_in(ports, cluster),
         lambda: _iam(ports, reference, commands),
         lambda: _access_policies(ports),
+        lambda: _version_support(ports, cluster),
     ]
     groups = ports.tasks.map(lambda ask: tuple(ask()), asks)
     checks = [check for group in groups for check in group]
@@ -104,6 +109,17 @@ def _access_policies(ports: DiagnosePorts) -> Iterable[Check]:
         yield Check(ACCESS_POLICIES, "unknown", said.strip(), error.remedy)
         return
     yield access_policies_check(offered)
+
+
+def _version_support(ports: DiagnosePorts, cluster: Raw) -> Iterable[Check]:
+    support: Raw | None = None
+    try:
+        support = ports.cluster.version_support(str(cluster.get("version") or ""))
+    except MigratorError as error:
+        # The answer only warns of an update to come.
+        if error.code != "iam-denied":
+            raise
+    yield version_support_check(cluster, support, ports.clock.now())
 
 
 def _way_in(ports: DiagnosePorts, cluster: Raw) -> Iterable[Check]:
@@ -148,7 +164,8 @@ def _iam_check(command: str, missing: list[str]) -> Check:
     name = f"iam-permissions-{command}"
     if not missing:
         return Check(name, "ok", f"IAM allows what `{command}` needs.")
-    hard = [action for action in missing if action in ESSENTIAL or _writes(action)]
+    essential = ESSENTIAL | ESSENTIAL_FOR.get(command, frozenset())
+    hard = [action for action in missing if action in essential or _writes(action)]
     said = f"IAM does not allow {', '.join(missing)} for `{command}`."
     remedy = (
         f"Give the caller {', '.join(hard or missing)}; `migrate doctor --policy` writes the "

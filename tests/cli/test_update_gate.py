@@ -73,3 +73,14 @@ def test_caller_who_may_not_list_updates_leaves_gate_3_unknown(tmp_path: Path) -
         state, detail = gate_3(lab)
     assert state == "unknown"
     assert "could not be listed" in detail
+
+
+def test_upgrade_that_eks_starts_soon_is_named_in_gate_3_and_by_doctor(tmp_path: Path) -> None:
+    old = 'version: "1.31"'
+    with running(tmp_path, world_with(old)) as lab:
+        state, detail = gate_3(lab)
+        doctor = lab.run("--output", "json", "doctor", "small")
+    assert state == "pass"
+    assert "EKS upgrades Kubernetes without a request from 2026-11-26 on" in detail
+    checks = {each["name"]: each for each in json.loads(doctor.out)["checks"]}
+    assert checks["version-support"]["state"] == "warn"

@@ -71,6 +71,9 @@ class Reader:
     def list_identity_provider_configs(self) -> list[Raw]:
         return []
 
+    def version_support(self, version: str) -> Raw:
+        return {}
+
     def updates_now(self) -> ClusterUpdates:
         return ClusterUpdates()
 

@@ -98,6 +98,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("eks", "UpdateClusterConfig", {"name": "demo", "accessConfig": {"authenticationMode": "API"}}),
     ("eks", "ListUpdates", {"name": "demo"}),
+    ("eks", "DescribeClusterVersions", {"clusterVersions": ["1.34"]}),
     ("eks", "DescribeUpdate", {"name": "demo"}),
     (
         "iam",

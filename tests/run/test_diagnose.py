@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from migrator.adapters.caller_permissions import SimulatedPermissions
+from migrator.adapters.clock import MachineClock
 from migrator.adapters.endpoint_access import EksEndpointAccess
 from migrator.adapters.reviewers import RealReviewers
 from migrator.errors import Failed, MigratorError
@@ -72,6 +73,7 @@ def ports(lab: SmallLab, address: str | None = None) -> DiagnosePorts:
         SimulatedPermissions(lab.session, lab.principals),
         Address(address),
         lab.tasks,
+        MachineClock(),
     )
 
 
@@ -101,7 +103,8 @@ def test_missing_writes_fail_and_missing_reads_warn(start_lab: Start) -> None:
     assert checks["iam-permissions-plan"].state == "warn"
     assert checks["iam-permissions-apply"].state == "fail"
     assert "eks:CreateAccessEntry" in checks["iam-permissions-apply"].remedy
-    assert checks["iam-permissions-cutover"].state == "warn"
+    # Gate 3 lists node groups, and cannot be waived.
+    assert checks["iam-permissions-cutover"].state == "fail"
 
 
 def test_the_log_is_a_read_that_only_makes_answers_weaker(start_lab: Start) -> None:

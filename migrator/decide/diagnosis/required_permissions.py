@@ -66,8 +66,10 @@ _LOGS: Final = (
     ("logs:StartQuery", "*"),
     ("logs:GetQueryResults", "*"),
 )
-# Updates that run, of the cluster, its node groups and its add-ons.
+# Updates that run, of the cluster, its node groups and its add-ons, and one that EKS starts by
+# itself.
 _UPDATES: Final = (
+    ("eks:DescribeClusterVersions", "*"),
     ("eks:ListAddons", "cluster"),
     ("eks:ListUpdates", "cluster"),
     ("eks:ListUpdates", "nodegroup"),
@@ -99,6 +101,7 @@ _COMMANDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         *_CLUSTER,
         *_ENTRIES,
         *_PRINCIPALS,
+        ("eks:DescribeClusterVersions", "*"),
         ("eks:ListAccessPolicies", "*"),
         ("iam:SimulatePrincipalPolicy", "*"),
     ),
@@ -142,6 +145,12 @@ READER_ROLE: Final = Need("sts:AssumeRole", "*")
 ESSENTIAL: Final = frozenset(
     {"eks:DescribeCluster", "eks:ListAccessEntries", "eks:DescribeAccessEntry"}
 )
+# A gate of the cut-over that cannot be waived asks these.
+ESSENTIAL_FOR: Final[Mapping[str, frozenset[str]]] = {
+    "cutover": frozenset(
+        {"eks:ListUpdates", "eks:DescribeUpdate", "eks:ListAddons", "eks:ListNodegroups"}
+    )
+}
 
 
 def actions_of(command: str) -> tuple[tuple[str, str], ...]:

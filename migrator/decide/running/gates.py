@@ -46,13 +46,15 @@ class GateFacts:
     write entries of the plan again. ``callers``: the plan's principals
     that the operator is. ``break_glass``: what was found of the principal that the plan
     names, None where it names none. ``rehearsed``: when a rehearsal last passed.
-    ``updates``: what runs now. ``nodes_unhealthy``: nodes with a stale lease or not ready.
+    ``updates``: what runs now. ``upgrade_from``: when EKS
+    upgrades the cluster by itself. ``nodes_unhealthy``: nodes with a stale lease or not ready.
     """
 
     now: datetime
     mode: AuthenticationMode | None = None
     cluster_status: str | None = None
     updates: ClusterUpdates | None = None
+    upgrade_from: datetime | None = None
     left: tuple[str, ...] | None = None
     changes: tuple[str, ...] | None = None
     verdicts: tuple[PrincipalVerdict, ...] | None = None
@@ -177,7 +179,16 @@ def _update(facts: GateFacts) -> Gate:
             "Finish the rotation first: activate the new certificate authority, see that all "
             "nodes are ready, and delete the old one.",
         )
-    return _gate(3, name, question, "pass", f"{detail}; no update is in progress", "")
+    return _gate(
+        3, name, question, "pass", f"{detail}; no update is in progress{_forced(facts)}", ""
+    )
+
+
+def _forced(facts: GateFacts) -> str:
+    """A warning where EKS upgrades the cluster by itself soon, or already could."""
+    if facts.upgrade_from is None:
+        return ""
+    return f"; EKS upgrades Kubernetes without a request from {facts.upgrade_from.date()} on"
 
 
 def _end_state(facts: GateFacts) -> Gate:

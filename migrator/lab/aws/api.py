@@ -151,7 +151,9 @@ def resource_of(call: Call) -> str:
     if call.service == "eks":
         name = params.get("name") or params.get("clusterName")
         stem = f"arn:{call.partition}:eks:{region}:{account}"
-        return f"{stem}:cluster/{name or '*'}" if call.operation != "ListAccessPolicies" else "*"
+        if call.operation in ("ListAccessPolicies", "DescribeClusterVersions"):
+            return "*"
+        return f"{stem}:cluster/{name or '*'}"
     if call.service == "iam":
         for key, kind in (
             ("RoleName", "role"),

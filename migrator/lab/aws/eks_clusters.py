@@ -252,10 +252,42 @@ def list_updates(call: Call) -> Mapping[str, Any]:
     return {"updateIds": page, "nextToken": token}
 
 
+# Ends of standard and extended support, by the release calendar of the EKS user guide.
+_SUPPORT: Mapping[str, tuple[str, str]] = {
+    "1.31": ("2025-11-26", "2026-11-26"),
+    "1.32": ("2026-03-23", "2027-03-23"),
+    "1.33": ("2026-07-29", "2027-07-29"),
+    "1.34": ("2026-12-02", "2027-12-02"),
+}
+
+
+def describe_cluster_versions(call: Call) -> Mapping[str, Any]:
+    """DescribeClusterVersions of the versions whose ends of support are known."""
+    wanted = call.params.get("clusterVersions") or list(_SUPPORT)
+    known = [version for version in _SUPPORT if version in wanted]
+    page, token = call.page(known, str)
+    return {"clusterVersions": [_version(each) for each in page], "nextToken": token}
+
+
+def _version(version: str) -> dict[str, Any]:
+    standard, extended = (_midnight(day) for day in _SUPPORT[version])
+    return {
+        "clusterVersion": version,
+        "clusterType": "eks",
+        "endOfStandardSupportDate": standard,
+        "endOfExtendedSupportDate": extended,
+    }
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.fromisoformat(f"{day}T00:00:00+00:00")
+
+
 OPERATIONS: Mapping[str, Handler] = {
     "DescribeCluster": describe_cluster,
     "ListClusters": list_clusters,
     "UpdateClusterConfig": update_cluster_config,
     "DescribeUpdate": describe_update,
     "ListUpdates": list_updates,
+    "DescribeClusterVersions": describe_cluster_versions,
 }
