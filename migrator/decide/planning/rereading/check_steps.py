@@ -131,7 +131,8 @@ def _in_order(
     first: dict[int, PlannedPrincipal] = {}
     for principal in plan.principals:
         steps = sequences.get(principal.principal_arn)
-        if steps and principal.action in _WORKS:
+        # check_principals says that an entry is missing.
+        if steps and principal.action in _WORKS and principal.entry is not None:
             first[place[steps[0].id]] = principal
     return [principal for _, principal in sorted(first.items(), key=lambda item: item[0])]
 
