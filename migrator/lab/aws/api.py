@@ -11,12 +11,12 @@ import json
 import time
 import traceback
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from migrator.lab.aws.call import Call, Handler
-from migrator.lab.aws.errors import EXPIRED, AwsError, CommonError
+from migrator.lab.aws.errors import EXPIRED, AwsError, CommonError, Meaning
 from migrator.lab.aws.protocol import (
     SERVICES,
     parse_request,
@@ -56,8 +56,10 @@ class AwsApi:
         return self._operations[service]
 
     def __call__(self, request: Request) -> Response:
-        """Answer one request. Raises :class:`DropConnectionError` where no answer is to be
-        given.
+        """Answer one request, errors included.
+
+        An error is written in the protocol of its service; until that is known, in the one that the
+        request looks like. Raises :class:`DropConnectionError` where no answer is to be given.
         """
         request_id = str(uuid.uuid4())
         protocol = "rest-json"
@@ -80,16 +82,21 @@ class AwsApi:
             raise DropConnectionError(reset=True) from None
         except DropConnectionError:
             raise
-        except Exception as error:  # a defect of the lab must not look like a network failure
+        # A defect of the lab must not look like a network failure.
+        except Exception as error:
             traceback.print_exc()
-            defect = AwsError(
-                "InternalFailure", f"a defect of the lab: {type(error).__name__}: {error}", 500
-            )
+            text = f"a defect of the lab: {type(error).__name__}: {error}"
+            defect = AwsError("InternalFailure", text, 500)
             return write_error(protocol, defect, request_id)
 
     def _answer(
         self, service: str, parts: SignedParts | None, request: Request, request_id: str
     ) -> Response:
+        """The answer of an operation, carried out under the world's lock.
+
+        Latency and faults strike before the lock is taken, and a lost answer after it is released:
+        a slow call must not stop the others. Raises AwsError, CommonError and DropConnectionError.
+        """
         operation, params = parse_request(service, request)
         name = f"{service}:{operation}"
         self._world.latency.wait(name)
@@ -107,9 +114,12 @@ class AwsApi:
             raise AwsError("UnknownOperationException", f"the lab does not have {name}", 404)
         with self._world.lock:
             now = self._world.now()
-            region = parts.scope.region if parts else self._world.settings.region
+            region = self._world.settings.region
+            if parts is not None:
+                region = parts.scope.region
             call = Call(self._world, service, operation, params, caller, region, now, now, faults)
-            if (stale := faults.get("stale-read")) and operation.startswith(_READS):
+            stale = faults.get("stale-read")
+            if stale and operation.startswith(_READS):
                 call.as_of = now - timedelta(seconds=stale.seconds)
             if name not in _NOT_AUTHORISED_HERE:
                 call.require(name, resource_of(call))
@@ -125,11 +135,16 @@ def _service_of(parts: SignedParts | None, request: Request) -> str:
     """The service that a request is for. Unsigned requests go to the portal and to STS only."""
     if parts is not None:
         return parts.scope.service
-    return "sso" if request.raw_path == _PORTAL else "sts"
+    if request.raw_path == _PORTAL:
+        return "sso"
+    return "sts"
 
 
 def strike_before(faults: Mapping[FaultKind, Fault]) -> None:
-    """Let the faults strike that come before an operation. Raises what the client is to see."""
+    """Let the faults strike that come before an operation, in the order in which a cloud fails.
+
+    Latency sleeps, in seconds of machine time. Raises what the client is to see.
+    """
     if slow := faults.get("latency"):
         time.sleep(slow.seconds)
     if "reset" in faults:
@@ -138,35 +153,59 @@ def strike_before(faults: Mapping[FaultKind, Fault]) -> None:
         raise CommonError("throttled", "Rate exceeded", retry_after=throttle.retry_after)
     if failed := faults.get("error"):
         message = "The service is temporarily unavailable."
-        raise CommonError(
-            "unavailable" if failed.status == 503 else "internal", message, status=failed.status
-        )
+        meaning: Meaning = "unavailable" if failed.status == 503 else "internal"
+        raise CommonError(meaning, message, status=failed.status)
     if "expired-credentials" in faults:
         raise CommonError("expired-token", EXPIRED)
 
 
 def resource_of(call: Call) -> str:
-    """The ARN that a denial names, as far as IAM's service authorization reference defines one."""
-    params, region, account = call.params, call.region, call.caller.account
-    if call.service == "eks":
-        name = params.get("name") or params.get("clusterName")
-        stem = f"arn:{call.partition}:eks:{region}:{account}"
-        if call.operation in ("ListAccessPolicies", "DescribeClusterVersions"):
-            return "*"
-        return f"{stem}:cluster/{name or '*'}"
-    if call.service == "iam":
-        for key, kind in (
-            ("RoleName", "role"),
-            ("UserName", "user"),
-            ("InstanceProfileName", "instance-profile"),
-        ):
-            if key in params:
-                return call.account.arn_of(f"{kind}/{params[key]}")
-        return call.account.arn_of("role/") if "Role" in call.operation else "*"
-    if call.service == "logs":
-        group = params.get("logGroupName", "*")
-        return f"arn:{call.partition}:logs:{region}:{account}:log-group:{group}:log-stream:"
+    """The ARN that a denial names, as far as IAM's service authorization reference defines one for
+    the operation; ``*`` where it defines none.
+    """
+    find = _RESOURCES.get(call.service)
+    if find is None:
+        return "*"
+    return find(call)
+
+
+def _eks_resource(call: Call) -> str:
+    """The cluster, or all of them where a call names none. Policies and versions belong to no
+    cluster.
+    """
+    if call.operation in ("ListAccessPolicies", "DescribeClusterVersions"):
+        return "*"
+    name = call.params.get("name") or call.params.get("clusterName") or "*"
+    return f"arn:{call.partition}:eks:{call.region}:{call.caller.account}:cluster/{name}"
+
+
+def _iam_resource(call: Call) -> str:
+    """The principal or profile that a call names; a list of roles names the path of all."""
+    for key, kind in _IAM_KINDS.items():
+        if key in call.params:
+            return call.account.arn_of(f"{kind}/{call.params[key]}")
+    if "Role" in call.operation:
+        return call.account.arn_of("role/")
     return "*"
+
+
+def _log_group(call: Call) -> str:
+    """The log group, with an empty stream, as CloudWatch Logs names it in denials."""
+    group = call.params.get("logGroupName", "*")
+    stem = f"arn:{call.partition}:logs:{call.region}:{call.caller.account}"
+    return f"{stem}:log-group:{group}:log-stream:"
+
+
+_IAM_KINDS = {
+    "RoleName": "role",
+    "UserName": "user",
+    "InstanceProfileName": "instance-profile",
+}
+_RESOURCES: Mapping[str, Callable[[Call], str]] = {
+    "eks": _eks_resource,
+    "iam": _iam_resource,
+    "logs": _log_group,
+}
 
 
 def _sts_as_json(operation: str, result: Mapping[str, Any], request_id: str) -> Response:

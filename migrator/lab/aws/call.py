@@ -46,18 +46,19 @@ class Call:
     def need(self, name: str) -> Json:
         """A parameter that must be there. Raises ValidationException."""
         value = self.params.get(name)
-        if value is None or value == "":
+        if value in (None, ""):
             raise AwsError("ValidationException", f"{name} is required")
         return value
 
     def require(self, action: str, resource: str) -> None:
         """Raise the service's denial unless the caller may do ``action`` on ``resource``."""
-        if not self.caller.permissions.allows(action):
-            raise CommonError(
-                "denied",
-                f"User: {self.caller.arn} is not authorized to perform: {action} on resource: "
-                f"{resource}",
-            )
+        if self.caller.permissions.allows(action):
+            return
+        raise CommonError(
+            "denied",
+            f"User: {self.caller.arn} is not authorized to perform: {action} on resource: "
+            f"{resource}",
+        )
 
     @contextmanager
     def effect(self, **detail: Json) -> Iterator[None]:
@@ -70,10 +71,12 @@ class Call:
     def page(
         self, items: Sequence[T], key: Callable[[T], str], *, default: int = 100
     ) -> tuple[list[T], str | None]:
-        """One page of ``items`` and the token of the next one.
+        """One page of ``items`` and the token of the next one; None after the last page.
 
         Items are ordered by ``key`` and the token holds the last key, so that what is made or
-        deleted between two pages neither repeats nor hides anything else.
+        deleted between two pages neither repeats nor hides anything else. Raises
+        InvalidParameterException for a size that the service does not allow and for a token that is
+        none.
         """
         size = int(self.params.get("maxResults") or self.params.get("MaxResults") or default)
         if not 1 <= size <= max(default, 1000 if default > 100 else 100):
@@ -88,7 +91,9 @@ class Call:
             after = read_token(token)
             ordered = [item for item in ordered if key(item) > after]
         page = ordered[:size]
-        return page, make_token(key(page[-1])) if len(ordered) > size else None
+        if len(ordered) <= size:
+            return page, None
+        return page, make_token(key(page[-1]))
 
 
 def make_token(after: str) -> str:

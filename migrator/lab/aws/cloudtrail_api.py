@@ -30,29 +30,38 @@ _ATTRIBUTES = (
 
 
 def lookup_events(call: Call) -> Mapping[str, Any]:
-    """LookupEvents of the account in the region, newest first, by one attribute and time."""
+    """LookupEvents of the account in the region, newest first, by one attribute and time.
+
+    Times are seconds since 1970. Raises InvalidLookupAttributesException for two attributes and for
+    one that CloudTrail does not have.
+    """
     attributes = call.params.get("LookupAttributes") or []
     if len(attributes) > 1:
         raise AwsError(
             "InvalidLookupAttributesException",
             "You may only specify one lookup attribute per request.",
         )
-    wanted = attributes[0] if attributes else {}
+    wanted = {}
+    if attributes:
+        wanted = attributes[0]
     if wanted and wanted.get("AttributeKey") not in _ATTRIBUTES:
         raise AwsError("InvalidLookupAttributesException", "Specify a valid lookup attribute key.")
-    found = {event["EventId"]: event for event in _events(call) if _passes(event, call, wanted)}
-    newest = {
-        name: f"{9e11 - event['EventTime'].timestamp():020.3f}{name}"
-        for name, event in found.items()
-    }
-    page, token = call.page(list(found), lambda name: newest[name], default=50)
+    found = [event for event in _events(call) if _passes(event, call, wanted)]
+    page, token = call.page(found, _newest_first, default=50)
+    return {"Events": [_shown(event) for event in page], "NextToken": token}
+
+
+def _newest_first(event: Mapping[str, Any]) -> str:
+    """A key that sorts the newest event first; the id makes it unique."""
+    return f"{9e11 - event['EventTime'].timestamp():020.3f}{event['EventId']}"
+
+
+def _shown(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The event without the two fields by which it is only found: the model shows the resources
+    in a list (CloudTrail API Reference, Event), which the lab leaves out.
+    """
     hidden = ("ResourceName", "ResourceType")
-    return {
-        "Events": [
-            {key: value for key, value in found[name].items() if key not in hidden} for name in page
-        ],
-        "NextToken": token,
-    }
+    return {key: value for key, value in event.items() if key not in hidden}
 
 
 def _passes(event: Mapping[str, Any], call: Call, wanted: Mapping[str, Any]) -> bool:
@@ -69,6 +78,9 @@ def _passes(event: Mapping[str, Any], call: Call, wanted: Mapping[str, Any]) -> 
 
 
 def _events(call: Call) -> Iterable[dict[str, Any]]:
+    """A CreateCluster event of each of the caller's clusters whose creator is known, for as long as
+    CloudTrail keeps events.
+    """
     for (account, region, _), cluster in call.world.clusters.items():
         if (account, region) != (call.caller.account, call.region):
             continue
@@ -79,6 +91,9 @@ def _events(call: Call) -> Iterable[dict[str, Any]]:
 
 
 def _created(call: Call, cluster: LabCluster, creator: str) -> dict[str, Any]:
+    """The event that the creation of a cluster left (CloudTrail user guide, "CloudTrail record
+    contents"). Its id depends on the cluster alone, so that each lookup finds the same one.
+    """
     event_id = make_id("", f"CreateCluster {cluster.arn}").lower()
     identity = _identity(call, creator)
     detail = {
@@ -109,11 +124,19 @@ def _created(call: Call, cluster: LabCluster, creator: str) -> dict[str, Any]:
 
 
 def _identity(call: Call, creator: str) -> dict[str, Any]:
+    """``userIdentity`` of the creator: a role acts by a session, here ``terraform``, whose issuer
+    is the role (CloudTrail user guide, "CloudTrail userIdentity element").
+    """
     arn, principal = parse_arn(creator), call.world.principal(creator)
-    if arn is None or arn.kind != "role":
-        kind = "Root" if arn is not None and arn.kind == "root" else "IAMUser"
-        return {"type": kind, "arn": creator, "accountId": arn.account if arn else ""}
-    role_id = principal.id if isinstance(principal, IamRole) else make_id("AROA", creator)
+    if arn is None:
+        return {"type": "IAMUser", "arn": creator, "accountId": ""}
+    if arn.kind != "role":
+        kind = "Root" if arn.kind == "root" else "IAMUser"
+        return {"type": kind, "arn": creator, "accountId": arn.account}
+    role_id = make_id("AROA", creator)
+    # The role may have been deleted since: then its id is made up.
+    if isinstance(principal, IamRole):
+        role_id = principal.id
     session = f"arn:{arn.partition}:sts::{arn.account}:assumed-role/{arn.name}/terraform"
     issuer = {
         "type": "Role",

@@ -46,7 +46,12 @@ _FILTERS: Mapping[str, Callable[[Instance], str]] = {
 
 
 def describe_instances(call: Call) -> Mapping[str, Any]:
-    """DescribeInstances of the account in the region, by id or filter."""
+    """DescribeInstances of the account in the region, by id or filter; each instance is a
+    reservation of its own.
+
+    Filters must all pass, each by any of its values. Raises InvalidInstanceID.NotFound for ids that
+    do not exist, which fails the whole call.
+    """
     mine = {
         name: item for name, item in call.account.instances.items() if item.region == call.region
     }
@@ -71,6 +76,7 @@ def describe_instances(call: Call) -> Mapping[str, Any]:
 
 
 def _passes(instance: Instance, wanted: Mapping[str, Any]) -> bool:
+    """Whether a filter passes an instance; its values may have wildcards."""
     patterns = [str(value) for value in wanted.get("Values") or []]
     for value in _values_of(instance, str(wanted.get("Name"))):
         if any(fnmatchcase(value, pattern) for pattern in patterns):
@@ -79,18 +85,21 @@ def _passes(instance: Instance, wanted: Mapping[str, Any]) -> bool:
 
 
 def _values_of(instance: Instance, name: str) -> Iterable[str]:
-    """What a filter compares (EC2 API Reference, DescribeInstances, Filter)."""
+    """What a filter compares (EC2 API Reference, DescribeInstances, Filter). Raises
+    InvalidParameterValue for a filter that the lab does not have.
+    """
     if name == "tag-key":
         return instance.tags
     if name.startswith("tag:"):
-        value = instance.tags.get(name.removeprefix("tag:"))
-        return [] if value is None else [value]
-    if name in _FILTERS:
-        return [_FILTERS[name](instance)]
-    raise AwsError("InvalidParameterValue", f"The filter '{name}' is invalid")
+        key = name.removeprefix("tag:")
+        return [value for tag, value in instance.tags.items() if tag == key]
+    if name not in _FILTERS:
+        raise AwsError("InvalidParameterValue", f"The filter '{name}' is invalid")
+    return [_FILTERS[name](instance)]
 
 
 def _no_such_instances(names: list[str]) -> AwsError:
+    """The error of ids that do not exist, which names all of them."""
     text = f"The instance ID '{names[0]}' does not exist"
     if len(names) > 1:
         text = f"The instance IDs '{', '.join(names)}' do not exist"
@@ -98,6 +107,9 @@ def _no_such_instances(names: list[str]) -> AwsError:
 
 
 def _page(call: Call, items: Mapping[str, Instance]) -> tuple[list[Instance], str | None]:
+    """A page of instances in the order of their ids, and the token of the next one; None after the
+    last.
+    """
     names = sorted(items)
     if token := call.params.get("NextToken"):
         after = read_token(token)
@@ -105,12 +117,18 @@ def _page(call: Call, items: Mapping[str, Instance]) -> tuple[list[Instance], st
     size = int(call.params.get("MaxResults") or 1000)
     if partial := call.faults.get("partial-page"):
         size = min(size, max(1, partial.page_size))
-    rest = make_token(names[size - 1]) if len(names) > size else None
-    return [items[name] for name in names[:size]], rest
+    page = [items[name] for name in names[:size]]
+    if len(names) <= size:
+        return page, None
+    return page, make_token(names[size - 1])
 
 
 def _show(account: Account, instance: Instance) -> dict[str, Any]:
+    """An instance as DescribeInstances shows it; None is left out. Type and image are made up."""
     profile = account.instance_profiles.get((instance.instance_profile or "").lower())
+    shown_profile = None
+    if profile is not None:
+        shown_profile = {"Arn": profile.arn, "Id": profile.id}
     return {
         "InstanceId": instance.id,
         "ImageId": "ami-0a1b2c3d4e5f60001",
@@ -120,13 +138,15 @@ def _show(account: Account, instance: Instance) -> dict[str, Any]:
         "LaunchTime": instance.launch_time,
         "Platform": instance.platform,
         "Placement": {"AvailabilityZone": instance.region + "a"},
-        "IamInstanceProfile": {"Arn": profile.arn, "Id": profile.id} if profile else None,
+        "IamInstanceProfile": shown_profile,
         "Tags": [{"Key": key, "Value": value} for key, value in instance.tags.items()] or None,
     }
 
 
 def describe_regions(call: Call) -> Mapping[str, Any]:
-    """DescribeRegions: the usual ones and wherever the world has a cluster."""
+    """DescribeRegions: the usual ones of the partition and wherever the world has a cluster, so
+    that a search through all regions finds it.
+    """
     used = {region for account, region, _ in call.world.clusters if account == call.caller.account}
     names = {*REGIONS_OF.get(call.partition, REGIONS), *used}
     wanted = call.params.get("RegionNames")

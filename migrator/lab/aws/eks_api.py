@@ -33,7 +33,9 @@ def list_nodegroups(call: Call) -> Mapping[str, Any]:
 
 
 def describe_nodegroup(call: Call) -> Mapping[str, Any]:
-    """DescribeNodegroup."""
+    """DescribeNodegroup: what the world says of the group, and usual values for the rest. Raises
+    ResourceNotFoundException.
+    """
     cluster, name = find_cluster(call, "clusterName"), str(call.need("nodegroupName"))
     if name not in cluster.nodegroups:
         raise AwsError("ResourceNotFoundException", f"No node group found for name: {name}.", 404)
@@ -88,17 +90,13 @@ def describe_fargate_profile(call: Call) -> Mapping[str, Any]:
 
 
 def list_capabilities(call: Call) -> Mapping[str, Any]:
-    """ListCapabilities: summaries, which have no role."""
+    """ListCapabilities: summaries, which have no role (EKS API Reference, CapabilitySummary)."""
     cluster = find_cluster(call, "clusterName")
     page, token = call.page(list(cluster.capabilities), str)
-    summaries = [
-        {
-            key: value
-            for key, value in _capability(cluster, name).items()
-            if key in _CAPABILITY_SUMMARY
-        }
-        for name in page
-    ]
+    summaries = []
+    for name in page:
+        shown = _capability(cluster, name)
+        summaries.append({key: shown[key] for key in _CAPABILITY_SUMMARY if key in shown})
     return {"capabilities": summaries, "nextToken": token}
 
 
@@ -154,20 +152,29 @@ def describe_identity_provider_config(call: Call) -> Mapping[str, Any]:
 
 
 def _tagged(call: Call) -> tuple[LabCluster, str | None]:
-    """The cluster that a resource ARN names, and the principal when it is an access entry's ARN."""
+    """The cluster that a resource ARN names, and the principal when it is an access entry's ARN.
+
+    Raises NotFoundException for resources of other kinds, accounts and regions, and for those that
+    do not exist (EKS API Reference, ListTagsForResource).
+    """
     text = str(call.need("resourceArn"))
+    missing = AwsError("NotFoundException", f"Resource {text} not found", 404)
     arn = parse_arn(text)
-    mine = (call.caller.account, call.region)
-    if arn is not None and arn.service == "eks" and (arn.account, arn.region) == mine:
-        kind, _, rest = arn.resource.partition("/")
-        cluster = call.world.clusters.get((arn.account, arn.region, rest.partition("/")[0]))
-        if cluster is not None and kind == "cluster":
-            return cluster, None
-        if cluster is not None and kind == "access-entry":
-            for entry in cluster.entries(call.now).values():
-                if entry.entry_arn == text:
-                    return cluster, entry.principal_arn
-    raise AwsError("NotFoundException", f"Resource {text} not found", 404)
+    if arn is None:
+        raise missing
+    if (arn.service, arn.account, arn.region) != ("eks", call.caller.account, call.region):
+        raise missing
+    kind, _, rest = arn.resource.partition("/")
+    cluster = call.world.clusters.get((arn.account, arn.region, rest.partition("/")[0]))
+    if cluster is None:
+        raise missing
+    if kind == "cluster":
+        return cluster, None
+    # Only EKS knows how the ARN of an entry is made, so it is compared as a whole.
+    for entry in cluster.entries(call.now).values():
+        if entry.entry_arn == text:
+            return cluster, entry.principal_arn
+    raise missing
 
 
 def list_tags_for_resource(call: Call) -> Mapping[str, Any]:
@@ -189,6 +196,7 @@ def untag_resource(call: Call) -> Mapping[str, Any]:
 
 
 def _change_tags(call: Call, gone: set[str], new: dict[str, str]) -> Mapping[str, Any]:
+    """Remove tags, then set tags, in one effect. An entry's tags are a new version of the entry."""
     cluster, principal_arn = _tagged(call)
     with call.effect(cluster=cluster.name, resourceArn=str(call.params["resourceArn"])):
         if principal_arn is None:

@@ -20,7 +20,9 @@ STEPS: Mapping[AuthenticationMode, AuthenticationMode] = {
 
 
 def find_cluster(call: Call, parameter: str = "name") -> LabCluster:
-    """The cluster of the caller's account and region. Raises ResourceNotFoundException."""
+    """The cluster of the caller's account and region that a parameter names. Raises
+    ResourceNotFoundException, whose shape has the name once more.
+    """
     name = str(call.need(parameter))
     cluster = call.world.clusters.get((call.caller.account, call.region, name))
     if cluster is None:
@@ -34,7 +36,10 @@ def find_cluster(call: Call, parameter: str = "name") -> LabCluster:
 
 
 def show(call: Call, cluster: LabCluster) -> dict[str, Any]:
-    """A cluster as DescribeCluster shows it. The first asker opens its endpoint."""
+    """A cluster as DescribeCluster shows it. The first asker opens its endpoint.
+
+    A stale read sees earlier values of what updates change: access, endpoint, logging, status.
+    """
     endpoint, ca_pem = call.world.endpoint_of(cluster)
     return {
         "name": cluster.name,
@@ -76,7 +81,11 @@ def list_clusters(call: Call) -> Mapping[str, Any]:
 
 
 def update_cluster_config(call: Call) -> Mapping[str, Any]:
-    """UpdateClusterConfig: authentication mode, endpoint access or logging, one kind at a time."""
+    """UpdateClusterConfig: authentication mode, endpoint access or logging, one kind at a time.
+
+    The same request token gives the same update again. Raises InvalidParameterException for no
+    change or two kinds, ResourceInUseException while an update runs.
+    """
     cluster = find_cluster(call)
     token = call.params.get("clientRequestToken")
     for update in cluster.updates:
@@ -93,9 +102,10 @@ def update_cluster_config(call: Call) -> Mapping[str, Any]:
     if asked[0] not in kinds:
         raise AwsError("InvalidParameterException", f"The lab does not update {asked[0]}.")
     update = kinds[asked[0]](call, cluster)
-    with call.effect(
-        cluster=cluster.name, update=update.type, **{"to": update.mode} if update.mode else {}
-    ):
+    detail = {"cluster": cluster.name, "update": update.type}
+    if update.mode:
+        detail["to"] = update.mode
+    with call.effect(**detail):
         cluster.add_update(update)
         leaves = update.mode is not None and cluster.mode(call.now) == "CONFIG_MAP"
         if leaves and update.outcome == "Successful":
@@ -106,15 +116,15 @@ def update_cluster_config(call: Call) -> Mapping[str, Any]:
 def _new_update(
     call: Call, cluster: LabCluster, kind: str, params: list[tuple[str, str]]
 ) -> LabUpdate:
-    running = [
-        update
-        for update in cluster.updates
-        if update.of is None and update.status(call.now) == "InProgress"
-    ]
-    if running:
+    """An update that begins now. Raises ResourceInUseException while another one of the cluster
+    runs; those of node groups and add-ons do not count.
+    """
+    for running in cluster.updates:
+        if running.of is not None or running.status(call.now) != "InProgress":
+            continue
         raise AwsError(
             "ResourceInUseException",
-            f"Cannot {kind} because cluster {cluster.name} currently has update {running[0].id} in "
+            f"Cannot {kind} because cluster {cluster.name} currently has update {running.id} in "
             f"progress",
             409,
             {"clusterName": cluster.name},
@@ -161,6 +171,9 @@ def _schedule_automatic_entries(call: Call, cluster: LabCluster, at: datetime) -
 
 
 def _endpoint_update(call: Call, cluster: LabCluster) -> LabUpdate:
+    """An update of who may reach the endpoint. What the request leaves out stays as it is. Raises
+    InvalidParameterException for no change, and for an endpoint that nothing could reach.
+    """
     asked = call.params.get("resourcesVpcConfig") or {}
     now = cluster.vpc_config_at(call.now)
     wanted = {**now, **{key: value for key, value in asked.items() if value is not None}}
@@ -190,10 +203,16 @@ def _endpoint_update(call: Call, cluster: LabCluster) -> LabUpdate:
 
 
 def _logging_update(call: Call, cluster: LabCluster) -> LabUpdate:
+    """An update of the control-plane log types that are on; each item switches some on or off.
+    Raises InvalidParameterException for no change.
+    """
     types = set(cluster.log_types_at(call.now))
     for item in (call.params.get("logging") or {}).get("clusterLogging") or []:
         change = set(item.get("types") or [])
-        types = types | change if item.get("enabled") else types - change
+        if item.get("enabled"):
+            types |= change
+        else:
+            types -= change
     params = [("ClusterLogging", json.dumps(call.params.get("logging")))]
     update = _new_update(call, cluster, "LoggingUpdate", params)
     if types == set(cluster.log_types_at(call.now)):
@@ -205,19 +224,20 @@ def _logging_update(call: Call, cluster: LabCluster) -> LabUpdate:
 
 
 def show_update(update: LabUpdate, at: datetime) -> dict[str, Any]:
-    """An update as DescribeUpdate shows it."""
-    over = at >= update.done_at
+    """An update as DescribeUpdate shows it; what went wrong is known when it is over."""
+    errors: list[dict[str, Any]] = []
+    if at >= update.done_at:
+        errors = [
+            {"errorCode": code, "errorMessage": message, "resourceIds": []}
+            for code, message in update.errors
+        ]
     return {
         "id": update.id,
         "status": update.status(at),
         "type": update.type,
         "params": [{"type": kind, "value": value} for kind, value in update.params],
         "createdAt": update.created_at,
-        "errors": [
-            {"errorCode": code, "errorMessage": message, "resourceIds": []}
-            for code, message in update.errors
-            if over
-        ],
+        "errors": errors,
     }
 
 

@@ -67,7 +67,11 @@ def read_type(params: Mapping[str, Any]) -> EntryType:
 
 
 def check_names(params: Mapping[str, Any], entry_type: EntryType) -> None:
-    """Username and groups of a request, before anything else is looked at."""
+    """Username and groups of a request, before anything else is looked at.
+
+    Raises InvalidParameterException for a reserved prefix in either, for a session name without a
+    colon before it, and for any name in an entry that is not STANDARD.
+    """
     username, groups = params.get("username"), params.get("kubernetesGroups") or []
     if username is not None and not isinstance(username, str):
         raise invalid("The username parameter format is not valid")
@@ -92,12 +96,14 @@ def check_names(params: Mapping[str, Any], entry_type: EntryType) -> None:
 
 
 def _refuse_reserved_username(username: str) -> None:
+    """Five prefixes are EKS's own in usernames (EKS user guide, "Create access entries")."""
     for prefix in RESERVED_PREFIXES:
         if username.startswith(prefix):
             raise invalid(f"The username must not begin with {prefix}")
 
 
 def _refuse_reserved_group(group: str) -> None:
+    """The same five in groups; the error echoes the group."""
     for prefix in RESERVED_PREFIXES:
         if group.startswith(prefix):
             raise invalid(
@@ -106,20 +112,29 @@ def _refuse_reserved_group(group: str) -> None:
 
 
 def _refuse_template_without_colon(username: str) -> None:
+    """A session name is chosen by its holder: without a colon before it, it could be the whole name
+    of another user (EKS user guide, "Create access entries"). The API's own text is not known.
+    """
     for template in _TEMPLATES:
         at = username.find(template)
-        # The rule is the user guide's ("Create access entries"); the API's own text is not known.
-        if at >= 0 and ":" not in username[:at]:
+        if at < 0:
+            continue
+        if ":" not in username[:at]:
             raise invalid(f"The username must include a colon before {template}")
 
 
 def check_principal_form(text: str, entry_type: EntryType, account: str) -> Arn:
     """The principal's ARN by its shape: format, service-linked, own account and role for node
     types.
+
+    ``account`` is the cluster's. Whether the principal exists is not asked here. Raises
+    InvalidParameterException.
     """
     refuse_service_linked(text)
     arn = parse_arn(text)
-    if arn is None or arn.service != "iam" or arn.kind not in ("role", "user", "root"):
+    if arn is None or arn.service != "iam":
+        raise invalid("The principalArn parameter format is not valid")
+    if arn.kind not in ("role", "user", "root"):
         raise invalid("The principalArn parameter format is not valid")
     if entry_type not in NODE_TYPES:
         return arn
@@ -145,7 +160,9 @@ def refuse_service_linked(principal_arn: str) -> None:
 
 
 def check_mode(call: Call, cluster: LabCluster) -> None:
-    """Access entries, listing them included, need a mode that has them."""
+    """Access entries, listing them included, need a mode that has them (EKS user guide, "Change
+    authentication mode to use access entries"). Raises InvalidRequestException.
+    """
     if cluster.mode(call.now) == "CONFIG_MAP":
         raise AwsError(
             "InvalidRequestException",
@@ -156,7 +173,9 @@ def check_mode(call: Call, cluster: LabCluster) -> None:
 
 
 def principal_id(call: Call, principal_arn: str) -> str:
-    """The unique id of the principal that exists now, which the entry gets pinned to."""
+    """The unique id of the principal that exists now, which the entry gets pinned to. Raises
+    InvalidParameterException for a principal that does not exist, or that EKS does not see yet.
+    """
     principal = call.world.principal(principal_arn)
     if principal is None or _is_too_young(call, principal):
         raise invalid("The specified principalArn is invalid: invalid principal.")
@@ -180,7 +199,11 @@ def policy_arns(partition: str) -> list[str]:
 
 
 def check_policy(policy_arn: str, partition: str) -> None:
-    """The policy's ARN by its shape, then whether customers may associate it. Raises if not."""
+    """The policy's ARN by its shape, then whether customers may associate it.
+
+    Raises InvalidParameterException for another form and for a policy of EKS's own roles,
+    ResourceNotFoundException for one that the partition does not have.
+    """
     if not _POLICY_ARN.fullmatch(policy_arn):
         raise invalid("The policyArn parameter format is not valid")
     if policy_arn not in policy_arns(partition):
@@ -192,11 +215,14 @@ def check_policy(policy_arn: str, partition: str) -> None:
 def check_policies_allowed(entry: LabEntry, policy_arn: str | None) -> None:
     """Access policies are for STANDARD entries; a customer's own EC2 entry takes the Auto Mode node
     policy.
+
+    ``policy_arn`` None asks for an entry without naming a policy. Raises InvalidParameterException.
     """
     if entry.type == "STANDARD":
         return
-    is_own_node = entry.type == "EC2" and not entry.automatic
-    if is_own_node and (policy_arn or "").endswith("/" + AUTO_NODE_POLICY):
+    takes_node_policy = entry.type == "EC2" and not entry.automatic
+    is_node_policy = (policy_arn or "").endswith("/" + AUTO_NODE_POLICY)
+    if takes_node_policy and is_node_policy:
         return
     raise invalid(
         'This operation can only be performed on Access Entries with a type of "STANDARD".'
@@ -204,8 +230,14 @@ def check_policies_allowed(entry: LabEntry, policy_arn: str | None) -> None:
 
 
 def read_scope(raw: object) -> AccessScope:
-    """The access scope of an association."""
-    scope = raw if isinstance(raw, Mapping) else {}
+    """The access scope of an association, its namespaces each once and in the order given.
+
+    Raises InvalidParameterException for another type, a scope of namespaces without any, and one of
+    the cluster with some.
+    """
+    scope: Mapping[str, Any] = {}
+    if isinstance(raw, Mapping):
+        scope = raw
     kind, namespaces = scope.get("type"), scope.get("namespaces") or []
     if kind not in ("cluster", "namespace"):
         raise invalid("The accessScope type must be one of [cluster, namespace]")

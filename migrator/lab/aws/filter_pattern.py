@@ -23,6 +23,7 @@ _TOKEN = re.compile(
     r'|"(?P<text>(?:[^"\\]|\\.)*)"|%(?P<regex>[^%]*)%|(?P<word>[\w.*:/@+-]+))'
 )
 _STEP = re.compile(r"\.?\[(?:(\d+)|(\*)|[\"']([^\"']*)[\"'])\]|\.([\w@/-]+)")
+_END = ("end", "")
 _MISSING = object()
 _ORDERS: dict[str, Callable[[float, float], bool]] = {
     "<": lt,
@@ -33,7 +34,11 @@ _ORDERS: dict[str, Callable[[float, float], bool]] = {
 
 
 def compile_pattern(pattern: str) -> Predicate:
-    """A predicate on messages. Raises InvalidParameterException."""
+    """A predicate on messages; an empty pattern matches all.
+
+    Raises InvalidParameterException for what is not understood, space-delimited patterns (``[a,
+    b]``) among it.
+    """
     text = pattern.strip()
     if not text:
         return lambda message: True
@@ -50,6 +55,10 @@ def _refused(what: str) -> AwsError:
 
 
 def _terms(text: str) -> Predicate:
+    """A predicate by terms, which occur anywhere in the message, with regard to case.
+
+    Every plain term must occur, one of those with ``?`` must, and none with ``-`` may.
+    """
     found: dict[str, list[str]] = {"": [], "?": [], "-": []}
     at = 0
     while at < len(text):
@@ -57,7 +66,9 @@ def _terms(text: str) -> Predicate:
         if match is None:
             raise _refused(text)
         sign, quoted, word = match.groups()
-        term = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else word
+        term = word
+        if quoted is not None:
+            term = re.sub(r"\\(.)", r"\1", quoted)
         found[sign].append(term)
         at = match.end()
     every, some, none = found.values()
@@ -73,6 +84,7 @@ def _terms(text: str) -> Predicate:
 
 
 def _json_matches(condition: Condition, message: str) -> bool:
+    """Whether a message is JSON and meets the condition; another message never does."""
     try:
         document = json.loads(message)
     except (ValueError, RecursionError):
@@ -85,10 +97,14 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = list(self._split(text))
+        # The last token is one that no rule takes, so that looking ahead is always possible.
+        self._tokens = [*self._split(text), _END]
         self._at = 0
 
     def _split(self, text: str) -> Iterator[tuple[str, str]]:
+        """(kind, text) of each token: ``op``, ``path``, ``text``, ``regex`` or ``word``. Quotes and
+        percent signs are not part of the text.
+        """
         at = 0
         text = text.rstrip()
         while at < len(text):
@@ -99,34 +115,37 @@ class _Parser:
             at = match.end()
 
     def condition(self) -> Condition:
+        """The whole pattern. Raises InvalidParameterException where something is left over."""
         found = self._either()
-        if self._at != len(self._tokens):
+        if self._tokens[self._at] != _END:
             raise _refused(self._text)
         return found
 
-    def _peek(self) -> tuple[str, str]:
-        return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
-
     def _next(self) -> tuple[str, str]:
-        token = self._peek()
-        self._at += 1
+        """Take a token; the end can be taken again and again."""
+        token = self._tokens[self._at]
+        if token != _END:
+            self._at += 1
         return token
 
     def _either(self) -> Condition:
+        """``A || B || …``; ``&&`` binds more closely."""
         parts = [self._both()]
-        while self._peek() == ("op", "||"):
+        while self._tokens[self._at] == ("op", "||"):
             self._next()
             parts.append(self._both())
         return lambda document: any(part(document) for part in parts)
 
     def _both(self) -> Condition:
+        """``A && B && …``."""
         parts = [self._one()]
-        while self._peek() == ("op", "&&"):
+        while self._tokens[self._at] == ("op", "&&"):
             self._next()
             parts.append(self._one())
         return lambda document: all(part(document) for part in parts)
 
     def _one(self) -> Condition:
+        """A comparison, or a pattern in parentheses."""
         kind, value = self._next()
         if (kind, value) == ("op", "("):
             inner = self._either()
@@ -138,10 +157,15 @@ class _Parser:
         return self._comparison(value)
 
     def _comparison(self, path: str) -> Condition:
+        """A test of the values at a path: an operator and a value, or words such as ``NOT EXISTS``.
+
+        It holds when one of several values passes, as with ``[*]``; a path that leads to nothing
+        has none.
+        """
         kind, operator = self._next()
         if kind == "word":
             words = [operator.upper()]
-            while self._peek()[0] == "word":
+            while self._tokens[self._at][0] == "word":
                 words.append(self._next()[1].upper())
             return self._existence(path, " ".join(words))
         if kind != "op" or operator in ("(", ")", "&&", "||"):
@@ -153,6 +177,9 @@ class _Parser:
         return lambda document: any(test(value) for value in _select(document, path))
 
     def _existence(self, path: str, words: str) -> Condition:
+        """A test whether something is at a path and what it is. A path that leads to nothing is
+        tested too.
+        """
         tests: dict[str, Condition] = {
             "EXISTS": lambda value: value is not _MISSING,
             "NOT EXISTS": lambda value: value is _MISSING,
@@ -167,10 +194,16 @@ class _Parser:
 
 
 def _comparer(operator: str, kind: str, wanted: str) -> Condition | None:
-    """A test of one value; None when the comparison is not understood."""
-    number = _number(wanted) if kind == "word" else None
-    if operator in _ORDERS:
-        return _ordered(operator, number) if number is not None else None
+    """A test of one value; None when the comparison is not understood.
+
+    ``kind`` and ``wanted`` are the token behind the operator. Orders compare numbers alone.
+    """
+    number = None
+    if kind == "word":
+        number = _number(wanted)
+    compare = _ORDERS.get(operator)
+    if compare is not None:
+        return None if number is None else _ordered(compare, number)
     equal = _equal(kind, wanted, number)
     if equal is None or operator == "=":
         return equal
@@ -179,11 +212,14 @@ def _comparer(operator: str, kind: str, wanted: str) -> Condition | None:
     return None
 
 
-def _ordered(operator: str, limit: float) -> Condition:
-    compare = _ORDERS[operator]
+def _ordered(compare: Callable[[float, float], bool], limit: float) -> Condition:
+    """A test against a number; a text that looks like one is none in JSON."""
 
     def test(value: object) -> bool:
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        # True and False are integers to Python.
+        if isinstance(value, bool):
+            return False
+        if not isinstance(value, int | float):
             return False
         return compare(float(value), limit)
 
@@ -191,6 +227,12 @@ def _ordered(operator: str, limit: float) -> Condition:
 
 
 def _equal(kind: str, wanted: str, number: float | None) -> Condition | None:
+    """A test for equality: with a regular expression, a number, or a text in which ``*`` is a
+    wildcard.
+
+    A word that looks like a number equals the number and the text of it. None for another kind of
+    token.
+    """
     if kind == "regex":
         return _text_test(re.compile(wanted).search)
     if number is not None:
@@ -203,6 +245,7 @@ def _equal(kind: str, wanted: str, number: float | None) -> Condition | None:
 
 
 def _text_test(match: Callable[[str], re.Match[str] | None]) -> Condition:
+    """A test of texts by a match; what is no text never passes."""
     return lambda value: isinstance(value, str) and match(value) is not None
 
 
@@ -214,7 +257,10 @@ def _number(text: str) -> float | None:
 
 
 def _select(document: object, path: str) -> list[Any]:
-    """The values at a path; none when it is not there."""
+    """The values at a path; none when it is not there.
+
+    A path is a ``$`` with steps: ``.name`` and ``["name"]`` in maps, ``[0]`` and ``[*]`` in lists.
+    """
     values: list[Any] = [document]
     for index, star, quoted, name in _STEP.findall(path):
         if index:

@@ -6,8 +6,9 @@ principal that is deleted and created again gets a new unique id: its old access
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
+from itertools import product
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -30,6 +31,9 @@ def _exists(what: str, name: str) -> AwsError:
 
 
 def _role(call: Call) -> IamRole:
+    """The role that a call names. Raises NoSuchEntity, for one that was made after ``as_of`` too: a
+    stale read does not see it yet.
+    """
     name = str(call.need("RoleName"))
     role = call.account.roles.get(name.lower())
     if role is None or role.create_date > call.as_of:
@@ -38,15 +42,17 @@ def _role(call: Call) -> IamRole:
 
 
 def _show_role(role: IamRole) -> dict[str, Any]:
+    """A role as GetRole shows it: the trust policy is URL-encoded JSON (IAM API Reference,
+    Role).
+    """
+    trust = json.dumps(role.trust_policy, separators=(",", ":"))
     return {
         "Path": role.path,
         "RoleName": role.name,
         "RoleId": role.id,
         "Arn": role.arn,
         "CreateDate": role.create_date,
-        "AssumeRolePolicyDocument": quote(
-            json.dumps(role.trust_policy, separators=(",", ":")), safe=""
-        ),
+        "AssumeRolePolicyDocument": quote(trust, safe=""),
         "Description": role.description or None,
         "MaxSessionDuration": role.max_session,
         "Tags": _show_tags(role.tags),
@@ -65,10 +71,12 @@ def _show_user(user: IamUser) -> dict[str, Any]:
 
 
 def _show_tags(tags: Mapping[str, str]) -> list[dict[str, str]] | None:
+    """Tags as IAM lists them; None, which is left out, where there are none."""
     return [{"Key": key, "Value": value} for key, value in tags.items()] or None
 
 
 def _show_profile(account: Account, profile: InstanceProfile) -> dict[str, Any]:
+    """An instance profile with its role in full; a role that was deleted is left out."""
     role = account.roles.get((profile.role_name or "").lower())
     return {
         "Path": profile.path,
@@ -102,7 +110,10 @@ def get_role(call: Call) -> Mapping[str, Any]:
 
 
 def _is_listed(found: IamRole | IamUser, prefix: str, as_of: datetime) -> bool:
-    return found.path.startswith(prefix) and found.create_date <= as_of
+    """Whether a list by path contains a principal, as far as a stale read sees it."""
+    if found.create_date > as_of:
+        return False
+    return found.path.startswith(prefix)
 
 
 def list_roles(call: Call) -> Mapping[str, Any]:
@@ -118,7 +129,11 @@ def list_roles(call: Call) -> Mapping[str, Any]:
 
 
 def create_role(call: Call) -> Mapping[str, Any]:
-    """CreateRole."""
+    """CreateRole, with a new unique id even for a name that existed before.
+
+    Raises MalformedPolicyDocument for a trust policy that is no policy, EntityAlreadyExists for a
+    name that differs from another one by case alone.
+    """
     name, path = _new_name(call, "RoleName")
     try:
         trust = json.loads(call.need("AssumeRolePolicyDocument"))
@@ -147,14 +162,16 @@ def create_role(call: Call) -> Mapping[str, Any]:
 
 
 def delete_role(call: Call) -> Mapping[str, Any]:
-    """DeleteRole; not one that is in an instance profile or belongs to a service."""
+    """DeleteRole. Raises UnmodifiableEntity for a role that belongs to a service, and
+    DeleteConflict for one that is in an instance profile (IAM API Reference, DeleteRole).
+    """
     role = _role(call)
     if SERVICE_LINKED_MARK in role.arn:
         raise AwsError(
             "UnmodifiableEntity",
             f"Cannot perform the operation on the protected role '{role.name}'.",
         )
-    if any((profile.role_name or "").lower() == role.name.lower() for profile in _profiles(call)):
+    if _profiles_with(call, role):
         raise AwsError(
             "DeleteConflict",
             "Cannot delete entity, must remove roles from instance profile first.",
@@ -178,6 +195,9 @@ def update_assume_role_policy(call: Call) -> Mapping[str, Any]:
 
 
 def _user(call: Call) -> IamUser:
+    """The user that a call names, or the caller where it names none. Raises NoSuchEntity, and
+    ValidationError for a caller that is no user (IAM API Reference, GetUser).
+    """
     name = call.params.get("UserName")
     if not name:
         found = call.world.principal(call.caller.principal_arn)
@@ -210,7 +230,9 @@ def list_users(call: Call) -> Mapping[str, Any]:
 
 
 def create_user(call: Call) -> Mapping[str, Any]:
-    """CreateUser."""
+    """CreateUser, with a new unique id even for a name that existed before. Raises
+    EntityAlreadyExists.
+    """
     name, path = _new_name(call, "UserName")
     if name.lower() in call.account.users:
         raise _exists("User", name)
@@ -237,6 +259,10 @@ def delete_user(call: Call) -> Mapping[str, Any]:
 
 
 def _new_name(call: Call, parameter: str) -> tuple[str, str]:
+    """Name and path of a principal to be made. Raises ValidationError for what IAM does not allow:
+    a name of at most 64 characters, a path of at most 512 between slashes (IAM user guide, "IAM and
+    AWS STS quotas").
+    """
     name, path = str(call.need(parameter)), str(call.params.get("Path") or "/")
     if not IAM_NAME.fullmatch(name) or len(name) > 64:
         raise AwsError("ValidationError", f"The specified value for {parameter} is invalid.")
@@ -249,8 +275,13 @@ def _tags(call: Call) -> dict[str, str]:
     return {str(tag.get("Key")): str(tag.get("Value", "")) for tag in call.params.get("Tags") or []}
 
 
-def _profiles(call: Call) -> Sequence[InstanceProfile]:
-    return list(call.account.instance_profiles.values())
+def _profiles_with(call: Call, role: IamRole) -> dict[str, InstanceProfile]:
+    """The instance profiles that hold a role, by lower-cased name. Names have no case."""
+    mine = {}
+    for name, profile in call.account.instance_profiles.items():
+        if (profile.role_name or "").lower() == role.name.lower():
+            mine[name] = profile
+    return mine
 
 
 def get_instance_profile(call: Call) -> Mapping[str, Any]:
@@ -270,13 +301,7 @@ def list_instance_profiles(call: Call) -> Mapping[str, Any]:
 
 def list_instance_profiles_for_role(call: Call) -> Mapping[str, Any]:
     """ListInstanceProfilesForRole."""
-    role = _role(call)
-    mine = {
-        name: profile
-        for name, profile in call.account.instance_profiles.items()
-        if (profile.role_name or "").lower() == role.name.lower()
-    }
-    page, rest = _page(call, mine)
+    page, rest = _page(call, _profiles_with(call, _role(call)))
     return {"InstanceProfiles": [_show_profile(call.account, profile) for profile in page], **rest}
 
 
@@ -289,19 +314,18 @@ def simulate_principal_policy(call: Call) -> Mapping[str, Any]:
     if principal is None:
         raise AwsError("NoSuchEntity", f"The principal {arn} cannot be found.", 404)
     permissions = principal.permissions
-    results = []
-    for action in call.params.get("ActionNames") or []:
-        decision = _decision(permissions, action)
-        for resource in call.params.get("ResourceArns") or ["*"]:
-            results.append(
-                {
-                    "EvalActionName": action,
-                    "EvalResourceName": resource,
-                    "EvalDecision": decision,
-                    "MatchedStatements": [],
-                    "MissingContextValues": [],
-                }
-            )
+    actions = call.params.get("ActionNames") or []
+    resources = call.params.get("ResourceArns") or ["*"]
+    results = [
+        {
+            "EvalActionName": action,
+            "EvalResourceName": resource,
+            "EvalDecision": _decision(permissions, action),
+            "MatchedStatements": [],
+            "MissingContextValues": [],
+        }
+        for action, resource in product(actions, resources)
+    ]
     return {"EvaluationResults": results, "IsTruncated": False}
 
 
@@ -316,10 +340,8 @@ def _decision(permissions: Permissions, action: str) -> str:
 
 def list_account_aliases(call: Call) -> Mapping[str, Any]:
     """ListAccountAliases: the account's name in the world."""
-    return {
-        "AccountAliases": [call.account.name] if call.account.name else [],
-        "IsTruncated": False,
-    }
+    aliases = [call.account.name]
+    return {"AccountAliases": list(filter(None, aliases)), "IsTruncated": False}
 
 
 OPERATIONS: Mapping[str, Handler] = {

@@ -70,7 +70,9 @@ class Query:
         self._commands += [*map(_command, before), group]
 
     def run(self, lines: Iterable[LogLine]) -> list[list[tuple[str, str]]]:
-        """Run over log events, oldest first."""
+        """Rows of the log events, which come oldest first; a field that a record lacks is not in
+        its row.
+        """
         records: Records = (_record(line) for line in lines)
         for command in self._commands:
             records = command(records)
@@ -94,6 +96,9 @@ def _commands(text: str) -> list[str]:
 
 
 def _command(text: str) -> Command:
+    """One command of a pipe but the last. Raises MalformedQueryException for one that the lab does
+    not read.
+    """
     name, _, rest = text.partition(" ")
     if name == "filter":
         return _filter(rest.strip())
@@ -105,16 +110,19 @@ def _command(text: str) -> Command:
 
 
 def _newest(records: Records) -> Records:
-    # Insights sorts by @timestamp, newest first, where a query names no order.
-    newest: Record | None = None
-    for record in records:
-        if newest is None or record["@timestamp"] > newest["@timestamp"]:
-            newest = record
-    return [] if newest is None else [newest]
+    """The newest record: Insights sorts by @timestamp, newest first, where a query names no
+    order.
+    """
+    newest = max(records, key=lambda record: str(record["@timestamp"]), default=None)
+    if newest is None:
+        return []
+    return [newest]
 
 
 def _items(text: str, item: re.Pattern[str], between: re.Pattern[str]) -> list[re.Match[str]]:
-    """``text`` as items with ``between`` between them, to its last character."""
+    """``text`` as items with ``between`` between them, to its last character. Raises
+    MalformedQueryException where anything else is left: nothing of a query may be ignored.
+    """
     found: list[re.Match[str]] = []
     at = 0
     while True:
@@ -131,29 +139,44 @@ def _items(text: str, item: re.Pattern[str], between: re.Pattern[str]) -> list[r
 
 
 def _filter(text: str) -> Command:
+    """``filter TERM and TERM …``: records that pass every test."""
     tests = [_test(term) for term in _items(text, _TERM, _AND)]
     return lambda records: (record for record in records if all(test(record) for test in tests))
 
 
 def _test(term: re.Match[str]) -> Test:
+    """A test of one term: ``FIELD like /…/``, ``FIELD = "…"``, ``ispresent(FIELD)`` or
+    ``toMillis(@timestamp) < N``. A field that a record lacks passes none.
+    """
     if term["like"]:
-        like, pattern = _name(term["like"]), _compiled(term["regex"])
-        return lambda record: (
-            record.get(like) is not None and pattern.search(str(record[like])) is not None
-        )
+        search = _compiled(term["regex"]).search
+        return _on_field(term["like"], lambda value: search(value) is not None)
     if term["equal"]:
-        equal, text = _name(term["equal"]), term["text"]
-        return lambda record: record.get(equal) is not None and str(record[equal]) == text
+        text = term["text"]
+        return _on_field(term["equal"], lambda value: value == text)
     if term["present"]:
-        present = _name(term["present"])
-        return lambda record: record.get(present) is not None
+        return _on_field(term["present"], lambda value: True)
     milliseconds = int(term["milliseconds"])
     if term["operator"] == "<":
         return lambda record: _milliseconds(record) < milliseconds
     return lambda record: _milliseconds(record) >= milliseconds
 
 
+def _on_field(field: str, passes: Callable[[str], bool]) -> Test:
+    """A test of a field as a text."""
+    name = _name(field)
+
+    def test(record: Record) -> bool:
+        value = record.get(name)
+        if value is None:
+            return False
+        return passes(str(value))
+
+    return test
+
+
 def _fields(text: str) -> Command:
+    """``fields FIELD as NAME, ispresent(FIELD) as NAME, …``: the named values become fields."""
     columns = _items(text, _COLUMN, _COMMA)
 
     def compute(records: Records) -> Iterator[Record]:
@@ -166,6 +189,7 @@ def _fields(text: str) -> Command:
 
 
 def _value(column: re.Match[str], record: Record) -> Any:  # noqa: ANN401
+    """What a column of ``fields`` has in a record; None for a field that the record lacks."""
     if column["present"]:
         return record.get(_name(column["present"])) is not None
     return record.get(_name(column["field"]))
@@ -191,7 +215,11 @@ def _parse(text: str) -> Command:
 
 
 def _stats(text: str) -> tuple[list[str], Command]:
-    """``stats AGGREGATE as NAME, … by FIELD, …``: names of the columns, and the command."""
+    """``stats AGGREGATE as NAME, … by FIELD, …``: names of the columns, and the command.
+
+    The groups come in the order of their first record. Raises MalformedQueryException without
+    ``by``.
+    """
     if not text.startswith("stats "):
         raise malformed(text)
     parts = _BY.split(text.removeprefix("stats ").strip())
@@ -216,7 +244,11 @@ def _stats(text: str) -> tuple[list[str], Command]:
 
 
 def _aggregate(column: re.Match[str]) -> Aggregate:
-    """One column of ``stats``: from its state and a record to its next state."""
+    """One column of ``stats``: from its state and a record to its next state; the first state is
+    None.
+
+    ``count(*)`` counts records, ``min`` and ``max`` pass over those without the field.
+    """
     if column["count"]:
         return lambda state, _: (state or 0) + 1
     name = _name(column["field"])
@@ -232,8 +264,12 @@ def _aggregate(column: re.Match[str]) -> Aggregate:
 
 
 def _compiled(regex: str) -> re.Pattern[str]:
-    # Insights writes a named group as (?<name>…), Python as (?P<name>…); (?<= and (?<! are the same
-    # in both.
+    """A regular expression between its slashes. Raises MalformedQueryException for one that Python
+    cannot read.
+
+    Insights writes a named group as ``(?<name>…)``, Python as ``(?P<name>…)``; ``(?<=`` and
+    ``(?<!`` are the same in both.
+    """
     source = re.sub(r"\(\?<(?![=!])", "(?P<", regex[1:-1])
     try:
         return re.compile(source, re.DOTALL)
@@ -242,15 +278,21 @@ def _compiled(regex: str) -> re.Pattern[str]:
 
 
 def _name(field: str) -> str:
+    """A field without the backquotes that names with special characters need."""
     return field.strip("`")
 
 
 def _milliseconds(record: Record) -> int:
+    """When a record was written, in milliseconds since 1970 (function ``toMillis``)."""
     moment = datetime.strptime(record["@timestamp"], "%Y-%m-%d %H:%M:%S.%f")
     return (moment.replace(tzinfo=timezone.utc) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _record(line: LogLine) -> Record:
+    """A log event as Insights sees it: the fields that it discovers in JSON, and those of its own
+    with ``@`` (CloudWatch Logs user guide, "Supported logs and discovered fields"). A message that
+    is no JSON object has no others.
+    """
     record: Record = {}
     if line.message.startswith("{"):
         try:
@@ -266,13 +308,14 @@ def _record(line: LogLine) -> Record:
 
 
 def _flatten(value: Any, prefix: str, into: Record) -> None:  # noqa: ANN401
-    """JSON fields as Insights discovers them: ``user.username``, ``user.groups.0``."""
+    """JSON fields as Insights discovers them: ``user.username``, ``user.groups.0``. Null is no
+    value.
+    """
+    if isinstance(value, list):
+        value = dict(enumerate(value))
     if isinstance(value, Mapping):
         for key, item in value.items():
             _flatten(item, f"{prefix}.{key}" if prefix else str(key), into)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _flatten(item, f"{prefix}.{index}" if prefix else str(index), into)
     elif isinstance(value, bool):
         into[prefix] = str(value).lower()
     elif value is not None:

@@ -18,13 +18,19 @@ from migrator.lab.worlds.log_store import LogLine
 
 PAGE_EVENTS = 10_000
 PAGE_BYTES = 1024 * 1024
+_EVENT_OVERHEAD = 26  # bytes that the service counts for each event beside its message
 
 
 def _groups(call: Call) -> dict[str, LabCluster]:
+    """The log groups of the caller's account and region by name: one for each cluster that has a
+    log type switched on (EKS user guide, "Send control plane logs to CloudWatch Logs").
+    """
     mine = (call.caller.account, call.region)
     found = {}
     for cluster in call.world.clusters.values():
-        if (cluster.account, cluster.region) == mine and cluster.log_types_at(call.now):
+        if (cluster.account, cluster.region) != mine:
+            continue
+        if cluster.log_types_at(call.now):
             found[f"/aws/eks/{cluster.name}/cluster"] = cluster
     return found
 
@@ -71,40 +77,45 @@ def describe_log_streams(call: Call) -> Mapping[str, Any]:
 
 
 def filter_log_events(call: Call) -> Mapping[str, Any]:
-    """FilterLogEvents: up to 10,000 events or 1 MiB a page, oldest first."""
+    """FilterLogEvents: up to 10,000 events or 1 MiB a page, oldest first.
+
+    Times are milliseconds since 1970. The token holds how many events were looked at; a page may be
+    empty and have a token, since a search also ends a page (CloudWatch Logs API Reference,
+    FilterLogEvents). Raises InvalidParameterException.
+    """
     params = call.params
     cluster = find_group(call, params.get("logGroupName") or params.get("logGroupIdentifier"))
     limit = int(params.get("limit") or PAGE_EVENTS)
     if not 1 <= limit <= PAGE_EVENTS:
         raise AwsError("InvalidParameterException", "limit must be between 1 and 10000")
     passes = compile_pattern(str(params.get("filterPattern") or ""))
-    position = (
-        int(read_token(params["nextToken"]).partition(" ")[0]) if params.get("nextToken") else 0
-    )
+    position = 0
+    if params.get("nextToken"):
+        position = int(read_token(params["nextToken"]).partition(" ")[0])
     if partial := call.faults.get("partial-page"):
-        if (
-            partial.page_size == 0
-        ):  # nothing found yet, and more to come: what the service answers to a long search
-            token = make_token(f"{position} {partial.struck}")  # no token comes twice in a row
+        # Nothing found yet, and more to come: what the service answers to a long search.
+        if partial.page_size == 0:
+            # No token comes twice in a row: clients take that for the end.
+            token = make_token(f"{position} {partial.struck}")
             return {"events": [], "nextToken": token, "searchedLogStreams": []}
         limit = min(limit, partial.page_size)
     events: list[dict[str, Any]] = []
     size = 0
     for line in cluster.logs.between(params.get("startTime"), params.get("endTime"), position):
         if len(events) >= limit or size > PAGE_BYTES:
-            return {
-                "events": events,
-                "nextToken": make_token(str(position)),
-                "searchedLogStreams": [],
-            }
+            token = make_token(str(position))
+            return {"events": events, "nextToken": token, "searchedLogStreams": []}
         position += 1
-        if _in_streams(line, params) and passes(line.message):
+        if not _in_streams(line, params):
+            continue
+        if passes(line.message):
             events.append(_show(line))
-            size += len(line.message) + 26
+            size += len(line.message) + _EVENT_OVERHEAD
     return {"events": events, "searchedLogStreams": []}
 
 
 def _in_streams(line: LogLine, params: Mapping[str, Any]) -> bool:
+    """Whether an event is of the streams asked for: by name, or by prefix, or any."""
     if names := params.get("logStreamNames"):
         return line.stream in names
     return line.stream.startswith(str(params.get("logStreamNamePrefix") or ""))
@@ -133,10 +144,13 @@ class RunningQuery:
     account: str = ""
 
     def run(self, query: Query, lines: Iterable[LogLine]) -> None:
-        """Run to the end; what goes wrong is the query's status."""
+        """Run to the end; what goes wrong is the query's status. A query that was stopped stays
+        so.
+        """
         try:
             self.rows = query.run(self._counted(lines))
-            self.status = "Complete" if self.status == "Running" else self.status
+            if self.status == "Running":
+                self.status = "Complete"
         except Exception:  # no caller receives an exception of this thread
             self.status = "Failed"
             raise
@@ -144,18 +158,20 @@ class RunningQuery:
     def _counted(self, lines: Iterable[LogLine]) -> Iterator[LogLine]:
         for line in lines:
             self.scanned += 1
-            self.scanned_bytes += len(line.message) + 26
+            self.scanned_bytes += len(line.message) + _EVENT_OVERHEAD
             yield line
 
 
 def start_query(call: Call) -> Mapping[str, Any]:
-    """StartQuery over one log group; times are seconds since 1970."""
+    """StartQuery over one log group, with a name or an ARN in any of the three parameters.
+
+    Times are seconds since 1970, the end included. The query runs in a thread of its own. Raises
+    InvalidParameterException, ResourceNotFoundException and MalformedQueryException.
+    """
     params = call.params
-    names = [
-        *([params["logGroupName"]] if params.get("logGroupName") else []),
-        *(params.get("logGroupNames") or []),
-        *(params.get("logGroupIdentifiers") or []),
-    ]
+    names = [*(params.get("logGroupNames") or []), *(params.get("logGroupIdentifiers") or [])]
+    if params.get("logGroupName"):
+        names.append(params["logGroupName"])
     if len(names) != 1:
         raise AwsError("InvalidParameterException", "The lab queries one log group at a time.")
     cluster = find_group(call, names[0])
@@ -174,6 +190,7 @@ def start_query(call: Call) -> Mapping[str, Any]:
 
 
 def _query(call: Call) -> RunningQuery:
+    """The caller's query by its id; one of another account is not found."""
     found = call.world.queries.get(str(call.need("queryId")))
     if not isinstance(found, RunningQuery) or found.account != call.caller.account:
         raise AwsError("ResourceNotFoundException", "The query could not be found.")
@@ -181,9 +198,11 @@ def _query(call: Call) -> RunningQuery:
 
 
 def get_query_results(call: Call) -> Mapping[str, Any]:
-    """GetQueryResults: rows once the query is complete."""
+    """GetQueryResults: rows once the query is complete, and before that how much was scanned."""
     query = _query(call)
-    rows = query.rows if query.status == "Complete" else []
+    rows = []
+    if query.status == "Complete":
+        rows = query.rows
     return {
         "queryLanguage": "CWLI",
         "status": query.status,

@@ -51,8 +51,10 @@ class SignedParts:
 
 
 def read_signature(request: Request) -> SignedParts | None:
-    """The signature of a request, None when it has none. Raises :class:`CommonError` when it cannot
-    be read.
+    """The signature of a request, in its Authorization header or its query string; None when it has
+    none.
+
+    Raises :class:`CommonError` when it cannot be read. Nothing of it has been checked yet.
     """
     authorization = request.joined("authorization")
     if authorization.startswith(ALGORITHM):
@@ -88,6 +90,10 @@ def _parts(
     *,
     expires: str | None = None,
 ) -> SignedParts:
+    """A signature from its texts. ``expires`` is None for a header, a text of seconds for a
+    presigned URL. Raises :class:`CommonError` for a credential that is not
+    ``KEY/DAY/REGION/SERVICE/aws4_request``.
+    """
     pieces = credential.split("/")
     if len(pieces) != 5 or pieces[4] != "aws4_request":
         raise CommonError("bad-signature", BAD_SIGNATURE)
@@ -107,7 +113,9 @@ def _parts(
 def verify(world: World, request: Request, parts: SignedParts) -> Caller:
     """Who signed the request. Raises :class:`CommonError`: unknown key, wrong signature, expired.
 
-    The header ``host`` is part of what is signed.
+    The header ``host`` is part of what is signed, or a request could be replayed at another
+    service. A wrong session token is answered as an unknown key: the key exists only together with
+    it.
     """
     with world.lock:
         credential = world.credentials.get(parts.scope.access_key_id)
@@ -118,14 +126,10 @@ def verify(world: World, request: Request, parts: SignedParts) -> Caller:
         raise CommonError("unknown-key", UNKNOWN_KEY)
     if not {"host"}.issubset(parts.signed_headers):
         raise CommonError("bad-signature", BAD_SIGNATURE)
-    key = _signing_key(
-        credential.secret_access_key, parts.scope.day, parts.scope.region, parts.scope.service
-    )
-    text = _string_to_sign(request, parts)
-    if not _same(
-        hmac.new(key, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest(),
-        parts.signature,
-    ):
+    scope = parts.scope
+    key = _signing_key(credential.secret_access_key, scope.day, scope.region, scope.service)
+    text = _string_to_sign(request, parts).encode("utf-8", "surrogateescape")
+    if not _same(hmac.new(key, text, hashlib.sha256).hexdigest(), parts.signature):
         raise CommonError("bad-signature", BAD_SIGNATURE)
     now = world.clock.machine_now()
     _check_date(parts, now)
@@ -135,6 +139,9 @@ def verify(world: World, request: Request, parts: SignedParts) -> Caller:
 
 
 def _check_date(parts: SignedParts, now: datetime) -> None:
+    """Raise :class:`CommonError` unless the signature is in force: of the day of its scope, not
+    older than its lifetime, not from the future, with five minutes between the clocks allowed.
+    """
     try:
         signed_at = datetime.strptime(parts.date, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
     except ValueError:
@@ -162,6 +169,9 @@ def _check_date(parts: SignedParts, now: datetime) -> None:
 
 
 def _string_to_sign(request: Request, parts: SignedParts) -> str:
+    """What was signed: algorithm, date, scope and the hash of the canonical request (IAM user
+    guide, "Create a signed AWS API request").
+    """
     lines = [
         request.method,
         canonical_path(request.raw_path),
@@ -187,12 +197,15 @@ def _string_to_sign(request: Request, parts: SignedParts) -> str:
 
 
 def _payload_hash(request: Request, presigned: bool) -> str:
+    """The hash of the body, in hexadecimal. A presigned URL has no body; over TLS a client may
+    leave the body out of the signature.
+    """
     declared = request.joined("x-amz-content-sha256")
     if declared == "UNSIGNED-PAYLOAD":
         return declared
-    return (
-        hashlib.sha256(request.body).hexdigest() if request.body and not presigned else EMPTY_HASH
-    )
+    if presigned or not request.body:
+        return EMPTY_HASH
+    return hashlib.sha256(request.body).hexdigest()
 
 
 @functools.lru_cache(maxsize=4096)
@@ -212,6 +225,9 @@ def canonical_path(path: str) -> str:
 
 
 def _canonical_query(query: str, presigned: bool) -> str:
+    """The query string sorted by name and value, still encoded; the signature is not part of what
+    it signs.
+    """
     if not query:
         return ""
     pairs = sorted(
@@ -221,6 +237,7 @@ def _canonical_query(query: str, presigned: bool) -> str:
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:
+    """(name, value) of a query string, still encoded; a name without ``=`` has an empty value."""
     return [
         (name, value)
         for name, _, value in (part.partition("=") for part in query.split("&"))
@@ -230,6 +247,9 @@ def _pairs(query: str) -> list[tuple[str, str]]:
 
 @functools.lru_cache(maxsize=4096)
 def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
+    """The key of one day, region and service, derived from the secret (IAM user guide, "Create a
+    signed AWS API request", "Calculate the signature").
+    """
     key = ("AWS4" + secret).encode()
     for part in (day, region, service, "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
@@ -237,6 +257,7 @@ def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
 
 
 def _same(left: str, right: str) -> bool:
+    """Whether two texts are equal, in a time that does not depend on where they differ."""
     return hmac.compare_digest(
         left.encode("utf-8", "surrogateescape"), right.encode("utf-8", "surrogateescape")
     )

@@ -23,7 +23,9 @@ def get_caller_identity(call: Call) -> Mapping[str, Any]:
 
 
 def assume_role(call: Call) -> Mapping[str, Any]:
-    """AssumeRole. A role that does not exist is denied like one that does not trust the caller."""
+    """AssumeRole. A role that does not exist is denied like one that does not trust the caller, so
+    that role names cannot be tried out. Root may assume no role (IAM API Reference, AssumeRole).
+    """
     arn, session = str(call.need("RoleArn")), str(call.need("RoleSessionName"))
     if not _SESSION_NAME.fullmatch(session):
         raise AwsError(
@@ -42,7 +44,11 @@ def assume_role(call: Call) -> Mapping[str, Any]:
 
 
 def assume_role_with_web_identity(call: Call) -> Mapping[str, Any]:
-    """AssumeRoleWithWebIdentity: unsigned, the provider's token is who asks."""
+    """AssumeRoleWithWebIdentity: unsigned, the provider's token is who asks.
+
+    Raises InvalidIdentityToken for a token that no provider of the world gave, AccessDenied for a
+    role that does not exist or does not trust it.
+    """
     arn, session = str(call.need("RoleArn")), str(call.need("RoleSessionName"))
     identity = call.world.web_identities.get(str(call.need("WebIdentityToken")))
     if identity is None:
@@ -64,6 +70,9 @@ def assume_role_with_web_identity(call: Call) -> Mapping[str, Any]:
 
 
 def _session(call: Call, role: IamRole, session: str, seconds: int) -> dict[str, Any]:
+    """A session of a role: keys that expire after ``seconds`` of machine time, and its ARN, which
+    lacks the role's path.
+    """
     expires = call.world.clock.machine_now() + timedelta(seconds=seconds)
     credential = call.world.issue(role, session, expires)
     parsed = parse_arn(role.arn)
@@ -95,6 +104,9 @@ def _may_assume(call: Call, role: IamRole) -> bool:
 
 
 def _duration(call: Call, role: IamRole) -> int:
+    """How long a session lives, in seconds: 15 minutes to 12 hours, at most what the role allows,
+    and one hour for a caller that is a session itself (IAM user guide, "Methods to assume a role").
+    """
     seconds = int(call.params.get("DurationSeconds") or CHAIN_LIMIT)
     if not 900 <= seconds <= 43200:
         raise AwsError("ValidationError", "durationSeconds must be between 900 and 43200")
