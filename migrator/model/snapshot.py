@@ -122,7 +122,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One cluster as read. Raw API objects that decisions do not look into stay mappings."""
+    """One cluster as read. Raw API objects that decisions do not look into stay mappings.
+
+    ``aws_auth_data`` is the ConfigMap's ``data``, empty when there is none.
+    """
 
     taken_at: str
     cluster: ClusterRef
@@ -146,9 +149,8 @@ class Snapshot:
     usage: Usage | None = None
     before_mode_step: BeforeModeStep | None = None
     unknown: tuple[str, ...] = field(default=())
+    aws_auth_data: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
-    @property
-    def aws_auth_data(self) -> Mapping[str, str]:
-        """The ConfigMap's ``data``; empty when there is none."""
+    def __post_init__(self) -> None:
         data = (self.config_map or {}).get("data") or {}
-        return dict(data)
+        object.__setattr__(self, "aws_auth_data", dict(data))

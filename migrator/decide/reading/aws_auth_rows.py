@@ -287,7 +287,7 @@ def read_accounts(document: Document) -> RowsRead:
     try:
         if root.kind == "sequence":
             _read_account_list(root, result)
-        elif root.kind == "mapping" or decode_scalar(root) is not None:
+        elif not _is_null(root):
             raise lost(root.line, root.column, "it is no list of account ids")
     except YamlProblem as problem:
         result.problem = problem.with_traceback(None)
@@ -295,14 +295,21 @@ def read_accounts(document: Document) -> RowsRead:
     return result
 
 
+def _is_null(root: Node) -> bool:
+    if root.kind == "mapping":
+        return False
+    decode_scalar(root)
+    return root.value is None
+
+
 def _account_text(node: Node) -> str:
     """An account as yaml.v2 decodes it into a string: numbers keep their spelling, null is
     empty.
     """
-    value = decode_scalar(node)
-    if value is None:
+    decode_scalar(node)
+    if node.value is None:
         return ""
-    return value if isinstance(value, str) else node.text
+    return node.value if isinstance(node.value, str) else node.text
 
 
 def _read_account_list(root: Node, result: RowsRead) -> None:

@@ -138,12 +138,13 @@ class _Reader:
         cluster = _mapping(document.get("cluster"), "cluster")
         _mapping(cluster.get("computeConfig") or {}, "cluster.computeConfig")
         parse_time(document.get("takenAt"), "takenAt")
+        _check_config_map(document)
         caller = self.optional("callerIdentity", lambda v: _mapping(v, "callerIdentity"))
         return Snapshot(
             taken_at=_text(document.get("takenAt"), "takenAt"),
             cluster=cluster_ref(cluster),
             cluster_raw=cluster,
-            config_map=self.config_map(),
+            config_map=document["configMap"],
             caller_arn=_text(caller.get("Arn"), "callerIdentity.Arn") if caller else None,
             caller_chain=self.optional("callerChain", lambda v: _texts(v, "callerChain")),
             access_entries=self.listed("accessEntries", access_entry),
@@ -162,23 +163,6 @@ class _Reader:
             usage=decode_usage(document["usage"]) if document.get("usage") is not None else None,
             unknown=tuple(self.unknown),
         )
-
-    def config_map(self) -> Mapping[str, Any] | None:
-        if "configMap" not in self.document:
-            raise Failed(
-                "snapshot-malformed",
-                "The snapshot has no `configMap`.",
-                why="null says that there is no aws-auth; a missing field says nothing.",
-                remedy="Put the ConfigMap object, or null, into `configMap`.",
-            )
-        value = self.document["configMap"]
-        if value is None:
-            return None
-        config_map = _mapping(value, "configMap")
-        data = config_map.get("data")
-        for key, text in _mapping(data if data is not None else {}, "configMap.data").items():
-            _text(text, f"configMap.data.{key}")
-        return config_map
 
     def rbac(self, value: object) -> RbacState:
         raw = _mapping(value, "rbac")
@@ -202,6 +186,30 @@ class _Reader:
                 _account_read(a, f"iam.accountsRead[{i}]") for i, a in enumerate(accounts)
             ),
         }
+
+
+def _check_config_map(document: Mapping[str, Any]) -> None:
+    if "configMap" not in document:
+        raise Failed(
+            "snapshot-malformed",
+            "The snapshot has no `configMap`.",
+            why="null says that there is no aws-auth; a missing field says nothing.",
+            remedy="Put the ConfigMap object, or null, into `configMap`.",
+        )
+    config_map = document["configMap"]
+    if config_map is None:
+        return
+    if not isinstance(config_map, Mapping):
+        raise _malformed("configMap", "an object", config_map)
+    data = config_map.get("data")
+    # Kubernetes leaves `data` out of a ConfigMap that has none.
+    if data is None:
+        return
+    if not isinstance(data, Mapping):
+        raise _malformed("configMap.data", "an object", data)
+    for key, text in data.items():
+        if not isinstance(text, str):
+            raise _malformed(f"configMap.data.{key}", "text", text)
 
 
 def cluster_ref(cluster: Mapping[str, Any]) -> ClusterRef:

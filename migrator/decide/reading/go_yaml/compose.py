@@ -129,7 +129,9 @@ class _Composer:
 
     def _on_scalar(self, event: LibyamlEvent) -> None:
         node = self._add("scalar", event)
-        node.text = self._source.original(event.value)
+        node.text = event.value
+        if self._source.is_repaired:
+            node.text = self._source.original(event.value)
         node.tag = event.tag or ""
         node.implicit = event.implicit[0]
         if event.anchor:

@@ -18,7 +18,6 @@ from migrator.decide.reading.go_yaml.resolve import (
     CannotDecodeError,
     NotCertainError,
     NotText,
-    ScalarValue,
     resolve,
 )
 
@@ -51,11 +50,11 @@ def decode(document: Document) -> Node | None:
     return document.root
 
 
-def decode_scalar(node: Node) -> ScalarValue:
-    """Give a scalar its value. Raises YamlProblem."""
+def decode_scalar(node: Node) -> None:
+    """Give a scalar its ``value``. Raises YamlProblem."""
     if not node.tag and not node.implicit:
         node.value = node.text
-        return node.text
+        return
     try:
         node.value = resolve(node.tag, node.text)
     except CannotDecodeError as problem:
@@ -64,7 +63,6 @@ def decode_scalar(node: Node) -> ScalarValue:
         raise doubtful(node.line, node.column, str(problem)) from None
     if isinstance(node.value, NotText) and not node.value.jsonable:
         node.refusal = f"JSON has no value for {node.text[:40]}"
-    return node.value
 
 
 class _AliasBudget:

@@ -89,10 +89,15 @@ class Source:
         self._work = 0
         self._starts: list[int] | None = None
 
+    @property
+    def is_repaired(self) -> bool:
+        """Whether scalars may hold stand-ins, so that :meth:`original` is needed."""
+        return bool(self._stand_ins)
+
     def original(self, value: str) -> str:
-        """A scalar's value with the original characters instead of the stand-ins."""
-        if not self._stand_ins:
-            return value
+        """A scalar's value of a repaired text, with the original characters instead of the
+        stand-ins.
+        """
         colon, backslash = self._stand_ins
         return value.replace(colon, ":").replace(backslash + "'", "'")
 
