@@ -7,12 +7,14 @@ journals: the plan of the same snapshot stays the same bytes, and the group cann
 beforehand.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec
 
 ProofClass: TypeAlias = Literal["live", "observed", "simulated", "attested", "unverified"]
+
+Attribution: TypeAlias = Literal["marker", "policy", "node", "rehearsal"]
 
 # Names of what a run makes for itself; ``{run}`` ends them, so that apply can tell its own
 # placeholders.
@@ -132,7 +134,7 @@ class Prove:
     username: str
     groups: tuple[str, ...]
     proof_class: ProofClass
-    attribution: Literal["marker", "policy", "node", "rehearsal"]
+    attribution: Attribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,8 @@ Effect: TypeAlias = (
 class Step:
     """An effect with its place in the plan. ``because_of`` names the rows it comes from; ``undo``
     is stored, not guessed: None means that this step needs no undoing or has none
-    (``EnableEntries`` is one-way).
+    (``EnableEntries`` is one-way). ``principal_arn`` is the effect's, None for steps about the
+    cluster.
     """
 
     id: str
@@ -176,11 +179,10 @@ class Step:
     requires: tuple[str, ...] = ()
     because_of: tuple[str, ...] = ()
     undo: Effect | None = None
+    principal_arn: str | None = field(init=False, repr=False, compare=False)
 
-    @property
-    def principal_arn(self) -> str | None:
-        """The principal concerned, None for steps about the cluster."""
-        return getattr(self.effect, "principal_arn", None)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "principal_arn", getattr(self.effect, "principal_arn", None))
 
 
 Sequence: TypeAlias = tuple[Step, ...]  # the steps of one principal, or of the cluster, in order

@@ -13,16 +13,17 @@ import msgspec
 from migrator.errors import Failed
 from migrator.model.canonical import canonical_bytes, digest_of, digest_of_bytes, pretty_bytes
 from migrator.model.files import wire
-from migrator.model.files.step_payloads import effect_from, payload_of, preconditions_of
+from migrator.model.files.step_payloads import effect_from, preconditions_of, steps_to_wire
 from migrator.model.finding import Finding
 from migrator.model.plan import Action, ClusterRef, Plan, PlannedPrincipal
-from migrator.model.step import Effect, Step
+from migrator.model.step import Step
 
 FORMAT = "migrator/plan/v1"
 
 
 def plan_to_document(plan: Plan) -> dict[str, Any]:
     """The plan as the JSON object ``migrator/plan/v1``, its digest filled in."""
+    wire.prepare(wire.Principal)
     document = wire.PlanDocument(
         format=FORMAT,
         created_at=plan.created_at,
@@ -32,10 +33,12 @@ def plan_to_document(plan: Plan) -> dict[str, Any]:
         snapshot_digest=plan.snapshot_digest,
         strategy=plan.strategy,
         break_glass=wire.BreakGlass(principal_arn=plan.break_glass) if plan.break_glass else None,
-        principals=tuple(wire.struct_of(p, wire.Principal) for p in plan.principals),
+        principals=msgspec.convert(
+            plan.principals, tuple[wire.Principal, ...], from_attributes=True
+        ),
         findings=tuple(wire.struct_of(f, wire.Finding) for f in plan.findings),
         target=plan.target,
-        steps=tuple(_step_to_wire(step) for step in plan.steps),
+        steps=steps_to_wire(plan.steps),
         summary=msgspec.convert(plan.summary, dict[Action, int]),
     )
     builtins = msgspec.to_builtins(document)
@@ -133,29 +136,6 @@ def _document(content: bytes) -> dict[str, Any]:
             remedy="Give the file that `migrate plan --out PLAN` wrote.",
         )
     return document
-
-
-def _step_to_wire(step: Step) -> wire.Step:
-    return wire.Step(
-        id=step.id,
-        kind=step.effect.kind,
-        principal_arn=step.principal_arn,
-        requires=step.requires,
-        preconditions=preconditions_of(step.effect),
-        payload=payload_of(step.effect),
-        undo=_undo_to_wire(step.undo),
-        because_of=step.because_of,
-    )
-
-
-def _undo_to_wire(effect: Effect | None) -> wire.Undo | None:
-    if effect is None:
-        return None
-    return wire.Undo(
-        kind=effect.kind,
-        principal_arn=getattr(effect, "principal_arn", None),
-        payload=payload_of(effect),
-    )
 
 
 def _plan_from(document: wire.PlanDocument) -> Plan:

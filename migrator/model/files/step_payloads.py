@@ -1,5 +1,6 @@
 """Payloads of steps: one struct per kind, to and from the effects of ``migrator.model.step``."""
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -109,8 +110,36 @@ def payload_of(effect: steps.Effect) -> dict[str, Any]:
     it.
     """
     struct, _ = PAYLOADS[effect.kind]
-    payload: dict[str, Any] = msgspec.to_builtins(wire.struct_of(effect, struct))
+    wire.prepare(struct)
+    written = msgspec.convert(effect, struct, from_attributes=True)
+    payload: dict[str, Any] = msgspec.to_builtins(written)
     return payload
+
+
+def steps_to_wire(sequence: Iterable[steps.Step]) -> tuple[wire.Step, ...]:
+    """Steps as the plan document has them, each with its undo."""
+    written: list[wire.Step] = []
+    for step in sequence:
+        undo = None
+        if step.undo is not None:
+            undo = wire.Undo(
+                kind=step.undo.kind,
+                principal_arn=getattr(step.undo, "principal_arn", None),
+                payload=payload_of(step.undo),
+            )
+        written.append(
+            wire.Step(
+                id=step.id,
+                kind=step.effect.kind,
+                principal_arn=step.principal_arn,
+                requires=step.requires,
+                preconditions=preconditions_of(step.effect),
+                payload=payload_of(step.effect),
+                undo=undo,
+                because_of=step.because_of,
+            )
+        )
+    return tuple(written)
 
 
 def effect_from(kind: str, principal_arn: str | None, payload: dict[str, Any]) -> steps.Effect:
