@@ -228,17 +228,14 @@ def _same(before: Identity, after: Identity) -> bool:
     # A principal that cannot log in has no access, whatever its row or entry holds.
     if not is_login(before) and not is_login(after):
         return True
-    return _compared_parts(before) == _compared_parts(after)
-
-
-def _compared_parts(identity: Identity) -> tuple[object, ...]:
-    """What decides the access of an identity. The order of groups and policies means nothing."""
-    return (
-        is_login(identity),
-        identity.username,
-        frozenset(identity.groups),
-        frozenset(identity.policies),
-    )
+    if is_login(before) != is_login(after):
+        return False
+    if before.username != after.username:
+        return False
+    # The order of groups and policies means nothing.
+    if set(before.groups) != set(after.groups):
+        return False
+    return set(before.policies) == set(after.policies)
 
 
 def _permissions(

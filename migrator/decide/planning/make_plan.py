@@ -7,17 +7,17 @@ error, never a warning.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.findings.findings_catalogue import make_finding
 from migrator.decide.planning.entries.decide_principal import decide_principal
 from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.order.order_steps import order_steps
 from migrator.decide.planning.order.required_proof import required_proof
 from migrator.decide.planning.principals.candidate_principals import candidates_of
-from migrator.decide.planning.principals.creator_evidence import with_known_creator
-from migrator.decide.planning.principals.plan_facts import PlanFacts, gather
+from migrator.decide.planning.principals.creator_evidence import known_creator
+from migrator.decide.planning.principals.plan_facts import PlanFacts, facts_at_end, gather
 from migrator.decide.planning.proof.basis import basis_of, digest_of
 from migrator.decide.planning.proof.cluster_findings import cluster_findings
 from migrator.decide.planning.proof.decisions_check import check_after, check_before
@@ -54,7 +54,7 @@ def make_plan(
     ``decision-invalid``, ``plan-unproven``.
     """
     aws_auth = read_aws_auth(snapshot.aws_auth_data)
-    snapshot = with_known_creator(snapshot, decisions, aws_auth)
+    snapshot = replace(snapshot, creator=known_creator(snapshot, decisions, aws_auth))
     facts = gather(
         snapshot, decisions, aws_auth, strategy=strategy, target=target, accept_gap=accept_gap
     )
@@ -156,19 +156,7 @@ def _prove_end(
     """Simulate every step and plan again: no step may be left for a principal that is decided."""
     if not steps:
         return
-    after = simulate(facts.snapshot, steps)
-    # The simulation gives the same object where no step changes RBAC: then the index holds too.
-    index: RbacIndex | None = facts.index if after.rbac is facts.snapshot.rbac else None
-    later = gather(
-        after,
-        facts.decisions,
-        facts.aws_auth,
-        strategy=facts.strategy,
-        target=facts.target,
-        index=index,
-        names=facts.names,
-        accept_gap=facts.accept_gap,
-    )
+    later = facts_at_end(facts, simulate(facts.snapshot, steps))
     # By key: without the entry that shows its spelling, the same principal may be named as in its
     # row.
     undecided = {principal_key(each.candidate.arn) for each in decided if each.action == "block"}

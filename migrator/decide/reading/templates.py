@@ -45,27 +45,16 @@ def literal_prefix(text: str) -> str:
     return text[: match.start()] if match else text
 
 
-def render_account(text: str, account: str) -> str:
-    """``{{AccountID}}`` is the same for every login of a principal, so that it can be rendered
-    beforehand.
-    """
-    return text.replace(ACCOUNT, account)
-
-
-def render_for_user(text: str) -> str:
-    """An IAM user has no session: its session name renders as empty."""
-    return text.replace(SESSION, "").replace(SESSION_RAW, "")
-
-
 def rendered_row(row: RowMapping, arn: str) -> tuple[str, tuple[str, ...]]:
-    """Username and groups with everything rendered that is the same for every login of this
-    principal.
+    """Username and groups with everything rendered that is the same for every login of the
+    principal with this ARN.
     """
     parsed = parse_arn(arn.lower())
     account = parsed.account if parsed else ""
-    names = [render_account(name, account) for name in (row.username, *row.effective_groups)]
+    names = [name.replace(ACCOUNT, account) for name in (row.username, *row.effective_groups)]
+    # An IAM user has no session: the authenticator renders its session name as empty.
     if parsed is not None and parsed.kind == "user":
-        names = [render_for_user(name) for name in names]
+        names = [name.replace(SESSION, "").replace(SESSION_RAW, "") for name in names]
     return names[0], tuple(dict.fromkeys(names[1:]))
 
 

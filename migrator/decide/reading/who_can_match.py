@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from migrator.decide.reading.row_keys import row_key
+from migrator.decide.reading.templates import rendered_row
 from migrator.decide.reading.text_folding import to_lower
+from migrator.model.access_entry import NOBODY, Identity
 from migrator.model.aws_auth import RowMapping
 from migrator.model.principal import Arn, parse_arn
 
@@ -46,11 +48,15 @@ _SESSION = Match(
 class RowGroup:
     """All rows with one ARN, in document order, and the one that answers (None: random, or none
     with ``sso``).
+
+    ``given`` is the identity that the winner gives, with everything rendered that is the same for
+    every login; it is NOBODY without a winner.
     """
 
     key: str
     rows: tuple[RowMapping, ...]
     winner: RowMapping | None
+    given: Identity = NOBODY
 
 
 def row_groups(rows: Iterable[RowMapping]) -> tuple[RowGroup, ...]:
@@ -61,10 +67,10 @@ def row_groups(rows: Iterable[RowMapping]) -> tuple[RowGroup, ...]:
     for row in rows:
         if not row.sso:
             by_key.setdefault(row_key(row.arn), []).append(row)
-    return tuple(RowGroup(key, tuple(group), _winner(group)) for key, group in by_key.items())
+    return tuple(_row_group(key, group) for key, group in by_key.items())
 
 
-def _winner(group: list[RowMapping]) -> RowMapping | None:
+def _row_group(key: str, group: list[RowMapping]) -> RowGroup:
     # The authenticator keeps mapRoles by the lower-cased ARN: the last row wins, groups are not
     # merged. It asks mapRoles before mapUsers.
     kept = {to_lower(row.arn): row for row in group if row.section == "mapRoles"}
@@ -74,8 +80,10 @@ def _winner(group: list[RowMapping]) -> RowMapping | None:
     winners = list(kept.values())
     # Rows that differ are taken at random, login by login: no row answers for certain.
     if any(not same_mapping(winners[0], other) for other in winners[1:]):
-        return None
-    return winners[-1]
+        return RowGroup(key, tuple(group), None)
+    winner = winners[-1]
+    username, groups = rendered_row(winner, winner.arn)
+    return RowGroup(key, tuple(group), winner, Identity(username, groups, "config-map"))
 
 
 def same_mapping(one: RowMapping, other: RowMapping) -> bool:

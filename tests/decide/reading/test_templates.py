@@ -9,10 +9,10 @@ from migrator.decide.reading.templates import (
     can_become,
     colon_before_session,
     literal_prefix,
-    render_account,
-    render_for_user,
+    rendered_row,
     templates_in,
 )
+from migrator.model.aws_auth import RowMapping
 
 
 def test_only_the_exact_spelling_is_a_template() -> None:
@@ -26,8 +26,14 @@ def test_text_before_the_first_template() -> None:
 
 
 def test_rendering_of_what_is_the_same_for_every_login() -> None:
-    assert render_account("{{AccountID}}-x", "1") == "1-x"
-    assert render_for_user("a{{SessionName}}b{{SessionNameRaw}}") == "ab"
+    row = RowMapping(
+        "mapRoles", 0, 1, 1, "", "{{AccountID}}-a{{SessionName}}", ("b{{SessionNameRaw}}",)
+    )
+    assert rendered_row(row, "arn:aws:iam::111122223333:user/ana") == ("111122223333-a", ("b",))
+    assert rendered_row(row, "arn:aws:iam::111122223333:role/dev") == (
+        "111122223333-a{{SessionName}}",
+        ("b{{SessionNameRaw}}",),
+    )
 
 
 def test_colon_must_stand_before_the_first_session_name() -> None:

@@ -68,31 +68,40 @@ def _acceptance(
     return next((given for key, given in accepted.items() if is_for(key, names)), None)
 
 
-def apply_answer(decided: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
-    """The settled principal with its answer, if it has one. Raises ``Failed``
-    ``decision-invalid``.
-    """
-    answer = answer_for(names_of(decided), facts.decisions) if facts.decisions.principals else None
-    if answer is None:
-        return _with_accepted_loss(decided, facts)
+def answer_about(decided: PrincipalDecision, facts: PlanFacts) -> PrincipalAnswer | None:
+    """What a person answered about the principal."""
+    # Without answers, which is most plans, no names are compared.
+    if not facts.decisions.principals:
+        return None
+    return answer_for(names_of(decided), facts.decisions)
+
+
+def apply_answer(
+    decided: PrincipalDecision, answer: PrincipalAnswer, facts: PlanFacts
+) -> PrincipalDecision:
+    """The settled principal with its answer. Raises ``Failed`` ``decision-invalid``."""
     if answer.action == "skip":
         return _skipped(decided, answer, facts)
     return _created(decided, answer, facts)
 
 
-def _with_accepted_loss(decided: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
-    """Blockers that ask only for the acceptance of a loss."""
+def settling_acceptance(decided: PrincipalDecision, facts: PlanFacts) -> Acceptance | None:
+    """The acceptance of a loss that settles the principal: its blockers ask for nothing else."""
     if decided.action != "block" or decided.proposed is None:
-        return decided
+        return None
     # A live entry decides already: a change of it needs a separate answer.
     if decided.before.via == "access-entry":
-        return decided
+        return None
     blocking = {note.code for note in decided.notes if is_blocking(note)}
     if not blocking <= _ANSWERED_BY_LOSS:
-        return decided
-    acceptance = accepted_loss(decided, facts)
-    if acceptance is None:
-        return decided
+        return None
+    return accepted_loss(decided, facts)
+
+
+def accept_loss(
+    decided: PrincipalDecision, acceptance: Acceptance, facts: PlanFacts
+) -> PrincipalDecision:
+    """The blocked principal with what was proposed for it."""
     action: Action = "await" if _is_automatic(decided, facts) else _made(decided)
     return replace(
         decided,

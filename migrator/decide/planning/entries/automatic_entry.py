@@ -29,10 +29,9 @@ from migrator.decide.planning.principals.plan_facts import (
 from migrator.decide.planning.principals.principal_answers import is_for
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import principal_key
-from migrator.decide.reading.templates import rendered_row
 from migrator.decide.reading.who_can_match import row_groups, same_mapping
 from migrator.decide.steps.entry_states import default_username
-from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry, EntrySpec, Identity
+from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry, EntrySpec
 from migrator.model.aws_auth import RowMapping
 
 _AT_ONCE = timedelta(minutes=15)  # EKS makes all its own entries at one mode step
@@ -167,9 +166,7 @@ def _missing(
     # compared.
     if facts.index is None:
         return ()
-    username, groups = rendered_row(row, candidate.arn)
-    before = Identity(username, groups, "config-map")
-    if compare(before, identity_of_entry(entry), facts.index).lost:
+    if compare(candidate.given, identity_of_entry(entry), facts.index).lost:
         return ("permissions",)
     return ()
 
@@ -184,9 +181,8 @@ def _completed(
     """The row was in force until our own mode step: it is the access of before, and the entry gets
     what it lacks.
     """
-    assert candidate.row is not None  # noqa: S101 - the row was in force
     spec = spec_of(entry)
-    wider = wider_notes(candidate.arn, candidate.row, spec, facts)
+    wider = wider_notes(candidate, spec, facts)
     blocked = any(is_blocking(note) for note in wider)
     # The row and the entry give the same: the mode step changed nothing for this principal.
     if same_entry(candidate.arn, spec, update):
@@ -194,8 +190,7 @@ def _completed(
         if blocked:
             return PrincipalDecision(candidate, "block", now, None, proposed=spec, notes=wider)
         return PrincipalDecision(candidate, "keep", now, now, spec, notes=wider)
-    username, groups = rendered_row(candidate.row, candidate.arn)
-    before = Identity(username, groups, "config-map")
+    before = candidate.given
     message = (
         f"EKS made the entry of `{candidate.arn}` when a run of this state folder switched the "
         f"mode; until then its "

@@ -22,7 +22,6 @@ from migrator.decide.planning.principals.plan_facts import (
 )
 from migrator.decide.planning.principals.principal_answers import is_for
 from migrator.decide.reading.row_keys import principal_key
-from migrator.decide.reading.templates import rendered_row
 from migrator.model.access_entry import AssociatedPolicy, EntrySpec, Identity
 from migrator.model.aws_auth import RowMapping
 
@@ -59,11 +58,11 @@ def creator_entry(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEnt
             message = f"`{HIDDEN_NAME}` is named by {quoted(places)}."
             notes.append(DraftFinding("creator-name-referenced", message))
         return DesiredEntry("await", expected, tuple(notes))
-    own = standard_entry(candidate.row, candidate.arn, facts)
+    own = standard_entry(candidate, facts)
     notes += own.notes
     assert own.entry is not None  # noqa: S101 - standard_entry always gives its best answer
     update = with_policies_of(own.entry, expected)
-    notes += wider_notes(candidate.arn, candidate.row, expected, facts)
+    notes += wider_notes(candidate, expected, facts)
     if own.action != "block":
         notes += _until_updated(candidate, candidate.row, own.entry, facts)
     if own.action == "block" or any(is_blocking(note) for note in notes):
@@ -124,13 +123,12 @@ def with_policies_of(own: EntrySpec, automatic: EntrySpec) -> EntrySpec:
 
 
 def wider_notes(
-    arn: str, row: RowMapping, automatic: EntrySpec, facts: PlanFacts
+    candidate: CandidatePrincipal, automatic: EntrySpec, facts: PlanFacts
 ) -> tuple[DraftFinding, ...]:
     """Where EKS's entry gives more than the row: a person says whether that stays."""
-    username, groups = rendered_row(row, arn)
-    by_row = Identity(username, groups, "config-map")
-    with_policies = replace(by_row, policies=automatic.access_policies)
-    if not compare(by_row, with_policies, facts.index).gained:
+    arn, row = candidate.arn, candidate.row
+    with_policies = replace(candidate.given, policies=automatic.access_policies)
+    if not compare(candidate.given, with_policies, facts.index).gained:
         return ()
     what = quoted(policy.policy_name for policy in automatic.access_policies)
     answer = facts.decisions.creator

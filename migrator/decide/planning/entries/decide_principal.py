@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from migrator.decide.findings.draft_finding import DraftFinding
-from migrator.decide.planning.entries.answers import apply_answer
+from migrator.decide.planning.entries.answers import (
+    accept_loss,
+    answer_about,
+    apply_answer,
+    settling_acceptance,
+)
 from migrator.decide.planning.entries.automatic_entry import beside_automatic
 from migrator.decide.planning.entries.creator import HIDDEN_CREATOR
 from migrator.decide.planning.entries.desired_entry import desired_entry_for, identity_of_rows
@@ -41,15 +46,10 @@ _ANY_NODE_TYPE: frozenset[EntryType] = frozenset(
 def decide_principal(candidate: CandidatePrincipal, facts: PlanFacts) -> PrincipalDecision:
     """The principal's action, its identity before and after, and why."""
     entry = candidate.entry
+    desired = desired_entry_for(candidate, facts)
     # EKS user guide, "Access entries": a customer cannot change the entries that EKS owns.
     if entry is not None and is_owned_by_eks(entry, facts):
-        who = identity_of_entry(entry)
-        notes = (
-            *_row_notes(candidate, facts),
-            *_shadowed(candidate, entry, desired_entry_for(candidate, facts), facts),
-        )
-        return PrincipalDecision(candidate, "keep", who, who, spec_of(entry), notes=notes)
-    desired = desired_entry_for(candidate, facts)
+        return _kept_by_eks(candidate, entry, desired, facts)
     if entry is None:
         before = identity_of_rows(candidate, facts)
         if _is_hidden(candidate, facts):
@@ -62,7 +62,21 @@ def decide_principal(candidate: CandidatePrincipal, facts: PlanFacts) -> Princip
     else:
         decided = _beside_entry(candidate, entry, desired, facts)
     decided = replace(decided, notes=(*_row_notes(candidate, facts), *decided.notes))
-    return apply_answer(decided, facts)
+    answer = answer_about(decided, facts)
+    if answer is not None:
+        return apply_answer(decided, answer, facts)
+    acceptance = settling_acceptance(decided, facts)
+    if acceptance is not None:
+        return accept_loss(decided, acceptance, facts)
+    return decided
+
+
+def _kept_by_eks(
+    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
+) -> PrincipalDecision:
+    who, spec = identity_of_entry(entry), spec_of(entry)
+    notes = (*_row_notes(candidate, facts), *_shadowed(candidate, spec, desired, facts))
+    return PrincipalDecision(candidate, "keep", who, who, spec, notes=notes)
 
 
 def _is_hidden(candidate: CandidatePrincipal, facts: PlanFacts) -> bool:
@@ -229,17 +243,17 @@ def _beside_entry(
     automatic = beside_automatic(candidate, entry, desired, facts)
     if automatic is not None:
         return replace(automatic, notes=(*notes, *automatic.notes))
-    notes += _shadowed(candidate, entry, desired, facts)
+    notes += _shadowed(candidate, spec, desired, facts)
     if (candidate.row is None or facts.mode == "API") and desired.action == "skip":
         notes += desired.notes
     return PrincipalDecision(candidate, "keep", before, before, spec, notes=tuple(notes))
 
 
 def _shadowed(
-    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
+    candidate: CandidatePrincipal, spec: EntrySpec, desired: DesiredEntry, facts: PlanFacts
 ) -> tuple[DraftFinding, ...]:
     """The row that a live entry shadows, where the row would give something else."""
-    row, spec = candidate.row, spec_of(entry)
+    row = candidate.row
     if row is None or facts.mode == "API":
         return ()
     target = desired.update or desired.entry

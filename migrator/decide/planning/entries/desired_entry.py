@@ -19,7 +19,6 @@ from migrator.decide.planning.entries.entry_for import standard_entry
 from migrator.decide.planning.entries.policies_strategy import with_policies
 from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal
 from migrator.decide.planning.principals.plan_facts import DesiredEntry, PlanFacts, quoted
-from migrator.decide.planning.principals.principal_answers import is_for
 from migrator.decide.reading.row_keys import canonical_arn, principal_key
 from migrator.decide.reading.templates import EC2_NAME, SESSION, SESSION_RAW, rendered_row
 from migrator.model.access_entry import NOBODY, EntrySpec, Identity
@@ -50,9 +49,16 @@ def desired_entry_for(candidate: CandidatePrincipal, facts: PlanFacts) -> Desire
     # Users are keyed by the ARN as written, so that two spellings are two mappings, and the
     # authenticator takes either at random (pkg/mapper/configmap/configmap.go).
     if candidate.row is None:
-        return _staying(candidate, _ambiguous(candidate), facts)
-    desired = _of_row(candidate, candidate.row, facts)
-    return _staying(candidate, _unused(candidate, desired, facts), facts)
+        desired = _ambiguous(candidate)
+    else:
+        desired = _refused(candidate, candidate.row, facts) or _asked(
+            candidate, candidate.row, facts
+        )
+    if _is_unused(candidate, desired, facts):
+        desired = replace(desired, notes=(*desired.notes, _unused_note(candidate, facts)))
+    if _may_stay(candidate, desired, facts):
+        return _left_in_place(candidate, desired)
+    return desired
 
 
 def identity_of_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> Identity:
@@ -94,11 +100,13 @@ def identities_at_random(candidate: CandidatePrincipal, facts: PlanFacts) -> tup
 def _identity_of_row(candidate: CandidatePrincipal, row: RowMapping) -> Identity:
     if candidate.found.state == "absent" or _never_renders(candidate, row):
         return NOBODY
-    username, groups = rendered_row(row, row.arn)
+    given = candidate.given
+    if row is not candidate.row:
+        given = Identity(*rendered_row(row, row.arn), "config-map")
     # {{SessionName}} differs from the raw name by @ alone, and a node's name holds no @.
-    if username == NODE_PREFIX + SESSION_RAW:
-        username = NODE_PREFIX + SESSION
-    return Identity(username, groups, "config-map")
+    if given.username == NODE_PREFIX + SESSION_RAW:
+        return replace(given, username=NODE_PREFIX + SESSION)
+    return given
 
 
 def _of_creator(candidate: CandidatePrincipal, desired: DesiredEntry) -> DesiredEntry:
@@ -116,8 +124,10 @@ def _of_creator(candidate: CandidatePrincipal, desired: DesiredEntry) -> Desired
             remedy="Give the nodes a role of their own.",
         )
         return DesiredEntry("block", None, (*desired.notes, note))
+    if candidate.row is not None and candidate.found.state != "found":
+        return _unverified(candidate, candidate.row, desired)
     if candidate.row is not None:
-        return _verified(candidate, candidate.row, desired)
+        return desired
     # Live rows, and no row that wins: what the creator has today is random.
     if _has_live_rows(candidate):
         return DesiredEntry("block", desired.entry, (*desired.notes, *_ambiguous(candidate).notes))
@@ -185,8 +195,10 @@ def _ambiguous(candidate: CandidatePrincipal) -> DesiredEntry:
     return DesiredEntry("block", None, (note,))
 
 
-def _of_row(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) -> DesiredEntry:
-    """A live row: the principal that it means decides first, then nodes, then all others."""
+def _refused(
+    candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts
+) -> DesiredEntry | None:
+    """What follows for a live row whose principal gets no entry by it; None for all others."""
     assert candidate.match is not None  # noqa: S101 - of rows
     # In aws-auth `:root` matches the root user, and not all principals of the account.
     if candidate.match.kind == "root":
@@ -201,21 +213,27 @@ def _of_row(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) ->
         return _absent(candidate, row, facts)
     if _never_renders(candidate, row):
         return _dead_template(candidate, row, facts)
+    return None
+
+
+def _asked(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) -> DesiredEntry:
+    """The entry that a live row asks for: nodes first, then all others."""
     of_node = _of_node(candidate, row, facts)
     # EKS API: node types need a role of the cluster's own account. What IAM of the other account
     # says changes nothing.
     if of_node is not None and _has_note(of_node, "foreign-node-row"):
         return of_node
-    if of_node is not None:
-        return _verified(candidate, row, of_node)
-    desired = standard_entry(row, candidate.arn, facts)
+    desired = of_node or standard_entry(candidate, facts)
     # The authenticator renders {{EC2PrivateDNSName}} for EC2 instances alone. Whether the role is
     # one of instances is in its trust policy: unread, the row may be alive or dead.
-    if _needs_instance(row) and candidate.found.trusts is None:
+    if of_node is None and _needs_instance(row) and candidate.found.trusts is None:
         note = DraftFinding("node-template-unverified", "The trust policy was not read.", row=row)
-        return _verified(candidate, row, replace(desired, action="block", notes=(note,)))
-    accepted = any(is_for(key, (candidate.arn, row.arn)) for key in facts.decisions.accept_loss)
-    return _verified(candidate, row, with_policies(desired, row, facts, accepted=accepted))
+        desired = replace(desired, action="block", notes=(note,))
+    elif of_node is None and facts.strategy == "policies":
+        desired = with_policies(desired, candidate, facts)
+    if candidate.found.state == "found":
+        return desired
+    return _unverified(candidate, row, desired)
 
 
 def _has_note(desired: DesiredEntry, code: str) -> bool:
@@ -239,7 +257,7 @@ def _of_one_node(candidate: CandidatePrincipal, row: RowMapping) -> DesiredEntry
     """The name of one node, written out, with the permissions of a node or an admin: neither entry
     type nor name gives it.
     """
-    username, groups = rendered_row(row, candidate.arn)
+    username, groups = candidate.given.username, candidate.given.groups
     # EKS API: an entry's username must not start with `system:`.
     if not username.startswith(NODE_PREFIX):
         return None
@@ -319,13 +337,11 @@ def _dead_template(
     return DesiredEntry("skip", None, (DraftFinding("dead-node-template", message, row=row),))
 
 
-def _verified(
+def _unverified(
     candidate: CandidatePrincipal, row: RowMapping, desired: DesiredEntry
 ) -> DesiredEntry:
-    """Add what follows from how well the principal itself is known."""
+    """Add what follows from a principal that IAM was not read with, or not with it alone."""
     found = candidate.found
-    if found.state == "found":
-        return desired
     if found.state == "ambiguous":
         message = f"IAM was read with several principals for `{row.arn}`."
         return _doubted(desired, DraftFinding("principal-ambiguous", message, row=row))
@@ -349,35 +365,40 @@ def _doubted(desired: DesiredEntry, note: DraftFinding) -> DesiredEntry:
     return replace(desired, action="block", notes=(*desired.notes, note))
 
 
-def _unused(candidate: CandidatePrincipal, desired: DesiredEntry, facts: PlanFacts) -> DesiredEntry:
-    """Mark a row that no login used within a complete log window; it is never dropped for that."""
+def _is_unused(candidate: CandidatePrincipal, desired: DesiredEntry, facts: PlanFacts) -> bool:
+    """Whether no login used the row that decides within a complete log window."""
     usage = facts.snapshot.usage
     # In a window with gaps, a login may have been in the part that was not read.
     if usage is None or not usage.complete:
-        return desired
-    if desired.action == "skip" or facts.logins.get(principal_key(candidate.arn)):
-        return desired
+        return False
+    if candidate.row is None or desired.action == "skip":
+        return False
+    return not facts.logins.get(principal_key(candidate.arn))
+
+
+def _unused_note(candidate: CandidatePrincipal, facts: PlanFacts) -> DraftFinding:
+    """The mark of a row that no login used; it is never dropped for that."""
+    usage = facts.snapshot.usage
+    assert usage is not None  # noqa: S101 - asked where the logs were read
     window = f"{usage.start:%Y-%m-%d} to {usage.end:%Y-%m-%d}"
-    note = DraftFinding(
-        "row-unused",
-        f"The logs show no login as `{candidate.arn}` from {window}.",
-        row=candidate.row,
-    )
-    return replace(desired, notes=(*desired.notes, note))
+    message = f"The logs show no login as `{candidate.arn}` from {window}."
+    return DraftFinding("row-unused", message, row=candidate.row)
 
 
-def _staying(
-    candidate: CandidatePrincipal, desired: DesiredEntry, facts: PlanFacts
-) -> DesiredEntry:
+def _may_stay(candidate: CandidatePrincipal, desired: DesiredEntry, facts: PlanFacts) -> bool:
     """With the target API_AND_CONFIG_MAP a row may stay where it is, unless EKS's own entry will
     shadow it.
     """
     if facts.target != "API_AND_CONFIG_MAP" or desired.action != "block":
-        return desired
+        return False
+    if facts.mode != "CONFIG_MAP":
+        return True
     # At the mode switch EKS makes entries for managed node groups and Fargate profiles, and an
     # entry decides before the row (EKS user guide, "Migrating to access entries").
-    if facts.mode == "CONFIG_MAP" and (candidate.use.nodegroups or candidate.use.profiles):
-        return desired
+    return not (candidate.use.nodegroups or candidate.use.profiles)
+
+
+def _left_in_place(candidate: CandidatePrincipal, desired: DesiredEntry) -> DesiredEntry:
     stays = DraftFinding(
         "stays-in-config-map", "The row stays in aws-auth and keeps working.", row=candidate.row
     )

@@ -10,6 +10,7 @@ from migrator.decide.access.name_references import binding_place
 from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.planning.entries.classify_node import MASTERS, NODE_GROUPS
 from migrator.decide.planning.entries.parallel_bindings import admin_binding, parallel_bindings
+from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal
 from migrator.decide.planning.principals.plan_facts import (
     CLUSTER_ADMIN,
     DesiredEntry,
@@ -22,7 +23,6 @@ from migrator.decide.reading.templates import (
     EC2_NAME,
     can_become,
     colon_before_session,
-    rendered_row,
     templates_in,
 )
 from migrator.decide.steps.entry_states import default_username
@@ -33,12 +33,14 @@ from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX, CreateBinding
 _SILENT = frozenset({"", "system:authenticated"})
 
 
-def standard_entry(row: RowMapping, arn: str, facts: PlanFacts) -> DesiredEntry:
-    """The entry that gives what the row gives. ``arn`` is the principal's own."""
-    username, groups = rendered_row(row, arn)
-    work = _Work(row, arn, facts)
+def standard_entry(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEntry:
+    """The entry that gives what the principal's row gives."""
+    assert candidate.row is not None  # noqa: S101 - asked for principals with a row
+    username, groups = candidate.given.username, candidate.given.groups
+    work = _Work(candidate.row, candidate.arn, facts)
     kept = work.groups(groups)
-    name = work.username(username)
+    # None leaves the name to EKS.
+    name = username if work.can_carry(username) else None
     work.report_unbound(username, groups)
     entry = EntrySpec("STANDARD", name, kept, tuple(work.policies))
     action = "block" if work.blocked else "create"
@@ -207,16 +209,16 @@ class _Work:
         if others:
             self.note("renamed-group-referenced", f"`{group}` is also named by {quoted(others)}.")
 
-    def username(self, username: str) -> str | None:
-        """The entry's username; None leaves it to EKS."""
+    def can_carry(self, username: str) -> bool:
+        """Whether the entry may hold the row's username; notes where it may not."""
         # The authenticator renders this template for sessions of EC2 instances alone; it denies
         # every other login.
         if EC2_NAME in username:
             self.block("username-ec2-template", f"`{username}` lets only EC2 instances in.")
-            return None
+            return False
         if not username:
             self._left_to_eks(username, "username-empty", "The row has no username")
-            return None
+            return False
         # Newer authenticators refuse reserved prefixes in aws-auth too: without an observed login,
         # the row may give nothing today, and an entry would be a new grant.
         if is_reserved(username):
@@ -225,19 +227,19 @@ class _Work:
                     "username-reserved",
                     f"`{username}` has a reserved prefix, and no login with it was seen.",
                 )
-                return None
+                return False
             self._left_to_eks(username, "username-default", f"`{username}` has a reserved prefix")
-            return None
+            return False
         # The EKS user guide names no access key among the templates of an entry.
         if ACCESS_KEY in username:
             self._left_to_eks(username, "username-default", f"`{username}` holds the access key")
-            return None
+            return False
         # EKS API: an entry's username needs a colon before the session's name.
         if not colon_before_session(username):
             reason = f"`{username}` has no colon before the session's name"
             self._left_to_eks(username, "username-default", reason)
-            return None
-        return username
+            return False
+        return True
 
     def _left_to_eks(self, old: str, code: str, reason: str) -> None:
         new = default_username(self.arn)

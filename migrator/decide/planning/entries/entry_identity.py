@@ -58,13 +58,17 @@ def normal_spec(principal_arn: str, spec: EntrySpec) -> EntrySpec:
     """The spec written out: EKS's default username filled in, everything without an order
     sorted.
     """
-    normal = [_normal_policy(policy) for policy in spec.access_policies]
-    policies = tuple(sorted(normal, key=lambda each: (each.policy_arn, each.scope.namespaces)))
+    policies = _normal_policies(spec)
     # EKS API: nothing but the type of a node entry can be set.
     if spec.type != "STANDARD":
         return EntrySpec(spec.type, None, (), policies)
     username = default_username(principal_arn) if spec.username is None else spec.username
     return EntrySpec("STANDARD", username, tuple(sorted(set(spec.kubernetes_groups))), policies)
+
+
+def _normal_policies(spec: EntrySpec) -> tuple[AssociatedPolicy, ...]:
+    normal = [_normal_policy(policy) for policy in spec.access_policies]
+    return tuple(sorted(normal, key=lambda each: (each.policy_arn, each.scope.namespaces)))
 
 
 def _normal_policy(policy: AssociatedPolicy) -> AssociatedPolicy:
@@ -78,7 +82,14 @@ def same_entry(principal_arn: str, one: EntrySpec, other: EntrySpec) -> bool:
     """
     if one.type != "STANDARD" or other.type != "STANDARD":
         return one.type == other.type
-    return normal_spec(principal_arn, one) == normal_spec(principal_arn, other)
+    # EKS gives its default name to an entry without one: to write it out changes nothing.
+    default = default_username(principal_arn)
+    names = {default if each.username is None else each.username for each in (one, other)}
+    if len(names) > 1:
+        return False
+    if set(one.kubernetes_groups) != set(other.kubernetes_groups):
+        return False
+    return _normal_policies(one) == _normal_policies(other)
 
 
 def entry_digest(principal_arn: str, spec: EntrySpec) -> str:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from migrator.decide.access.compare_access import compare
 from migrator.decide.access.name_references import binding_place
 from migrator.decide.findings.draft_finding import DraftFinding
+from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal
 from migrator.decide.planning.principals.plan_facts import DesiredEntry, PlanFacts, quoted
+from migrator.decide.planning.principals.principal_answers import is_for
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, Identity
-from migrator.model.aws_auth import RowMapping
 from migrator.model.plan import AccessChange
 from migrator.model.rbac import Binding
 
@@ -39,15 +40,16 @@ class Replacement:
 
 
 def with_policies(
-    desired: DesiredEntry, row: RowMapping, facts: PlanFacts, *, accepted: bool
+    desired: DesiredEntry, candidate: CandidatePrincipal, facts: PlanFacts
 ) -> DesiredEntry:
-    """The wanted entry with groups replaced by policies where that is possible. ``accepted``: a
-    loss is.
-    """
-    entry = desired.entry
-    if facts.strategy != "policies" or desired.action != "create":
+    """The wanted entry with groups replaced by policies where that is possible."""
+    entry, row = desired.entry, candidate.row
+    if desired.action != "create":
         return desired
     assert entry is not None  # noqa: S101 - create carries an entry
+    assert row is not None  # noqa: S101 - asked for principals with a row
+    names = (candidate.arn, row.arn)
+    accepted = any(is_for(key, names) for key in facts.decisions.accept_loss)
     kept: list[str] = []
     policies = list(entry.access_policies)
     notes = list(desired.notes)

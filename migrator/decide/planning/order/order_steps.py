@@ -27,6 +27,7 @@ from migrator.model.step import (
     BRIDGE_PREFIX,
     MARKER_GROUP,
     AssociatePolicy,
+    Attribution,
     AwaitEntry,
     CreateBinding,
     CreateBridge,
@@ -49,7 +50,9 @@ _BINDS = _WORKS | {"await"}
 
 def order_steps(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> tuple[Step, ...]:
     """All steps. Nothing to do gives none; blocked principals have none."""
-    return _Order(facts).all(decided)
+    order = _Order(facts)
+    order.build(decided)
+    return tuple(order.steps)
 
 
 def acting_keys(facts: PlanFacts) -> tuple[str, ...]:
@@ -81,7 +84,7 @@ class _Order:
         self.steps.append(Step(step_id, effect, needs, because_of, undo_of(effect)))
         return step_id
 
-    def all(self, decided: Sequence[PrincipalDecision]) -> tuple[Step, ...]:
+    def build(self, decided: Sequence[PrincipalDecision]) -> None:
         # EKS API: in CONFIG_MAP mode every call about access entries is refused.
         if self.facts.mode == "CONFIG_MAP":
             self.first = (self.add(EnableEntries()),)
@@ -105,7 +108,6 @@ class _Order:
         if is_bridge_needed:
             self.add(RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP), ends)
         self._leftovers(ends)
-        return tuple(self.steps)
 
     def _is_bridged(self, each: PrincipalDecision) -> bool:
         return needs_bridge(each) and not self.facts.accept_gap
@@ -137,7 +139,7 @@ class _Order:
         end = self.add(AwaitEntry(arn, each.entry), self.first, sources)
         if each.update is not None:
             end = self._changed(each, each.entry, each.update, end)
-        return self.add(self._proof(each, each.update or each.entry, ()), (end,), sources)
+        return self._prove(each, each.update or each.entry, (end,))
 
     def _sequence(self, each: PrincipalDecision, requires: tuple[str, ...]) -> str:
         """The steps of one principal; each requires the one before. Returns the last one's id."""
@@ -157,13 +159,13 @@ class _Order:
         # EKS API: node types take neither groups nor policies, so that nothing marks the login.
         if each.entry.type != "STANDARD":
             created = self.add(CreateEntry(arn, bare), end, sources)
-            return self.add(self._proof(each, bare, ()), (created,), sources)
-        extra = self._extra_groups(each)
-        marked = _with_groups(bare, extra)
+            return self._prove(each, bare, (created,))
+        groups = (*bare.kubernetes_groups, *self._extra_groups(each))
+        marked = replace(bare, kubernetes_groups=tuple(dict.fromkeys(groups)))
         step = self.add(CreateEntry(arn, marked), end, sources)
         for policy in each.entry.access_policies:
             step = self.add(AssociatePolicy(arn, policy), (step,), sources)
-        step = self.add(self._proof(each, marked, extra), (step,), sources)
+        step = self._prove(each, marked, (step,))
         held = each.entry.access_policies
         update = UpdateEntry(
             arn, replace(bare, access_policies=held), replace(marked, access_policies=held)
@@ -172,7 +174,7 @@ class _Order:
         if not held:
             return step
         # Without the bridge group, only the policy can allow what is asked.
-        return self.add(self._proof(each, each.entry, ()), (step,), sources)
+        return self._prove(each, each.entry, (step,))
 
     def _extra_groups(self, each: PrincipalDecision) -> tuple[str, ...]:
         """What a new entry carries until it is proven: interim groups, bridge and marker."""
@@ -186,7 +188,7 @@ class _Order:
         changed = self._changed(each, spec_of(each.candidate.entry), entry, *requires)
         if not entry.access_policies:
             return changed
-        return self.add(self._proof(each, entry, ()), (changed,), _sources(each))
+        return self._prove(each, entry, (changed,))
 
     def _changed(
         self, each: PrincipalDecision, now: EntrySpec, desired: EntrySpec, *requires: str
@@ -202,9 +204,10 @@ class _Order:
                 end = (self.add(AssociatePolicy(arn, policy, have.get(policy_arn)), end, sources),)
         held = _merged(have, want)
         before = replace(now, access_policies=held)
-        marked = replace(_with_groups(desired, (MARKER_GROUP,)), access_policies=held)
+        groups = tuple(dict.fromkeys((*desired.kubernetes_groups, MARKER_GROUP)))
+        marked = replace(desired, kubernetes_groups=groups, access_policies=held)
         end = (self.add(UpdateEntry(arn, marked, before), end, sources),)
-        end = (self.add(self._proof(each, marked, (MARKER_GROUP,)), end, sources),)
+        end = (self._prove(each, marked, end),)
         unmarked = replace(desired, access_policies=held)
         end = (self.add(UpdateEntry(arn, unmarked, marked), end, sources),)
         # What goes, goes after the proof: until then the principal has both.
@@ -213,20 +216,13 @@ class _Order:
                 end = (self.add(DisassociatePolicy(arn, policy), end, sources),)
         return end[0]
 
-    def _proof(self, each: PrincipalDecision, spec: EntrySpec, extra: tuple[str, ...]) -> Prove:
+    def _prove(self, each: PrincipalDecision, spec: EntrySpec, requires: tuple[str, ...]) -> str:
+        """The proof of an entry with this spec."""
         arn = each.candidate.arn
         who = identity_of_spec(arn, spec)
-        desired = required_proof(arn, each.update or each.entry, self.facts)
-        # A node entry does not give `system:bootstrappers`, which the row gives.
-        if spec.type != "STANDARD":
-            return Prove(arn, who.username, who.groups, desired, "node")
-        if MARKER_GROUP in extra:
-            return Prove(arn, who.username, who.groups, desired, "marker")
-        # The authorizer names the access policy in the reason of what it allows.
-        if spec.access_policies:
-            return Prove(arn, who.username, who.groups, desired, "policy")
-        # Entry and row give the same: only without rows does a login show which of them answers.
-        return Prove(arn, who.username, who.groups, desired, "rehearsal")
+        required = required_proof(arn, each.update or each.entry, self.facts)
+        effect = Prove(arn, who.username, who.groups, required, _attribution(spec))
+        return self.add(effect, requires, _sources(each))
 
     def _bindings(self, working: Iterable[PrincipalDecision]) -> tuple[str, ...]:
         """Parallel bindings that are not there yet, each once."""
@@ -254,6 +250,20 @@ class _Order:
     def _bound(self) -> tuple[Binding, ...]:
         rbac = self.facts.snapshot.rbac
         return () if rbac is None else rbac.bindings
+
+
+def _attribution(spec: EntrySpec) -> Attribution:
+    """What ties a login to the entry, and not to the row."""
+    # A node entry does not give `system:bootstrappers`, which the row gives.
+    if spec.type != "STANDARD":
+        return "node"
+    if MARKER_GROUP in spec.kubernetes_groups:
+        return "marker"
+    # The authorizer names the access policy in the reason of what it allows.
+    if spec.access_policies:
+        return "policy"
+    # Entry and row give the same: only without rows does a login show which of them answers.
+    return "rehearsal"
 
 
 def kind_of_entry(entry: EntrySpec | None) -> str:
@@ -303,10 +313,6 @@ def _can_carry(group: str) -> bool:
     # EKS API: a group of an entry has a name, and no reserved prefix. A template is one group for
     # each login.
     return bool(group) and not is_reserved(group) and not templates_in(group)
-
-
-def _with_groups(spec: EntrySpec, extra: Sequence[str]) -> EntrySpec:
-    return replace(spec, kubernetes_groups=tuple(dict.fromkeys((*spec.kubernetes_groups, *extra))))
 
 
 def _merged(

@@ -5,7 +5,7 @@ Each row belongs to exactly one of them, or, where it names no principal, to a f
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from migrator.decide.planning.principals.creator_evidence import has_hidden_creator
@@ -13,8 +13,8 @@ from migrator.decide.planning.principals.find_principal import Found
 from migrator.decide.planning.principals.plan_facts import UNUSED, NodeUse, PlanFacts
 from migrator.decide.planning.principals.principal_answers import answered_arn
 from migrator.decide.reading.row_keys import principal_key, row_key
-from migrator.decide.reading.who_can_match import Match, RowGroup, match_of, row_groups
-from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry
+from migrator.decide.reading.who_can_match import Match, RowGroup, match_of
+from migrator.model.access_entry import NOBODY, SERVICE_LINKED_MARK, AccessEntry, Identity
 from migrator.model.aws_auth import RowMapping
 
 Liveness: TypeAlias = Literal["live", "dead", "unknown"]
@@ -27,6 +27,9 @@ class CandidatePrincipal:
     ``arn`` is IAM's spelling where known, else the ARN as written. ``group`` holds the rows that
     decide, ``dead`` further rows that spell this principal in a way that never matches. ``account``
     is set for a principal that an answer brings in from mapAccounts.
+
+    Derived: ``rows`` are all rows of this principal in document order, ``row`` is the row that
+    decides today, as far as rows do, and ``given`` the identity that it gives (NOBODY without it).
     """
 
     arn: str
@@ -39,22 +42,22 @@ class CandidatePrincipal:
     is_creator: bool = False
     account: str | None = None
 
-    @property
-    def rows(self) -> tuple[RowMapping, ...]:
-        """All rows of this principal, in document order."""
-        found: list[RowMapping] = []
-        if self.group is not None:
-            found += self.group.rows
-        for group, _ in self.dead:
-            found += group.rows
-        return tuple(sorted(found, key=lambda row: (row.section, row.index)))
+    rows: tuple[RowMapping, ...] = field(init=False)
+    row: RowMapping | None = field(init=False, default=None)
+    given: Identity = field(init=False, default=NOBODY)
 
-    @property
-    def row(self) -> RowMapping | None:
-        """The row that decides today, as far as rows do."""
+    def __post_init__(self) -> None:
+        groups = [group for group, _ in self.dead]
+        if self.group is not None:
+            groups.insert(0, self.group)
+        found = [row for group in groups for row in group.rows]
+        found.sort(key=lambda row: (row.section, row.index))
+        object.__setattr__(self, "rows", tuple(found))
+        # A row that never matches decides nothing, whatever it holds.
         if self.group is None or self.match is None or self.match.kind == "dead":
-            return None
-        return self.group.winner
+            return
+        object.__setattr__(self, "row", self.group.winner)
+        object.__setattr__(self, "given", self.group.given)
 
 
 def candidates_of(facts: PlanFacts) -> tuple[CandidatePrincipal, ...]:
@@ -62,7 +65,7 @@ def candidates_of(facts: PlanFacts) -> tuple[CandidatePrincipal, ...]:
     partition = facts.snapshot.cluster.partition
     candidates: dict[str, CandidatePrincipal] = {}
     dead: list[tuple[RowGroup, Match]] = []
-    for group in row_groups(facts.aws_auth.rows):
+    for group in facts.rows_by_arn:
         match = match_of(group.rows[0].arn, partition)
         if match.kind == "dead":
             dead.append((group, match))

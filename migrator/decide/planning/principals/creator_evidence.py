@@ -6,7 +6,6 @@ names it.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from migrator.decide.planning.principals.find_principal import IamIndex
 from migrator.decide.planning.principals.principal_answers import invalid
@@ -20,8 +19,8 @@ from migrator.model.snapshot import Creator, Snapshot
 HIDDEN_NAME = "kubernetes-admin"  # as authenticator logs show the hidden creator
 
 
-def with_known_creator(snapshot: Snapshot, decisions: Decisions, aws_auth: AwsAuth) -> Snapshot:
-    """The snapshot with its creator, as far as evidence or an answer shows it.
+def known_creator(snapshot: Snapshot, decisions: Decisions, aws_auth: AwsAuth) -> Creator | None:
+    """The cluster's creator, as far as evidence or an answer shows it.
 
     Raises ``Failed`` ``decision-invalid`` for an answer that cannot be right.
     """
@@ -30,15 +29,15 @@ def with_known_creator(snapshot: Snapshot, decisions: Decisions, aws_auth: AwsAu
         if decisions.creator is not None and snapshot.cluster.authentication_mode == "CONFIG_MAP":
             why = "The cluster was made without admin permissions for its creator."
             raise invalid("creator", why, "Take the answer away.")
-        return snapshot
+        return snapshot.creator
     iam = IamIndex(snapshot.iam_principals, snapshot.accounts_read, snapshot.cluster.account_id)
     known = snapshot.creator or _observed(snapshot, aws_auth, iam)
     answer = decisions.creator
     if answer is None:
-        return replace(snapshot, creator=known)
+        return known
     _check(answer, known, snapshot, iam)
-    told = Creator(answer.arn, f"an answer in decisions.yaml by {answer.by}: {answer.reason}")
-    return replace(snapshot, creator=known or told)
+    source = f"an answer in decisions.yaml by {answer.by}: {answer.reason}"
+    return known or Creator(answer.arn, source)
 
 
 def has_hidden_creator(cluster_raw: Mapping[str, object]) -> bool:

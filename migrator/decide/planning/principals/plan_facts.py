@@ -3,7 +3,7 @@ consist of.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.access.name_references import NameIndex
@@ -11,6 +11,7 @@ from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.planning.principals.find_principal import Found, IamIndex
 from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.decide.reading.templates import rendered_row
+from migrator.decide.reading.who_can_match import RowGroup, row_groups
 from migrator.model.access_entry import AccessEntry, AuthenticationMode, EntrySpec
 from migrator.model.aws_auth import AwsAuth
 from migrator.model.decision import Decisions
@@ -82,6 +83,7 @@ class PlanFacts:
     nodes: Mapping[str, NodeUse]
     entries: Mapping[str, tuple[AccessEntry, ...]]
     logins: Mapping[str, tuple[Login, ...]]
+    rows_by_arn: tuple[RowGroup, ...]
     row_groups: frozenset[str]
     row_keys: frozenset[str]
     accept_gap: bool = False
@@ -151,17 +153,14 @@ def gather(
     *,
     strategy: Strategy,
     target: Target,
-    index: RbacIndex | None = None,
-    names: NameIndex | None = None,
     accept_gap: bool = False,
 ) -> PlanFacts:
-    """Index the snapshot. The caller may pass ``index`` and ``names`` where their content is known
-    to be the same.
-    """
+    """Index the snapshot."""
     # What a group may do is the sum of all bindings: from a part of them nothing follows.
     is_part_unread = any(name.startswith("rbac.") for name in snapshot.unknown)
     rbac_whole = snapshot.rbac is not None and not is_part_unread
-    if index is None and snapshot.rbac is not None and rbac_whole:
+    index = None
+    if snapshot.rbac is not None and rbac_whole:
         index = RbacIndex(snapshot.rbac)
     return PlanFacts(
         snapshot=snapshot,
@@ -170,16 +169,30 @@ def gather(
         target=target,
         aws_auth=aws_auth,
         iam=IamIndex(snapshot.iam_principals, snapshot.accounts_read, snapshot.cluster.account_id),
-        names=names or NameIndex(snapshot.rbac, snapshot.group_references, complete=rbac_whole),
-        index=index if rbac_whole else None,
+        names=NameIndex(snapshot.rbac, snapshot.group_references, complete=rbac_whole),
+        index=index,
         nodes=_node_use(snapshot),
         entries=_entries(snapshot),
         logins=_logins(snapshot),
+        rows_by_arn=row_groups(aws_auth.rows),
         row_groups=frozenset(
             group for row in aws_auth.rows for group in rendered_row(row, row.arn)[1]
         ),
         row_keys=frozenset(row_key(row.arn) for row in aws_auth.rows),
         accept_gap=accept_gap,
+    )
+
+
+def facts_at_end(facts: PlanFacts, after: Snapshot) -> PlanFacts:
+    """The same questions asked of the simulated end of a plan: its steps change entries and
+    bindings of our own, and nothing else that was indexed.
+    """
+    index = facts.index
+    # The simulation gives the same object where no step changes RBAC: then the index holds too.
+    if after.rbac is not facts.snapshot.rbac and index is not None and after.rbac is not None:
+        index = RbacIndex(after.rbac)
+    return replace(
+        facts, snapshot=after, index=index, entries=_entries(after), found={}, replacements={}
     )
 
 

@@ -30,7 +30,7 @@ def access_change(
         return _NO_CHANGE
     namespaces = facts.snapshot.namespaces or ()
     return compare_access(
-        _befores(each, facts),
+        _at_random(each, facts) or (each.before,),
         each.after,
         each.candidate.arn,
         facts.index,
@@ -43,17 +43,23 @@ def log_in_change(each: PrincipalDecision, facts: PlanFacts) -> AccessChange:
     """The log-ins gained and lost by what is planned or proposed, without permissions."""
     if each.after is None or each.after is each.before:
         return _NO_CHANGE
-    return compare_log_ins(_befores(each, facts), each.after, each.candidate.arn)
+    befores = _at_random(each, facts) or (each.before,)
+    return compare_log_ins(befores, each.after, each.candidate.arn)
 
 
 def unexplained(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
     """The part of the principal's access change that no finding of this principal explains."""
     if each.access == _NO_CHANGE or each.after is None:
         return _NO_CHANGE
-    befores = _befores(each, facts)
+    befores = _at_random(each, facts) or (each.before,)
     for note in _in_order(each.notes):
         befores = tuple(_WITHOUT_CAUSE[note.code](before, note, each, facts) for before in befores)
     left = compare_access(befores, each.after, each.candidate.arn, facts.index, later)
+    return _without_accepted(left, each)
+
+
+def _without_accepted(left: AccessChange, each: PrincipalDecision) -> AccessChange:
+    """What is left without what a named person accepts and what an earlier plan accounted for."""
     codes = {note.code for note in each.notes}
     if "loss-accepted" in codes:
         left = replace(left, lost=(), log_ins_lost=())
@@ -66,12 +72,12 @@ def unexplained(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | No
     return left
 
 
-def _befores(each: PrincipalDecision, facts: PlanFacts) -> tuple[Identity, ...]:
-    """Who the principal is today: one identity, or one of several at random."""
+def _at_random(each: PrincipalDecision, facts: PlanFacts) -> tuple[Identity, ...]:
+    """Who the principal is today, where that is one of several identities at random."""
     # Only rows can compete: an entry is one per principal.
     if each.before.via != "config-map":
-        return (each.before,)
-    return identities_at_random(each.candidate, facts) or (each.before,)
+        return ()
+    return identities_at_random(each.candidate, facts)
 
 
 def _in_order(notes: tuple[DraftFinding, ...]) -> list[DraftFinding]:

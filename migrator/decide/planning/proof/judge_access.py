@@ -22,6 +22,7 @@ from migrator.decide.planning.proof.explained_access import (
     log_in_change,
     unexplained,
 )
+from migrator.model.decision import Acceptance
 from migrator.model.log_ins import log_in_words
 from migrator.model.plan import AccessChange
 from migrator.model.rbac import Binding, RbacState, Subject
@@ -39,10 +40,16 @@ def judge(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Pr
     """
     later = index_after(decided, facts)
     for each in decided:
-        changed = replace(each, access=_change(each, facts, later))
-        answered = any(note.code == "answered" for note in each.notes) and each.action != "block"
-        judged = _judged(changed, facts) if answered else _accepted(changed, facts, later)
-        yield _with_log_ins(judged, facts)
+        judged = replace(each, access=_change(each, facts, later))
+        if each.action != "block" and any(note.code == "answered" for note in each.notes):
+            judged = _judged(judged, facts)
+        elif acceptance := _needed_acceptance(judged, facts, later):
+            note = accepted_note(judged, acceptance)
+            judged = replace(judged, notes=(*judged.notes, note))
+        # A principal that cannot log in at all today has the finding new-grant instead.
+        if judged.access.log_ins_gained and judged.before.via != "none":
+            judged = _with_log_ins(judged, facts)
+        yield judged
 
 
 def index_after(decided: Iterable[PrincipalDecision], facts: PlanFacts) -> RbacIndex | None:
@@ -81,22 +88,22 @@ def _change(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) 
     return access_change(each, facts, later)
 
 
-def _accepted(
+def _needed_acceptance(
     each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None
-) -> PrincipalDecision:
-    """Note a loss that a named person accepted, where no other finding explains it."""
+) -> Acceptance | None:
+    """The acceptance of a loss that no other finding explains."""
     if each.action == "block":
-        return each
+        return None
     if not each.access.lost and not each.access.log_ins_lost:
-        return each
+        return None
     acceptance = accepted_loss(each, facts)
     if acceptance is None:
-        return each
+        return None
     # A person is named for what no rule explains, and for nothing else.
     left = unexplained(each, facts, later)
     if not left.lost and not left.log_ins_lost:
-        return each
-    return replace(each, notes=(*each.notes, accepted_note(each, acceptance)))
+        return None
+    return acceptance
 
 
 def _judged(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
@@ -135,9 +142,6 @@ def _with_log_ins(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecisio
     """Log-ins that are refused today and admitted by the entry: a person accepts them by name, or
     the plan blocks.
     """
-    # A principal that cannot log in at all today has the finding new-grant instead.
-    if not each.access.log_ins_gained or each.before.via == "none":
-        return each
     note = DraftFinding("log-in-population-gained", _log_ins_gained(each), row=each.candidate.row)
     acceptance = accepted_gain(each, facts)
     if acceptance is None:

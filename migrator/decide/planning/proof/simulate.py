@@ -42,7 +42,16 @@ def simulate(snapshot: Snapshot, steps: Iterable[Step]) -> Snapshot:
     world = _World(snapshot)
     for step in steps:
         world.apply(step)
-    return world.snapshot()
+    config = {**(snapshot.cluster_raw.get("accessConfig") or {}), "authenticationMode": world.mode}
+    # EKS API: in CONFIG_MAP mode ListAccessEntries is refused, which is not an empty list.
+    listed = snapshot.access_entries is not None or world.mode != "CONFIG_MAP"
+    return replace(
+        snapshot,
+        cluster=replace(snapshot.cluster, authentication_mode=world.mode),
+        cluster_raw={**snapshot.cluster_raw, "accessConfig": config},
+        access_entries=tuple(world.entries.values()) if listed else None,
+        rbac=world.rbac(),
+    )
 
 
 @dataclass(slots=True)
@@ -124,19 +133,6 @@ class _World:
             case _:
                 assert_never(effect)
 
-    def snapshot(self) -> Snapshot:
-        raw = self.before.cluster_raw
-        config = {**(raw.get("accessConfig") or {}), "authenticationMode": self.mode}
-        # EKS API: in CONFIG_MAP mode ListAccessEntries is refused, which is not an empty list.
-        listed = self.before.access_entries is not None or self.mode != "CONFIG_MAP"
-        return replace(
-            self.before,
-            cluster=replace(self.before.cluster, authentication_mode=self.mode),
-            cluster_raw={**raw, "accessConfig": config},
-            access_entries=tuple(self.entries.values()) if listed else None,
-            rbac=self._rbac(),
-        )
-
     def _make(
         self,
         arn: str,
@@ -147,7 +143,8 @@ class _World:
         # EKS fixes username and groups of the node types (EKS user guide, "Create access entries").
         username, groups = NODE_IDENTITIES.get(spec.type, ("", ()))
         if spec.type == "STANDARD":
-            username, groups = _name(arn, spec), spec.kubernetes_groups
+            username = default_username(arn) if spec.username is None else spec.username
+            groups = spec.kubernetes_groups
         # A new entry is pinned to the principal of now: it is never older than that principal.
         moments = [moment for moment in (self.now, self.born.get(arn)) if moment is not None]
         made = max(moments, default=None)
@@ -156,10 +153,10 @@ class _World:
         )
 
     def _update(self, effect: UpdateEntry) -> None:
-        entry, spec = self.entries[effect.principal_arn], effect.entry
-        self.entries[effect.principal_arn] = replace(
-            entry,
-            username=_name(effect.principal_arn, spec),
+        arn, spec = effect.principal_arn, effect.entry
+        self.entries[arn] = replace(
+            self.entries[arn],
+            username=default_username(arn) if spec.username is None else spec.username,
             kubernetes_groups=spec.kubernetes_groups,
         )
 
@@ -186,7 +183,7 @@ class _World:
         if self.added.pop((namespace, name), None) is None:
             self.removed.add((namespace, name))
 
-    def _rbac(self) -> RbacState | None:
+    def rbac(self) -> RbacState | None:
         """The same object where nothing changed, so that an index of it can be used again."""
         rbac = self.before.rbac
         if rbac is None or not (self.added or self.removed):
@@ -196,10 +193,6 @@ class _World:
             binding for binding in rbac.bindings if (binding.namespace, binding.name) not in gone
         )
         return replace(rbac, bindings=(*kept, *self.added.values()))
-
-
-def _name(arn: str, spec: EntrySpec) -> str:
-    return default_username(arn) if spec.username is None else spec.username
 
 
 def _moment(text: str) -> datetime | None:

@@ -67,9 +67,9 @@ def check_standard(
 
 def _derived(principal: PlannedPrincipal, read: PlanRead) -> EntrySpec:
     """The entry that follows from the row alone."""
-    row = read.subject_of(principal).row
-    if row is not None:
-        return standard_entry(row, principal.principal_arn, read.facts).entry or EntrySpec()
+    candidate = read.subject_of(principal)
+    if candidate.row is not None:
+        return standard_entry(candidate, read.facts).entry or EntrySpec()
     if "creator-becomes-entry" in principal.findings:
         return automatic_entry(read.facts)
     # Out of mapAccounts: its username is the canonical ARN, and it has no group (desired_entry).
