@@ -183,7 +183,12 @@ def run_state(
     sequences = sequences_of(plan, progress)
     binders: dict[str, tuple[PlanStep, ...]] = {}
     for step in plan.steps:
-        if isinstance(step.effect, CreateBinding):
-            binders[step.effect.group] = (*binders.get(step.effect.group, ()), step)
-    sequence_of = {s.id: key for key, sequence in sequences.items() for s in sequence}
+        if not isinstance(step.effect, CreateBinding):
+            continue
+        # One group may be bound in several namespaces.
+        group = step.effect.group
+        binders[group] = (*binders.get(group, ()), step)
+    sequence_of: dict[str, str] = {}
+    for key, sequence in sequences.items():
+        sequence_of.update((step.id, key) for step in sequence)
     return RunState(plan, progress, observed, run_request, sequences, sequence_of, binders)

@@ -157,14 +157,21 @@ def wider_than_before(
     what it had.
     """
     extra = _beyond_plan(principal, entry, automatic)
-    return extra if extra and gives_more(principal.before, extra, index) else ()
+    if not extra:
+        return ()
+    # The row may have given as much by a binding of its groups.
+    if not gives_more(principal.before, extra, index):
+        return ()
+    return extra
 
 
 def _beyond_plan(
     principal: PlannedPrincipal, entry: AccessEntry | None, automatic: EntrySpec | None
 ) -> tuple[AssociatedPolicy, ...]:
     """The policies of EKS's own entry that the plan does not have for the principal."""
-    if entry is None or principal.before.via != "config-map":
+    if entry is None:
+        return ()
+    if principal.before.via != "config-map":
         return ()
     # No run takes over the entry of a principal that the plan leaves out: what EKS made is still
     # there to be read.
@@ -172,10 +179,17 @@ def _beyond_plan(
         automatic = spec_of(entry)
     if automatic is None:
         return ()
-    planned = principal.entry.access_policies if principal.entry is not None else ()
-    # An administrator may have removed one of EKS's policies since.
-    still_there = [each for each in automatic.access_policies if each in entry.access_policies]
-    return tuple(policy for policy in still_there if policy not in planned)
+    planned: tuple[AssociatedPolicy, ...] = ()
+    if principal.entry is not None:
+        planned = principal.entry.access_policies
+    beyond: list[AssociatedPolicy] = []
+    for policy in automatic.access_policies:
+        # An administrator may have removed one of EKS's policies since.
+        if policy not in entry.access_policies:
+            continue
+        if policy not in planned:
+            beyond.append(policy)
+    return tuple(beyond)
 
 
 def wider_entries(
@@ -244,9 +258,8 @@ def gives_more(
     by_row: Identity, policies: tuple[AssociatedPolicy, ...], index: RbacIndex | None
 ) -> bool:
     """Whether the policies give anything that the row does not."""
-    return bool(
-        compare(by_row, replace(by_row, policies=(*by_row.policies, *policies)), index).gained
-    )
+    with_policies = replace(by_row, policies=(*by_row.policies, *policies))
+    return bool(compare(by_row, with_policies, index).gained)
 
 
 # the journal

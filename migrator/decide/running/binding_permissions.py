@@ -23,20 +23,23 @@ def requests_for_bindings(plan: Plan, progress: Progress) -> tuple[AccessRequest
     """
     found: dict[AccessRequest, None] = {}
     for step in plan.steps:
-        if (
-            isinstance(step.effect, CreateBridge | CreateBinding)
-            and progress.of(step.id).status not in SETTLED
-        ):
-            found |= dict.fromkeys(_requests(step.effect))
+        if not isinstance(step.effect, CreateBridge | CreateBinding):
+            continue
+        if progress.of(step.id).status in SETTLED:
+            continue
+        found |= dict.fromkeys(_requests(step.effect))
     return tuple(found)
 
 
 def _requests(effect: CreateBridge | CreateBinding) -> tuple[AccessRequest, ...]:
+    """The requests of one binding. ``namespace`` None asks about the whole cluster."""
     if isinstance(effect, CreateBridge):
         namespace, kind, name = None, "ClusterRole", ADMIN_ROLE
     else:
         namespace, kind, name = effect.namespace, effect.role_kind, effect.role_name
-    where = "clusterrolebindings" if namespace is None else "rolebindings"
+    where = "rolebindings"
+    if namespace is None:
+        where = "clusterrolebindings"
     writes = tuple(AccessRequest(verb, _GROUP, where, namespace=namespace) for verb in _VERBS)
     if (kind, name) != ("ClusterRole", ADMIN_ROLE):
         return writes

@@ -55,10 +55,12 @@ def bridge_seen(state: RunState, bridge: PlanStep) -> bool:
     which it was built.
     """
     found = state.observed.bindings.get(bridge_look(state, bridge).name)
+    if found is None:
+        return False
     effect = rendered(bridge.effect, state.run)
     assert isinstance(effect, CreateBridge)  # noqa: S101 - narrows for the checker
     wanted = binding_object(effect, plan_digest=state.run_request.plan_digest, run=state.run)
-    return found is not None and same_binding(found, wanted)
+    return same_binding(found, wanted)
 
 
 def parallel_for(state: RunState, effect: Effect | None) -> tuple[PlanStep, ...]:
@@ -67,9 +69,10 @@ def parallel_for(state: RunState, effect: Effect | None) -> tuple[PlanStep, ...]
     """
     if not isinstance(effect, CreateEntry | UpdateEntry):
         return ()
-    return tuple(
-        step for group in effect.entry.kubernetes_groups for step in state.binders.get(group, ())
-    )
+    steps: list[PlanStep] = []
+    for group in effect.entry.kubernetes_groups:
+        steps.extend(state.binders.get(group, ()))
+    return tuple(steps)
 
 
 def parallel_look(step: PlanStep) -> ReadFirst:
@@ -87,6 +90,9 @@ def parallel_seen(state: RunState, step: PlanStep) -> bool:
 def bridge_needed(state: RunState, bridge: PlanStep) -> bool:
     """Whether an entry carries the bridge group now, or a sequence that may continue will add it
     next.
+
+    In doubt it is needed: a bridge too many is deleted later, one that is missing takes an
+    administrator's access.
     """
     assert isinstance(bridge.effect, CreateBridge)  # noqa: S101 - narrows for the checker
     group = render_run(bridge.effect.group, state.run)
@@ -101,10 +107,17 @@ def bridge_needed(state: RunState, bridge: PlanStep) -> bool:
 
 def _about_to_name(state: RunState, sequence: Sequence, bridge: PlanStep) -> bool:
     """Whether a sequence will write the bridge's group on its entry next, or may."""
-    if (sequence[0].principal_arn or "") not in state.observed.entries:
+    arn = sequence[0].principal_arn or ""
+    if arn not in state.observed.entries:
         return False
-    rest = [step for step in sequence if state.progress.of(step.id).status not in SETTLED]
-    naming = [step for step in rest if bridge_for(state, step.effect) == bridge]
+    rest: list[PlanStep] = []
+    naming: list[PlanStep] = []
+    for step in sequence:
+        if state.progress.of(step.id).status in SETTLED:
+            continue
+        rest.append(step)
+        if bridge_for(state, step.effect) == bridge:
+            naming.append(step)
     if not naming:
         return False
     # The journal may be lost: an entry that has passed the write already is adopted as it is.
@@ -125,18 +138,22 @@ def _is_past(state: RunState, sequence: Sequence, step: PlanStep) -> bool:
 
 
 def users_of(state: RunState, group: str) -> tuple[str, ...]:
-    """The principals whose entries carry a group at some step of their sequences. ``group`` as it
-    is in the cluster.
+    """The principals whose entries carry a group at some step of their sequences, in plan order.
+    ``group`` as it is in the cluster.
     """
-    return tuple(
-        key for key, sequence in state.sequences.items() if carries(sequence, state.run, group)
-    )
+    users: list[str] = []
+    for key, sequence in state.sequences.items():
+        if carries(sequence, state.run, group):
+            users.append(key)
+    return tuple(users)
 
 
 def reads_before(state: RunState, step: PlanStep) -> tuple[ReadFirst, ...]:
     """What is read directly before a step's write."""
     arn = step.principal_arn
-    if arn is None or not writes_entry(step.effect):
+    if arn is None:
+        return ()
+    if not writes_entry(step.effect):
         return ()
     # An administrator may have deleted or reduced the row since it was read.
     looks = [ReadFirst("source", arn)]

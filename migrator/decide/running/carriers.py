@@ -5,8 +5,15 @@ from migrator.model.step import Sequence
 
 
 def carries(sequence: Sequence, run: str, group: str) -> bool:
-    """Whether the entry of a sequence has the group before, between or after its steps."""
+    """Whether the entry of a sequence has the group before, between or after its steps.
+
+    ``run`` replaces ``{run}`` in the names of groups; with ``"{run}"`` itself, ``group`` is as the
+    plan has it.
+    """
     for state in sequence_states(sequence, run):
-        if state is not None and group in (state.groups or ()):
+        # There is no entry, or its groups are not known.
+        if state is None or state.groups is None:
+            continue
+        if group in state.groups:
             return True
     return False

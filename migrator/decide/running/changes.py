@@ -14,7 +14,7 @@ from migrator.decide.steps.entry_states import (
     sequence_states,
     state_of,
 )
-from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry, AssociatedPolicy
+from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry, EntrySpec
 from migrator.model.long_lists import first_lines
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import Arn, parse_arn
@@ -85,12 +85,19 @@ def _touched(
     run = begun or progress.run or ""
     touched: dict[str, Sequence] = {}
     for key, sequence in sequences_of(plan, progress).items():
-        has_started = any(progress.of(step.id).status != "pending" for step in sequence)
-        if not has_started and begun is not None:
-            has_started = _on_its_way(sequence, shown.get(key), run, plan_digest)
-        if has_started:
+        if _has_begun(progress, sequence):
+            touched[key] = sequence
+            continue
+        # A run began here, and its journal does not have the sequence: the entry shows how far the
+        # lost journal came.
+        if begun is not None and _on_its_way(sequence, shown.get(key), run, plan_digest):
             touched[key] = sequence
     return touched
+
+
+def _has_begun(progress: Progress, sequence: Sequence) -> bool:
+    """Whether the journal has a record of any step of the sequence, a refusal included."""
+    return any(progress.of(step.id).status != "pending" for step in sequence)
 
 
 def _entries_before(
@@ -99,23 +106,36 @@ def _entries_before(
     run: str,
     plan_digest: str,
 ) -> tuple[AccessEntry, ...]:
-    """The entries that this plan did not make, as they were before their sequences began."""
-    return tuple(
-        _first(touched.get(entry.principal_arn), entry, run)
-        for entry in entries
-        if entry.tags.get(PLAN_TAG) != plan_digest
-    )
+    """The entries that this plan did not make, as they were before their sequences began.
+
+    ``touched`` has the begun sequences by principal ARN. An entry with the tag of this plan was
+    created by it: before that there was none.
+    """
+    before: list[AccessEntry] = []
+    for entry in entries:
+        if entry.tags.get(PLAN_TAG) == plan_digest:
+            continue
+        sequence = touched.get(entry.principal_arn)
+        before.append(_first(sequence, entry, run))
+    return tuple(before)
 
 
 def _mode_step_was_ours(
     plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str, *, begun: str | None
 ) -> bool:
-    """Whether a run of this plan changed the mode from CONFIG_MAP."""
+    """Whether a run of this plan changed the mode from CONFIG_MAP.
+
+    EKS never changes the mode back (EKS API, UpdateClusterConfig): a plan that was made in another
+    mode has no such step.
+    """
     if plan.cluster.authentication_mode != "CONFIG_MAP":
         return False
     if snapshot.cluster.authentication_mode == "CONFIG_MAP":
         return False
-    return begun is not None or _enabled(plan, progress, snapshot, plan_digest)
+    # The run that began here may have lost its journal after it switched the mode.
+    if begun is not None:
+        return True
+    return _enabled(plan, progress, snapshot, plan_digest)
 
 
 def entries_astray(
@@ -130,16 +150,29 @@ def entries_astray(
         states = _states_reached(progress, sequence)
         if not states:
             continue
-        if any(matches(state, found.get(arn), plan_digest) for state in states):
+        entry = found.get(arn)
+        if _is_in_any(states, entry, plan_digest):
             continue
-        astray.append((arn, _what_is_astray(found.get(arn), states[0])))
+        astray.append((arn, _what_is_astray(entry, states[0])))
     return tuple(astray)
 
 
+def _is_in_any(
+    states: Iterable[EntryState | None],
+    entry: AccessEntry | None,
+    plan_digest: str,
+) -> bool:
+    """Whether the entry, None where there is none, is as one of the states says."""
+    return any(matches(state, entry, plan_digest) for state in states)
+
+
 def _what_is_astray(entry: AccessEntry | None, wanted: EntryState | None) -> str:
+    """What happened to an entry, by what is there and what the journal says: for people."""
     if entry is None:
         return "another writer deleted it"
-    return "it is there again" if wanted is None else "another writer changed it"
+    if wanted is None:
+        return "it is there again"
+    return "another writer changed it"
 
 
 def _states_reached(progress: Progress, sequence: Sequence) -> list[EntryState | None]:
@@ -157,8 +190,10 @@ def _states_reached(progress: Progress, sequence: Sequence) -> list[EntryState |
     if not reached:
         return []
     *states, last = sequence_states(sequence, progress.run or "")[max(reached) :]
+    if last is None:
+        return [*states, None]
     # Infrastructure code that manages a finished entry replaces the tags of this plan by its own.
-    return [*states, None if last is None else replace(last, made_by_us=False)]
+    return [*states, replace(last, made_by_us=False)]
 
 
 def kept_entries_astray(
@@ -172,7 +207,8 @@ def kept_entries_astray(
     for planned in plan.principals:
         arn = planned.principal_arn
         entry = found.get(arn)
-        if entry is not None and entry_left_out(plan, planned, entry):
+        is_surprise = entry is not None and entry_left_out(plan, planned, entry)
+        if is_surprise:
             astray.append((arn, "it has an access entry; the plan leaves it without one"))
         # The steps of a sequence look at their entry themselves.
         if arn in sequences:
@@ -185,24 +221,30 @@ def kept_entries_astray(
 
 def _kept_astray(planned: PlannedPrincipal, entry: AccessEntry | None, plan_digest: str) -> str:
     """How an entry differs that the plan keeps; empty where it does not, or is not kept."""
-    if planned.action != "keep" or planned.entry is None:
+    if planned.action != "keep":
+        return ""
+    if planned.entry is None:
         return ""
     if entry is None:
         return "it was deleted; the plan keeps it"
-    if not matches(state_of(planned.entry), entry, plan_digest):
-        return "it was changed; the plan keeps it as it was"
-    return ""
+    kept = state_of(planned.entry)
+    if matches(kept, entry, plan_digest):
+        return ""
+    return "it was changed; the plan keeps it as it was"
 
 
 def entry_left_out(plan: Plan, planned: PlannedPrincipal, entry: AccessEntry) -> bool:
     """Whether another writer made an entry for a principal that the plan skips: the principal can
     log in, whether or not its row still exists.
     """
+    if planned.action != "skip":
+        return False
     # EKS manages the entries of service-linked roles.
-    if planned.action != "skip" or SERVICE_LINKED_MARK in planned.principal_arn:
+    if SERVICE_LINKED_MARK in planned.principal_arn:
         return False
     # The dead entry that was there when the plan was made is the same as in the basis.
-    known = (plan.basis.get("accessEntries") or {}).get(planned.principal_arn)
+    known_entries = plan.basis.get("accessEntries") or {}
+    known = known_entries.get(planned.principal_arn)
     if known is not None and known == entries_basis([entry])[planned.principal_arn]:
         return False
     return not _is_unknown_creators(plan, planned, entry)
@@ -212,8 +254,13 @@ def _is_unknown_creators(plan: Plan, planned: PlannedPrincipal, entry: AccessEnt
     """Whether the entry is EKS's own for a creator that the plan does not know: it gives what the
     creator had before.
     """
-    is_unknown = any(finding.code == "creator-unknown" for finding in plan.findings)
-    return is_unknown and planned.before.via == "none" and is_creators(entry)
+    codes = {finding.code for finding in plan.findings}
+    if "creator-unknown" not in codes:
+        return False
+    # A principal with a row or an entry had its access from there.
+    if planned.before.via != "none":
+        return False
+    return is_creators(entry)
 
 
 def surprising_entries(
@@ -222,30 +269,33 @@ def surprising_entries(
     """Entries after the first mode step that this plan did not make and does not expect EKS to
     make, one line each.
     """
-    awaited = {
-        step.effect.principal_arn: step.effect.expected
-        for step in plan.steps
-        if isinstance(step.effect, AwaitEntry)
-    }
-    unknown = [
-        entry
-        for entry in entries
-        if entry.principal_arn not in awaited and not _is_known(entry, plan_digest)
-    ]
+    awaited: dict[str, EntrySpec] = {}
+    for step in plan.steps:
+        if isinstance(step.effect, AwaitEntry):
+            awaited[step.effect.principal_arn] = step.effect.expected
+    unknown: list[AccessEntry] = []
+    for entry in entries:
+        if entry.principal_arn in awaited:
+            continue
+        if not _is_known(entry, plan_digest):
+            unknown.append(entry)
     # Unless the plan awaits the creator's entry, one entry of the shape that EKS gives it is
     # expected: without a row the creator had as much before; where the plan creates an entry the
     # run takes it over.
     creators = [entry for entry in unknown if is_creators(entry)]
-    if len(creators) == 1 and not any(spec.type == "STANDARD" for spec in awaited.values()):
+    awaited_types = {spec.type for spec in awaited.values()}
+    if len(creators) == 1 and "STANDARD" not in awaited_types:
         unknown.remove(creators[0])
     # EKS makes entries for the roles of managed nodes and Fargate, without tags, of the type that
     # the plan creates.
     nodes = _node_types(plan)
-    return tuple(
-        f"there is an access entry for {entry.principal_arn} that the plan does not know"
-        for entry in unknown
-        if entry.tags or nodes.get(entry.principal_arn) != entry.type
-    )
+    lines: list[str] = []
+    for entry in unknown:
+        arn = entry.principal_arn
+        is_planned_node = not entry.tags and nodes.get(arn) == entry.type
+        if not is_planned_node:
+            lines.append(f"there is an access entry for {arn} that the plan does not know")
+    return tuple(lines)
 
 
 def _is_known(entry: AccessEntry, plan_digest: str) -> bool:
@@ -256,19 +306,25 @@ def _is_known(entry: AccessEntry, plan_digest: str) -> bool:
 
 
 def _node_types(plan: Plan) -> dict[str, str]:
-    created = (step.effect for step in plan.steps if isinstance(step.effect, CreateEntry))
-    return {
-        effect.principal_arn: effect.entry.type
-        for effect in created
-        if effect.entry.type != "STANDARD"
-    }
+    """By principal ARN, the types of the node entries that the plan creates (``EC2_LINUX``, …)."""
+    types: dict[str, str] = {}
+    for step in plan.steps:
+        effect = step.effect
+        if not isinstance(effect, CreateEntry):
+            continue
+        if effect.entry.type != "STANDARD":
+            types[effect.principal_arn] = effect.entry.type
+    return types
 
 
 def _enabled(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str) -> bool:
     """Whether a run of this plan switched the mode: by its journal, or by an entry with its tag."""
     for step in plan.steps:
-        if isinstance(step.effect, EnableEntries) and progress.of(step.id).status != "pending":
+        if not isinstance(step.effect, EnableEntries):
+            continue
+        if progress.of(step.id).status != "pending":
             return True
+    # The journal may be lost. Only a run of this plan puts its digest on an entry.
     entries = snapshot.access_entries or ()
     return any(entry.tags.get(PLAN_TAG) == plan_digest for entry in entries)
 
@@ -277,42 +333,60 @@ def _on_its_way(sequence: Sequence, entry: AccessEntry | None, run: str, plan_di
     """Whether the entry is in a state that only the sequence's own steps lead to: its journal was
     lost.
     """
+    # A step about the cluster has no entry.
     if sequence[0].principal_arn is None:
         return False
     before, *later = sequence_states(sequence, run)
     if matches(before, entry, plan_digest):
         return False
-    return any(matches(state, entry, plan_digest) for state in later)
+    return _is_in_any(later, entry, plan_digest)
 
 
 def _first(sequence: Sequence | None, found: AccessEntry, run: str) -> AccessEntry:
-    """The entry as it was before the sequence began."""
-    if sequence is None or isinstance(sequence[0].effect, AwaitEntry):
+    """The entry as it was before the sequence began.
+
+    ``sequence`` is None for a principal whose sequence has not begun: its entry is as it was.
+    """
+    if sequence is None:
+        return found
+    # EKS makes an entry that is awaited; the run changes nothing of it.
+    if isinstance(sequence[0].effect, AwaitEntry):
         return found
     state = sequence_states(sequence, run)[0]
-    return found if state is None else _restored(found, state)
+    if state is None:
+        return found
+    return _restored(found, state)
 
 
 def _restored(found: AccessEntry, state: EntryState) -> AccessEntry:
-    """The entry with everything that the state knows of it."""
+    """The entry with everything that the state knows of it: None is "not known", an empty set is
+    "none".
+    """
     groups, policies = found.kubernetes_groups, found.access_policies
+    if state.groups is not None:
+        groups = tuple(sorted(state.groups))
+    if state.policies is not None:
+        policies = tuple(sorted(state.policies, key=lambda policy: policy.policy_arn))
     return replace(
         found,
         username=state.username or found.username,
-        kubernetes_groups=groups if state.groups is None else tuple(sorted(state.groups)),
-        access_policies=policies if state.policies is None else _by_arn(state.policies),
+        kubernetes_groups=groups,
+        access_policies=policies,
     )
-
-
-def _by_arn(policies: Iterable[AssociatedPolicy]) -> tuple[AssociatedPolicy, ...]:
-    return tuple(sorted(policies, key=lambda policy: policy.policy_arn))
 
 
 def _deleted(
     touched: Mapping[str, Sequence], entries: tuple[AccessEntry, ...], plan_digest: str
 ) -> tuple[AccessEntry, ...]:
-    """Dead entries that a started sequence deleted."""
-    present = {entry.principal_arn for entry in entries if entry.tags.get(PLAN_TAG) != plan_digest}
+    """Dead entries that a started sequence deleted.
+
+    A dead entry is pinned to the id of a principal that no longer exists; a sequence deletes it
+    before it creates the new one (EKS user guide, "Create access entries").
+    """
+    present: set[str] = set()
+    for entry in entries:
+        if entry.tags.get(PLAN_TAG) != plan_digest:
+            present.add(entry.principal_arn)
     deleted: list[AccessEntry] = []
     for key, sequence in touched.items():
         if key in present:
@@ -324,16 +398,21 @@ def _deleted(
 
 
 def _sorted(entries: tuple[AccessEntry, ...] | None) -> tuple[AccessEntry, ...] | None:
+    """The entries by principal ARN, as the basis has them; None where the mode has no entries."""
     if entries is None:
         return None
     return tuple(sorted(entries, key=lambda entry: entry.principal_arn))
 
 
 def _without_ours(rbac: RbacState | None) -> RbacState | None:
+    """RBAC without the bridges and parallel bindings of runs; None where it was not read."""
     if rbac is None:
         return None
     kept = tuple(
-        binding for binding in rbac.bindings if binding.labels.get(MANAGED_BY_LABEL) != MANAGED_BY
+        binding
+        for binding in rbac.bindings
+        # The label alone decides: a person may have changed the name or the subjects.
+        if binding.labels.get(MANAGED_BY_LABEL) != MANAGED_BY
     )
     return replace(rbac, bindings=kept)
 
@@ -344,19 +423,30 @@ def not_read_again(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[s
 
     They may exist: this caller cannot read them.
     """
-    missing = [
-        arn for arn in before.get("iamPrincipals", {}) if arn not in now.get("iamPrincipals", {})
-    ]
+    known: Mapping[str, Any] = before.get("iamPrincipals", {})
+    found: Mapping[str, Any] = now.get("iamPrincipals", {})
     read: Mapping[str, Any] = now.get("accountsRead") or {}
-    return tuple(arn for arn in missing if not _listed(parse_arn(arn), read))
+    not_read: list[str] = []
+    for arn in known:
+        if arn in found:
+            continue
+        if not _listed(parse_arn(arn), read):
+            not_read.append(arn)
+    return tuple(not_read)
 
 
 def _listed(arn: Arn | None, read: Mapping[str, Any]) -> bool:
-    """Whether the roles, or the users, of a principal's account were listed."""
+    """Whether the roles, or the users, of a principal's account were listed.
+
+    ``read`` has ``(roles listed, users listed)`` by account id: ``iam:ListRoles`` and
+    ``iam:ListUsers`` are permissions of their own.
+    """
     if arn is None:
         return False
     roles, users = read.get(arn.account, (False, False))
-    return bool(users if arn.kind == "user" else roles)
+    if arn.kind == "user":
+        return bool(users)
+    return bool(roles)
 
 
 def basis_changes(planned: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
@@ -379,6 +469,10 @@ def describe_changes(before: Any, now: Any, path: str = "") -> tuple[str, ...]: 
 
 
 def _differences(before: Any, now: Any, path: str) -> list[str]:  # noqa: ANN401
+    """The lines of :func:`describe_changes`, all of them.
+
+    Tuples of a basis made in memory and lists of one read from a file are compared alike.
+    """
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         return _mapping_differences(before, now, path)
     if isinstance(before, list | tuple) and isinstance(now, list | tuple):
@@ -390,8 +484,10 @@ def _differences(before: Any, now: Any, path: str) -> list[str]:  # noqa: ANN401
 
 def _mapping_differences(before: Mapping[Any, Any], now: Mapping[Any, Any], path: str) -> list[str]:
     lines: list[str] = []
+    # Keys of hostile JSON or YAML may be of several types, which have no common order.
     for key in sorted({*before, *now}, key=str):
-        lines += _member(before, now, key, f"{path}.{key}" if path else str(key))
+        place = f"{path}.{key}" if path else str(key)
+        lines += _member(before, now, key, place)
     return lines
 
 
@@ -414,11 +510,18 @@ def _list_differences(before: list[Any], now: list[Any], path: str) -> list[str]
         return lines
     gone = [f"{path}: gone, {_short(item)}" for item in before if item not in now]
     added = [f"{path}: new, {_short(item)}" for item in now if item not in before]
-    return gone + added or [f"{path}: {len(before)} items became {len(now)}"]
+    if gone or added:
+        return gone + added
+    # The same item is there more often, or less often.
+    return [f"{path}: {len(before)} items became {len(now)}"]
 
 
 def _short(value: Any) -> str:  # noqa: ANN401
-    text = repr(dict(value)) if isinstance(value, Mapping) else repr(value)
+    """A value for people, at most 120 characters."""
+    if isinstance(value, Mapping):
+        # A frozen mapping of the model reads as the JSON that it was.
+        value = dict(value)
+    text = repr(value)
     if len(text) <= _LONGEST_TEXT:
         return text
     return text[: _LONGEST_TEXT - 1] + "…"

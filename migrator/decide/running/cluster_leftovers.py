@@ -67,6 +67,7 @@ def _runs_at_work(locks: Iterable[LockSeen]) -> dict[str, str]:
 
 
 def _groups(binding: Binding) -> set[str]:
+    """The groups that a binding gives its role; users and service accounts are not ours."""
     return {subject.name for subject in binding.subjects if subject.kind == "Group"}
 
 
@@ -135,24 +136,27 @@ def _of_entry(
 
 def bridges(leftovers: Iterable[Leftover], *, but: str = "") -> tuple[Leftover, ...]:
     """Those that give cluster-admin, except those of the run ``but``."""
-    return tuple(
-        each for each in leftovers if each.kind == "bridge" and (not but or each.run != but)
-    )
+    found: list[Leftover] = []
+    for each in leftovers:
+        if each.kind != "bridge":
+            continue
+        if but and each.run == but:
+            continue
+        found.append(each)
+    return tuple(found)
 
 
 def plan_made_elsewhere(
     plan_digest: str, bindings: Iterable[Binding], entries: Iterable[AccessEntry]
 ) -> tuple[str, ...]:
     """Ids of the runs of a plan that left entries or bindings in the cluster."""
-    runs = {
-        entry.tags.get(RUN_TAG, "not known")
-        for entry in entries
-        if entry.tags.get(PLAN_TAG) == plan_digest
-    }
-    runs |= {
-        binding.labels.get(RUN_LABEL, "not known")
-        for binding in bindings
-        if binding.labels.get(MANAGED_BY_LABEL) == MANAGED_BY
-        and binding.labels.get(PLAN_LABEL) == plan_label(plan_digest)
-    }
+    runs: set[str] = set()
+    for entry in entries:
+        if entry.tags.get(PLAN_TAG) == plan_digest:
+            runs.add(entry.tags.get(RUN_TAG, "not known"))
+    for binding in bindings:
+        if binding.labels.get(MANAGED_BY_LABEL) != MANAGED_BY:
+            continue
+        if binding.labels.get(PLAN_LABEL) == plan_label(plan_digest):
+            runs.add(binding.labels.get(RUN_LABEL, "not known"))
     return tuple(sorted(runs))

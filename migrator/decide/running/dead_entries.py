@@ -48,23 +48,21 @@ def _why_dead(
     (EKS user guide, "Create access entries").
     """
     if found is None:
-        return (
-            f"its principal {planned.principal_id} was deleted"
-            if planned.principal_id is not None
-            else ""
-        )
+        # It did not exist when the plan was made: a finding of the plan says so.
+        if planned.principal_id is None:
+            return ""
+        return f"its principal {planned.principal_id} was deleted"
     # The principal is the one that the plan was made for.
     if found.id == planned.principal_id:
         return ""
-    if (
-        entry.created_at is not None
-        and found.create_date is not None
-        and entry.created_at < found.create_date
-    ):
-        made = f"{entry.created_at:%Y-%m-%d %H:%M:%S} UTC"
-        return f"it was made {made}, and its principal was created after that ({found.id})"
+    made, created = entry.created_at, found.create_date
+    if made is not None and created is not None and made < created:
+        at = f"{made:%Y-%m-%d %H:%M:%S} UTC"
+        return f"it was made {at}, and its principal was created after that ({found.id})"
     # Created again in the seconds around the entry's creation: which of the two ids it has cannot
     # be read.
-    if planned.principal_id is not None and entry.tags.get(PLAN_TAG) == plan_digest:
-        return f"it was made for {planned.principal_id}, and its principal is {found.id} now"
-    return ""
+    if planned.principal_id is None:
+        return ""
+    if entry.tags.get(PLAN_TAG) != plan_digest:
+        return ""
+    return f"it was made for {planned.principal_id}, and its principal is {found.id} now"

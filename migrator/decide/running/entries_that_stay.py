@@ -25,8 +25,11 @@ def begins_from_entry_of_eks(plan: Plan, sequence: Sequence) -> bool:
     """
     arn = sequence[0].principal_arn
     planned = next((each for each in plan.principals if each.principal_arn == arn), None)
-    # A step about the cluster has no principal; without a row there is nothing to shadow.
-    if planned is None or planned.before.via != "config-map":
+    # A step about the cluster has no principal.
+    if planned is None:
+        return False
+    # Without a row there is nothing to shadow.
+    if planned.before.via != "config-map":
         return False
     return not any(isinstance(step.effect, CreateEntry | DeleteEntry) for step in sequence)
 
@@ -44,8 +47,11 @@ def why_completed_entry_stays(plan: Plan, arn: str) -> str:
 def why_thin_entry_stays(plan: Plan, planned: PlannedPrincipal) -> str:
     """Why an entry that EKS made, and that no run completed, still shadows its row."""
     arn = planned.principal_arn
-    completes = planned.entry is not None and planned.entry.type == "STANDARD"
-    ways = f"Complete it: `migrate apply PLAN --only {arn}`. Or delete" if completes else "Delete"
+    ways = "Delete"
+    # The plan completes standard entries only: it has none for a principal that it leaves out, and
+    # EKS fixes username and groups of the node types (EKS API, CreateAccessEntry).
+    if planned.entry is not None and planned.entry.type == "STANDARD":
+        ways = f"Complete it: `migrate apply PLAN --only {arn}`. Or delete"
     return (
         f"EKS made the entry of {arn} at the mode step. It shadows the row and does not have all "
         f"of the row's username and groups. {ways} it, so that the row answers again: "
@@ -54,6 +60,7 @@ def why_thin_entry_stays(plan: Plan, planned: PlannedPrincipal) -> str:
 
 
 def _delete(plan: Plan, arn: str) -> str:
+    """The command that deletes the entry of a principal."""
     cluster = plan.cluster
     return (
         f"aws eks delete-access-entry --cluster-name {cluster.name} --principal-arn {arn} "
@@ -77,21 +84,30 @@ def rows_shadowed_by_eks(
     sequences = sequences_of(plan, progress)
     for planned in plan.principals:
         arn = planned.principal_arn
-        if arn not in found or planned.before.via != "config-map":
+        entry = found.get(arn)
+        if entry is None:
+            continue
+        if planned.before.via != "config-map":
             continue
         sequence = sequences.get(arn, ())
         # EKS made the entry of a principal without steps at the mode step.
         step = sequence[0] if sequence else _mode_step(plan)
-        if step is None or groups_by_row(data, arn) is None:
+        if step is None:
             continue
-        if _completed_elsewhere(plan, planned, sequence, found[arn]):
+        if groups_by_row(data, arn) is None:
+            continue
+        if _completed_elsewhere(plan, planned, sequence, entry):
             yield step, arn, why_completed_entry_stays(plan, arn)
-        elif _as_eks_made_it(plan, progress, planned, found[arn], plan_digest):
+        elif _as_eks_made_it(plan, progress, planned, entry, plan_digest):
             yield step, arn, why_thin_entry_stays(plan, planned)
 
 
 def _mode_step(plan: Plan) -> Step | None:
-    return next((step for step in plan.steps if isinstance(step.effect, EnableEntries)), None)
+    """The step that leaves CONFIG_MAP mode; None in a plan that was made after it."""
+    for step in plan.steps:
+        if isinstance(step.effect, EnableEntries):
+            return step
+    return None
 
 
 def _as_eks_made_it(
@@ -106,12 +122,16 @@ def _as_eks_made_it(
     changes = [step for step in sequence if step.undo is not None]
     if not changes:
         # The entry that EKS makes is all that the plan wants, unless it leaves the principal out.
-        from_config_map = plan.cluster.authentication_mode == "CONFIG_MAP"
-        return planned.action == "skip" and from_config_map and is_creators(entry)
+        if planned.action != "skip":
+            return False
+        if plan.cluster.authentication_mode != "CONFIG_MAP":
+            return False
+        return is_creators(entry)
     if isinstance(sequence[0].effect, CreateEntry):
         # EKS's entry of a managed node group gives a node what its row gave.
-        own = made_by_eks(entry, sequence[0], plan, progress.automatic)
-        return own and entry.type == "STANDARD"
+        if entry.type != "STANDARD":
+            return False
+        return made_by_eks(entry, sequence[0], plan, progress.automatic)
     if not begins_from_entry_of_eks(plan, sequence):
         return False
     before = sequence_states(sequence, progress.run or "")[sequence.index(changes[0])]
@@ -125,14 +145,19 @@ def _completed_elsewhere(
     made it, and has what the plan wants besides EKS's own policy.
     """
     wanted = planned.entry
-    if plan.cluster.authentication_mode != "CONFIG_MAP" or wanted is None or entry.tags:
+    if wanted is None:
+        return False
+    if plan.cluster.authentication_mode != "CONFIG_MAP":
+        return False
+    # EKS sets no tags, and to complete an entry adds none.
+    if entry.tags:
         return False
     if not sequence or not isinstance(sequence[0].effect, CreateEntry):
         return False
-    given = [policy.policy_name for policy in entry.access_policies]
-    return (
-        # What EKS gives the creator of a cluster (EKS user guide, "Access entries").
-        "AmazonEKSClusterAdminPolicy" in given
-        and (entry.type, entry.username) == (wanted.type, wanted.username)
-        and set(entry.kubernetes_groups) == set(wanted.kubernetes_groups)
-    )
+    # What EKS gives the creator of a cluster (EKS user guide, "Access entries").
+    given = {policy.policy_name for policy in entry.access_policies}
+    if "AmazonEKSClusterAdminPolicy" not in given:
+        return False
+    if (entry.type, entry.username) != (wanted.type, wanted.username):
+        return False
+    return set(entry.kubernetes_groups) == set(wanted.kubernetes_groups)

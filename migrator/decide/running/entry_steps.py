@@ -39,7 +39,11 @@ from migrator.model.step import Step as PlanStep
 
 
 def settle_entry(state: RunState, sequence: Sequence, place: int) -> Action:
-    """Carry out the step at ``place``, adopt it, wait for it, or refuse the entry as it is."""
+    """Carry out the step at ``place``, adopt it, wait for it, or refuse the entry as it is.
+
+    The entry, as it was read, is compared with every state of the sequence: a crash, a lost journal
+    or a read that is behind puts it before or after the place that the journal has.
+    """
     step = sequence[place]
     arn = step.principal_arn or ""
     if arn not in state.observed.entries:
@@ -68,12 +72,16 @@ def settle_entry(state: RunState, sequence: Sequence, place: int) -> Action:
 
 def _changes_nothing(step: PlanStep) -> bool:
     """Whether the step associates a policy that the plan found on the entry with the same scope."""
-    return isinstance(step.effect, AssociatePolicy) and step.effect.policy == step.effect.before
+    if not isinstance(step.effect, AssociatePolicy):
+        return False
+    return step.effect.policy == step.effect.before
 
 
 def _write_or_wait(state: RunState, step: PlanStep) -> Action:
-    until, why = state.observed.waits.get(step.id, (state.observed.now, ""))
-    if state.observed.now < until:
+    """Carry the step out, unless it is a proof that was asked for and needs time."""
+    now = state.observed.now
+    until, why = state.observed.waits.get(step.id, (now, ""))
+    if now < until:
         return Wait(step, why, until)
     return _write(state, step)
 
@@ -97,9 +105,12 @@ def _write(state: RunState, step: PlanStep) -> Action:
     # aws-auth or IAM no longer gives the principal what the plan was made for.
     if difference is not None:
         return GiveUp(step, difference)
-    lacking = _bridge_lacking(state, step) or _parallel_lacking(state, step)
-    if lacking is not None:
-        return lacking
+    bridge_first = _bridge_lacking(state, step)
+    if bridge_first is not None:
+        return bridge_first
+    binding_first = _parallel_lacking(state, step)
+    if binding_first is not None:
+        return binding_first
     return Do(step, reads_before(state, step))
 
 
@@ -171,7 +182,10 @@ def _over_automatic(step: PlanStep, entry: AccessEntry) -> Action:
 
 
 def _await(state: RunState, step: PlanStep, *, met: bool, missing: bool) -> Action:
-    """EKS makes some entries after the mode step (EKS user guide, "Access entries")."""
+    """EKS makes some entries after the mode step (EKS user guide, "Access entries").
+
+    ``met``: the entry is as the plan expects; ``missing``: there is none.
+    """
     arn = step.principal_arn or ""
     recorded = state.progress.of(step.id)
     if met:

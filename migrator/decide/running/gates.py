@@ -93,11 +93,13 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 def _waived(gate: Gate, facts: GateFacts) -> Gate:
+    """The gate with its waiver, where it has one that is in force; a passed gate needs none."""
     waiver = facts.waivers.get(gate.name)
     if waiver is None:
         return gate
     if gate.state == "pass":
         return gate
+    # No person can answer for a switch that would fail.
     if gate.name in NOT_WAIVABLE:
         return gate
     if waiver.ended(facts.now):
@@ -112,6 +114,7 @@ def in_force(waivers: Mapping[str, Acceptance], now: datetime) -> dict[str, Acce
 
 
 def _plan_gate(plan: Plan) -> Gate:
+    """Gate 1, which cannot be waived: a finding of the plan is answered in decisions.yaml."""
     if plan.blocked:
         state: GateState = "fail"
         detail = "the plan has findings that a person must decide"
@@ -127,6 +130,7 @@ def _plan_gate(plan: Plan) -> Gate:
 
 
 def _mode(facts: GateFacts) -> Gate:
+    """Gate 2: EKS refuses a switch from CONFIG_MAP to API (EKS API, UpdateClusterConfig)."""
     question = "Is the cluster in API_AND_CONFIG_MAP mode?"
     if facts.mode is None:
         return _gate(
@@ -137,6 +141,9 @@ def _mode(facts: GateFacts) -> Gate:
 
 
 def _update(facts: GateFacts) -> Gate:
+    """Gate 3: EKS refuses an update while the cluster is not ACTIVE (EKS API,
+    UpdateClusterConfig), and a second change at the same time hides what the switch did.
+    """
     question = "Is no update of the cluster running, and no rotation of its CA?"
     name = "no-update-running"
     if facts.cluster_status is None:
@@ -192,6 +199,7 @@ def _forced(facts: GateFacts) -> str:
 
 
 def _end_state(facts: GateFacts) -> Gate:
+    """Gate 4: every step is done, and nothing else in the cluster has changed since the plan."""
     question = "Is the cluster, read afresh, what the plan ends in?"
     remedy = (
         "Run `migrate apply` until nothing is left; plan again if another writer changed the "
@@ -212,6 +220,9 @@ def _end_state(facts: GateFacts) -> Gate:
 
 
 def _proofs(plan: Plan, facts: GateFacts) -> Gate:
+    """Gate 5: ``fail`` where a proof shows too little or another access, ``unknown`` where proofs
+    are only missing.
+    """
     question = "Is every principal's access proven as its policy demands?"
     remedy = (
         "Run `migrate verify`. For a principal that migrate cannot log in as, use "
@@ -236,12 +247,20 @@ def _proofs(plan: Plan, facts: GateFacts) -> Gate:
 
 
 def _without_verdict(plan: Plan, verdicts: tuple[PrincipalVerdict, ...]) -> list[str]:
+    """Principals of the plan that no verdict is about, in plan order."""
     judged = {verdict.principal_arn for verdict in verdicts}
-    needed = (p.principal_arn for p in plan.principals if p.action != "skip")
-    return [arn for arn in needed if arn not in judged]
+    missing: list[str] = []
+    for principal in plan.principals:
+        # The plan gives a skipped principal nothing that could be proven.
+        if principal.action == "skip":
+            continue
+        if principal.principal_arn not in judged:
+            missing.append(principal.principal_arn)
+    return missing
 
 
 def _proven(verdicts: tuple[PrincipalVerdict, ...]) -> str:
+    """How the principals are proven, where all verdicts are ``ok``: for people."""
     judged = {verdict.principal_arn for verdict in verdicts}
     if not judged:
         return "the plan has no principal to prove"
@@ -252,6 +271,7 @@ def _proven(verdicts: tuple[PrincipalVerdict, ...]) -> str:
 
 
 def _admins(plan: Plan, facts: GateFacts) -> Gate:
+    """Gate 6: after the switch no row admits an administrator whose entry turns out to be wrong."""
     question = (
         "Are two administrators proven, one of them not the operator, or one and a "
         "break-glass principal?"
@@ -272,28 +292,34 @@ def _admins(plan: Plan, facts: GateFacts) -> Gate:
 
 def _proven_admins(plan: Plan, verdicts: tuple[PrincipalVerdict, ...]) -> list[str]:
     """Administrators whose access was shown by a login, in plan order."""
-    shown = {each.principal_arn for each in verdicts if _is_proven_by_login(each)}
-    admins = [principal.principal_arn for principal in plan.principals if is_admin(principal)]
-    return [arn for arn in admins if arn in shown]
-
-
-def _is_proven_by_login(verdict: PrincipalVerdict) -> bool:
-    return verdict.verdict == "ok" and verdict.proof_class in _BY_LOGIN
+    shown: set[str] = set()
+    for verdict in verdicts:
+        if verdict.verdict == "ok" and verdict.proof_class in _BY_LOGIN:
+            shown.add(verdict.principal_arn)
+    return [
+        principal.principal_arn
+        for principal in plan.principals
+        if principal.principal_arn in shown and is_admin(principal)
+    ]
 
 
 def _enough_admins(admins: list[str], facts: GateFacts) -> bool:
+    """Whether the proven administrators could mend an access that is wrong after the switch."""
     if not admins:
         return False
     # An entry of the operator alone proves too little: where it is wrong, the operator cannot
     # mend it. A second administrator can.
-    independent = [arn for arn in admins if arn not in facts.callers]
+    independent = set(admins) - facts.callers
     if len(admins) >= 2 and independent:
         return True
     # The break-glass principal makes an access entry for itself when no login is admitted.
-    return facts.break_glass is not None and facts.break_glass.shown
+    if facts.break_glass is None:
+        return False
+    return facts.break_glass.shown
 
 
 def _rehearsal(facts: GateFacts) -> Gate:
+    """Gate 7: API mode was on trial lately. ``unknown`` where no rehearsal of this plan passed."""
     question = f"Did a rehearsal pass within {REHEARSAL_AGE.days} days?"
     remedy = "Run `migrate rehearse`, or waive the gate by name in decisions.yaml."
     if facts.rehearsed is None:
@@ -310,6 +336,9 @@ def _rehearsal(facts: GateFacts) -> Gate:
 
 
 def _code(facts: GateFacts) -> Gate:
+    """Gate 8: code that owns aws-auth would write it again after it is deleted, and a tool that
+    owns an entry would undo what the plan changed on it.
+    """
     question = "Does no infrastructure code own aws-auth, or an entry that the plan changed?"
     remedy = (
         "Remove aws-auth from that code first (`migrate generate terraform` writes the "
@@ -343,6 +372,9 @@ def _code(facts: GateFacts) -> Gate:
 
 
 def _nodes(facts: GateFacts) -> Gate:
+    """Gate 9: a node that cannot log in does not renew its Lease in kube-node-lease (Kubernetes
+    documentation, "Nodes").
+    """
     question = "Do all nodes renew their leases?"
     remedy = "Look at `kubectl get nodes` and the leases in kube-node-lease."
     if facts.nodes_unhealthy is None:
@@ -354,10 +386,14 @@ def _nodes(facts: GateFacts) -> Gate:
 def _gate(
     number: int, name: str, question: str, state: GateState, detail: str, remedy: str
 ) -> Gate:
-    return Gate(number, name, question, state, detail, "" if state == "pass" else remedy)
+    """The gate; one that passes needs no remedy."""
+    if state == "pass":
+        remedy = ""
+    return Gate(number, name, question, state, detail, remedy)
 
 
 def _some(items: Iterable[str]) -> str:
+    """The first five items and how many more there are; empty without items."""
     return some_of(list(items), _MOST_NAMED, between="; ", last=", ")
 
 
@@ -366,7 +402,9 @@ def last_rehearsal(progress: Progress) -> datetime | None:
     not.
     """
     state = progress.of(f"{REHEARSE}-passed")
-    return moment(state.at) if state.status in SETTLED else None
+    if state.status not in SETTLED:
+        return None
+    return moment(state.at)
 
 
 def end_state_changes(
@@ -384,14 +422,19 @@ def end_state_changes(
     found = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
     wrong: list[str] = []
     for principal in plan.principals:
-        if principal.entry is None or principal.action in ("skip", "block"):
+        if principal.entry is None:
+            continue
+        if principal.action in ("skip", "block"):
             continue
         arn = principal.principal_arn
+        entry = found.get(arn)
         wanted = _last_state(sequences.get(arn), progress) or state_of(principal.entry)
-        if matches(wanted, found.get(arn), plan_digest):
+        if matches(wanted, entry, plan_digest):
             continue
-        what = "not what the plan ends in" if arn in found else "missing"
-        wrong.append(f"the entry of {arn} is {what}")
+        if entry is None:
+            wrong.append(f"the entry of {arn} is missing")
+        else:
+            wrong.append(f"the entry of {arn} is not what the plan ends in")
     judged = _without_wider(plan, progress, snapshot)
     return (
         *wrong,
@@ -407,8 +450,9 @@ def _last_state(sequence: Sequence | None, progress: Progress) -> EntryState | N
     if sequence is None:
         return None
     last = sequence_states(sequence, progress.run or "")[-1]
-    is_known = last is not None and last.type is not None
-    return last if is_known else None
+    if last is None or last.type is None:
+        return None
+    return last
 
 
 def _without_wider(plan: Plan, progress: Progress, snapshot: Snapshot) -> Snapshot:
@@ -420,15 +464,19 @@ def _without_wider(plan: Plan, progress: Progress, snapshot: Snapshot) -> Snapsh
     # Only a cluster that had no entries gets one from EKS at the mode step.
     if plan.cluster.authentication_mode != "CONFIG_MAP":
         return snapshot
-    index = RbacIndex(snapshot.rbac) if snapshot.rbac is not None else None
+    index = None
+    if snapshot.rbac is not None:
+        index = RbacIndex(snapshot.rbac)
     planned = {principal.principal_arn: principal for principal in plan.principals}
     entries: list[AccessEntry] = []
     for entry in snapshot.access_entries:
         arn = entry.principal_arn
+        # Another writer made it: there is no row to compare it with.
+        if arn not in planned:
+            entries.append(entry)
+            continue
         automatic = progress.automatic.get(arn)
-        entries.append(
-            without_wider(planned[arn], entry, automatic, index) if arn in planned else entry
-        )
+        entries.append(without_wider(planned[arn], entry, automatic, index))
     return replace(snapshot, access_entries=tuple(entries))
 
 
@@ -438,6 +486,9 @@ def steps_left(plan: Plan, progress: Progress) -> tuple[str, ...]:
     for step in plan.steps:
         if isinstance(step.effect, Prove):
             continue
-        if progress.of(step.id).status not in SETTLED:
-            left.append(f"{step.id} {step.effect.kind} {step.principal_arn or ''}".rstrip())
+        if progress.of(step.id).status in SETTLED:
+            continue
+        # A step about the cluster has no principal to name.
+        line = f"{step.id} {step.effect.kind} {step.principal_arn or ''}"
+        left.append(line.rstrip())
     return tuple(left)

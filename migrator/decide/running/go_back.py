@@ -60,24 +60,39 @@ def give_up(state: RunState, sequence: Sequence) -> Action:
     if steps and not is_held:
         return undo_step(state, sequence, _shortest(steps))
     # An undo that was refused is not tried again in the same run: the cluster says the same.
+    reason = ""
     refusal = refusal_of(sequence, progress)
-    reason = str(refusal.effect.get("message", "")) if refusal is not None else ""
-    left = [step for step in sequence if progress.of(step.id).status not in SETTLED]
-    return Finished(tuple((step, reason) for step in left))
+    if refusal is not None:
+        reason = str(refusal.effect.get("message", ""))
+    left: list[tuple[PlanStep, str]] = []
+    for step in sequence:
+        if progress.of(step.id).status not in SETTLED:
+            left.append((step, reason))
+    return Finished(tuple(left))
 
 
 def back(state: RunState, sequence: Sequence) -> Action:
-    """Undo what a sequence did; bindings only when no entry is left that may need them."""
+    """Undo what a sequence did; bindings only when no entry is left that may need them.
+
+    The action for the last step that is still in the cluster; ``Finished`` where nothing can be
+    undone now, with each step whose undo was refused before and the reason.
+    """
     again = _bridge_again(state, sequence)
     if again is not None:
         return again
+    # With `--only`, a bridge that no other entry uses is removed with those that were asked for.
     asked = _asked_for(state, sequence[0].principal_arn)
     if not asked and not _bridge_of_the_asked(state, sequence):
         return Finished()
     steps = _to_undo(state, sequence)
-    held = [step for step in steps if state.progress.of(step.id).held]
+    held: list[tuple[PlanStep, str]] = []
+    for step in steps:
+        reason = state.progress.of(step.id).held
+        if reason:
+            held.append((step, reason))
+    # The later steps depend on the earlier ones: one that is held keeps the rest in place.
     if held:
-        return Finished(tuple((step, state.progress.of(step.id).held) for step in held))
+        return Finished(tuple(held))
     if not steps:
         return Finished()
     if isinstance(steps[0].effect, CreateBridge | CreateBinding):
@@ -86,6 +101,7 @@ def back(state: RunState, sequence: Sequence) -> Action:
 
 
 def _to_undo(state: RunState, sequence: Sequence) -> list[PlanStep]:
+    """The steps of a sequence that a roll-back undoes, the last one first."""
     # EKS never changes the mode back, and a bridge that was removed is nothing to undo.
     steps = standing(sequence, state.progress.states)
     return [step for step in steps if not isinstance(step.effect, EnableEntries | RemoveBridge)]
@@ -95,12 +111,17 @@ def _binding_back(state: RunState, sequence: Sequence, step: PlanStep) -> Action
     """Delete a binding that no entry and no cached login needs."""
     if any(_needs(state, key, step) for key in state.sequences):
         return Finished(((step, "entries that need it are still there"),))
+    # kube-apiserver caches who a token belongs to
+    # (--authentication-token-webhook-cache-ttl): such a login has the group after its entry.
     spread = _remembered_until(state, step)
     if state.observed.now < spread:
         why = "logins by the last entry that was deleted may still be remembered"
         return Wait(step, why, spread)
+    # The journal may not have every entry: those that are there now are asked.
     carried = _carriers_gone(state, step)
-    return undo_step(state, sequence, step) if carried is None else carried
+    if carried is not None:
+        return carried
+    return undo_step(state, sequence, step)
 
 
 def _remembered_until(state: RunState, step: PlanStep) -> datetime:
@@ -149,12 +170,20 @@ def _carriers_gone(state: RunState, step: PlanStep) -> Action | None:
     if group not in state.observed.carriers:
         return ReadFirst("carriers", group)
     carriers = state.observed.carriers[group]
+    if not carriers:
+        return None
     why = f"{', '.join(sorted(carriers))} still carries the bridge group"
-    return Finished(((step, why),)) if carriers else None
+    return Finished(((step, why),))
 
 
 def _asked_for(state: RunState, arn: str | None) -> bool:
-    return state.run_request.only is None or arn in state.run_request.only
+    """Whether ``--only`` names the principal, or is not given. A step about the cluster (``arn`` is
+    None) is never named.
+    """
+    only = state.run_request.only
+    if only is None:
+        return True
+    return arn in only
 
 
 def _bridge_of_the_asked(state: RunState, sequence: Sequence) -> bool:
@@ -163,15 +192,21 @@ def _bridge_of_the_asked(state: RunState, sequence: Sequence) -> bool:
     """
     if not isinstance(sequence[0].effect, CreateBridge):
         return False
-    others = [each for key, each in state.sequences.items() if not _asked_for(state, key)]
-    return not any(_on_bridge(state, other) for other in others)
+    for key, other in state.sequences.items():
+        if _asked_for(state, key):
+            continue
+        if _on_bridge(state, other):
+            return False
+    return True
 
 
 def _on_bridge(state: RunState, sequence: Sequence) -> bool:
     """Whether the entry has the bridge group now: created with it, and not yet without it."""
     steps = standing(sequence, state.progress.states)
     created = _created_in(steps)
-    if created is None or BRIDGE_GROUP not in created.entry.kubernetes_groups:
+    if created is None:
+        return False
+    if BRIDGE_GROUP not in created.entry.kubernetes_groups:
         return False
     return not _carried(created, steps[0])
 
@@ -187,6 +222,9 @@ def _created_in(steps: Iterable[PlanStep]) -> CreateEntry | None:
 def _entry_back(state: RunState, sequence: Sequence, steps: list[PlanStep]) -> Action:
     """First restore the groups that the entry had beside its policies; then, when no older login is
     cached, delete the entry.
+
+    ``steps`` are those to undo, the last one first, as the journal has them. EKS deletes the
+    associations of an entry together with the entry (EKS API, DeleteAccessEntry).
     """
     seen = _steps_as_seen(state, sequence, steps)
     if isinstance(seen, ReadFirst):
@@ -205,6 +243,7 @@ def _entry_back(state: RunState, sequence: Sequence, steps: list[PlanStep]) -> A
         return LeaveInPlace(steps[0], why)
     if begins_from_entry_of_eks(state.plan, sequence):
         return _entry_of_eks_back(state, sequence, steps)
+    # The entry is older than the plan: its last change is undone, and it stays.
     if not isinstance(created.effect, CreateEntry):
         return undo_step(state, sequence, created)
     if _gone_already(state, created.principal_arn or ""):
@@ -217,7 +256,10 @@ def _entry_back(state: RunState, sequence: Sequence, steps: list[PlanStep]) -> A
         return Wait(created, why, until)
     # The policies go with the entry, and logins by it are remembered: until they are forgotten, the
     # bridge is what makes their principal an administrator.
-    return _on_the_bridge(state, created, created.effect) or undo_step(state, sequence, created)
+    obstacle = _on_the_bridge(state, created, created.effect)
+    if obstacle is not None:
+        return obstacle
+    return undo_step(state, sequence, created)
 
 
 def _steps_as_seen(
@@ -227,18 +269,26 @@ def _steps_as_seen(
     another state folder may have done again since: then its groups are gone again, too.
     """
     arn = sequence[0].principal_arn or ""
+    # Only an entry that this plan created can be the work of its runs alone.
     if not isinstance(_shortest(steps).effect, CreateEntry):
         return steps
     if arn not in state.observed.entries:
         return ReadFirst("entry", arn)
     entry, states = state.observed.entries[arn], sequence_states(sequence, state.run)
     place, digest = sequence.index(steps[0]) + 1, state.run_request.plan_digest
-    if entry is None or matches(states[place], entry, digest):
+    if entry is None:
         return steps
-    later = [n for n in range(place + 1, len(states)) if matches(states[n], entry, digest)]
-    if not later:
+    # The entry is where the journal left it.
+    if matches(states[place], entry, digest):
         return steps
-    again = [step for step in sequence[place : later[-1]] if step.undo is not None]
+    reached = place
+    for later in range(place + 1, len(states)):
+        if matches(states[later], entry, digest):
+            reached = later
+    # Another writer changed it: the undo of the last step will refuse.
+    if reached == place:
+        return steps
+    again = [step for step in sequence[place:reached] if step.undo is not None]
     return [*reversed(again), *steps]
 
 
@@ -248,14 +298,20 @@ def _groups_back(
     """Restore the groups that gave the principal its access, where the row and the bridge permit
     it.
     """
-    return _on_the_bridge(state, created, effect) or undo_step(state, sequence, last)
+    obstacle = _on_the_bridge(state, created, effect)
+    if obstacle is not None:
+        return obstacle
+    return undo_step(state, sequence, last)
 
 
 def _on_the_bridge(state: RunState, created: PlanStep, effect: CreateEntry) -> Action | None:
     """What keeps an administrator from going back: a row that no longer gives the access, or a
     bridge that is not seen. None where both are there.
     """
-    return row_answers(state, created) or _bridge_missing(state, effect)
+    row = row_answers(state, created)
+    if row is not None:
+        return row
+    return _bridge_missing(state, effect)
 
 
 def _groups_remembered_until(
@@ -266,7 +322,10 @@ def _groups_remembered_until(
     """
     until = LONG_AGO
     for step in sequence:
-        if not isinstance(step.effect, UpdateEntry) or step in steps:
+        if not isinstance(step.effect, UpdateEntry):
+            continue
+        # What is still to be undone has not restored anything.
+        if step in steps:
             continue
         when = moment(state.progress.of(step.id).at)
         if when is not None:
@@ -288,10 +347,13 @@ def _entry_of_eks_back(state: RunState, sequence: Sequence, steps: list[PlanStep
     # As EKS made it, the entry has nothing of ours.
     if matches(states[place], entry, digest):
         return Undo(first, gone=True)
-    if not any(matches(each, entry, digest) for each in states[place + 1 :]):
-        return Refuse(entry_changed(replace(first, effect=first.undo or first.effect), entry))
+    is_of_the_run = any(matches(each, entry, digest) for each in states[place + 1 :])
+    if not is_of_the_run:
+        undoing = replace(first, effect=first.undo or first.effect)
+        return Refuse(entry_changed(undoing, entry))
     if matches(states[-1], entry, digest):
         return LeaveInPlace(steps[0], why_completed_entry_stays(state.plan, arn))
+    # A run began to complete the entry and did not finish.
     planned = next(each for each in state.plan.principals if each.principal_arn == arn)
     return LeaveInPlace(steps[0], why_thin_entry_stays(state.plan, planned))
 
@@ -302,15 +364,17 @@ def _on_a_dead_bridge(state: RunState, sequence: Sequence) -> bool:
     if first is None:
         return False
     own = render_run(BRIDGE_GROUP, state.run)
-    bridges = [group for group in first.groups or () if group.startswith(BRIDGE_PREFIX)]
-    return any(group != own for group in bridges)
+    bridges = {group for group in first.groups or () if group.startswith(BRIDGE_PREFIX)}
+    return bool(bridges - {own})
 
 
 def _gone_already(state: RunState, arn: str) -> bool:
     """Whether an entry was seen to be absent: another operator deleted it, and nothing of it is
     left to restore.
     """
-    return arn in state.observed.entries and state.observed.entries[arn] is None
+    if arn not in state.observed.entries:
+        return False
+    return state.observed.entries[arn] is None
 
 
 def _carried(created: CreateEntry, last: PlanStep) -> bool:
@@ -319,7 +383,10 @@ def _carried(created: CreateEntry, last: PlanStep) -> bool:
     """
     if not isinstance(last.effect, UpdateEntry):
         return False
-    removed = {*created.entry.kubernetes_groups} - {*last.effect.entry.kubernetes_groups}
+    before = set(created.entry.kubernetes_groups)
+    after = set(last.effect.entry.kubernetes_groups)
+    removed = before - after
+    # The marker is bound to nothing: without it no access is lost.
     return bool(removed - {MARKER_GROUP})
 
 
@@ -345,7 +412,9 @@ def _returns(state: RunState, sequence: Sequence) -> bool:
     it until it is deleted.
     """
     arn = sequence[0].principal_arn
-    if arn is None or not _asked_for(state, arn):
+    if arn is None:
+        return False
+    if not _asked_for(state, arn):
         return False
     # Another operator deleted the entry: there is nothing to put a group on.
     if _gone_already(state, arn):
@@ -354,14 +423,21 @@ def _returns(state: RunState, sequence: Sequence) -> bool:
     if not state.observed.rows.get(arn, True):
         return False
     steps = standing(sequence, state.progress.states)
+    # An undo that was refused is not tried again, so that the group is not written.
     if any(state.progress.of(step.id).held for step in steps):
         return False
     created = _created_in(steps)
-    return created is not None and BRIDGE_GROUP in created.entry.kubernetes_groups
+    if created is None:
+        return False
+    return BRIDGE_GROUP in created.entry.kubernetes_groups
 
 
 def _bridge_missing(state: RunState, created: CreateEntry) -> Action | None:
-    """Why the bridge's group cannot be restored on an entry; None where it can."""
+    """Why the bridge's group cannot be restored on an entry; None where it can.
+
+    ``Finished`` without steps: :func:`_bridge_again` builds the bridge in the bridge's own
+    sequence, and this one is asked again after that.
+    """
     step = bridge_for(state, created)
     if step is None:
         return None

@@ -22,7 +22,10 @@ def forward(state: RunState, sequence: Sequence) -> Action:
     """
     place = _first_unsettled(state, sequence)
     if place is None:
-        return _built_again(state, sequence) or _still_so(state, sequence)
+        built_again = _built_again(state, sequence)
+        if built_again is not None:
+            return built_again
+        return _still_so(state, sequence)
     step = sequence[place]
     why = obstacle(state, sequence, step)
     # The later steps of a sequence wait for this one.
@@ -38,6 +41,7 @@ def forward(state: RunState, sequence: Sequence) -> Action:
 
 
 def _first_unsettled(state: RunState, sequence: Sequence) -> int | None:
+    """The place of the first step that is not done or adopted; None in a finished sequence."""
     for place, step in enumerate(sequence):
         if state.progress.of(step.id).status not in SETTLED:
             return place
@@ -62,7 +66,11 @@ def _built_again(state: RunState, sequence: Sequence) -> Action | None:
 
 
 def _still_so(state: RunState, sequence: Sequence) -> Action:
-    """Whether the entry of a finished sequence, where it was read, is as its last step left it."""
+    """Whether the entry of a finished sequence, where it was read, is as its last step left it.
+
+    ``Finished`` where it is, or was not read; ``Wait`` while a read may be older than the write;
+    ``Refuse`` where another writer changed it: no later step may build on it.
+    """
     final = sequence[-1]
     arn = final.principal_arn or ""
     if arn not in state.observed.entries:
@@ -72,7 +80,8 @@ def _still_so(state: RunState, sequence: Sequence) -> Action:
     *before, last = map(_without_tags, sequence_states(sequence, state.run))
     if matches(last, entry, digest):
         return Finished()
-    until = (moment(state.progress.of(final.id).at) or LONG_AGO) + STALE_READ_TIMEOUT
+    written = moment(state.progress.of(final.id).at) or LONG_AGO
+    until = written + STALE_READ_TIMEOUT
     is_behind = any(matches(each, entry, digest) for each in before)
     # A read of EKS may be older than the last write of this run.
     if is_behind and state.observed.now < until:
@@ -81,4 +90,7 @@ def _still_so(state: RunState, sequence: Sequence) -> Action:
 
 
 def _without_tags(entry_state: EntryState | None) -> EntryState | None:
-    return None if entry_state is None else replace(entry_state, made_by_us=False)
+    """The state whose entry may have any tags; None, "no entry", stays."""
+    if entry_state is None:
+        return None
+    return replace(entry_state, made_by_us=False)

@@ -51,8 +51,9 @@ def what_stands(
 
 def _bindings_of(snapshot: Snapshot) -> dict[tuple[str | None, str], Binding]:
     """The bindings by namespace and name; empty where they were not read."""
-    bindings = snapshot.rbac.bindings if snapshot.rbac is not None else ()
-    return {(binding.namespace, binding.name): binding for binding in bindings}
+    if snapshot.rbac is None:
+        return {}
+    return {(binding.namespace, binding.name): binding for binding in snapshot.rbac.bindings}
 
 
 def _bindings_stand(
@@ -61,32 +62,42 @@ def _bindings_stand(
     plan_digest: str,
     run: str,
 ) -> tuple[Step, ...]:
+    """The steps of a sequence about the cluster whose bindings are there."""
     return tuple(step for step in sequence if _binding_stands(step, bindings, plan_digest, run))
 
 
 def _sequence_stands(
     sequence: Sequence, entry: AccessEntry, plan_digest: str, run: str
 ) -> tuple[Step, ...]:
+    """The steps that have led an entry to the state in which it is; none for an entry of another
+    owner.
+    """
     if entry.tags.get(PLAN_TAG) != plan_digest:
         return ()
-    fits = [
-        place
-        for place, state in enumerate(sequence_states(sequence, run))
-        if matches(state, entry, plan_digest)
-    ]
-    return sequence[: max(fits)] if fits else ()
+    reached = 0
+    for place, state in enumerate(sequence_states(sequence, run)):
+        # Two states may look alike, as before and after a proof: the later one counts, so that
+        # nothing is left out of an undo.
+        if matches(state, entry, plan_digest):
+            reached = place
+    return sequence[:reached]
 
 
 def _binding_stands(
     step: Step, bindings: Mapping[tuple[str | None, str], Binding], plan_digest: str, run: str
 ) -> bool:
+    """Whether the binding that a step makes is there with the labels of this plan and run."""
     effect = rendered(step.effect, run)
     if not isinstance(effect, CreateBridge | CreateBinding):
         return False
     # A bridge binds a ClusterRole for the whole cluster.
-    namespace = effect.namespace if isinstance(effect, CreateBinding) else None
+    namespace = None
+    if isinstance(effect, CreateBinding):
+        namespace = effect.namespace
     found = bindings.get((namespace, effect.binding_name))
-    if found is None or found.labels.get(MANAGED_BY_LABEL) != MANAGED_BY:
+    if found is None:
+        return False
+    if found.labels.get(MANAGED_BY_LABEL) != MANAGED_BY:
         return False
     if found.labels.get(PLAN_LABEL) != plan_label(plan_digest):
         return False

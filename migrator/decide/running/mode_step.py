@@ -15,7 +15,11 @@ MODES: tuple[AuthenticationMode, ...] = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "AP
 
 
 def change_mode(state: RunState, step: PlanStep, effect: EnableEntries) -> Action:
-    """Change the mode, adopt the change, or wait for the update that changes it."""
+    """Change the mode, adopt the change, or wait for the update that changes it.
+
+    UpdateClusterConfig answers with the id of an update, which DescribeUpdate follows until it is
+    ``Successful``, ``Failed`` or ``Cancelled`` (EKS API).
+    """
     recorded, seen = state.progress.of(step.id), state.observed
     if seen.mode is None:
         return ReadFirst("cluster")
@@ -50,6 +54,7 @@ def _update_sent(recorded: StepState) -> str:
 
 
 def _update_failed(update: str, errors: tuple[str, ...]) -> Failed:
+    """The error for an update that ended without effect; EKS's own messages are the reason."""
     return Failed(
         "update-failed",
         f"The change of the authentication mode ended {update}.",
@@ -59,6 +64,7 @@ def _update_failed(update: str, errors: tuple[str, ...]) -> Failed:
 
 
 def _wait(state: RunState, step: PlanStep, why: str, until: datetime, look: ReadFirst) -> Action:
+    """Look again until ``until``, then end the run: an update that hangs needs a person."""
     if state.observed.now < until:
         return Wait(step, why, until, look)
     return Refuse(

@@ -22,24 +22,31 @@ ONE_PRINCIPAL = PRINCIPAL_REFUSALS | CHANGED_CODES | {OTHER_TYPE}
 
 
 def obstacle(state: RunState, sequence: Sequence, step: PlanStep) -> str:
-    """Why the step cannot begin now; empty when it can."""
+    """Why the step cannot begin now; empty when it can.
+
+    The first reason of: not in ``--only``; its proof was deferred; a required step is not done; the
+    operator would change its own access without a second administrator.
+    """
     if _excluded(state, step):
         return "not asked for"
     recorded = state.progress.of(step.id)
     if recorded.status == "deferred":
-        return str(recorded.effect.get("why", "")) or "the proof cannot be had now"
+        why = str(recorded.effect.get("why", ""))
+        return why or "the proof cannot be had now"
     unmet = _first_unmet(state, sequence, step)
     if unmet:
         return unmet
-    if _is_the_operators(state, sequence, step) and not _second_admin(state):
-        return (
-            "a second, independent administrator is not proven yet, and this run acts as this "
-            "principal"
-        )
-    return ""
+    if not _is_the_operators(state, sequence, step):
+        return ""
+    if _second_admin(state):
+        return ""
+    return (
+        "a second, independent administrator is not proven yet, and this run acts as this principal"
+    )
 
 
 def _first_unmet(state: RunState, sequence: Sequence, step: PlanStep) -> str:
+    """Why the first required step that is not met does not permit this one; empty where all do."""
     for required in _requirements(state, sequence, step):
         reason = _unmet(state, sequence, step, required)
         if reason:
@@ -55,7 +62,9 @@ def _excluded(state: RunState, step: PlanStep) -> bool:
     if step.principal_arn is not None:
         return step.principal_arn not in only
     # The bridge is built for those who need it in this run, and for no other principal.
-    return isinstance(step.effect, CreateBridge) and not _crossed_now(state, step.effect.group)
+    if isinstance(step.effect, CreateBridge):
+        return not _crossed_now(state, step.effect.group)
+    return False
 
 
 def _requirements(state: RunState, sequence: Sequence, step: PlanStep) -> tuple[str, ...]:
@@ -81,17 +90,17 @@ def _is_the_operators(state: RunState, sequence: Sequence, step: PlanStep) -> bo
         return False
     if step.principal_arn not in state.observed.callers:
         return False
-    return not _only_proofs(sequence)
+    # Nothing is changed where the plan only proves the principal or waits for EKS's entry.
+    return not all(isinstance(each.effect, Prove | AwaitEntry) for each in sequence)
 
 
 def _second_admin(state: RunState) -> str:
     """Who was shown to administer the cluster besides the operator; empty where it is unknown."""
     observed = state.observed
-    return observed.second_admin or second_admin(state.plan, state.progress, observed.callers, {})
-
-
-def _only_proofs(sequence: Sequence) -> bool:
-    return all(isinstance(step.effect, Prove | AwaitEntry) for step in sequence)
+    if observed.second_admin:
+        return observed.second_admin
+    # A proof of this run may have shown one since the run began. Waivers were asked at its start.
+    return second_admin(state.plan, state.progress, observed.callers, waivers={})
 
 
 def _unmet(state: RunState, sequence: Sequence, step: PlanStep, required: str) -> str:
@@ -108,13 +117,11 @@ def _unmet(state: RunState, sequence: Sequence, step: PlanStep, required: str) -
     if refusal is not None:
         return _given_up(state, key, refusal)
     is_waiting = _parked(state, other) or _not_asked(state, other)
-    if not is_waiting:
-        if isinstance(step.effect, RemoveBridge):
-            return f"{key} may still need the bridge"
-        return f"{required} is not done"
+    if not isinstance(step.effect, RemoveBridge):
+        return "" if is_waiting else f"{required} is not done"
     # A run that continues with the sequence builds the bridge again. The bridge may be removed only
     # while the sequence waits and its entry does not carry the group.
-    if isinstance(step.effect, RemoveBridge) and _on_bridge(state, other, step.effect):
+    if not is_waiting or _on_bridge(state, other, step.effect):
         return f"{key} may still need the bridge"
     return ""
 
@@ -127,13 +134,21 @@ def _given_up(state: RunState, key: str, refusal: StepState) -> str:
         return message
     if refusal.effect.get("code") in ONE_PRINCIPAL:
         return ""
-    return "" if state.run_request.keep_going else message
+    # The operator asked for `--keep-going`: other principals continue after any refusal.
+    if state.run_request.keep_going:
+        return ""
+    return message
 
 
 def _not_asked(state: RunState, sequence: Sequence) -> bool:
     """True for the sequence of a principal that this run was not asked for."""
     only, arn = state.run_request.only, sequence[0].principal_arn
-    return only is not None and arn is not None and arn not in only
+    if only is None:
+        return False
+    # Steps about the cluster serve every principal.
+    if arn is None:
+        return False
+    return arn not in only
 
 
 def _crossed_now(state: RunState, group: str) -> bool:
@@ -141,7 +156,9 @@ def _crossed_now(state: RunState, group: str) -> bool:
     group at some step.
     """
     for sequence in state.sequences.values():
-        if sequence[0].principal_arn is None or _not_asked(state, sequence):
+        if sequence[0].principal_arn is None:
+            continue
+        if _not_asked(state, sequence):
             continue
         if _is_finished(state, sequence):
             continue
@@ -151,6 +168,7 @@ def _crossed_now(state: RunState, group: str) -> bool:
 
 
 def _is_finished(state: RunState, sequence: Sequence) -> bool:
+    """Whether every step is done or adopted, by the journal."""
     return all(state.progress.of(step.id).status in SETTLED for step in sequence)
 
 
@@ -164,8 +182,10 @@ def _parked(state: RunState, sequence: Sequence) -> bool:
 
 def _first_unsettled(state: RunState, sequence: Sequence) -> int:
     """The place of the first step that is not done, in a sequence that is not finished."""
-    statuses = [state.progress.of(step.id).status for step in sequence]
-    return next(place for place, status in enumerate(statuses) if status not in SETTLED)
+    place = 0
+    while state.progress.of(sequence[place].id).status in SETTLED:
+        place += 1
+    return place
 
 
 def _on_bridge(state: RunState, sequence: Sequence, bridge: RemoveBridge) -> bool:
@@ -174,6 +194,8 @@ def _on_bridge(state: RunState, sequence: Sequence, bridge: RemoveBridge) -> boo
     entry_state = sequence_states(sequence, state.run)[place]
     if entry_state is None:
         return False
-    # Groups that the sequence does not know may have the bridge's among them.
     groups = entry_state.groups
-    return groups is None or render_run(bridge.group, state.run) in groups
+    # Groups that the sequence does not know may have the bridge's among them.
+    if groups is None:
+        return True
+    return render_run(bridge.group, state.run) in groups

@@ -90,9 +90,11 @@ def sequences_of(plan: Plan, progress: Progress | None = None) -> dict[str, Sequ
     for step in plan.steps:
         found.setdefault(step.principal_arn or f"step {step.id}", []).append(step)
     sequences = {key: tuple(steps) for key, steps in found.items()}
-    automatic = progress.automatic if progress is not None else {}
-    for arn in automatic.keys() & sequences.keys():
-        sequences[arn] = sequence_over(sequences[arn], automatic[arn], base_of(plan))
+    if progress is None:
+        return sequences
+    for arn, entry in progress.automatic.items():
+        if arn in sequences:
+            sequences[arn] = sequence_over(sequences[arn], entry, base_of(plan))
     return sequences
 
 
@@ -139,40 +141,60 @@ def _ended(progress: Progress, exit_code: int | None) -> Progress:
     """A roll-back is over when it undid everything that can be undone: exit code 0, or 4 where
     entries must stay.
     """
-    over = progress.running == ROLL_BACK and exit_code in (0, 4)
-    return replace(progress, ended=exit_code, going_back=progress.going_back and not over)
+    is_over = progress.running == ROLL_BACK and exit_code in (0, 4)
+    if is_over:
+        return replace(progress, ended=exit_code, going_back=False)
+    return replace(progress, ended=exit_code)
 
 
 def _step_recorded(
     progress: Progress, sequences: Mapping[str, Sequence], record: Record, step_id: str
 ) -> Progress:
+    """The progress after a record about one step: the step's own state, and those of the steps that
+    depend on it.
+    """
     states = dict(progress.states)
     before = progress.of(step_id)
     if record.event == "refused" and record.effect.get("undo"):
         # The step stays what it was: its undo alone was refused.
-        states[step_id] = replace(before, held=str(record.effect.get("message", "")) or "refused")
+        message = str(record.effect.get("message", ""))
+        states[step_id] = replace(before, held=message or "refused")
     elif record.event == "undone":
         _undone(states, sequences, record, step_id)
     else:
         states[step_id] = replace(
-            before, status=_status_of(record.event), at=record.at, effect=record.effect
+            before,
+            status=_status_of(record.event),
+            at=record.at,
+            effect=record.effect,
         )
     if record.event == "intended":
-        # A bridge that is built again is removed again. An entry that is made again, after a
-        # roll-back that died while it deleted it, needs every later write and proof again.
-        for each in (*_removals_of(sequences, step_id), *_after(sequences, step_id)):
-            if states.get(each, PENDING).status in SETTLED:
-                states[each] = _again(states[each])
+        _needed_again(states, sequences, step_id)
     return replace(progress, states=states)
+
+
+def _needed_again(
+    states: dict[str, StepState], sequences: Mapping[str, Sequence], step_id: str
+) -> None:
+    """Make the settled steps pending that depend on a step which is carried out again.
+
+    A bridge that is built again is removed again. An entry that is made again, after a roll-back
+    that died while it deleted it, needs every later write and proof again.
+    """
+    dependent = (*_removals_of(sequences, step_id), *_after(sequences, step_id))
+    for each in dependent:
+        state = states.get(each, PENDING)
+        if state.status in SETTLED:
+            states[each] = _again(state)
 
 
 def _undone(
     states: dict[str, StepState], sequences: Mapping[str, Sequence], record: Record, step_id: str
 ) -> None:
     """Record that a step, and with it the later ones of its sequence, were undone."""
-    states[step_id] = replace(
-        states.get(step_id, PENDING), status="undone", at=record.at, effect=record.effect
-    )
+    before = states.get(step_id, PENDING)
+    states[step_id] = replace(before, status="undone", at=record.at, effect=record.effect)
+    # To delete an entry undoes everything on it in one write.
     for later in _after(sequences, step_id):
         state = states.get(later, PENDING)
         # Nothing of these was in the cluster.
@@ -189,10 +211,14 @@ def _again(state: StepState) -> StepState:
 def _removals_of(sequences: Mapping[str, Sequence], step_id: str) -> tuple[str, ...]:
     """The steps that remove the bridge which a step builds."""
     built = _bridge_of(sequences, step_id)
+    if built is None:
+        return ()
     found: list[str] = []
     for sequence in sequences.values():
         for step in sequence:
-            if isinstance(step.effect, RemoveBridge) and step.effect.group == built:
+            if not isinstance(step.effect, RemoveBridge):
+                continue
+            if step.effect.group == built:
                 found.append(step.id)
     return tuple(found)
 
@@ -201,12 +227,15 @@ def _bridge_of(sequences: Mapping[str, Sequence], step_id: str) -> str | None:
     """The group of the bridge that a step builds; None for another step."""
     for sequence in sequences.values():
         for step in sequence:
-            if step.id == step_id and isinstance(step.effect, CreateBridge):
+            if step.id != step_id:
+                continue
+            if isinstance(step.effect, CreateBridge):
                 return step.effect.group
     return None
 
 
 def _status_of(event: Event) -> Status:
+    """The status that a record gives its step; the events of a whole run give none."""
     match event:
         case (
             "intended" | "sent" | "done" | "adopted" | "deferred" | "refused" | "undoing" | "undone"
@@ -231,10 +260,13 @@ def _started(progress: Progress, sequences: Mapping[str, Sequence], record: Reco
     """A new attempt: proofs are asked for again, and every sequence that was undone completely is
     tried again.
     """
-    run, command = record.effect.get("run"), str(record.effect.get("command", ""))
+    run = record.effect.get("run")
+    command = str(record.effect.get("command", ""))
+    # A cut-over, a rehearsal or a retirement has steps of its own, outside the plan.
     if command not in ENTRY_COMMANDS:
         states = _own_again(progress.states, command)
         return replace(progress, run=run, ended=None, running=command, states=states)
+    # A new attempt asks again for every undo that was refused.
     states = {step_id: replace(state, held="") for step_id, state in progress.states.items()}
     for sequence in sequences.values():
         _start_again(sequence, states)
@@ -275,14 +307,25 @@ def _bridges_needed_again(
     for sequence in sequences.values():
         for step in sequence:
             is_settled = states.get(step.id, PENDING).status in SETTLED
-            if isinstance(step.effect, CreateEntry | UpdateEntry) and not is_settled:
-                crossing.update(step.effect.entry.kubernetes_groups)
-            if isinstance(step.effect, RemoveBridge) and is_settled:
-                removed.add(step.effect.group)
-            if isinstance(step.effect, CreateBridge | RemoveBridge):
-                bridges.append((step.id, step.effect.group))
+            match step.effect:
+                case CreateEntry(entry=entry) | UpdateEntry(entry=entry):
+                    if not is_settled:
+                        crossing.update(entry.kubernetes_groups)
+                case CreateBridge(group=group):
+                    bridges.append((step.id, group))
+                case RemoveBridge(group=group):
+                    bridges.append((step.id, group))
+                    if is_settled:
+                        removed.add(group)
+                case _:
+                    continue
     needed = crossing & removed
-    return tuple(step_id for step_id, group in bridges if group in needed and step_id in states)
+    again: list[str] = []
+    for step_id, group in bridges:
+        # A step without a record is pending already.
+        if group in needed and step_id in states:
+            again.append(step_id)
+    return tuple(again)
 
 
 def _own_again(states: Mapping[str, StepState], command: str) -> dict[str, StepState]:
@@ -299,8 +342,9 @@ def _own_again(states: Mapping[str, StepState], command: str) -> dict[str, StepS
             del after[step_id]
         return after
     for step_id in own:
-        if states[step_id].status in ("refused", "undone"):
-            after[step_id] = _again(states[step_id])
+        state = states[step_id]
+        if state.status in ("refused", "undone"):
+            after[step_id] = _again(state)
     return after
 
 
@@ -310,8 +354,10 @@ def standing(sequence: Sequence, states: Mapping[str, StepState]) -> tuple[Step,
     """
     found: list[Step] = []
     for step in reversed(sequence):
+        if step.undo is None:
+            continue
         # A proof only reads, and EKS itself made an entry that was awaited.
-        if step.undo is None or isinstance(step.effect, Prove | AwaitEntry):
+        if isinstance(step.effect, Prove | AwaitEntry):
             continue
         if states.get(step.id, PENDING).status in STANDING:
             found.append(step)

@@ -113,9 +113,12 @@ Rehearsing: TypeAlias = (
 
 
 def next_rehearsal(progress: Progress, seen: SeenRehearsal, length: timedelta) -> Rehearsing:
-    """The one next action."""
+    """The one next action.
+
+    ``length``: how long aws-auth stays blank, from the journaled intention to blank it.
+    """
     blank = progress.of(BLANK)
-    if _is_restored(progress):
+    if progress.of(RESTORE).status in SETTLED:
         return _after_restore(progress, seen)
     if blank.status in NEVER_BLANKED:
         return _before_blank(progress, seen)
@@ -137,22 +140,20 @@ def next_rehearsal(progress: Progress, seen: SeenRehearsal, length: timedelta) -
     return Watch()
 
 
-def _is_restored(progress: Progress) -> bool:
-    return progress.of(RESTORE).status in SETTLED
-
-
 def _map_is_original(blank: StepState, seen: SeenRehearsal) -> Rehearsing:
     """The values are there although the journal has an intention to blank them."""
     if seen.timer == "fired":
         return AdoptRestored("the timer put it back")
     # The write did not arrive: this process sends it again while the timer guards it.
     undisturbed = not seen.resumed and not seen.trouble
-    if undisturbed and blank.status == "intended" and seen.timer == "armed":
+    is_guarded = seen.timer == "armed"
+    if undisturbed and is_guarded and blank.status == "intended":
         return Blank()
     return AdoptRestored("it is as it was")
 
 
 def _map_is_foreign(seen: SeenRehearsal) -> Rehearsing:
+    """The map is neither as it was nor blank: another writer changed or deleted it."""
     # The timer says that it fired only when the map is restored. A difference now was written
     # later. An administrator who deleted a row intended that: the saved bytes would give the access
     # again.
@@ -166,19 +167,22 @@ def _after_restore(progress: Progress, seen: SeenRehearsal) -> Rehearsing:
     if not _timer_is_removed(progress):
         return RemoveTimer()
     why = str(progress.of(RESTORE).effect.get("why", ""))
+    if why:
+        return Over(why)
     # The process that restored the map died before it had taken all evidence.
-    if not why and seen.resumed:
+    if seen.resumed:
         return Over("the rehearsal was interrupted")
-    return Over(why)
+    return Over()
 
 
 def _before_blank(progress: Progress, seen: SeenRehearsal) -> Rehearsing:
     """The map was not blanked: start the timer and blank it, or end."""
     why = _ends_before_blank(progress, seen)
-    if why and _timer_is_removed(progress):
-        return Over(why)
     if why:
+        if _timer_is_removed(progress):
+            return Over(why)
         return RemoveTimer(why)
+    # The map is never blank without an armed timer: a process that dies restores nothing.
     match seen.timer:
         case "none":
             return StartTimer()
@@ -214,15 +218,17 @@ def _timer_lost(progress: Progress, seen: SeenRehearsal) -> str:
     if seen.timer != "starting":
         return ""
     # A pod starts late where its image cannot be pulled, or where it fits on no node.
-    latest = (moment(started.at) or seen.now) + TIMER_START
-    if seen.now >= latest:
-        return "the timer's Job did not start in time"
-    return ""
+    began = moment(started.at) or seen.now
+    if seen.now < began + TIMER_START:
+        return ""
+    return "the timer's Job did not start in time"
 
 
 def _timer_is_removed(progress: Progress) -> bool:
-    never_started = progress.of(TIMER_STEP).status == "pending"
-    return never_started or progress.of(CLEAN).status in SETTLED
+    """Whether no object of the timer is left in the cluster, by the journal."""
+    if progress.of(TIMER_STEP).status == "pending":
+        return True
+    return progress.of(CLEAN).status in SETTLED
 
 
 def last_written(config_map: Mapping[str, Any] | None) -> datetime | None:
@@ -231,10 +237,14 @@ def last_written(config_map: Mapping[str, Any] | None) -> datetime | None:
     ``metadata.managedFields`` has the time of each manager's last write (Kubernetes documentation,
     "Server-Side Apply").
     """
-    metadata: Mapping[str, Any] = (config_map or {}).get("metadata") or {}
+    if config_map is None:
+        return None
+    metadata: Mapping[str, Any] = config_map.get("metadata") or {}
     times: list[datetime] = []
     for field in metadata.get("managedFields") or ():
-        time = moment(str((field or {}).get("time", "")))
+        if not field:
+            continue
+        time = moment(str(field.get("time", "")))
         if time is not None:
             times.append(time)
     return max(times, default=None)
@@ -247,17 +257,25 @@ def time_blank(progress: Progress, now: datetime) -> timedelta:
     process that was killed, sees hours later what the timer in the cluster did after two minutes.
     """
     blank, restored = progress.of(BLANK), progress.of(RESTORE)
+    if blank.status in NEVER_BLANKED:
+        return timedelta(0)
     began = moment(blank.at)
-    if blank.status in NEVER_BLANKED or began is None:
+    if began is None:
         return timedelta(0)
     if restored.status not in SETTLED:
         return now - began
-    end = moment(str(restored.effect.get("writtenAt", ""))) or moment(restored.at) or now
-    return max(min(end, now) - began, timedelta(0))
+    by_api_server = moment(str(restored.effect.get("writtenAt", "")))
+    end = by_api_server or moment(restored.at) or now
+    # The clocks of this machine and of the API server may differ.
+    length = min(end, now) - began
+    return max(length, timedelta(0))
 
 
 def map_state(config_map: Mapping[str, Any] | None, original: Mapping[str, str]) -> MapState:
-    """What aws-auth is now, compared with the data that were saved."""
+    """What aws-auth is now, compared with the data that were saved.
+
+    Only ``data`` is compared: EKS and controllers may change labels and annotations.
+    """
     if config_map is None:
         return "absent"
     data = dict(config_map.get("data") or {})
@@ -269,13 +287,17 @@ def map_state(config_map: Mapping[str, Any] | None, original: Mapping[str, str])
 
 
 def timer_state(lease: Mapping[str, Any] | None) -> TimerState:
-    """What the timer says of itself in the Lease's annotations."""
+    """What the timer says of itself in the Lease's annotations; ``starting`` until it says
+    something, ``none`` where there is no Lease.
+    """
     if lease is None:
         return "none"
-    annotations = (lease.get("metadata") or {}).get("annotations") or {}
-    said = annotations.get(TIMER)
-    if said == "armed":
-        return "armed"
-    if said == "fired":
-        return "fired"
-    return "starting"
+    metadata = lease.get("metadata") or {}
+    annotations = metadata.get("annotations") or {}
+    match annotations.get(TIMER):
+        case "armed":
+            return "armed"
+        case "fired":
+            return "fired"
+        case _:
+            return "starting"

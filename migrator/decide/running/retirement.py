@@ -16,4 +16,7 @@ def next_retirement(mode: AuthenticationMode, present: bool, status: Status) -> 
         return "refuse"
     if present:
         return "delete"
-    return "adopt" if status == "intended" else "finished"
+    # The process died between the deletion and its record.
+    if status == "intended":
+        return "adopt"
+    return "finished"

@@ -41,7 +41,10 @@ def row_gives(data: Mapping[str, str] | None, principal_arn: str, before: Identi
     """
     if before.via == "none":
         return True
-    if before.via != "config-map" or data is None:
+    # An entry gave the access before: no row is known to give the same.
+    if before.via != "config-map":
+        return False
+    if data is None:
         return False
     canonical = canonical_arn(principal_arn)
     if canonical is None:
@@ -59,12 +62,20 @@ def row_gives(data: Mapping[str, str] | None, principal_arn: str, before: Identi
 
 
 def rows_of(index: RowIndex, canonical: str) -> tuple[RowMapping, ...]:
-    """The rows in force for a principal; empty where there is none."""
+    """The rows in force for a principal; empty where there is none.
+
+    Roles are asked before users, and spellings that differ in case are one ARN
+    (aws-iam-authenticator, configmap.go).
+    """
     key = fold(canonical)
-    return index.roles.get(key) or index.users.get(key) or ()
+    roles = index.roles.get(key)
+    if roles:
+        return roles
+    return index.users.get(key, ())
 
 
 def _gives_the_same(row: RowMapping, principal_arn: str, before: Identity) -> bool:
+    """Whether a login by the row has the username and groups of ``before``, in any order."""
     username, groups = rendered_row(row, principal_arn)
     if _one_spelling(username) != _one_spelling(before.username):
         return False
@@ -72,8 +83,11 @@ def _gives_the_same(row: RowMapping, principal_arn: str, before: Identity) -> bo
 
 
 def _in_mapped_account(index: RowIndex, canonical: str) -> bool:
+    """Whether ``mapAccounts`` has the account of the principal."""
     arn = parse_arn(canonical)
-    return arn is not None and arn.account in index.accounts
+    if arn is None:
+        return False
+    return arn.account in index.accounts
 
 
 def groups_by_row(data: Mapping[str, str] | None, principal_arn: str) -> frozenset[str] | None:
@@ -88,11 +102,13 @@ def groups_by_row(data: Mapping[str, str] | None, principal_arn: str) -> frozens
         return None
     aws_auth, index = rows_in(data)
     canonical = canonical_arn(principal_arn)
+    # It may admit the principal, and no group is certain.
     if canonical is None or aws_auth.doubt:
         return frozenset()
     rows = rows_of(index, canonical)
     if rows:
-        return frozenset.intersection(*(_groups(row.effective_groups) for row in rows))
+        by_row = [_groups(row.effective_groups) for row in rows]
+        return frozenset.intersection(*by_row)
     if _in_mapped_account(index, canonical):
         return frozenset()
     return None
@@ -100,8 +116,11 @@ def groups_by_row(data: Mapping[str, str] | None, principal_arn: str) -> frozens
 
 def _one_spelling(username: str) -> str:
     """A node's name holds no ``@``, so that both templates of the session give the same name."""
-    return NODE_PREFIX + SESSION if username == NODE_PREFIX + SESSION_RAW else username
+    if username == NODE_PREFIX + SESSION_RAW:
+        return NODE_PREFIX + SESSION
+    return username
 
 
 def _groups(groups: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(group for group in groups if group)
+    """Groups as RBAC compares them: their order does not count, and an empty name is no group."""
+    return frozenset(groups) - {""}

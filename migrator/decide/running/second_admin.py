@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from migrator.decide.running.progress import SETTLED, Progress
-from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.decision import Acceptance
 from migrator.model.plan import ClusterRef, Plan, PlannedPrincipal
 from migrator.model.step import Prove
@@ -46,19 +45,30 @@ def break_glass_needs(cluster: ClusterRef) -> tuple[tuple[str, str], ...]:
 
 def is_admin(principal: PlannedPrincipal) -> bool:
     """Whether the principal administers the whole cluster, before and after."""
-    if principal.entry is None or principal.action in ("skip", "block"):
+    if principal.entry is None:
         return False
-    return any(_administers(policy) for policy in principal.entry.access_policies)
-
-
-def _administers(policy: AssociatedPolicy) -> bool:
-    return policy.policy_name == CLUSTER_ADMIN and policy.scope.type == "cluster"
+    # The plan makes no entry for these.
+    if principal.action in ("skip", "block"):
+        return False
+    for policy in principal.entry.access_policies:
+        # In a namespace's scope the same policy administers that namespace only (EKS user guide,
+        # "Access policy permissions").
+        if policy.policy_name == CLUSTER_ADMIN and policy.scope.type == "cluster":
+            return True
+    return False
 
 
 def admins_to_prove(plan: Plan, callers: frozenset[str]) -> tuple[str, ...]:
-    """Administrators other than the operator, in plan order."""
-    admins = [principal.principal_arn for principal in plan.principals if is_admin(principal)]
-    return tuple(arn for arn in admins if arn not in callers)
+    """ARNs of the administrators other than the operator, in plan order. ``callers``: the
+    principals that the operator is, or arrives through.
+    """
+    others: list[str] = []
+    for principal in plan.principals:
+        if principal.principal_arn in callers:
+            continue
+        if is_admin(principal):
+            others.append(principal.principal_arn)
+    return tuple(others)
 
 
 def second_admin(
@@ -69,7 +79,9 @@ def second_admin(
     """
     admins = admins_to_prove(plan, callers)
     for step in plan.steps:
-        if not isinstance(step.effect, Prove) or step.principal_arn not in admins:
+        if not isinstance(step.effect, Prove):
+            continue
+        if step.principal_arn not in admins:
             continue
         proof = progress.of(step.id)
         proof_class = proof.effect.get("class")

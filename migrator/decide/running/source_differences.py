@@ -66,7 +66,9 @@ def row_difference(data: Mapping[str, str] | None, planned: PlannedPrincipal) ->
     entry is compared instead.
     """
     arn, before = planned.principal_arn, planned.before
-    if before.via != "config-map" or row_gives(data, arn, before):
+    if before.via != "config-map":
+        return None
+    if row_gives(data, arn, before):
         return None
     lost = _lost(data)
     if lost:
@@ -111,36 +113,49 @@ def _lost(data: Mapping[str, str] | None) -> str:
 
 def _given(data: Mapping[str, str] | None, principal_arn: str) -> tuple[str, ...]:
     """What the live rows give a principal, one text for each row or account that may admit it."""
+    if data is None:
+        return ()
     canonical = canonical_arn(principal_arn)
-    if data is None or canonical is None:
+    if canonical is None:
         return ()
     _, index = rows_in(data)
-    rows = rows_of(index, canonical)
+    given: dict[str, None] = {}
     # Two rows of one principal may give the same.
-    return tuple(dict.fromkeys(_identity(*rendered_row(row, principal_arn)) for row in rows))
+    for row in rows_of(index, canonical):
+        username, groups = rendered_row(row, principal_arn)
+        given[_identity(username, groups)] = None
+    return tuple(given)
 
 
 def _who(before: Identity) -> str:
+    """The identity that the plan has of a principal, for people."""
     return _identity(before.username, before.groups)
 
 
 def _identity(username: str, groups: Iterable[str]) -> str:
+    """Username and groups for people. They are quoted: they come from the cluster."""
     named = [repr(group) for group in groups if group]
-    groups_text = f"groups {', '.join(named)}" if named else "no groups"
-    return f"username {username!r}, {groups_text}"
+    if not named:
+        return f"username {username!r}, no groups"
+    return f"username {username!r}, groups {', '.join(named)}"
 
 
 def row_differences(plan: Plan, data: Mapping[str, str] | None) -> tuple[Difference, ...]:
     """Rows of aws-auth that were changed, deleted or added since the plan was made."""
     found: list[Difference] = []
     for principal in plan.principals:
-        difference = None if _is_left_out(principal) else row_difference(data, principal)
+        if _is_left_out(principal):
+            continue
+        difference = row_difference(data, principal)
         if difference is not None:
             found.append(difference)
     return (*found, *added_rows(plan, data))
 
 
 def _is_left_out(principal: PlannedPrincipal) -> bool:
+    """Whether the plan makes no entry for the principal: its row, or its absence, is not compared
+    with one.
+    """
     return principal.action in ("skip", "block")
 
 
@@ -191,7 +206,10 @@ def id_difference(planned: PlannedPrincipal, found: str | None) -> Difference | 
     An entry is pinned to the unique id (EKS user guide, "Create access entries").
     """
     arn, wanted = planned.principal_arn, planned.principal_id
-    if wanted is None or found == wanted:
+    # The plan was made without IAM: there is nothing to compare.
+    if wanted is None:
+        return None
+    if found == wanted:
         return None
     if found is None:
         return Difference(

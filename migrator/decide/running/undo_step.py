@@ -27,7 +27,11 @@ from migrator.model.step import Step as PlanStep
 
 
 def row_answers(state: RunState, created: PlanStep) -> Action | None:
-    """What keeps an entry from being deleted: None where the row gives the access."""
+    """What keeps an entry from being deleted: None where the row gives the access.
+
+    ``created`` is the step that made the entry. The row is read before each deletion, because the
+    authenticator asks aws-auth as soon as there is no entry (EKS user guide, "Access entries").
+    """
     arn = created.principal_arn or ""
     if arn not in state.observed.rows:
         return ReadFirst("row", arn)
@@ -48,9 +52,12 @@ def row_answers(state: RunState, created: PlanStep) -> Action | None:
 
 
 def _given_up_for_its_row(state: RunState, created: PlanStep) -> bool:
+    """Whether a run ended the principal's sequence because its row was deleted or edited."""
     sequence = state.sequences[state.sequence_of[created.id]]
     refusal = refusal_of(sequence, state.progress)
-    return refusal is not None and refusal.effect.get("code") == ROW_CHANGED
+    if refusal is None:
+        return False
+    return refusal.effect.get("code") == ROW_CHANGED
 
 
 def undo_step(state: RunState, sequence: Sequence, step: PlanStep) -> Action:
@@ -65,16 +72,22 @@ def undo_step(state: RunState, sequence: Sequence, step: PlanStep) -> Action:
     # The write did not arrive, or an undo before a crash did.
     if matches(states[place], entry, digest):
         return Undo(step, gone=True)
-    if not any(matches(each, entry, digest) for each in states[place + 1 :]):
-        return Refuse(entry_changed(replace(step, effect=step.undo or step.effect), entry))
+    is_of_the_run = any(matches(each, entry, digest) for each in states[place + 1 :])
+    if not is_of_the_run:
+        undoing = replace(step, effect=step.undo or step.effect)
+        return Refuse(entry_changed(undoing, entry))
     # An entry is deleted only where the row gives the access again.
-    held = row_answers(state, step) if isinstance(step.effect, CreateEntry) else None
-    if held is not None:
-        return held
+    if isinstance(step.effect, CreateEntry):
+        held = row_answers(state, step)
+        if held is not None:
+            return held
     return Undo(step, first=_reads_before_undo(state, step))
 
 
 def _undo_binding(state: RunState, step: PlanStep, effect: CreateBridge | CreateBinding) -> Action:
+    """Delete a binding of this run, or record that it is not there. Whether an entry still needs it
+    is asked before this.
+    """
     name = binding_key(rendered(effect, state.run))  # type: ignore[arg-type]
     if name not in state.observed.bindings:
         return ReadFirst("binding", name)
@@ -88,8 +101,11 @@ def _undo_binding(state: RunState, step: PlanStep, effect: CreateBridge | Create
     if whose != "ours":
         return Undo(step, gone=True)
     look = ReadFirst("binding", name)
-    first = (ReadFirst("carriers", group), look) if is_bridge else (look,)
-    return Undo(step, first=first)
+    # An entry of another run may carry the bridge's group by now; a parallel binding is for a group
+    # of the rows.
+    if is_bridge:
+        return Undo(step, first=(ReadFirst("carriers", group), look))
+    return Undo(step, first=(look,))
 
 
 def _reads_before_undo(state: RunState, step: PlanStep) -> tuple[ReadFirst, ...]:
@@ -98,11 +114,13 @@ def _reads_before_undo(state: RunState, step: PlanStep) -> tuple[ReadFirst, ...]
     """
     arn = step.principal_arn or ""
     looks = [ReadFirst("entry", arn)]
+    written = step.undo
     if isinstance(step.effect, CreateEntry):
         looks += [ReadFirst("row", arn), ReadFirst("source", arn)]
-    # Logins by an entry that is deleted are remembered with its groups, the bridge's among them.
-    named = step.effect if isinstance(step.effect, CreateEntry) else step.undo
-    bridge = bridge_for(state, named)
+        # Logins by an entry that is deleted are remembered with its groups, the bridge's among
+        # them.
+        written = step.effect
+    bridge = bridge_for(state, written)
     if bridge is not None:
         looks.append(bridge_look(state, bridge))
     return tuple(looks)

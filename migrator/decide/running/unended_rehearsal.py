@@ -31,7 +31,10 @@ def ended_by(
     works = job is not None and not _is_finished(job)
     if not blank and not works:
         return ""
-    state = "aws-auth is blank" if blank else "aws-auth is not blank"
+    state = "aws-auth is not blank"
+    if blank:
+        state = "aws-auth is blank"
+    # No log-in by a row is admitted until a person restores the map.
     if not works:
         return f"{state} and no timer restores it; run {FINISH}"
     timer = f"its timer (Job {NAMESPACE}/{NAME})"
@@ -41,18 +44,24 @@ def ended_by(
 
 
 def _is_finished(job: Mapping[str, Any]) -> bool:
-    # Kubernetes API reference, JobStatus: a finished Job has the condition Complete or Failed.
-    conditions = (job.get("status") or {}).get("conditions") or ()
-    return any(
-        each.get("type") in ("Complete", "Failed") and each.get("status") == "True"
-        for each in conditions
-    )
+    """Whether the Job runs no pod any more: a finished Job has the condition Complete or Failed
+    (Kubernetes API reference, JobStatus).
+    """
+    status = job.get("status") or {}
+    for condition in status.get("conditions") or ():
+        if condition.get("status") != "True":
+            continue
+        if condition.get("type") in ("Complete", "Failed"):
+            return True
+    return False
 
 
 def _when(lease: Mapping[str, Any] | None) -> str:
     """When the timer acts, unless a process of the rehearsal renews the Lease until then."""
-    spec = (lease or {}).get("spec") or {}
-    renewed = moment(str(spec.get("renewTime", "")))
+    renewed = None
+    if lease is not None:
+        spec = lease.get("spec") or {}
+        renewed = moment(str(spec.get("renewTime", "")))
     seconds = int(RENEW_WITHIN / timedelta(seconds=1))
     if renewed is None:
         return f"{seconds} seconds after the last renewal of its Lease"

@@ -4,7 +4,7 @@ A status ends with 0 only where nothing is left to do or to prove, so every stat
 finished is a line here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 from migrator.decide.running.progress import (
@@ -29,17 +29,19 @@ def still_to_undo(plan: Plan, progress: Progress) -> tuple[Step, ...]:
     """Steps that a roll-back undoes and that are in the cluster, or may be. The mode step is
     one-way, and to remove a bridge leaves nothing.
     """
-    return tuple(
-        step
-        for sequence in sequences_of(plan).values()
-        for step in standing(sequence, progress.states)
-        if not isinstance(step.effect, EnableEntries | RemoveBridge)
-    )
+    found: list[Step] = []
+    for sequence in sequences_of(plan).values():
+        for step in standing(sequence, progress.states):
+            if not isinstance(step.effect, EnableEntries | RemoveBridge):
+                found.append(step)
+    return tuple(found)
 
 
 def is_rolled_back(plan: Plan, progress: Progress) -> bool:
     """Whether the last command on the entries was a roll-back that left no step of the plan."""
-    return progress.command == ROLL_BACK and not still_to_undo(plan, progress)
+    if progress.command != ROLL_BACK:
+        return False
+    return not still_to_undo(plan, progress)
 
 
 def command_to_continue(plan: Plan, progress: Progress, *, is_verified: bool) -> str:
@@ -54,12 +56,16 @@ def command_to_continue(plan: Plan, progress: Progress, *, is_verified: bool) ->
     delete = progress.of(_DELETE).status
     if delete in _BEGUN:
         return "retire: `migrate retire PLAN` continues"
-    if switch in SETTLED and delete not in SETTLED and not is_verified:
-        return "verify: the switch is not verified; `migrate verify PLAN`, then retire aws-auth"
-    return ""
+    if switch not in SETTLED:
+        return ""
+    # Once aws-auth is deleted, no command of the plan is left.
+    if delete in SETTLED or is_verified:
+        return ""
+    return "verify: the switch is not verified; `migrate verify PLAN`, then retire aws-auth"
 
 
 def _of_roll_back(progress: Progress) -> str:
+    """The line about a roll-back after which steps of the plan are still in the cluster."""
     if progress.going_back:
         return "rollback: `migrate rollback PLAN` continues"
     # A roll-back of some principals, or one that leaves an entry in place, is over.
@@ -77,22 +83,22 @@ def verified_since_switch(
     switched = progress.of(_SWITCH).at
     newest: dict[str, Evidence] = {}
     for each in evidence:
-        if each.phase == "after" and _is_since(each.at, switched):
+        if each.phase != "after":
+            continue
+        # Before the switch a row may have answered.
+        if _moment(each.at) >= _moment(switched):
             newest[each.principal_arn] = each
-    return all(
-        _holds(newest, each.principal_arn) for each in plan.principals if each.action != "skip"
-    )
-
-
-def _holds(newest: Mapping[str, Evidence], arn: str) -> bool:
-    return arn in newest and newest[arn].holds
-
-
-def _is_since(at: str, switched: str) -> bool:
-    return _moment(at) >= _moment(switched)
+    for principal in plan.principals:
+        if principal.action == "skip":
+            continue
+        proof = newest.get(principal.principal_arn)
+        if proof is None or not proof.holds:
+            return False
+    return True
 
 
 def _moment(text: str) -> datetime:
+    """The time of a record or of a piece of evidence; ValueError for another text."""
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
@@ -102,7 +108,9 @@ def _last_exit(records: Journal, command: str) -> int | None:
     for record in records:
         if record.event == "run-started":
             inside = record.effect.get("command") == command
-            code = None if inside else code
+            # The earlier run of the command does not answer for the one that starts here.
+            if inside:
+                code = None
         elif record.event == "run-ended" and inside:
             code = record.effect.get("exit")
     return code

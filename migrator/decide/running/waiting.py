@@ -28,20 +28,28 @@ def spread_by(at: RunState, sequence: Sequence, within: timedelta = SPREAD) -> d
     for step in sequence:
         state = at.progress.of(step.id)
         if isinstance(step.effect, Prove):
+            # A login that the entry answered shows that every change before it has arrived.
             if _showed_by_login(state):
                 latest = LONG_AGO
-        elif _changed_its_entry(state):
+            continue
+        if _changed_its_entry(state):
             changed = moment(state.at) or at.observed.now
             latest = max(latest, changed + within)
     return latest
 
 
 def _showed_by_login(proof: StepState) -> bool:
-    return proof.status in SETTLED and proof.effect.get("class") in ("live", "observed")
+    """Whether a proof asked the cluster: a simulation or a person's word shows no login."""
+    if proof.status not in SETTLED:
+        return False
+    return proof.effect.get("class") in ("live", "observed")
 
 
 def _changed_its_entry(state: StepState) -> bool:
-    if state.status in SETTLED or state.status == "undone":
+    """Whether the step, or its undo, was written to the entry at the time of the state."""
+    if state.status in SETTLED:
+        return True
+    if state.status == "undone":
         return True
     return _taken_back_by_an_earlier_run(state)
 
@@ -50,7 +58,9 @@ def _taken_back_by_an_earlier_run(state: StepState) -> bool:
     """A new run makes a step that was undone pending again and keeps the time at which it was
     undone: a run that is killed before it has waited leaves the wait to the next one.
     """
-    return state.status == "pending" and bool(state.at)
+    if state.status != "pending":
+        return False
+    return bool(state.at)
 
 
 def moment(at: str) -> datetime | None:

@@ -47,13 +47,21 @@ def check_bindings(
 def _check_bridge(
     read: PlanRead, sequences: Mapping[str, Sequence[Step]], rests_on: Mapping[str, int]
 ) -> Iterator[Inconsistency]:
-    made = [step for step in read.plan.steps if isinstance(step.effect, CreateBridge)]
-    removed = [step for step in read.plan.steps if _removes_bridge(step)]
-    users = [
-        sequences[principal.principal_arn]
-        for principal in read.plan.principals
-        if principal.principal_arn in sequences and is_bridged(principal, read)
-    ]
+    """One bridge where a principal has no other access between its entry and its policy; none where
+    no principal does: a binding to cluster-admin is not made for nothing.
+    """
+    made: list[Step] = []
+    removed: list[Step] = []
+    for step in read.plan.steps:
+        if isinstance(step.effect, CreateBridge):
+            made.append(step)
+        if _removes_bridge(step):
+            removed.append(step)
+    users: list[Sequence[Step]] = []
+    for principal in read.plan.principals:
+        steps = sequences.get(principal.principal_arn)
+        if steps is not None and is_bridged(principal, read):
+            users.append(steps)
     expected = 1 if users else 0
     if (len(made), len(removed)) != (expected, expected):
         yield Inconsistency(
@@ -81,30 +89,42 @@ def _check_one_bridge(
     bridge = 1 << place[made.id]
     for sequence in users:
         for step in sequence:
-            if _names_bridge(step) and not rests_on[step.id] & bridge:
-                why = "It names the bridge group and does not wait for the bridge."
-                yield Inconsistency(f"step {step.id} of {step.principal_arn}", why)
+            if not _names_bridge(step):
+                continue
+            if rests_on[step.id] & bridge:
+                continue
+            why = "It names the bridge group and does not wait for the bridge."
+            yield Inconsistency(f"step {step.id} of {step.principal_arn}", why)
         # The last step is the proof of the policy: until then only the bridge gives access.
-        if not rests_on[removed.id] & (1 << place[sequence[-1].id]):
-            why = f"It does not wait for {sequence[-1].principal_arn}, who needs the bridge."
+        last = sequence[-1]
+        if not rests_on[removed.id] & (1 << place[last.id]):
+            why = f"It does not wait for {last.principal_arn}, who needs the bridge."
             yield Inconsistency(_where(removed), why)
 
 
 def _where(step: Step) -> str:
+    """The step about the cluster as an inconsistency names it."""
     return f"step {step.id} ({step.effect.kind})"
 
 
 def _surplus(made: Sequence[Step], removed: Sequence[Step]) -> str:
     """The step about a bridge that is one too many; the steps in general where one is missing."""
-    extra = [*(made[1:] or removed[1:] or made or removed)]
-    return _where(extra[-1]) if extra else "its steps"
+    # A second one is the fault, wherever it is; else the only one has no counterpart.
+    extra = made[1:] or removed[1:] or made or removed
+    if not extra:
+        return "its steps"
+    return _where(extra[-1])
 
 
 def _removes_bridge(step: Step) -> bool:
-    return isinstance(step.effect, RemoveBridge) and step.effect.binding_name == BRIDGE_BINDING
+    """Whether a step removes the run's own bridge, and not one that an earlier run left."""
+    if not isinstance(step.effect, RemoveBridge):
+        return False
+    return step.effect.binding_name == BRIDGE_BINDING
 
 
 def _names_bridge(step: Step) -> bool:
+    """Whether a step writes the bridge group on an entry."""
     match step.effect:
         case CreateEntry() | UpdateEntry():
             return BRIDGE_GROUP in step.effect.entry.kubernetes_groups
@@ -116,31 +136,32 @@ def _check_binding(step: Step, effect: CreateBinding, read: PlanRead) -> Iterato
     """A parallel binding: of a group that a finding adds or renames, beside a binding that the
     basis has.
     """
+    group = effect.group
     # Only the answer `also` binds a group to cluster-admin.
-    if _is_announced(step, _ALSO, effect.group, read) and effect == admin_binding_of(effect.group):
+    is_also = _is_announced(step, _ALSO, group, read)
+    if is_also and effect == admin_binding_of(group):
         return
-    if not _is_announced(step, _RENAMED, effect.group, read):
+    if not _is_announced(step, _RENAMED, group, read):
         yield Inconsistency(
-            _where(step), f"No finding of a principal announces the group `{effect.group}`."
+            _where(step), f"No finding of a principal announces the group `{group}`."
         )
         return
     # The name of a parallel binding is made of the group and the binding that it copies.
-    names = {
-        (namespace, name_of_parallel(effect.group, namespace, name))
-        for namespace, name in _bindings_of_basis(read)
-    }
+    names: set[tuple[str | None, str]] = set()
+    for namespace, name in _bindings_of_basis(read):
+        names.add((namespace, name_of_parallel(group, namespace, name)))
     if (effect.namespace, effect.binding_name) not in names:
         yield Inconsistency(_where(step), "The basis has no binding that it copies.")
 
 
 def _is_announced(step: Step, codes: frozenset[str], group: str, read: PlanRead) -> bool:
     """Whether a principal whose rows are the reason of the step announces the group."""
-    owners = [
-        principal
-        for principal in read.plan.principals
-        if not set(principal.sources).isdisjoint(step.because_of)
-    ]
-    return any(read.is_announced(principal, codes, group) for principal in owners)
+    for principal in read.plan.principals:
+        if set(principal.sources).isdisjoint(step.because_of):
+            continue
+        if read.is_announced(principal, codes, group):
+            return True
+    return False
 
 
 def _bindings_of_basis(read: PlanRead) -> Iterator[tuple[str | None, str]]:
@@ -159,10 +180,15 @@ def _check_leftover(step: Step, effect: RemoveBridge, read: PlanRead) -> Iterato
     place = effect.binding_name
     if effect.namespace:
         place = f"{effect.namespace}/{effect.binding_name}"
-    found = [each.message for each in read.plan.findings if each.code == "leftover-bridge"]
-    announced = [text for text in found if f" {place} binds " in text and effect.group in text]
-    # Without the prefix of bridge groups the binding may be anyone's.
-    if not announced or not effect.group.startswith(BRIDGE_PREFIX):
-        yield Inconsistency(
-            _where(step), f"No finding says that {place} is a bridge that an earlier run left."
-        )
+    announced = False
+    for finding in read.plan.findings:
+        if finding.code != "leftover-bridge":
+            continue
+        if f" {place} binds " in finding.message and effect.group in finding.message:
+            announced = True
+    # Without the prefix of bridge groups the binding may be of any owner.
+    if announced and effect.group.startswith(BRIDGE_PREFIX):
+        return
+    yield Inconsistency(
+        _where(step), f"No finding says that {place} is a bridge that an earlier run left."
+    )

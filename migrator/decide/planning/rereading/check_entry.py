@@ -48,7 +48,11 @@ def check_entry(
 def check_standard(
     where: str, principal: PlannedPrincipal, entry: EntrySpec, read: PlanRead
 ) -> Iterator[Inconsistency]:
-    """A STANDARD entry that a run makes, or completes EKS's own to."""
+    """A STANDARD entry that a run makes, or completes EKS's own to.
+
+    ``where`` names the entry in the inconsistencies: there may be two of one principal, the one
+    that EKS makes and the one that the steps end in.
+    """
     yield from _check_names(where, entry)
     # The answer itself is not in the plan: verify and the gates compare what it gives with the
     # cluster.
@@ -69,7 +73,9 @@ def _derived(principal: PlannedPrincipal, read: PlanRead) -> EntrySpec:
     """The entry that follows from the row alone."""
     candidate = read.subject_of(principal)
     if candidate.row is not None:
-        return standard_entry(candidate, read.facts).entry or EntrySpec()
+        desired = standard_entry(candidate, read.facts)
+        # Where no entry can be had from the row, any username or group is one too many.
+        return desired.entry or EntrySpec()
     if "creator-becomes-entry" in principal.findings:
         return automatic_entry(read.facts)
     # Out of mapAccounts: its username is the canonical ARN, and it has no group (desired_entry).
@@ -83,7 +89,10 @@ def _check_names(where: str, entry: EntrySpec) -> Iterator[Inconsistency]:
     given = list(entry.kubernetes_groups)
     if entry.username is not None:
         given.append(entry.username)
-    wrong = [name for name in given if is_reserved(name) or name.startswith(_OF_RUNS)]
+    wrong: list[str] = []
+    for name in given:
+        if is_reserved(name) or name.startswith(_OF_RUNS):
+            wrong.append(name)
     if wrong:
         yield Inconsistency(where, f"An entry cannot be left with {names(wrong)}.")
 
@@ -91,6 +100,9 @@ def _check_names(where: str, entry: EntrySpec) -> Iterator[Inconsistency]:
 def _check_groups(
     where: str, principal: PlannedPrincipal, entry: EntrySpec, derived: EntrySpec, read: PlanRead
 ) -> Iterator[Inconsistency]:
+    """The groups are those of the row, but for those that a finding adds or replaces by a
+    policy.
+    """
     more = set(entry.kubernetes_groups) - set(derived.kubernetes_groups)
     unannounced = [group for group in more if not read.is_announced(principal, _NEW_GROUPS, group)]
     if unannounced:
@@ -110,12 +122,19 @@ def _check_groups(
 def _check_policies(
     where: str, principal: PlannedPrincipal, entry: EntrySpec, derived: EntrySpec, read: PlanRead
 ) -> Iterator[Inconsistency]:
-    given = {*derived.access_policies}
+    """The access policies are those of the row and those that replace a group by a finding; EKS
+    knows an association by its policy's ARN.
+    """
+    given = set(derived.access_policies)
     # What EKS associates with the creator's entry stays.
     if "creator-becomes-entry" in principal.findings:
-        given |= {*automatic_entry(read.facts).access_policies}
-    more = [policy.policy_name for policy in entry.access_policies if policy not in given]
-    wrong = [name for name in more if not read.is_announced(principal, _REPLACED, name)]
+        given.update(automatic_entry(read.facts).access_policies)
+    wrong: list[str] = []
+    for policy in entry.access_policies:
+        if policy in given:
+            continue
+        if not read.is_announced(principal, _REPLACED, policy.policy_name):
+            wrong.append(policy.policy_name)
     if wrong:
         yield Inconsistency(
             where, f"Neither its row nor a finding gives the access policies {names(wrong)}."
@@ -150,10 +169,15 @@ def _check_node(
         yield Inconsistency(where, "Its row names no node.")
         return
     # EKS names the nodes of these two types by their instance, and all others by their session.
-    if (EC2_NAME in before.username) != (entry.type in _BY_INSTANCE):
+    is_by_instance = entry.type in _BY_INSTANCE
+    if (EC2_NAME in before.username) != is_by_instance:
         yield Inconsistency(
             where, f"Nodes of the username `{before.username}` need another type than {entry.type}."
         )
+    if not is_by_instance:
+        return
+    # kube-proxy of a Windows node has its permissions by this group (EKS user guide, "Deploy
+    # Windows nodes").
     windows = WINDOWS_GROUP in before.groups or "windows-group-added" in principal.findings
-    if entry.type in _BY_INSTANCE and windows != (entry.type == "EC2_WINDOWS"):
+    if windows != (entry.type == "EC2_WINDOWS"):
         yield Inconsistency(where, f"Its row names nodes of another system than {entry.type}.")

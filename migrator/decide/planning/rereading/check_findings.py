@@ -65,11 +65,14 @@ def check_findings(read: PlanRead) -> Iterator[Inconsistency]:
 
 
 def _place(finding: Finding) -> str:
-    about = f" of {finding.principal_arn}" if finding.principal_arn else ""
-    return f"finding {finding.code}{about}"
+    """The finding as an inconsistency names it."""
+    if not finding.principal_arn:
+        return f"finding {finding.code}"
+    return f"finding {finding.code} of {finding.principal_arn}"
 
 
 def _check_kind(finding: Finding) -> Iterator[Inconsistency]:
+    """The catalogue has the code, and the page that the finding refers to."""
     kind = CATALOGUE.get(finding.code)
     if kind is None:
         yield Inconsistency(_place(finding), "The catalogue has no such finding.")
@@ -88,32 +91,42 @@ def _check_stays(finding: Finding, plan: Plan) -> Iterator[Inconsistency]:
 
 
 def _stays(finding: Finding) -> bool:
-    if finding.code == "stays-in-config-map":
-        return True
-    # mapAccounts blocks, except where it stays.
-    return finding.code == "map-accounts" and finding.severity != "block"
+    """Whether a finding says that rows or accounts remain in aws-auth."""
+    match finding.code:
+        case "stays-in-config-map":
+            return True
+        case "map-accounts":
+            # mapAccounts blocks, except where it stays.
+            return finding.severity != "block"
+        case _:
+            return False
 
 
 def _check_severity(
     finding: Finding, principal: PlannedPrincipal | None
 ) -> Iterator[Inconsistency]:
+    """The severity is that of the catalogue, or that of a blocker which a decision answers.
+    ``principal``: the one that the finding is about, None for a finding about the cluster.
+    """
     kind = CATALOGUE.get(finding.code)
-    if kind is None or finding.severity == kind.severity:
+    # _check_kind says that the catalogue does not have it.
+    if kind is None:
         return
+    if finding.severity == kind.severity:
+        return
+    where = _place(finding)
     # Only a blocker is ever softened, and to a warning (findings_catalogue.softened).
     if (kind.severity, finding.severity) != ("block", "warn"):
         yield Inconsistency(
-            _place(finding),
-            f"Its severity is {finding.severity}, the catalogue's is {kind.severity}.",
+            where, f"Its severity is {finding.severity}, the catalogue's is {kind.severity}."
         )
-    elif principal is None and finding.code not in _ANSWERED_IN_PLACE:
-        yield Inconsistency(
-            _place(finding), "It blocks, and no decision can turn it into a warning."
-        )
-    elif principal is not None and not _may_soften(principal, finding.code):
-        yield Inconsistency(
-            _place(finding), "It blocks, and the plan shows no decision that answers it."
-        )
+        return
+    if principal is None:
+        if finding.code not in _ANSWERED_IN_PLACE:
+            yield Inconsistency(where, "It blocks, and no decision can turn it into a warning.")
+        return
+    if not _may_soften(principal, finding.code):
+        yield Inconsistency(where, "It blocks, and the plan shows no decision that answers it.")
 
 
 def _may_soften(principal: PlannedPrincipal, code: str) -> bool:
@@ -127,23 +140,28 @@ def _may_soften(principal: PlannedPrincipal, code: str) -> bool:
     if principal.action == "block" and not _STILL_BLOCKED.isdisjoint(found):
         return True
     # No entry is made, so that the doubt about the principal can do no harm.
-    return principal.action == "skip" and code in _WARN_OF_SKIPPED
+    if principal.action == "skip":
+        return code in _WARN_OF_SKIPPED
+    return False
 
 
 def _check_principal(
     principal: PlannedPrincipal, about: set[str], blocking: set[str]
 ) -> Iterator[Inconsistency]:
+    """A principal and the findings about it name each other, and it is blocked where one blocks.
+    ``about``: codes of the findings about it; ``blocking``: ARNs of principals with a blocker.
+    """
     arn = principal.principal_arn
-    missing = set(principal.findings) - about
+    place = f"principal {arn}"
+    listed = set(principal.findings)
+    missing = listed - about
     if missing:
-        yield Inconsistency(
-            f"principal {arn}", f"Its finding {min(missing)} is not among the plan's findings."
-        )
+        yield Inconsistency(place, f"Its finding {min(missing)} is not among the plan's findings.")
     # cluster_findings makes this one about the cluster, and it names an entry.
-    unnamed = about - set(principal.findings) - {"bridge-name-used"}
+    unnamed = about - listed - {"bridge-name-used"}
     if unnamed:
         yield Inconsistency(
-            f"principal {arn}", f"The finding {min(unnamed)} is about it, and it does not list it."
+            place, f"The finding {min(unnamed)} is about it, and it does not list it."
         )
     if "bridge-name-used" in about:
         return
@@ -163,10 +181,12 @@ def _check_aws_auth(plan: Plan, facts: PlanFacts) -> Iterator[Inconsistency]:
     found = {(finding.code, finding.source) for finding in plan.findings}
     for problem in facts.aws_auth.problems:
         code = _LOST_CODES.get(problem.kind)
-        if code is None or (code, problem.section) not in found:
-            yield Inconsistency(
-                f"section {problem.section}", f"It is {problem.kind}, and no finding says so."
-            )
+        # A kind without a code cannot have a finding.
+        if code is not None and (code, problem.section) in found:
+            continue
+        yield Inconsistency(
+            f"section {problem.section}", f"It is {problem.kind}, and no finding says so."
+        )
     accounts = sum(finding.code in _ACCOUNT_CODES for finding in plan.findings)
     if accounts < len(facts.aws_auth.accounts):
         yield Inconsistency("mapAccounts", "An account of it has no finding.")

@@ -32,11 +32,15 @@ def check_log_ins(principal: PlannedPrincipal, read: PlanRead) -> Iterator[Incon
     today = together(population_of(each, arn) for each in (principal.before, *at_random))
     after = _after(principal, read, today)
     gained, lost = without(after, today), without(today, after)
+    is_gain_accounted_for = accounts_for(principal.findings, "log-in gain")
+    # A principal that could not log in before gains every log-in: a finding about that says enough.
+    is_new = principal.before.via == "none" and is_gain_accounted_for
     for missing in without(gained, access.log_ins_gained):
-        if principal.before.via != "none" or not accounts_for(principal.findings, "log-in gain"):
-            yield Inconsistency(
-                where, f"Its entry admits {log_in_words(missing)}, and the plan does not say so."
-            )
+        if is_new:
+            continue
+        yield Inconsistency(
+            where, f"Its entry admits {log_in_words(missing)}, and the plan does not say so."
+        )
     for invented in without(access.log_ins_gained, gained):
         yield Inconsistency(
             where, f"It announces a gain of {log_in_words(invented)}, and its entry gives none."
@@ -45,17 +49,21 @@ def check_log_ins(principal: PlannedPrincipal, read: PlanRead) -> Iterator[Incon
         yield Inconsistency(
             where, f"It announces a loss of {log_in_words(invented)}, and nothing ends them."
         )
-    if access.log_ins_gained and not accounts_for(principal.findings, "log-in gain"):
+    if access.log_ins_gained and not is_gain_accounted_for:
         yield Inconsistency(where, "It has a gain of log-ins that no finding accounts for.")
     if access.log_ins_lost and not accounts_for(principal.findings, "loss"):
         yield Inconsistency(where, "It has a loss of log-ins that no finding accounts for.")
 
 
 def _after(principal: PlannedPrincipal, read: PlanRead, today: LogInPopulation) -> LogInPopulation:
+    """The log-ins that are admitted once the plan is applied. ``today``: those of now."""
     if principal.action == "keep":
         return today
     if principal.action == "skip":
-        return today if "stays-in-config-map" in principal.findings else ()
+        # Its row continues to admit them, because the cluster does not go to API mode.
+        if "stays-in-config-map" in principal.findings:
+            return today
+        return ()
     arn = principal.principal_arn
     spec = principal.entry
     # Only EKS's own entry may be completed by steps; looking through all steps for every principal

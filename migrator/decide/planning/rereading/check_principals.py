@@ -60,11 +60,8 @@ def check_principals(read: PlanRead) -> Iterator[Inconsistency]:
 
 
 def _where(principal: PlannedPrincipal) -> str:
+    """The principal as an inconsistency names it."""
     return f"principal {principal.principal_arn} with the action {principal.action}"
-
-
-def _sources(candidate: CandidatePrincipal) -> tuple[str, ...]:
-    return tuple(row.source for row in candidate.rows)
 
 
 def _check_named(
@@ -73,17 +70,20 @@ def _check_named(
     """A principal that the basis names: its rows, its unique id and its identity before are what
     the basis gives.
     """
-    if principal.sources != _sources(candidate):
-        yield Inconsistency(
-            _where(principal),
-            f"Its rows are {', '.join(_sources(candidate)) or 'none'} in the basis.",
-        )
-    known = candidate.found.principal
-    if principal.principal_id != (known.id if known else None):
-        yield Inconsistency(_where(principal), "Its principalId is not the one in the basis.")
+    where = _where(principal)
+    sources = tuple(row.source for row in candidate.rows)
+    if principal.sources != sources:
+        rows = ", ".join(sources) or "none"
+        yield Inconsistency(where, f"Its rows are {rows} in the basis.")
+    known_id = None
+    if candidate.found.principal is not None:
+        known_id = candidate.found.principal.id
+    # The entry is pinned to the unique id (EKS user guide, "Create access entries").
+    if principal.principal_id != known_id:
+        yield Inconsistency(where, "Its principalId is not the one in the basis.")
     befores = _befores(principal, candidate, facts)
     if not any(_same_identity(principal.before, before) for before in befores):
-        yield Inconsistency(_where(principal), "Its identity before is not what the basis gives.")
+        yield Inconsistency(where, "Its identity before is not what the basis gives.")
 
 
 def _befores(
@@ -112,11 +112,18 @@ def _is_completed(principal: PlannedPrincipal, entry: AccessEntry) -> bool:
     state folder recorded that when the plan was made; here the entry must at least have the shape
     that EKS gives it.
     """
-    return "automatic-entry-completed" in principal.findings and is_creators(entry)
+    if "automatic-entry-completed" not in principal.findings:
+        return False
+    return is_creators(entry)
 
 
 def _is_creator(principal: PlannedPrincipal, facts: PlanFacts) -> bool:
-    return facts.mode == "CONFIG_MAP" and "creator-becomes-entry" in principal.findings
+    """Whether the plan says that EKS will make the principal's entry because it created the
+    cluster: at the switch from CONFIG_MAP only.
+    """
+    if facts.mode != "CONFIG_MAP":
+        return False
+    return "creator-becomes-entry" in principal.findings
 
 
 def _same_identity(one: Identity, other: Identity) -> bool:
@@ -134,8 +141,9 @@ def _check_unnamed(
     """A principal that neither row nor entry names: a role of live nodes, the creator, or one out
     of mapAccounts.
     """
+    where = _where(principal)
     if principal.sources:
-        yield Inconsistency(_where(principal), "The basis gives its rows to another principal.")
+        yield Inconsistency(where, "The basis gives its rows to another principal.")
     # No identity: a role of live nodes without a row. The other one is what mapAccounts gives.
     if _is_creator(principal, facts):
         allowed = (HIDDEN_CREATOR, NOBODY)
@@ -143,19 +151,20 @@ def _check_unnamed(
         allowed = (NOBODY, Identity(canonical_arn(principal.principal_arn), (), "config-map"))
     if principal.before not in allowed:
         yield Inconsistency(
-            _where(principal), "Its identity before comes from no row and no entry of the basis."
+            where, "Its identity before comes from no row and no entry of the basis."
         )
     known = candidate.found.principal
     if known is not None and principal.principal_id != known.id:
-        yield Inconsistency(_where(principal), "Its principalId is not the one in the basis.")
+        yield Inconsistency(where, "Its principalId is not the one in the basis.")
     # A new entry for a principal that nothing lets log in today would be a new grant.
     if principal.action == "create" and not _is_of_mapped_account(candidate, facts):
-        yield Inconsistency(
-            _where(principal), "Neither a row nor mapAccounts of the basis names it."
-        )
+        yield Inconsistency(where, "Neither a row nor mapAccounts of the basis names it.")
 
 
 def _is_of_mapped_account(candidate: CandidatePrincipal, facts: PlanFacts) -> bool:
+    """Whether ``mapAccounts`` admits the principal: every principal of such an account
+    (aws-iam-authenticator, configmap.go).
+    """
     arn = parse_arn(candidate.arn)
     if arn is None:
         return False
@@ -167,11 +176,12 @@ def _check_action(
 ) -> Iterator[Inconsistency]:
     """The action compared with the existing entry, and the entry that the action leaves."""
     where = _where(principal)
-    is_left_out = principal.action in ("skip", "block")
-    if principal.entry is None and not is_left_out:
+    has_entry = principal.entry is not None
+    if principal.action in ("skip", "block"):
+        if has_entry:
+            yield Inconsistency(where, "It can have no entry.")
+    elif not has_entry:
         yield Inconsistency(where, "It must have an entry.")
-    if principal.entry is not None and is_left_out:
-        yield Inconsistency(where, "It can have no entry.")
     if principal.proposed is not None and principal.action != "block":
         yield Inconsistency(where, "Only a blocked principal has a proposed entry.")
     why = _why_not(principal, candidate, facts)
@@ -200,15 +210,22 @@ def _why_not(principal: PlannedPrincipal, candidate: CandidatePrincipal, facts: 
 
 
 def _has_dead_entry(candidate: CandidatePrincipal) -> bool:
-    return candidate.entry is not None and liveness_of(candidate) == "dead"
+    """Whether the basis has an entry of the principal that matches no log-in."""
+    if candidate.entry is None:
+        return False
+    return liveness_of(candidate) == "dead"
 
 
 def _has_reason_to_update(principal: PlannedPrincipal, candidate: CandidatePrincipal) -> bool:
-    # An entry that exists decides already: changing it is a change of access, and is announced.
-    return candidate.entry is not None and not _UPDATES.isdisjoint(principal.findings)
+    """Whether a finding announces the change of an entry that exists."""
+    if candidate.entry is None:
+        return False
+    # An entry that exists decides already: changing it is a change of access.
+    return not _UPDATES.isdisjoint(principal.findings)
 
 
 def _why_not_create(candidate: CandidatePrincipal, *, by_eks: bool) -> str:
+    """Why no entry can be created; empty where one can. ``by_eks``: EKS makes one itself."""
     # EKS API: a principal has one entry; CreateAccessEntry is refused where there is one.
     if candidate.entry is not None:
         return "The basis has an access entry for it."
@@ -218,6 +235,8 @@ def _why_not_create(candidate: CandidatePrincipal, *, by_eks: bool) -> str:
 
 
 def _why_not_skip(principal: PlannedPrincipal, *, by_eks: bool) -> str:
+    """Why the principal cannot be left without an entry; empty where it can."""
+    # It has nothing to lose.
     if principal.before.via == "none":
         return ""
     if _LEAVES_OUT.isdisjoint(principal.findings):
@@ -229,16 +248,20 @@ def _why_not_skip(principal: PlannedPrincipal, *, by_eks: bool) -> str:
 
 
 def _keeps(candidate: CandidatePrincipal, planned: EntrySpec | None) -> bool:
+    """Whether the entry of the plan is the one that the basis has."""
     entry = candidate.entry
     if entry is None or planned is None:
         return False
-    if not same_entry(candidate.arn, spec_of(entry), planned):
+    found = spec_of(entry)
+    if not same_entry(candidate.arn, found, planned):
         return False
     if entry.type == "STANDARD":
         return True
     # same_entry compares only the type for node types; such an entry has no username and no groups
     bare = EntrySpec(entry.type, None, (), planned.access_policies)
-    return planned == bare and policy_keys(planned) == policy_keys(spec_of(entry))
+    if planned != bare:
+        return False
+    return policy_keys(planned) == policy_keys(found)
 
 
 def _made_by_eks(
@@ -259,10 +282,10 @@ def _check_proof(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
     depends on the policy and on the logins that were seen, which are not in the plan: the proofs
     gate names the principals that are proven by rules alone.
     """
-    if principal.required_proof not in _POLICY:
-        yield Inconsistency(
-            _where(principal), f"No policy asks for the proof `{principal.required_proof}`."
-        )
+    proof = principal.required_proof
+    if proof in _POLICY:
+        return
+    yield Inconsistency(_where(principal), f"No policy asks for the proof `{proof}`.")
 
 
 def _check_access(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
@@ -270,13 +293,18 @@ def _check_access(principal: PlannedPrincipal) -> Iterator[Inconsistency]:
     # A blocked principal gets no entry: what it would gain or lose is shown for the decision.
     if principal.action == "block":
         return
-    for difference, rows in (("gain", principal.access.gained), ("loss", principal.access.lost)):
-        if rows and not accounts_for(principal.findings, difference):
+    where, access = _where(principal), principal.access
+    for difference, rows in (("gain", access.gained), ("loss", access.lost)):
+        if not rows:
+            continue
+        if not accounts_for(principal.findings, difference):
             yield Inconsistency(
-                _where(principal), f"It has a {difference} of access that no finding accounts for."
+                where, f"It has a {difference} of access that no finding accounts for."
             )
-    if principal.action == "keep" and (principal.access.gained or principal.access.lost):
-        yield Inconsistency(_where(principal), "A principal that is kept gains and loses nothing.")
+    # Its entry is not touched.
+    is_changed = bool(access.gained or access.lost)
+    if principal.action == "keep" and is_changed:
+        yield Inconsistency(where, "A principal that is kept gains and loses nothing.")
 
 
 def _check_ambiguity(
@@ -285,5 +313,8 @@ def _check_ambiguity(
     """Where two spellings give a principal different identities, the identity before is not
     compared: it must be one of them.
     """
-    if "ambiguous-user" in principal.findings and not identities_at_random(candidate, facts):
-        yield Inconsistency(_where(principal), "Its rows do not differ by spelling.")
+    if "ambiguous-user" not in principal.findings:
+        return
+    if identities_at_random(candidate, facts):
+        return
+    yield Inconsistency(_where(principal), "Its rows do not differ by spelling.")

@@ -50,16 +50,23 @@ def is_bridged(principal: PlannedPrincipal, read: PlanRead) -> bool:
     """Whether the principal has no access but the bridge between its entry and its policy."""
     if read.gap_accepted:
         return False
-    candidate = read.subject_of(principal)
-    return needs_bridge(
-        PrincipalDecision(candidate, principal.action, principal.before, None, principal.entry)
+    decision = PrincipalDecision(
+        read.subject_of(principal),
+        principal.action,
+        principal.before,
+        None,
+        principal.entry,
     )
+    return needs_bridge(decision)
 
 
 def check_sequence(
     principal: PlannedPrincipal, steps: Sequence[Step], read: PlanRead
 ) -> Iterator[Inconsistency]:
-    """Everything that is wrong with the steps of one principal."""
+    """Everything that is wrong with the steps of one principal.
+
+    ``steps`` are those that name it, in plan order; empty where there are none.
+    """
     if principal.action not in _WITH_STEPS:
         yield from _check_stepless(principal, steps)
         return
@@ -80,13 +87,16 @@ def check_sequence(
 
 
 def _check_stepless(principal: PlannedPrincipal, steps: Sequence[Step]) -> Iterator[Inconsistency]:
+    """``keep``, ``skip`` and ``block`` send nothing."""
     if not steps:
         return
+    first = steps[0]
     why = f"The action of {principal.principal_arn} is {principal.action}, which has no steps."
-    yield Inconsistency(f"step {steps[0].id} ({steps[0].effect.kind})", why)
+    yield Inconsistency(f"step {first.id} ({first.effect.kind})", why)
 
 
 def _where(step: Step) -> str:
+    """The step of a principal as an inconsistency names it."""
     return f"step {step.id} ({step.effect.kind}) of {step.principal_arn}"
 
 
@@ -163,7 +173,8 @@ class _Walk:
             yield from check_standard(
                 f"the entry that {arn} ends with", self.principal, target, self.read
             )
-        if self._must_prove() and steps and not isinstance(steps[-1].effect, Prove):
+        is_proven_last = not steps or isinstance(steps[-1].effect, Prove)
+        if self._must_prove() and not is_proven_last:
             yield Inconsistency(where, "They do not end with a proof.")
         for why in self._wrong_classes():
             yield Inconsistency(where, why)
@@ -178,11 +189,14 @@ class _Walk:
         """Whether the last step must be a proof. An entry with groups alone is proven under its
         marker group, and the update that takes the marker away is its last step.
         """
-        if self.principal.action == "await" or self.target.type != "STANDARD":
+        if self.principal.action == "await":
+            return True
+        if self.target.type != "STANDARD":
             return True
         return bool(self.target.access_policies)
 
     def _wrong_classes(self) -> Iterator[str]:
+        """Proofs of a weaker class than the cut-over will require of the principal."""
         if len(self.classes) > 1:
             yield "They ask for different classes of proof."
         # For an entry that may be dead, more is required than its steps ask for (make_plan).
@@ -196,6 +210,7 @@ class _Walk:
             )
 
     def _await(self, effect: AwaitEntry, *, first: bool) -> Iterator[str]:
+        """EKS makes the entry at the mode step, before any step of the principal can change it."""
         if self.principal.action != "await" or not first:
             yield "EKS does not make this entry."
         if effect.expected != self.principal.entry:
@@ -203,6 +218,7 @@ class _Walk:
         self.state, self.proven = effect.expected, False
 
     def _create(self, effect: CreateEntry) -> Iterator[str]:
+        """A new entry, with the groups of the run that it needs until it is proven."""
         groups = effect.entry.kubernetes_groups
         if self.principal.action not in _MADE or self.state is not None:
             yield "There is an entry already, or none is to be made."
@@ -210,10 +226,11 @@ class _Walk:
         if effect.entry.access_policies:
             yield "Access policies are associated by steps of their own."
         yield from self._check_spec(effect.entry)
-        is_needed = is_bridged(self.principal, self.read)
-        if is_needed and BRIDGE_GROUP not in groups:
-            yield "The principal needs the bridge group."
-        if not is_needed and BRIDGE_GROUP in groups:
+        has_bridge = BRIDGE_GROUP in groups
+        if is_bridged(self.principal, self.read):
+            if not has_bridge:
+                yield "The principal needs the bridge group."
+        elif has_bridge:
             yield "The principal needs no bridge group."
         # The row gives the same until the entry is in force: only the marker shows which of them
         # answered. Node entries take no group (EKS API).
@@ -222,10 +239,15 @@ class _Walk:
         self.state, self.proven = effect.entry, False
 
     def _update(self, effect: UpdateEntry) -> Iterator[str]:
+        """An update that adds the marker group to an entry, or removes it after the proof.
+
+        EKS API: UpdateAccessEntry replaces all groups and the username, and no access policy.
+        """
         if not self._is_at(effect.before):
             yield "The entry is another one before this step."
         yield from self._check_spec(effect.entry)
-        if {*effect.entry.access_policies} != {*(self.state or effect.before).access_policies}:
+        held = self.state or effect.before
+        if set(effect.entry.access_policies) != set(held.access_policies):
             yield "An update of names does not change access policies."
         was_marked = MARKER_GROUP in effect.before.kubernetes_groups
         is_marked = MARKER_GROUP in effect.entry.kubernetes_groups
@@ -238,6 +260,7 @@ class _Walk:
         self.state, self.proven = effect.entry, False
 
     def _delete(self, effect: DeleteEntry, *, first: bool) -> Iterator[str]:
+        """Only an entry that matches no log-in is deleted, and before anything else is sent."""
         if self.dead is None or not first:
             yield "No dead entry is to be deleted."
         elif not _same_entry_read(self.dead, effect.before):
@@ -245,9 +268,11 @@ class _Walk:
         self.state = None
 
     def _associate(self, effect: AssociatePolicy) -> Iterator[str]:
+        """A policy of the principal's entry; what it replaces is stated, because it is the undo."""
         held = self._held()
         now, stated = held.get(effect.policy.policy_arn), effect.before
-        if self.state is None or (now is None) != (stated is None):
+        is_held, is_stated = now is not None, stated is not None
+        if self.state is None or is_held != is_stated:
             yield "The access policy is associated in another way before this step."
         # EKS API: to associate a policy again replaces its scope.
         elif now and stated and policy_key(now) != policy_key(stated):
@@ -260,6 +285,7 @@ class _Walk:
         self._set_policies({**held, effect.policy.policy_arn: effect.policy})
 
     def _disassociate(self, effect: DisassociatePolicy) -> Iterator[str]:
+        """A policy that EKS's own entry has and the principal's does not."""
         held = self._held()
         kept = {policy.policy_arn for policy in self.target.access_policies}
         if effect.policy.policy_arn in kept:
@@ -280,26 +306,30 @@ class _Walk:
             self.state = replace(self.state, access_policies=tuple(held.values()))
 
     def _prove(self, effect: Prove) -> Iterator[str]:
+        """A proof of what the entry gives at this place, and of what only the entry can explain."""
         if self.state is None:
             yield "There is no entry to prove."
             return
         who = identity_of_spec(self.principal.principal_arn, self.state)
-        if effect.username != who.username or {*effect.groups} != {*who.groups}:
+        stated = (effect.username, set(effect.groups))
+        if stated != (who.username, set(who.groups)):
             yield "It proves another username or other groups than the entry gives then."
-        if effect.attribution != self._attribution():
-            yield f"A proof at this place is tied to the entry by {self._attribution()}."
+        tied_by = self._attribution(self.state)
+        if effect.attribution != tied_by:
+            yield f"A proof at this place is tied to the entry by {tied_by}."
         self.proven = True
         self.classes.add(effect.proof_class)
 
-    def _attribution(self) -> str:
-        assert self.state is not None  # noqa: S101 - asked for an entry that exists only
+    @staticmethod
+    def _attribution(state: EntrySpec) -> str:
+        """What shows that a log-in came through the entry as it is then, and not through a row."""
         # A node entry does not give `system:bootstrappers`, which the row gives.
-        if self.state.type != "STANDARD":
+        if state.type != "STANDARD":
             return "node"
-        if MARKER_GROUP in self.state.kubernetes_groups:
+        if MARKER_GROUP in state.kubernetes_groups:
             return "marker"
         # The authorizer names the access policy in the reason of what it allows.
-        if self.state.access_policies:
+        if state.access_policies:
             return "policy"
         # Only without rows does a login show that the entry answers.
         return "rehearsal"
@@ -326,6 +356,7 @@ class _Walk:
             yield f"It lacks the groups {names(less)} of the principal's entry."
 
     def _allowed_groups(self) -> set[str]:
+        """Every group that an entry of the principal may have between its steps."""
         allowed = {*self.target.kubernetes_groups, MARKER_GROUP}
         if self.principal.action not in _MADE:
             return allowed
@@ -333,20 +364,22 @@ class _Walk:
             allowed.add(BRIDGE_GROUP)
         # Until the policies are proven, a new entry keeps the groups that they replace. EKS API:
         # it takes neither reserved names nor templates.
-        if self.target.access_policies:
-            allowed.update(group for group in self.principal.before.groups if _can_keep(group))
+        if not self.target.access_policies:
+            return allowed
+        for group in self.principal.before.groups:
+            if is_reserved(group) or templates_in(group):
+                continue
+            allowed.add(group)
         return allowed
-
-
-def _can_keep(group: str) -> bool:
-    return not is_reserved(group) and not templates_in(group)
 
 
 def _same(arn: str, one: EntrySpec, other: EntrySpec) -> bool:
     """Whether two specs are one entry, access policies of node types included. The basis sorts
     groups.
     """
-    return policy_keys(one) == policy_keys(other) and same_entry(arn, one, other)
+    if policy_keys(one) != policy_keys(other):
+        return False
+    return same_entry(arn, one, other)
 
 
 def _same_entry_read(found: AccessEntry, stated: AccessEntry) -> bool:

@@ -53,20 +53,21 @@ def _check_ids(plan: Plan) -> Iterator[Inconsistency]:
     """Each id once; each step requires earlier steps only, so that no two wait for each other."""
     earlier: set[str] = set()
     for step in plan.steps:
+        where = f"step {step.id}"
         if step.id in earlier:
-            yield Inconsistency(f"step {step.id}", "Two steps have this id.")
+            yield Inconsistency(where, "Two steps have this id.")
         unknown = [each for each in step.requires if each not in earlier]
         if unknown:
-            yield Inconsistency(
-                f"step {step.id}", f"It requires {unknown[0]}, which is no step before it."
-            )
+            yield Inconsistency(where, f"It requires {unknown[0]}, which is no step before it.")
         earlier.add(step.id)
 
 
 def _check_each(plan: Plan) -> Iterator[Inconsistency]:
     """Undo, and the principal and the rows that each step names."""
     principals = {principal.principal_arn: principal for principal in plan.principals}
-    sources = {source for principal in plan.principals for source in principal.sources}
+    sources: set[str] = set()
+    for principal in plan.principals:
+        sources.update(principal.sources)
     for step in plan.steps:
         where = f"step {step.id} ({step.effect.kind})"
         # The undo is stored in the plan, and a run that goes back trusts it.
@@ -76,10 +77,10 @@ def _check_each(plan: Plan) -> Iterator[Inconsistency]:
             if not sources.issuperset(step.because_of):
                 yield Inconsistency(where, "It is because of a row that no principal has.")
             continue
-        principal = principals.get(step.principal_arn)
-        if principal is None:
+        owner = principals.get(step.principal_arn)
+        if owner is None:
             yield Inconsistency(where, f"Its principal {step.principal_arn} is not in the plan.")
-        elif step.because_of != principal.sources:
+        elif step.because_of != owner.sources:
             yield Inconsistency(
                 f"{where} of {step.principal_arn}",
                 "It is because of other rows than its principal's.",
@@ -97,18 +98,16 @@ def _check_mode(plan: Plan, rests_on: Mapping[str, int]) -> Iterator[Inconsisten
             yield Inconsistency(f"step {step.id}", "The cluster has access entries already.")
         return
     # EKS API: before the switch, every call about access entries is refused.
-    if len(switches) != 1 or not _is_switch(plan.steps[0]):
+    if len(switches) != 1 or plan.steps[0].effect != EnableEntries():
         yield Inconsistency("its first step", "It must be the switch to API_AND_CONFIG_MAP, once.")
         return
+    # The switch is step number 0: bit 0 of what a step rests on.
     for step in plan.steps:
-        if not rests_on[step.id] & 1:
-            yield Inconsistency(
-                f"step {step.id}", "It does not wait for the switch to API_AND_CONFIG_MAP."
-            )
-
-
-def _is_switch(step: Step) -> bool:
-    return step.effect == EnableEntries()
+        if rests_on[step.id] & 1:
+            continue
+        yield Inconsistency(
+            f"step {step.id}", "It does not wait for the switch to API_AND_CONFIG_MAP."
+        )
 
 
 def _base(plan: Plan, sequences: Mapping[str, Sequence[Step]], place: Mapping[str, int]) -> int:
@@ -118,8 +117,10 @@ def _base(plan: Plan, sequences: Mapping[str, Sequence[Step]], place: Mapping[st
         if isinstance(step.effect, CreateBinding):
             base |= 1 << place[step.id]
     for principal in plan.principals:
+        if principal.action != "await":
+            continue
         steps = sequences.get(principal.principal_arn)
-        if steps and principal.action == "await":
+        if steps:
             base |= 1 << place[steps[-1].id]
     return base
 
@@ -130,11 +131,15 @@ def _in_order(
     """The principals that the run works on, in the order of their first steps."""
     first: dict[int, PlannedPrincipal] = {}
     for principal in plan.principals:
-        steps = sequences.get(principal.principal_arn)
+        if principal.action not in _WORKS:
+            continue
         # check_principals says that an entry is missing.
-        if steps and principal.action in _WORKS and principal.entry is not None:
+        if principal.entry is None:
+            continue
+        steps = sequences.get(principal.principal_arn)
+        if steps:
             first[place[steps[0].id]] = principal
-    return [principal for _, principal in sorted(first.items(), key=lambda item: item[0])]
+    return [first[number] for number in sorted(first)]
 
 
 def _check_order(

@@ -31,7 +31,10 @@ class PlanRead:
     def subject_of(self, principal: PlannedPrincipal) -> CandidatePrincipal:
         """What is known of a principal; for one that the basis does not name, what IAM says."""
         arn = principal.principal_arn
-        return self.of_basis.get(arn) or CandidatePrincipal(arn, self.facts.find(arn))
+        known = self.of_basis.get(arn)
+        if known is not None:
+            return known
+        return CandidatePrincipal(arn, self.facts.find(arn))
 
     def is_announced(self, principal: PlannedPrincipal, codes: frozenset[str], name: str) -> bool:
         """Whether a finding of the principal with one of the codes names this group or access
@@ -55,7 +58,11 @@ def read_beside_basis(plan: Plan) -> PlanRead:
     of_basis = _matched(plan, candidates)
     planned = {id(candidate) for candidate in of_basis.values()}
     findings: dict[str, list[Finding]] = {}
+    gap_accepted = False
     for finding in plan.findings:
+        # A person accepted that administrators have no access between entry and policy.
+        if finding.code == "gap-accepted":
+            gap_accepted = True
         if finding.principal_arn is not None:
             findings.setdefault(finding.principal_arn, []).append(finding)
     return PlanRead(
@@ -64,13 +71,15 @@ def read_beside_basis(plan: Plan) -> PlanRead:
         of_basis=of_basis,
         unplanned=[each for each in candidates if id(each) not in planned],
         findings=findings,
-        gap_accepted=any(finding.code == "gap-accepted" for finding in plan.findings),
+        gap_accepted=gap_accepted,
     )
 
 
 def _matched(plan: Plan, candidates: Sequence[CandidatePrincipal]) -> dict[str, CandidatePrincipal]:
-    """An answer may spell a principal with the path that its row lacks: then its rows show which
-    principal it is.
+    """What the basis says of each principal of the plan, by the plan's ARN.
+
+    An answer may spell a principal with the path that its row lacks (a role's path is no part of
+    its ARN in aws-auth): then its rows show which principal it is.
     """
     by_arn = {row_key(candidate.arn): candidate for candidate in candidates}
     by_rows: dict[tuple[str, ...], CandidatePrincipal] = {}
@@ -80,8 +89,12 @@ def _matched(plan: Plan, candidates: Sequence[CandidatePrincipal]) -> dict[str, 
     found: dict[str, CandidatePrincipal] = {}
     for principal in plan.principals:
         arn = principal.principal_arn
-        matched = by_arn.get(row_key(arn)) or by_rows.get(principal.sources)
+        matched = by_arn.get(row_key(arn))
+        if matched is None:
+            matched = by_rows.get(principal.sources)
+        if matched is None:
+            continue
         # The rows of another principal are no reason to take it for this one.
-        if matched is not None and principal_key(matched.arn) == principal_key(arn):
+        if principal_key(matched.arn) == principal_key(arn):
             found[arn] = matched
     return found
