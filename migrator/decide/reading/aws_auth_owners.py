@@ -102,23 +102,27 @@ class AwsAuthWriters:
 
 
 def writers_of(objects: Iterable[Mapping[str, Any] | None]) -> AwsAuthWriters | None:
-    """The writers that aws-auth shows, in any of ``objects``: the live one, and backups of it from
-    before this tool wrote.
+    """The writers that aws-auth shows, in any of ``objects``.
 
-    None when the objects cannot tell: field managers were cut off, or this tool wrote the data last
-    and no backup is there, and no other sign names a tool. No ConfigMap has no writer.
+    ``objects`` are the live ConfigMap, and backups of it from before this tool wrote; None is a
+    cluster without one. The answer is None when the objects cannot tell: field managers were cut
+    off, or this tool wrote the data last and no backup is there, and no other sign names a tool.
     """
     found: dict[str, str] = {}
     unknown: list[str] = []
     tells = False
     for config_map in objects:
-        metadata = {} if config_map is None else config_map.get("metadata") or {}
+        metadata: Mapping[str, Any] = {}
+        if config_map is not None:
+            metadata = config_map.get("metadata") or {}
         # The first sign of a tool counts: field managers say the most, the label of the tool's name
         # the least.
         for tool, sign in _signs(metadata):
             found.setdefault(tool, sign)
         unknown += _unknown_signs(metadata)
-        tells = tells or config_map is None or _tells(metadata)
+        # No ConfigMap has no writer, and says so.
+        if config_map is None or _tells(metadata):
+            tells = True
     if not found and not unknown and not tells:
         return None
     owners = tuple(found[tool] for tool in sorted(found))
@@ -126,7 +130,10 @@ def writers_of(objects: Iterable[Mapping[str, Any] | None]) -> AwsAuthWriters | 
 
 
 def _tells(metadata: Mapping[str, Any]) -> bool:
-    """Whether no sign of a writer means that there is none."""
+    """Whether no sign of a writer means that there is none.
+
+    It does not where this tool wrote the data: the field manager before it is not on record.
+    """
     # Exports and older tools cut the field managers off.
     if "managedFields" not in metadata:
         return False
@@ -134,8 +141,11 @@ def _tells(metadata: Mapping[str, Any]) -> bool:
 
 
 def _signs(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Known tools and what shows them, the surest signs first."""
-    for manager in _managers(metadata):
+    """Known tools and what shows them, as ``(tool, text)``, the surest signs first."""
+    for entry in metadata.get("managedFields") or ():
+        if not entry:
+            continue
+        manager = str(entry.get("manager", ""))
         yield from _named(manager, f"field manager {manager}")
     yield from _marked(metadata.get("labels"), _LABELS, "label")
     yield from _marked(metadata.get("annotations"), _ANNOTATIONS, "annotation")
@@ -144,27 +154,35 @@ def _signs(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _unknown_signs(metadata: Mapping[str, Any]) -> Iterator[str]:
-    """What shows a writer that is no known tool, nor EKS, nor this tool, nor a person."""
+    """What shows a writer that is no known tool, nor EKS, nor this tool, nor a person.
+
+    One text each, for the finding that asks who writes.
+    """
     for manager in _data_managers(metadata):
-        if not _is_known(manager):
-            yield f"field manager {manager}{_may_be(manager)}"
+        if _is_known(manager):
+            continue
+        meaning = _MAY_BE.get(manager)
+        if meaning is None:
+            yield f"field manager {manager}"
+        else:
+            yield f"field manager {manager} ({meaning})"
     by = _label(metadata, _MANAGED_BY)
-    if by and not tuple(_named(by, "")):
+    is_known_tool = bool(tuple(_named(by, "")))
+    if by and not is_known_tool:
         yield f"label {_MANAGED_BY}={by}"
     instance = _label(metadata, _INSTANCE)
+    # Beside a known tool the label is that tool's.
     if instance and not tuple(_signs(metadata)):
         yield f"label {_INSTANCE}={instance} (Argo CD before version 3, or a Helm chart)"
     for owner in metadata.get("ownerReferences") or ():
         yield f"owner reference {owner.get('kind', '')} {owner.get('name', '')}"
 
 
-def _may_be(manager: str) -> str:
-    meaning = _MAY_BE.get(manager)
-    return "" if meaning is None else f" ({meaning})"
-
-
 def _is_known(manager: str) -> bool:
-    if manager == FIELD_MANAGER or manager in _EKS:
+    """Whether a field manager is this tool, EKS, a person's program or a tool of the list."""
+    if manager == FIELD_MANAGER:
+        return True
+    if manager in _EKS:
         return True
     if manager in _PERSONS:
         return True
@@ -172,34 +190,46 @@ def _is_known(manager: str) -> bool:
 
 
 def _label(metadata: Mapping[str, Any], name: str) -> str:
-    return str((metadata.get("labels") or {}).get(name, ""))
+    """A label's value as text; empty where the object does not have it."""
+    labels = metadata.get("labels") or {}
+    return str(labels.get(name, ""))
 
 
 def _named(text: str, where: str) -> Iterator[tuple[str, str]]:
+    """The tools whose name is in a text, with where the text is from and what the tool will do."""
+    lowered = text.lower()
     for mark, tool, what in _MANAGERS:
-        if mark in text.lower():
+        # Tools add their version or a part of themselves to the name.
+        if mark in lowered:
             yield tool, f"{tool} ({where}): {what}"
 
 
 def _marked(
     keys: Mapping[str, Any] | None, marks: tuple[tuple[str, str], ...], kind: str
 ) -> Iterator[tuple[str, str]]:
+    """The tools that leave one of these keys; ``kind`` is ``label`` or ``annotation``."""
     for key in keys or {}:
         for mark, tool in marks:
-            if str(key).startswith(mark):
-                yield tool, f"{tool} ({kind} {key})"
-
-
-def _managers(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    entries = [entry for entry in metadata.get("managedFields") or () if entry]
-    return tuple(str(entry.get("manager", "")) for entry in entries)
+            # Some tools number or hash the rest of the key.
+            if not str(key).startswith(mark):
+                continue
+            yield tool, f"{tool} ({kind} {key})"
 
 
 def _data_managers(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """Field managers that wrote rows: of an entry whose fields are cut off, that is assumed."""
+    """Field managers that wrote rows: of an entry whose fields are cut off, that is assumed.
+
+    Shape (Kubernetes API reference, ManagedFieldsEntry)::
+
+        managedFields: [{manager, operation, fieldsV1: {"f:data": {"f:mapRoles": {}}}}]
+    """
     found = []
     for entry in metadata.get("managedFields") or ():
-        fields = (entry or {}).get("fieldsV1")
-        if entry and (not fields or "f:data" in fields):
-            found.append(str(entry.get("manager", "")))
+        if not entry:
+            continue
+        fields = entry.get("fieldsV1")
+        # Labels and annotations are no rows.
+        if fields and "f:data" not in fields:
+            continue
+        found.append(str(entry.get("manager", "")))
     return tuple(found)

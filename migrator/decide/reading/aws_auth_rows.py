@@ -52,8 +52,11 @@ class RowsRead:
 
 
 def read_rows(section: Section, root: Node | None) -> RowsRead:
-    """The rows of a decoded mapRoles or mapUsers document. Anything but a list (or nothing) gives
-    none.
+    """The rows of a decoded mapRoles or mapUsers document.
+
+    Anything but a list (or nothing) gives none and is a problem of the whole section: Go returns
+    the error and keeps no row (``pkg/mapper/configmap/configmap.go``, ParseMap). ``root`` None is a
+    section without a document.
     """
     result = RowsRead()
     if root is None:
@@ -62,10 +65,11 @@ def read_rows(section: Section, root: Node | None) -> RowsRead:
     if root.kind == "scalar" and root.value is None:
         return result
     if root.kind != "sequence":
-        what = "a mapping" if root.kind == "mapping" else "a single value"
-        result.problem = lost(
-            root.line, root.column, f"it is {what} where a list of rows is expected"
-        )
+        what = "a single value"
+        if root.kind == "mapping":
+            what = "a mapping"
+        message = f"it is {what} where a list of rows is expected"
+        result.problem = lost(root.line, root.column, message)
         result.error = True
         return result
     for index, item in enumerate(root.children):
@@ -74,10 +78,15 @@ def read_rows(section: Section, root: Node | None) -> RowsRead:
 
 
 def _read_row(section: Section, index: int, item: Node, result: RowsRead) -> None:
+    """Adds one row to the result, kept or dropped.
+
+    A row is dropped for what its own validation says, and the rows around it stay.
+    """
     row = _Struct(_ROW_FIELDS[section])
     node = item.resolved
     if node.kind == "mapping":
         row.decode(node)
+    # encoding/json: null is no error and gives an empty row; every other value is one.
     elif node.kind == "sequence" or node.value is not None:
         row.errors = True
     arn = row.texts.get(_ARN_FIELD[section], "")
@@ -89,15 +98,21 @@ def _read_row(section: Section, index: int, item: Node, result: RowsRead) -> Non
     # A field of the wrong type keeps its zero value and the row stays (encoding/json,
     # UnmarshalTypeError).
     result.error = result.error or row.errors
+    if row.sso is not None:
+        arn = _sso_pattern(row.sso)
+    # None is a row without groups, () a row with an empty list: users see which of them it is.
+    groups = None
+    if row.groups is not None:
+        groups = tuple(row.groups)
     result.rows.append(
         RowMapping(
             section=section,
             index=index,
             line=item.line,
             column=item.column,
-            arn=arn if row.sso is None else _sso_pattern(row.sso),
+            arn=arn,
             username=row.texts.get("username", ""),
-            groups=None if row.groups is None else tuple(row.groups),
+            groups=groups,
             sso=row.sso is not None,
             suggests=tuple(row.suggestions()),
         )
@@ -105,7 +120,12 @@ def _read_row(section: Section, index: int, item: Node, result: RowsRead) -> Non
 
 
 def _why_dropped(arn_field: str, arn: str, sso: Mapping[str, str] | None) -> str | None:
-    """The ``Validate`` of RoleMapping and UserMapping: None for a row that is kept."""
+    """The ``Validate`` of RoleMapping and UserMapping (``pkg/config/mapper.go``): None for a kept
+    row.
+
+    ``arn_field`` is ``rolearn`` or ``userarn``; ``sso`` are the fields of the SSO matcher, None
+    where the row has none.
+    """
     if sso is None and not arn:
         return f"it has no {arn_field}"
     if sso is None:
@@ -116,18 +136,24 @@ def _why_dropped(arn_field: str, arn: str, sso: Mapping[str, str] | None) -> str
         return "its sso accountID is no quoted number of 12 digits"
     if not _PERMISSION_SET.fullmatch(sso.get("permissionSetName", "")):
         return "its sso permissionSetName is not valid"
-    if sso.get("partition", "") and sso["partition"] not in AUTHENTICATOR_PARTITIONS:
+    partition = sso.get("partition", "")
+    # Without one the authenticator takes the partition `aws`.
+    if partition and partition not in AUTHENTICATOR_PARTITIONS:
         return "its sso partition is not one that the authenticator knows"
     return None
 
 
 def _sso_pattern(sso: Mapping[str, str]) -> str:
-    """The pattern that the authenticator would match, which has no partition as soon as one is
-    given (its bug).
+    """The pattern that the authenticator would match (``pkg/config/mapper.go``).
+
+    It has no partition as soon as one is given, which is a fault of the authenticator.
     """
-    partition = "" if sso.get("partition") else "aws"
-    account, name = sso.get("accountID", ""), sso.get("permissionSetName", "")
-    return f"arn:{partition}:iam::{account}:role/awsreservedsso_{name.lower()}_*"
+    partition = "aws"
+    if sso.get("partition"):
+        partition = ""
+    account = sso.get("accountID", "")
+    name = sso.get("permissionSetName", "").lower()
+    return f"arn:{partition}:iam::{account}:role/awsreservedsso_{name}_*"
 
 
 class _Struct:
@@ -160,9 +186,15 @@ class _Struct:
             self.errors |= not _assign_text(self.texts, name, value)
 
     def _assign_groups(self, value: Node) -> None:
+        """Decodes into a slice of strings, as ``encoding/json`` does.
+
+        Elements of an earlier list under the same key show through where the later list has null or
+        a value of another type.
+        """
         # encoding/json: null empties a slice, another type is an error and leaves it as it is.
         if value.kind == "scalar" and value.value is None:
-            self.groups, self._backing = None, []
+            self.groups = None
+            self._backing = []
             return
         if value.kind != "sequence":
             self.errors = True
@@ -176,6 +208,7 @@ class _Struct:
         self.groups = self._backing[: len(value.children)]
 
     def _assign_group(self, position: int, element: Node) -> None:
+        """Decodes one element into the slice that is there already."""
         if element.kind == "scalar" and isinstance(element.value, str):
             self._backing[position] = element.value
             return
@@ -184,10 +217,14 @@ class _Struct:
             self.errors = True
 
     def _assign_sso(self, value: Node) -> None:
+        """Decodes into the struct of the SSO matcher; null takes the struct away."""
         if value.kind == "scalar" and value.value is None:
             self.sso = None
             return
-        self.sso = {} if self.sso is None else self.sso
+        # A pointer to a struct is made before its value is decoded, and kept when the key comes
+        # again (encoding/json, indirect).
+        if self.sso is None:
+            self.sso = {}
         if value.kind != "mapping":
             self.errors = True
             return
@@ -195,12 +232,18 @@ class _Struct:
             self.errors |= not _assign_text(self.sso, name, member)
 
     def suggestions(self) -> Iterator[str]:
-        """Field by field, what the text seems to mean where decoding left nothing."""
+        """Field by field, what the text seems to mean where decoding left nothing.
+
+        Each is a text for people, ``groups[0]: system:masters``: nothing is salvaged from it.
+        """
         for name, value in self._seen.items():
             if name == "groups":
                 yield from _suggested_groups(value, self.groups or [])
                 continue
-            if name != "username" or self.texts.get(name):
+            # Other fields are no names of people: a guess at them would be a guess at an ARN.
+            if name != "username":
+                continue
+            if self.texts.get(name):
                 continue
             meant = _meaning(value)
             if meant:
@@ -208,18 +251,23 @@ class _Struct:
 
 
 def _members(node: Node, fields: Mapping[str, str]) -> Iterator[tuple[str, Node]]:
-    """An object's known members in the order that its JSON has them: sorted by key, in whatever
-    case.
+    """An object's known members, as ``(field, value)``, in the order that its JSON has them.
+
+    ``sigs.k8s.io/yaml`` sorts an object's keys; ``encoding/json`` matches a field's name in
+    whatever case. ``fields`` maps folded names to names.
     """
-    for key in sorted(key for key in node.items if isinstance(key, str)):
+    keys = [key for key in node.items if isinstance(key, str)]
+    for key in sorted(keys):
         name = fields.get(fold(key))
+        # encoding/json passes unknown members over (DisallowUnknownFields is not set).
         if name is not None:
             yield name, node.items[key]
 
 
 def _assign_text(texts: dict[str, str], name: str, value: Node) -> bool:
-    """Decode into a string field: null leaves it as it is, anything but text is an error
-    (False).
+    """Decode into a string field; False where the value is of another type.
+
+    null leaves the field as it is and is no error.
     """
     if value.kind != "scalar":
         return False
@@ -232,33 +280,46 @@ def _assign_text(texts: dict[str, str], name: str, value: Node) -> bool:
 
 
 def _meaning(node: Node) -> str:
-    """What a value of the wrong type seems to mean; ``""`` for nothing."""
+    """What a value of the wrong type seems to mean; ``""`` for nothing.
+
+    At most ``_LONGEST_MEANING`` characters: the text is shown in a finding.
+    """
     if node.kind == "scalar":
-        return "" if node.value is None else node.text[:_LONGEST_MEANING]
+        if node.value is None:
+            return ""
+        return node.text[:_LONGEST_MEANING]
+    parts: list[str] = []
     # "- system: masters" is a mapping: the blank after the colon makes it one.
     if node.kind == "mapping":
-        parts = [f"{key}:{value.text}" for key, value in node.items.items() if isinstance(key, str)]
+        for key, value in node.items.items():
+            if isinstance(key, str):
+                parts.append(f"{key}:{value.text}")
     else:
         parts = [child.resolved.text for child in node.children]
-    return ", ".join(part for part in parts if part)[:_LONGEST_MEANING]
+    text = ", ".join(part for part in parts if part)
+    return text[:_LONGEST_MEANING]
 
 
 def _suggested_groups(value: Node, decoded: list[str]) -> Iterator[str]:
+    """What the groups seem to mean where decoding left nothing; ``decoded`` is what it gave."""
     if value.kind != "sequence":
         meant = _groups_of_text(_meaning(value))
         if meant and not decoded:
             yield f"groups: {meant}"
         return
     for position, child in enumerate(value.children):
-        group = decoded[position] if position < len(decoded) else ""
+        group = ""
+        if position < len(decoded):
+            group = decoded[position]
         meant = _meant_group(child, group)
         if meant:
             yield f"groups[{position}]: {meant}"
 
 
 def _groups_of_text(text: str) -> str:
-    """The groups that a text instead of a list seems to name: ``-system:masters`` is a list whose
-    dash lacks its blank.
+    """The groups that a text instead of a list seems to name.
+
+    ``-system:masters`` is a list whose dash lacks its blank.
     """
     words = text.replace(" - ", " ").split()
     return ", ".join(word.removeprefix("-").strip("'\"") for word in words)
@@ -277,8 +338,9 @@ def _meant_group(written: Node, decoded: str) -> str:
 
 
 def read_accounts(document: Document) -> RowsRead:
-    """The elements of mapAccounts. Decoding stops at a tag that does not fit; what came before it
-    is kept.
+    """The elements of mapAccounts.
+
+    Decoding stops at a tag that does not fit; what came before it is kept, as yaml.v2 keeps it.
     """
     result = RowsRead()
     root = document.root
@@ -303,25 +365,31 @@ def _is_null(root: Node) -> bool:
 
 
 def _account_text(node: Node) -> str:
-    """An account as yaml.v2 decodes it into a string: numbers keep their spelling, null is
-    empty.
+    """An account as yaml.v2 decodes it into a string.
+
+    Numbers keep their spelling, so that leading zeros stay; null is empty.
     """
     decode_scalar(node)
     if node.value is None:
         return ""
-    return node.value if isinstance(node.value, str) else node.text
+    if isinstance(node.value, str):
+        return node.value
+    return node.text
 
 
 def _read_account_list(root: Node, result: RowsRead) -> None:
+    """Adds every account of a list to the result.
+
+    Raises YamlProblem, after what Go kept was added.
+    """
     texts: list[tuple[Node, int, str]] = []
     try:
         for index, item in enumerate(root.children):
             node = item.resolved
             if node.kind != "scalar":
                 reason = f"it is a {node.kind}, not an account id"
-                result.dropped.append(
-                    DroppedRow("mapAccounts", index, item.line, item.column, reason)
-                )
+                dropped = DroppedRow("mapAccounts", index, item.line, item.column, reason)
+                result.dropped.append(dropped)
                 result.error = True
                 continue
             texts.append((item, index, _account_text(node)))
@@ -332,6 +400,5 @@ def _read_account_list(root: Node, result: RowsRead) -> None:
         texts += [(item, index, "") for index, item in enumerate(root.children)][-left:]
         raise
     finally:
-        result.accounts += [
-            AccountRow(index, item.line, item.column, text) for item, index, text in texts
-        ]
+        for item, index, text in texts:
+            result.accounts.append(AccountRow(index, item.line, item.column, text))

@@ -104,7 +104,10 @@ class RowIndex:
 
 
 def index_rows(aws_auth: AwsAuth) -> RowIndex:
-    """Index what is in force."""
+    """Index what is in force, each with the row that answers.
+
+    Rows of mapUsers are several for one ARN where its spellings differ.
+    """
     # The feature gate of the SSO matcher is off on EKS: its rows match no login.
     roles = [row for row in effective_roles(aws_auth).values() if not row.sso]
     return RowIndex(
@@ -115,6 +118,7 @@ def index_rows(aws_auth: AwsAuth) -> RowIndex:
 
 
 def _by_folded_arn(rows: Iterable[RowMapping]) -> dict[str, tuple[RowMapping, ...]]:
+    """Folded ARN -> the rows with it, in document order."""
     found: defaultdict[str, list[RowMapping]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.index):
         found[fold(row.arn)].append(row)
@@ -122,8 +126,9 @@ def _by_folded_arn(rows: Iterable[RowMapping]) -> dict[str, tuple[RowMapping, ..
 
 
 def index_entries(entries: Iterable[PinnedEntry]) -> dict[str, PinnedEntry]:
-    """Entries by the unique id that they are pinned to: build it once when many callers are asked
-    about.
+    """Entries by the unique id that they are pinned to.
+
+    Build it once when many callers are asked about.
     """
     return {entry.principal_id: entry for entry in entries}
 
@@ -134,8 +139,10 @@ def identity_of(
     entries: Sequence[PinnedEntry] | Mapping[str, PinnedEntry],
     mode: AuthenticationMode,
 ) -> Outcome:
-    """Who ``caller`` is in a cluster with these rows and entries. Never guesses: see
-    :class:`Ambiguous`.
+    """Who ``caller`` is in a cluster with these rows and entries.
+
+    ``aws_auth`` and ``entries`` may be indexed beforehand. Never guesses: where several rows answer
+    at random the outcome is :class:`Ambiguous`.
     """
     # An entry decides before the rows, also where it refuses the login (server.go doMapping).
     if mode != "CONFIG_MAP":
@@ -144,7 +151,9 @@ def identity_of(
             return _log_in_by_entry(caller, entry)
     if mode == "API":
         return Denied("no access entry is for this principal")
-    index = aws_auth if isinstance(aws_auth, RowIndex) else index_rows(aws_auth)
+    index = aws_auth
+    if not isinstance(index, RowIndex):
+        index = index_rows(index)
     key = fold(caller.canonical_arn)
     # mapRoles before mapUsers, whatever kind of ARN each holds (configmap.go).
     rows = index.roles.get(key) or index.users.get(key)
@@ -170,14 +179,23 @@ def has_row(caller: Caller, rows: RowIndex) -> bool:
 def _entry_of(
     caller: Caller, entries: Sequence[PinnedEntry] | Mapping[str, PinnedEntry]
 ) -> PinnedEntry | None:
-    by_id = entries if isinstance(entries, Mapping) else index_entries(entries)
+    """The entry that answers for the caller; None where none does, and the rows are asked.
+
+    An entry that was made for a principal of the same name that was deleted is not found.
+    """
+    by_id = entries
+    if not isinstance(by_id, Mapping):
+        by_id = index_entries(by_id)
     # Entries are kept by the unique id: a principal that was created again has another one
     # (dynamicfileUserIDStrict).
     mine = by_id.get(caller.principal_id)
     if mine is None:
         return None
     arn = parse_arn(mine.principal_arn)
-    if arn is None or arn.partition not in AUTHENTICATOR_PARTITIONS:
+    # A malformed ARN is no match (dynamicfile/mapper.go).
+    if arn is None:
+        return None
+    if arn.partition not in AUTHENTICATOR_PARTITIONS:
         return None
     compared = mine.principal_arn
     # A role is compared without its path, a user with it (dynamicfile/mapper.go, StripPath).
@@ -193,9 +211,11 @@ def _role_without_path(arn: Arn) -> str:
 
 
 def _log_in_by_entry(caller: Caller, entry: PinnedEntry) -> LoggedIn | Denied:
+    """What the entry makes of the caller; a refusal is final, no row is asked after it."""
     outcome = _render(caller, entry.username, entry.groups, "access-entry", entry.principal_arn)
     if isinstance(outcome, Denied):
         return outcome
+    # EKS gives its own entries names that it refuses to users.
     if entry.username in NAMES_OF_EKS:
         return outcome
     # The prefixes are compared with the rendered name, by case (server.go doMapping).
@@ -205,20 +225,21 @@ def _log_in_by_entry(caller: Caller, entry: PinnedEntry) -> LoggedIn | Denied:
 
 
 def _log_in_by_rows(caller: Caller, rows: Sequence[RowMapping]) -> Outcome:
-    outcomes = [
-        _render(caller, row.username, row.effective_groups, "config-map", row.source)
-        for row in rows
-    ]
-    if len({_visible(outcome) for outcome in outcomes}) == 1:
+    """What the rows of one ARN make of the caller; there is at least one."""
+    outcomes: list[LoggedIn | Denied] = []
+    # What a login shows of each outcome; None for a refusal.
+    visible: set[tuple[str, tuple[str, ...]] | None] = set()
+    for row in rows:
+        outcome = _render(caller, row.username, row.effective_groups, "config-map", row.source)
+        outcomes.append(outcome)
+        if isinstance(outcome, Denied):
+            visible.add(None)
+        else:
+            visible.add((outcome.username, outcome.groups))
+    if len(visible) == 1:
         return outcomes[0]
     # Spellings of one ARN in mapUsers: a Go map gives one of them at random (configmap.go).
     return Ambiguous(tuple(row.source for row in rows), tuple(outcomes))
-
-
-def _visible(outcome: LoggedIn | Denied) -> tuple[str, tuple[str, ...]] | None:
-    if isinstance(outcome, Denied):
-        return None
-    return outcome.username, outcome.groups
 
 
 def _render(
@@ -228,6 +249,7 @@ def _render(
     via: Literal["access-entry", "config-map"],
     source: str,
 ) -> LoggedIn | Denied:
+    """The identity with its templates filled; ``source`` is the row or the entry it comes from."""
     # The private DNS name is asked of EC2 for a session that is named after an instance; else the
     # login is refused (server.go renderTemplates).
     if any(_NODE_NAME in template for template in (username, *groups)):
@@ -252,9 +274,12 @@ def template_renderer(caller: Caller) -> Callable[[str], str]:
     )
 
     def render(template: str) -> str:
-        if "{{" in template:
-            for name, value in values:
-                template = template.replace(name, value)
+        """One name or group with its templates filled."""
+        # Most names are no templates.
+        if "{{" not in template:
+            return template
+        for name, value in values:
+            template = template.replace(name, value)
         return template
 
     return render
@@ -267,7 +292,9 @@ def canonical_arn(text: str) -> str | None:
     path; root and federated users stay as they are (``pkg/arn/arn.go``).
     """
     arn = parse_arn(text)
-    if arn is None or arn.partition not in AUTHENTICATOR_PARTITIONS:
+    if arn is None:
+        return None
+    if arn.partition not in AUTHENTICATOR_PARTITIONS:
         return None
     match arn.kind:
         case "assumed-role":
@@ -281,7 +308,7 @@ def canonical_arn(text: str) -> str | None:
 
 
 def _role_of_session(arn: Arn) -> str | None:
-    """``assumed-role/NAME/SESSION`` is the role NAME."""
+    """``assumed-role/NAME/SESSION`` is the role NAME; None where a part is missing."""
     parts = arn.resource.split("/")
     if len(parts) < 3:
         return None

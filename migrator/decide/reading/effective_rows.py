@@ -13,15 +13,17 @@ from migrator.model.aws_auth import AwsAuth, RowMapping
 
 
 def effective_roles(aws_auth: AwsAuth) -> dict[str, RowMapping]:
-    """Lower-cased ARN -> the row of mapRoles that is in force. ``sso`` rows are among them, keyed
-    by their pattern.
+    """Lower-cased ARN -> the row of mapRoles that is in force.
+
+    ``sso`` rows are among them, keyed by their pattern.
     """
     return {to_lower(row.arn): row for row in aws_auth.rows if row.section == "mapRoles"}
 
 
 def effective_users(aws_auth: AwsAuth) -> dict[str, RowMapping]:
-    """ARN as written -> the row of mapUsers that is in force, or that is in force now and then
-    (ambiguous_users).
+    """ARN as written -> the row of mapUsers that is in force.
+
+    Of several spellings of one ARN each is in force now and then: see ``ambiguous_users``.
     """
     return {row.arn: row for row in aws_auth.rows if row.section == "mapUsers"}
 
@@ -35,8 +37,9 @@ def ambiguous_users(aws_auth: AwsAuth) -> dict[str, tuple[RowMapping, ...]]:
     spellings: defaultdict[str, list[RowMapping]] = defaultdict(list)
     for row in effective_users(aws_auth).values():
         spellings[fold(row.arn)].append(row)
-    return {
-        key: tuple(sorted(rows, key=lambda row: row.index))
-        for key, rows in spellings.items()
-        if len({(row.username, row.effective_groups) for row in rows}) > 1
-    }
+    found: dict[str, tuple[RowMapping, ...]] = {}
+    for key, rows in spellings.items():
+        identities = {(row.username, row.effective_groups) for row in rows}
+        if len(identities) > 1:
+            found[key] = tuple(sorted(rows, key=lambda row: row.index))
+    return found

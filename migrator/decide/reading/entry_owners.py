@@ -59,13 +59,19 @@ def reconcilers_of(entries: Iterable[AccessEntry], changed: frozenset[str]) -> t
 
 
 def _owner_of(tags: Mapping[str, str]) -> tuple[str, str] | None:
-    """The tool, and its name with the tag that shows it and what it does."""
+    """The tool, and its name with the tag that shows it and what it does; None without such a tag.
+
+    Marks that a tool sets come before conventions of teams. EKS tags have text values; case counts
+    in keys of tools and not in conventions.
+    """
     for mark in _MARKS:
         for key in tags:
             if key.startswith(mark.key):
                 return mark.tool, f"{mark.tool} (tag {key}): {mark.does}"
     for key, value in tags.items():
-        tool = _TOOLS.get(value.lower()) if key.lower() in _BY_VALUE else None
+        if key.lower() not in _BY_VALUE:
+            continue
+        tool = _TOOLS.get(value.lower())
         if tool is not None:
             return tool, f"{tool} (tag {key}={value}): its next run writes the entry again"
     # Teams write a key of the tool's name as well: terraform=true.

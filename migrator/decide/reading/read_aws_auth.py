@@ -38,16 +38,18 @@ _NOTHING: Final = frozenset({"", "``", '""', "''"})
 
 
 def read_aws_auth(data: Mapping[str, str]) -> AwsAuth:
-    """Read a ConfigMap's ``data``. Whatever the texts hold, this returns: problems are values, not
-    exceptions.
+    """Read a ConfigMap's ``data``.
+
+    Whatever the texts hold, this returns: problems are values, not exceptions. Keys other than the
+    three sections are listed and not read.
     """
-    found: Mapping[str, object] = data  # a snapshot made by hand may hold anything
-    too_long = sum(len(value) for value in found.values() if isinstance(value, str)) > MAX_BYTES
-    read = {
-        section: _read_section(section, found[section], too_long)
-        for section in SECTIONS
-        if section in data
-    }
+    # A snapshot made by hand may hold anything.
+    found: Mapping[str, object] = data
+    size = sum(len(value) for value in found.values() if isinstance(value, str))
+    read: dict[Section, RowsRead] = {}
+    for section in SECTIONS:
+        if section in data:
+            read[section] = _read_section(section, found[section], size > MAX_BYTES)
     parts = list(read.values())
     return AwsAuth(
         rows=tuple(chain.from_iterable(part.rows for part in parts)),
@@ -62,20 +64,35 @@ def read_aws_auth(data: Mapping[str, str]) -> AwsAuth:
 def lines_of_rows(config_map: Mapping[str, Any] | None) -> dict[str, int]:
     """``mapRoles[3]`` -> its line inside the section; empty where the ConfigMap is not at hand."""
     data = (config_map or {}).get("data")
-    return read_aws_auth(data).lines if isinstance(data, dict) else {}
+    if not isinstance(data, dict):
+        return {}
+    return read_aws_auth(data).lines
 
 
 def _problems(read: Mapping[Section, RowsRead]) -> tuple[SectionProblem, ...]:
+    """Why sections were not read, in the sections' order."""
     found: list[SectionProblem] = []
     for section, part in read.items():
-        if part.problem is None:
+        problem = part.problem
+        if problem is None:
             continue
-        kind, line, column = part.problem.kind, part.problem.line, part.problem.column
-        found.append(SectionProblem(kind, section, line, column, part.problem.message))
+        found.append(
+            SectionProblem(
+                kind=problem.kind,
+                section=section,
+                line=problem.line,
+                column=problem.column,
+                message=problem.message,
+            )
+        )
     return tuple(found)
 
 
 def _read_section(section: Section, text: object, too_long: bool) -> RowsRead:
+    """The rows of one section; an empty result with a problem where it cannot be read.
+
+    ``too_long`` says that the data of all keys together is longer than a ConfigMap can be.
+    """
     try:
         if not isinstance(text, str):
             raise doubtful(1, 1, "its value is not text")
@@ -112,8 +129,12 @@ def effective_document(data: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _as_json(row: RowMapping) -> dict[str, Any]:
+    """One mapping of ``effective_document``."""
     mapping: dict[str, Any] = {"arn": row.arn, "username": row.username}
     if row.sso:
         mapping = {"sso": True, "username": row.username}
-    mapping["groups"] = None if row.groups is None else list(row.groups)
+    # A row without groups is not a row with an empty list of them.
+    mapping["groups"] = None
+    if row.groups is not None:
+        mapping["groups"] = list(row.groups)
     return mapping

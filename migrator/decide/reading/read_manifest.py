@@ -56,6 +56,7 @@ def read_manifest(content: bytes) -> dict[str, Any]:
     try:
         objects = list(_objects(text))
     except YamlProblem as problem:
+        # A file that is to be rendered first is rarely YAML: this says more than the parser.
         template = _find_template(text)
         if template:
             _refuse(
@@ -81,13 +82,20 @@ def read_manifest(content: bytes) -> dict[str, Any]:
 
 
 def _refuse(code: str, message: str, why: str) -> NoReturn:
+    """Raise Failed: the file is not read, and the remedy is to read the cluster."""
     raise Failed(code, message, why=why, remedy=_REMEDY) from None
 
 
 def _decode_text(content: bytes) -> str:
+    """The file as text without a byte order mark. Raises Failed for what no Kubernetes tool
+    writes.
+    """
+    # No encoding makes more than four bytes of a character.
     if len(content) > 4 * MAX_BYTES:
         _refuse(
-            "manifest-too-large", "the file is over 4 MiB", "Kubernetes limits a ConfigMap to 1 MiB"
+            "manifest-too-large",
+            "the file is over 4 MiB",
+            "Kubernetes limits a ConfigMap to 1 MiB",
         )
     try:
         text = content.decode(_encoding(content)).removeprefix("\ufeff")
@@ -99,12 +107,15 @@ def _decode_text(content: bytes) -> str:
         )
     if len(text.encode()) > MAX_BYTES:
         _refuse(
-            "manifest-too-large", "the file is over 1 MiB", "Kubernetes limits a ConfigMap to 1 MiB"
+            "manifest-too-large",
+            "the file is over 1 MiB",
+            "Kubernetes limits a ConfigMap to 1 MiB",
         )
     return text
 
 
 def _encoding(content: bytes) -> str:
+    """The encoding of a file, by its first bytes."""
     # PowerShell's ``>`` writes UTF-16 with a byte order mark.
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
@@ -121,13 +132,20 @@ def _objects(text: str) -> Iterator[_Object]:
     """Every object of the file, lists opened. Raises YamlProblem."""
     for value, duplicates in _documents(text):
         items = value.get("items")
-        if str(value.get("kind", "")).endswith("List") and isinstance(items, list):
-            yield from (_Object(item, duplicates) for item in items if isinstance(item, dict))
-        else:
+        kind = str(value.get("kind", ""))
+        if not kind.endswith("List") or not isinstance(items, list):
             yield _Object(value, duplicates)
+            continue
+        for item in items:
+            if isinstance(item, dict):
+                yield _Object(item, duplicates)
 
 
 def _documents(text: str) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
+    """Every document that is an object, as plain JSON, with the keys that it has twice.
+
+    A file that starts with a brace is tried as JSON first. Raises YamlProblem.
+    """
     if text.lstrip().startswith("{"):
         parsed = _as_json(text)
         if parsed is not None:
@@ -137,20 +155,25 @@ def _documents(text: str) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
         root = decode(document)
         if root is None or root.kind != "mapping":
             continue
+        # What is below is read by recursion.
         if root.nesting > _MAX_NESTING:
-            raise YamlProblem(
-                "doubtful", root.line, root.column, f"it has more than {_MAX_NESTING} levels"
-            )
+            message = f"it has more than {_MAX_NESTING} levels"
+            raise YamlProblem("doubtful", root.line, root.column, message)
         yield _to_python(root, {}), tuple(_duplicate_keys(document))
 
 
 def _as_json(text: str) -> tuple[dict[str, Any], tuple[str, ...]] | None:
-    """A JSON object with its duplicate keys; None for what is no JSON (it may still be YAML in flow
-    style).
+    """A JSON object with its duplicate keys; None for what is no JSON.
+
+    It may still be YAML in flow style.
     """
     duplicates: list[str] = []
 
     def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        """One object of the file; of equal keys the last one wins.
+
+        They are kept for the refusal.
+        """
         times = Counter(key for key, _ in members)
         duplicates.extend(key for key, count in times.items() if count > 1)
         return dict(members)
@@ -159,31 +182,40 @@ def _as_json(text: str) -> tuple[dict[str, Any], tuple[str, ...]] | None:
         value: dict[str, Any] = json.loads(
             text, object_pairs_hook=pairs, parse_constant=_no_constant
         )
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is a ValueError, too
+        # Half a surrogate pair is a ValueError, too.
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return value, tuple(duplicates)
 
 
 def _no_constant(name: str) -> NoReturn:
+    """NaN and the infinities are Python's own: ``kubectl`` refuses them."""
     raise ValueError(f"{name} is not JSON")
 
 
 def _duplicate_keys(document: Document) -> Iterator[str]:
+    """Keys that a mapping of the document has several times, merge keys included."""
     for node in document.nodes:
-        if node.kind == "mapping":
-            seen: set[object] = set()
-            for key in node.children[::2]:
-                value = "<<" if key.is_merge_key else key.resolved.value
-                if value in seen:
-                    yield str(value)
-                seen.add(value)
+        if node.kind != "mapping":
+            continue
+        seen: set[object] = set()
+        # Keys and values take turns.
+        for key in node.children[::2]:
+            value: object = key.resolved.value
+            if key.is_merge_key:
+                value = "<<"
+            if value in seen:
+                yield str(value)
+            seen.add(value)
 
 
 def _to_python(node: Node, done: dict[int, Any]) -> Any:  # noqa: ANN401 - plain JSON
     """Plain JSON of a decoded node. What aliases share stays shared."""
+    if node.kind == "scalar" and isinstance(node.value, NotText):
+        return node.value.value
     if node.kind == "scalar":
-        return node.value.value if isinstance(node.value, NotText) else node.value
+        return node.value
     if id(node) in done:
         return done[id(node)]
     value: Any
@@ -199,6 +231,7 @@ def _to_python(node: Node, done: dict[int, Any]) -> Any:  # noqa: ANN401 - plain
 
 
 def _pick(objects: list[_Object]) -> _Object:
+    """The one object that is aws-auth. Raises Failed where there is none, or more than one."""
     config_maps = [found for found in objects if found.content.get("kind") == "ConfigMap"]
     named = [found for found in config_maps if _metadata(found, "name") == "aws-auth"]
     code = "manifest-not-aws-auth"
@@ -223,19 +256,29 @@ def _pick(objects: list[_Object]) -> _Object:
         )
     namespace = _metadata(named[0], "namespace")
     if namespace != "kube-system":
-        where = "names no namespace" if namespace is None else f"is for namespace {namespace}"
+        where = f"is for namespace {namespace}"
+        if namespace is None:
+            where = "names no namespace"
         _refuse(
-            code, f"the manifest {where}", "the authenticator reads aws-auth of kube-system only"
+            code,
+            f"the manifest {where}",
+            "the authenticator reads aws-auth of kube-system only",
         )
     return named[0]
 
 
 def _metadata(found: _Object, key: str) -> Any:  # noqa: ANN401 - plain JSON
+    """A field of the object's metadata; None where it has none."""
     metadata = found.content.get("metadata")
-    return metadata.get(key) if isinstance(metadata, dict) else None
+    if not isinstance(metadata, dict):
+        return None
+    return metadata.get(key)
 
 
 def _checked_data(config_map: Mapping[str, Any]) -> dict[str, str]:
+    """``data`` of the ConfigMap, all of it text. Raises Failed for what the API server refuses or
+    drops.
+    """
     misplaced = [section for section in SECTIONS if section in config_map]
     if misplaced:
         _refuse(
@@ -250,7 +293,9 @@ def _checked_data(config_map: Mapping[str, Any]) -> dict[str, str]:
         _refuse("manifest-data", "data is no mapping", "the API server refuses such a ConfigMap")
     for key, value in data.items():
         if not isinstance(value, str):
-            hint = "a block needs its '|'" if isinstance(value, (list, dict)) else "it needs quotes"
+            hint = "it needs quotes"
+            if isinstance(value, (list, dict)):
+                hint = "a block needs its '|'"
             _refuse(
                 "manifest-data",
                 f"data.{key} is not text ({hint})",

@@ -11,8 +11,9 @@ from migrator.model.principal import Arn, parse_arn
 
 
 def row_key(arn: str) -> str:
-    """What a row is compared by (``strings.EqualFold``): its ARN without case, nothing taken
-    away.
+    """What a row is compared by (``strings.EqualFold``): its ARN without case.
+
+    Nothing is taken away: a path or a blank stays, and then no login is equal.
     """
     return fold(arn)
 
@@ -31,7 +32,10 @@ def principal_key(arn: str) -> str:
 
 
 def canonical_arn(arn: str) -> str:
-    """The canonical ARN in the principal's own spelling: the username that mapAccounts gives."""
+    """The canonical ARN in the principal's own spelling.
+
+    It is the username that mapAccounts gives (``pkg/server/server.go``, doMapping).
+    """
     parsed = parse_arn(arn)
     if parsed is not None and parsed.kind in ("role", "service-linked-role"):
         return str(parsed.pathless)

@@ -42,32 +42,47 @@ def templates_in(text: str) -> tuple[str, ...]:
 def literal_prefix(text: str) -> str:
     """The text before the first template."""
     match = _TEMPLATE.search(text)
-    return text[: match.start()] if match else text
+    if match is None:
+        return text
+    return text[: match.start()]
 
 
 def rendered_row(row: RowMapping, arn: str) -> tuple[str, tuple[str, ...]]:
-    """Username and groups with everything rendered that is the same for every login of the
-    principal with this ARN.
+    """Username and groups of a row, as far as they are the same for every login of a principal.
+
+    ``arn`` is the principal's; an ARN that is none leaves the account empty. Templates of the
+    session stay, but for a user, who has none.
     """
     parsed = parse_arn(arn.lower())
-    account = parsed.account if parsed else ""
+    account = ""
+    if parsed is not None:
+        account = parsed.account
     names = [name.replace(ACCOUNT, account) for name in (row.username, *row.effective_groups)]
     # An IAM user has no session: the authenticator renders its session name as empty.
     if parsed is not None and parsed.kind == "user":
         names = [name.replace(SESSION, "").replace(SESSION_RAW, "") for name in names]
-    return names[0], tuple(dict.fromkeys(names[1:]))
+    username, *groups = names
+    # Two groups may have become one name.
+    return username, tuple(dict.fromkeys(groups))
 
 
 def colon_before_session(text: str) -> bool:
-    """EKS user guide, "Create access entries": a colon must stand somewhere before a session-name
-    template.
+    """Whether a colon comes before every template of a session's name.
+
+    Without one EKS refuses the username of an entry (EKS user guide, "Create access entries").
     """
     places = [at for at in (text.find(SESSION), text.find(SESSION_RAW)) if at >= 0]
-    return not places or ":" in text[: min(places)]
+    if not places:
+        return True
+    return ":" in text[: min(places)]
 
 
 @lru_cache(maxsize=4096)
 def _tokens(text: str, wildcards: bool) -> tuple[_Token, ...]:
+    """The text as characters and repeated classes of characters.
+
+    A template is the class of what it can become; with ``wildcards`` a ``*`` is the class of all.
+    """
     found: list[_Token] = []
     at = 0
     for match in _TEMPLATE.finditer(text):
@@ -78,6 +93,7 @@ def _tokens(text: str, wildcards: bool) -> tuple[_Token, ...]:
 
 
 def _plain(text: str, wildcards: bool) -> list[_Token]:
+    """The characters of a text without templates."""
     found: list[_Token] = []
     for char in text:
         if wildcards and char == "*":
@@ -88,10 +104,10 @@ def _plain(text: str, wildcards: bool) -> list[_Token]:
 
 
 def can_become(template: str, name: str) -> bool:
-    """Whether a template can become a name. ``*`` in the name means any text, as admission
-    rules use it.
+    """Whether a template can become a name.
 
-    Errs to yes: lengths are not looked at.
+    ``*`` in the name means any text, as admission rules use it. Errs to yes: lengths are not looked
+    at, and one variable may have two values.
     """
     if "*" not in name and not templates_in(template):
         return template == name
@@ -99,7 +115,10 @@ def can_become(template: str, name: str) -> bool:
 
 
 def _meet(left: tuple[_Token, ...], right: tuple[_Token, ...]) -> bool:
-    """Whether two patterns have a text in common: reachability over pairs of places."""
+    """Whether two patterns have a text in common: reachability over pairs of places.
+
+    It takes at most as many steps as there are pairs, whatever the patterns are.
+    """
     seen: set[tuple[int, int]] = set()
     queue = [(0, 0)]
     while queue:
@@ -118,12 +137,14 @@ def _steps(
 ) -> Iterator[tuple[int, int]]:
     """The pairs of places that follow."""
     i, j = place
+    left_goes = i < len(left)
+    right_goes = j < len(right)
     # A repeated class may end without another character.
-    if i < len(left) and left[i][1] is not None:
+    if left_goes and left[i][1] is not None:
         yield i + 1, j
-    if j < len(right) and right[j][1] is not None:
+    if right_goes and right[j][1] is not None:
         yield i, j + 1
-    if i < len(left) and j < len(right):
+    if left_goes and right_goes:
         yield from _both(left[i], right[j], i, j)
 
 
@@ -133,11 +154,14 @@ def _both(left: _Token, right: _Token, i: int, j: int) -> Iterator[tuple[int, in
     # Two repeated classes: each may end, which is a step already.
     if many_a is not None and many_b is not None:
         return
+    # A class takes the other pattern's character and stays where it is.
     if many_a is not None:
         if many_a.fullmatch(b):
             yield i, j + 1
-    elif many_b is not None:
+        return
+    if many_b is not None:
         if many_b.fullmatch(a):
             yield i + 1, j
-    elif a == b:
+        return
+    if a == b:
         yield i + 1, j + 1

@@ -4,8 +4,9 @@
 
 
 def to_lower(text: str) -> str:
-    """``strings.ToLower``: rune by rune, so one character never becomes two and no sigma is
-    final.
+    """``strings.ToLower``: rune by rune.
+
+    One character never becomes two, and no sigma is final.
     """
     if text.isascii():
         return text.lower()
@@ -27,4 +28,6 @@ def fold(text: str) -> str:
 def _folded(char: str) -> str:
     # Go folds rune by rune: a character that Python lowers to two stays as it is.
     lowered = char.lower()
-    return lowered if len(lowered) == 1 else char
+    if len(lowered) == 1:
+        return lowered
+    return char

@@ -60,17 +60,23 @@ class RowGroup:
 
 
 def row_groups(rows: Iterable[RowMapping]) -> tuple[RowGroup, ...]:
-    """The rows by ARN, in order of first appearance. Rows of the SSO matcher are left out: they
-    have no ARN.
+    """The rows by ARN, in order of first appearance.
+
+    ARNs are compared without case. Rows of the SSO matcher are left out: they have no ARN.
     """
     by_key: dict[str, list[RowMapping]] = {}
     for row in rows:
-        if not row.sso:
-            by_key.setdefault(row_key(row.arn), []).append(row)
+        if row.sso:
+            continue
+        by_key.setdefault(row_key(row.arn), []).append(row)
     return tuple(_row_group(key, group) for key, group in by_key.items())
 
 
 def _row_group(key: str, group: list[RowMapping]) -> RowGroup:
+    """The rows of one ARN, with the one that answers.
+
+    ``group`` is not empty and in document order.
+    """
     # The authenticator keeps mapRoles by the lower-cased ARN: the last row wins, groups are not
     # merged. It asks mapRoles before mapUsers.
     kept = {to_lower(row.arn): row for row in group if row.section == "mapRoles"}
@@ -94,7 +100,11 @@ def same_mapping(one: RowMapping, other: RowMapping) -> bool:
 
 
 def match_of(written: str, partition: str) -> Match:
-    """Whom an ARN in aws-auth can match, in a cluster of this partition."""
+    """Whom an ARN in aws-auth can match, in a cluster of this partition.
+
+    ``written`` is the text as it is in the row: nothing is trimmed or mended. The first fault that
+    is found names the match ``dead``: no login can be compared equal.
+    """
     text = row_key(written)
     # The authenticator compares texts for equality: a wildcard is a character as any other.
     if "*" in text or "?" in text:
@@ -102,7 +112,9 @@ def match_of(written: str, partition: str) -> Match:
     if re.search(r"\s", text):
         return Match("dead", "dead-blank-in-arn", "The ARN holds a blank, and nothing is trimmed.")
     arn = parse_arn(text)
-    if arn is None or not _of_principal(arn):
+    if arn is None:
+        return _MALFORMED
+    if not _of_principal(arn):
         return _MALFORMED
     # A token must name an STS host of the cluster's partition (pkg/token/token.go).
     if arn.partition != partition:
@@ -113,17 +125,22 @@ def match_of(written: str, partition: str) -> Match:
 
 def _of_principal(arn: Arn) -> bool:
     """IAM and STS have no regions, and an account has twelve digits."""
-    if arn.service not in ("iam", "sts") or arn.region:
+    if arn.service not in ("iam", "sts"):
+        return False
+    if arn.region:
         return False
     return _ACCOUNT.fullmatch(arn.account) is not None
 
 
 def _well_named(arn: Arn) -> bool:
     """Whether IAM accepts the name and the path (IAM API reference, CreateRole and CreateUser)."""
-    return _NAME.fullmatch(arn.name) is not None and _PATH.fullmatch(arn.path) is not None
+    if _NAME.fullmatch(arn.name) is None:
+        return False
+    return _PATH.fullmatch(arn.path) is not None
 
 
 def _match_of_kind(arn: Arn) -> Match:
+    """Whom a well-formed ARN of the cluster's partition can match, by its kind."""
     well_named = _well_named(arn)
     match arn.kind:
         case "root":

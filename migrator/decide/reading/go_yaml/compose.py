@@ -38,15 +38,20 @@ class Document:
 
 
 def compose(text: str) -> Document:
-    """The first document of ``text``; what follows it is not looked at. Raises YamlProblem."""
+    """The first document of ``text``; what follows it is not looked at.
+
+    A text without a document gives one without a root. Raises YamlProblem.
+    """
     for document in compose_all(text):
         return document
     return Document()
 
 
 def compose_all(text: str) -> Iterator[Document]:
-    """Every document in turn. Raises YamlProblem, after the documents before the problem were
-    given.
+    """Every document in turn.
+
+    Raises YamlProblem, after the documents before the problem were given. After each repair the
+    text is read from its beginning, and documents that were given are passed over.
     """
     text = text.removeprefix("\ufeff")
     check_limits(text)
@@ -79,8 +84,9 @@ class _Composer:
         self._flow_work = 0
 
     def documents(self) -> Iterator[Document]:
-        """Documents in turn, each as soon as its end is read. Raises YamlProblem and libyaml's
-        errors.
+        """Documents in turn, each as soon as its end is read.
+
+        Raises YamlProblem and libyaml's errors.
         """
         get_event = self._parser.get_event
         # not kept on self: that would be a cycle, and every text's nodes garbage that is looked for
@@ -103,6 +109,9 @@ class _Composer:
             yield self._document
 
     def _add(self, kind: Kind, event: LibyamlEvent) -> Node:
+        """A new node in the collection that is open, or as the document's root. Raises
+        YamlProblem.
+        """
         mark = event.start_mark
         node = Node(kind, mark.line + 1, mark.column + 1, len(self._open))
         self.values_read += 1
@@ -110,19 +119,20 @@ class _Composer:
         if self.values_read > MAX_NODES:
             raise doubtful(node.line, node.column, f"it has more than {MAX_NODES:,} values")
         if self._flow_work > _MAX_FLOW_WORK:
-            raise doubtful(
-                node.line, node.column, "its flow collections are too deep for their length"
-            )
-        if self._open:
-            parent = self._open[-1]
-            if parent.kind == "mapping" and len(parent.children) % 2 == 0:
-                self._check_key(node, kind, event)
-            parent.children.append(node)
-        else:
+            message = "its flow collections are too deep for their length"
+            raise doubtful(node.line, node.column, message)
+        if not self._open:
             self._document.root = node
+            return node
+        parent = self._open[-1]
+        # Keys and values take turns, and the key comes first.
+        if parent.kind == "mapping" and len(parent.children) % 2 == 0:
+            self._check_key(node, kind, event)
+        parent.children.append(node)
         return node
 
     def _check_key(self, node: Node, kind: Kind, event: LibyamlEvent) -> None:
+        """Notes a merge key."""
         # go-yaml takes `<<` for a merge where nothing says that it is text (decode.go, isMerge).
         if kind == "scalar" and event.value == "<<":
             node.is_merge_key = event.implicit[0] or event.tag == MERGE_TAG
@@ -143,9 +153,8 @@ class _Composer:
     def _check_slashes(self, event: LibyamlEvent) -> None:
         mark = event.start_mark
         if self._source.escapes_slash(mark, event.end_mark):
-            raise lost(
-                mark.line + 1, mark.column + 1, "while parsing a quoted scalar: unknown escape \\/"
-            )
+            message = "while parsing a quoted scalar: unknown escape \\/"
+            raise lost(mark.line + 1, mark.column + 1, message)
 
     def _on_alias(self, event: LibyamlEvent) -> None:
         node = self._add("alias", event)
@@ -162,6 +171,7 @@ class _Composer:
         self._open_collection("mapping", event)
 
     def _open_collection(self, kind: Kind, event: LibyamlEvent) -> None:
+        """A collection whose members follow. Raises YamlProblem for too many levels."""
         node = self._add(kind, event)
         node.flow = bool(event.flow_style)
         if event.anchor:
@@ -182,8 +192,10 @@ class _Composer:
             raise doubtful(node.line, node.column, "an empty flow collection as a key")
 
     def _is_key(self, node: Node) -> bool:
+        """Whether a node that was just closed is a key of the mapping around it."""
         parent = self._open[-1]
-        if parent.kind != "mapping" or parent.children[-1] is not node:
+        if parent.kind != "mapping":
             return False
-        # Keys and values take turns, and the key comes first.
+        if parent.children[-1] is not node:
+            return False
         return len(parent.children) % 2 == 1

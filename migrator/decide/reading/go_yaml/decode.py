@@ -31,7 +31,11 @@ _COLLECTIONS: Final = ("sequence", "mapping")
 
 
 def decode(document: Document) -> Node | None:
-    """Decode every node of the document; returns its root, fit for JSON. Raises YamlProblem."""
+    """Decode every node of the document; returns its root, fit for JSON.
+
+    None is a text without a document. Children come before their parents, so that each node is
+    decoded when what is in it is. Raises YamlProblem.
+    """
     if document.root is None:
         return None
     budget = _AliasBudget()
@@ -45,13 +49,18 @@ def decode(document: Document) -> Node | None:
         else:
             _decode_mapping(node)
         node.decoded = True
-        budget.done += 0 if node.is_merge_key else 1
+        # go-yaml does not decode the key `<<` (decode.go, mapping).
+        if not node.is_merge_key:
+            budget.done += 1
     _check_jsonable(document.root)
     return document.root
 
 
 def decode_scalar(node: Node) -> None:
-    """Give a scalar its ``value``. Raises YamlProblem."""
+    """Give a scalar its ``value``. Raises YamlProblem.
+
+    A quoted or block scalar is its text; others are resolved.
+    """
     if not node.tag and not node.implicit:
         node.value = node.text
         return
@@ -75,8 +84,9 @@ class _AliasBudget:
         self.through_aliases = 0
 
     def expand(self, node: Node, size: int) -> None:
-        """Count an alias. Its own operation and those of the open collections around it are started
-        already.
+        """Count an alias, which costs ``size`` operations.
+
+        Its own operation and those of the open collections around it are started already.
         """
         self.done += size
         self.through_aliases += size
@@ -89,31 +99,43 @@ class _AliasBudget:
 
 
 def _allowed_ratio(operations: int) -> float:
+    """How much of the work may be due to aliases: from 0.99 down to 0.10 (allowedAliasRatio)."""
     if operations <= _RATIO_LOW:
         return 0.99
-    return max(0.10, 0.99 - 0.89 * ((operations - _RATIO_LOW) / (_RATIO_HIGH - _RATIO_LOW)))
+    if operations >= _RATIO_HIGH:
+        return 0.10
+    over = (operations - _RATIO_LOW) / (_RATIO_HIGH - _RATIO_LOW)
+    return 0.99 - 0.89 * over
 
 
 def _decode_alias(node: Node, budget: _AliasBudget) -> None:
+    """An alias shares the node that it names, and costs what decoding that node again would."""
     target = node.resolved
-    if not target.decoded:  # it is still open: the alias stands inside its own anchor
+    # Still open: the alias is inside its own anchor.
+    if not target.decoded:
         raise lost(node.line, node.column, f"anchor {node.text[:40]!r} value contains itself")
     budget.expand(node, target.size)
     node.size = 1 + target.size
 
 
 def _decode_sequence(node: Node) -> None:
-    size, nesting = 1, 0
+    """Size and nesting of a list, and why JSON cannot hold it if it cannot."""
+    size = 1
+    nesting = 0
     for child in node.children:
         value = child.resolved
         size += child.size
         nesting = max(nesting, value.nesting)
         if value.refusal:
             node.refusal = value.refusal
-    node.size, node.nesting = size, nesting + 1
+    node.size = size
+    node.nesting = nesting + 1
 
 
 def _decode_mapping(node: Node) -> None:
+    """Members of a mapping, in order: a later key replaces an equal earlier one, and so does a
+    merge.
+    """
     items = node.items
     size = 1
     children = iter(node.children)
@@ -129,13 +151,18 @@ def _decode_mapping(node: Node) -> None:
         refusal = value.refusal or _key_refusal(map_key)
         if refusal:
             node.refusal = refusal
-    node.size, node.nesting = size, nesting + 1
+    node.size = size
+    node.nesting = nesting + 1
 
 
 def _map_key(node: Node) -> MapKey:
+    """What Go tells keys apart by: the type and the value. Raises YamlProblem for collections."""
     key = node.resolved
     if key.kind in _COLLECTIONS:
-        hint = " (an unquoted template?)" if key.kind == "mapping" and key.flow else ""
+        hint = ""
+        # {{SessionName}} without quotes is a mapping whose key is a mapping.
+        if key.kind == "mapping" and key.flow:
+            hint = " (an unquoted template?)"
         raise lost(node.line, node.column, f"invalid map key{hint}")
     if key.value is None:
         return NULL_KEY
@@ -148,11 +175,17 @@ def _map_key(node: Node) -> MapKey:
 
 
 def _key_refusal(key: MapKey) -> str | None:
+    """Why JSON cannot have the key; None where it can.
+
+    Source: ``sigs.k8s.io/yaml``, convertToJSONableObject.
+    """
     if isinstance(key, str):
         return None
     if key == NULL_KEY:
         return "JSON has no key for null"
-    return "JSON has no key for a number beyond 63 bits" if key[0] == "uint" else None
+    if key[0] == "uint":
+        return "JSON has no key for a number beyond 63 bits"
+    return None
 
 
 def _merge(value: Node, items: dict[MapKey, Node]) -> int:
@@ -167,24 +200,31 @@ def _merge(value: Node, items: dict[MapKey, Node]) -> int:
 
 
 def _merge_one(value: Node, items: dict[MapKey, Node]) -> None:
+    """Merge one mapping; an alias to one counts as the mapping. Raises YamlProblem for other
+    values.
+    """
     if value.resolved.kind != "mapping":
-        raise lost(
-            value.line, value.column, "map merge requires map or sequence of maps as the value"
-        )
+        message = "map merge requires map or sequence of maps as the value"
+        raise lost(value.line, value.column, message)
     items.update(value.resolved.items)
 
 
 def _check_jsonable(root: Node) -> None:
+    """Raise YamlProblem for what JSON cannot hold, at the innermost place."""
     if root.refusal:
-        node, message = root, root.refusal
-        while culprit := next((child for child in _live_children(node) if child.refusal), None):
-            node = culprit
-        raise lost(node.line, node.column, message)
+        # From the root down to the value that JSON cannot hold.
+        node: Node | None = root
+        culprit = root
+        while node is not None:
+            culprit = node
+            node = next((child for child in _live_children(node) if child.refusal), None)
+        raise lost(culprit.line, culprit.column, root.refusal)
     if root.nesting > _JSON_LEVELS:
         raise lost(root.line, root.column, f"exceeded max depth of {_JSON_LEVELS} in JSON")
 
 
 def _live_children(node: Node) -> list[Node]:
+    """What is in a collection after decoding: of equal keys only the last one's value."""
     if node.kind == "mapping":
         return list(node.items.values())
     return [child.resolved for child in node.children]

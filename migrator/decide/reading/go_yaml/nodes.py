@@ -46,11 +46,16 @@ class Node:
         self.line = line
         self.column = column
         self.depth = depth
-        leaf = kind in ("scalar", "alias")
-        self.children: list[Node] = self._no_children if leaf else []
-        self.items: dict[MapKey, Node] = {} if kind == "mapping" else self._no_items
+        self.children: list[Node] = self._no_children
+        self.items: dict[MapKey, Node] = self._no_items
+        if kind in ("sequence", "mapping"):
+            self.children = []
+        if kind == "mapping":
+            self.items = {}
 
     @property
     def resolved(self) -> "Node":
         """The node that an alias names (never another alias); any other node itself."""
-        return self.target if self.target is not None else self
+        if self.target is None:
+            return self
+        return self.target

@@ -22,6 +22,9 @@ MERGE_TAG: Final = f"{_PREFIX}merge"
 _RESOLVED_TAGS: Final = frozenset({STR_TAG, BOOL_TAG, INT_TAG, FLOAT_TAG, NULL_TAG, TIMESTAMP_TAG})
 
 
+_TAGS: Final = {"bool": BOOL_TAG, "int": INT_TAG, "uint": INT_TAG, "float": FLOAT_TAG}
+
+
 class NotText(NamedTuple):
     """A scalar that is no string: in a place that wants one, Go leaves the zero value."""
 
@@ -30,8 +33,12 @@ class NotText(NamedTuple):
 
     @property
     def jsonable(self) -> bool:
-        """JSON knows neither NaN nor infinities: Go refuses the whole text."""
-        return self.kind != "float" or math.isfinite(self.value)
+        """JSON knows neither NaN nor infinities: Go refuses the whole text (encoding/json,
+        floatEncoder).
+        """
+        if self.kind != "float":
+            return True
+        return math.isfinite(self.value)
 
 
 ScalarValue: TypeAlias = str | NotText | None
@@ -77,8 +84,9 @@ _BASES: Final = {"0b": 2, "0o": 8, "0x": 16}
 
 
 def resolve(tag: str, text: str) -> ScalarValue:
-    """The value of a plain or tagged scalar. ``tag`` is ``""`` for none, else in full
-    (``tag:yaml.org,2002:int``).
+    """The value of a plain or tagged scalar.
+
+    ``tag`` is ``""`` for none, else in full (``tag:yaml.org,2002:int``).
 
     Raises CannotDecodeError where go-yaml gives up, NotCertainError where its versions differ.
     """
@@ -86,11 +94,15 @@ def resolve(tag: str, text: str) -> ScalarValue:
         return _resolve_plain(text)
     if tag == BINARY_TAG:
         return _decode_binary(text)
-    if tag == STR_TAG or tag not in _RESOLVED_TAGS:
+    if tag == STR_TAG:
+        return text
+    # A tag that go-yaml does not know leaves the text as it is (resolve.go, resolvableTag).
+    if tag not in _RESOLVED_TAGS:
         return text
     if tag == TIMESTAMP_TAG:
         return _timestamp(text)
     value = _resolve_plain(text)
+    # The only change of a type that go-yaml makes for a tag.
     if tag == FLOAT_TAG and isinstance(value, NotText) and value.kind == "int":
         return NotText("float", float(value.value))
     if _tag_of(value) != tag:
@@ -99,39 +111,51 @@ def resolve(tag: str, text: str) -> ScalarValue:
 
 
 def _tag_of(value: ScalarValue) -> str:
+    """The tag that go-yaml gives a value that it has resolved without one."""
     if value is None:
         return NULL_TAG
     if isinstance(value, str):
         return STR_TAG
-    return {"bool": BOOL_TAG, "int": INT_TAG, "uint": INT_TAG, "float": FLOAT_TAG}[value.kind]
+    return _TAGS[value.kind]
 
 
 def _resolve_plain(text: str) -> ScalarValue:
+    """The value of a text without a tag: the first character says what it may be
+    (``resolveTable``).
+    """
     first = text[:1]
     if not first or first in _WORD_STARTS:
         return _WORDS.get(text, text)
+    # `+.inf` and `.nan` start like numbers.
+    if text in _WORDS:
+        return _WORDS[text]
     if first in _NUMBER_STARTS:
-        return _WORDS[text] if text in _WORDS else _number(text)
+        return _number(text)
     if first == ".":
-        return _WORDS[text] if text in _WORDS else _fraction(text)
+        return _fraction(text)
     return text
 
 
 def _number(text: str) -> ScalarValue:
+    """A text that starts with a digit or a sign: an integer, a float, or text after all tries."""
     plain = text.replace("_", "")
     if _INTEGER.fullmatch(plain):
         return _integer(plain)
     if _FLOAT.fullmatch(plain):
         return _float(plain, text)
+    # "0b-1": go-yaml cuts the prefix off and parses the rest, sign included.
     binary = _SIGNED_BINARY.fullmatch(plain)
-    if binary and -(2**63) <= (number := int(binary[1], 2)) < 2**63:
-        return NotText(
-            "int", number
-        )  # "0b-1": go-yaml cuts the prefix off and parses the rest, sign included
-    return text
+    if binary is None:
+        return text
+    number = int(binary[1], 2)
+    # Beyond 64 bits strconv refuses, and the text stays a string.
+    if not -(2**63) <= number < 2**63:
+        return text
+    return NotText("int", number)
 
 
 def _integer(plain: str) -> ScalarValue:
+    """An integer, without underscores; a float where it is too large for 64 bits."""
     number = _whole_number(plain.lstrip("+-"))
     if plain.startswith("-"):
         number = -number
@@ -160,21 +184,30 @@ def _whole_number(digits: str) -> int:
 
 
 def _float(plain: str, text: str) -> ScalarValue:
+    """A float64, or the ``text`` as it was written where it is out of range."""
     number = float(plain)
     if math.isfinite(number):
         return NotText("float", number)
     if plain.lstrip("+-").isdigit():
         raise NotCertainError("a number of more than 300 digits")
-    return text  # out of float64's range: strconv refuses, the text stays a string
+    # Out of float64's range: strconv refuses, the text stays a string.
+    return text
 
 
 def _fraction(text: str) -> ScalarValue:
+    """A text that starts with a dot."""
     if "_" in text and _FLOAT.fullmatch(text.replace("_", "")):
         raise NotCertainError(f"underscores in {text[:40]}")
-    return _float(text, text) if _FLOAT.fullmatch(text) else text
+    if not _FLOAT.fullmatch(text):
+        return text
+    return _float(text, text)
 
 
 def _timestamp(text: str) -> str:
+    """A date with an explicit tag, as its text: dates are handed over as text.
+
+    Only plain dates are certain: go-yaml tries several formats of a time.
+    """
     if _DATE.fullmatch(text):
         return text
     if not re.match(r"[0-9]{4}-", text):
@@ -183,9 +216,11 @@ def _timestamp(text: str) -> str:
 
 
 def _decode_binary(text: str) -> str:
+    """The text that an explicit ``!!binary`` holds in base64; line breaks in it mean nothing."""
     packed = text.replace("\r", "").replace("\n", "")
     if len(packed) % 4 or not _BASE64.fullmatch(packed):
         raise CannotDecodeError("!!binary value contains invalid base64 data")
+    # Go keeps bytes that are no UTF-8, and what becomes of them in JSON is not certain.
     try:
         return base64.b64decode(packed).decode()
     except UnicodeDecodeError:

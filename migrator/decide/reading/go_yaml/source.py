@@ -54,7 +54,10 @@ _STAND_INS: Final = tuple(chr(code) for code in range(0xF171, 0xF171 + 32))
 
 
 def check_limits(text: str) -> None:
-    """Raise YamlProblem for a text that is not to be read at all."""
+    """Raise YamlProblem for a text that is not to be read at all.
+
+    Where go-yaml and libyaml may read it differently, or reading it would take too long.
+    """
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
@@ -62,9 +65,8 @@ def check_limits(text: str) -> None:
     if size > MAX_BYTES:
         raise doubtful(1, 1, "it is longer than the 1 MiB that a ConfigMap can hold")
     if "\ufeff" in text:
-        raise doubtful(
-            *_place(text, text.index("\ufeff")), "a byte order mark in the middle of the text"
-        )
+        line, column = _place(text, text.index("\ufeff"))
+        raise doubtful(line, column, "a byte order mark in the middle of the text")
     if "%" in text and len(_DIRECTIVE.findall(text)) > _MAX_DIRECTIVES:
         raise doubtful(1, 1, "it has more than 100 lines that start like directives")
     if _LONG_VERSION.search(text):
@@ -73,9 +75,11 @@ def check_limits(text: str) -> None:
 
 def _place(text: str, index: int) -> tuple[int, int]:
     """Line and column, from 1, of a character."""
-    line, start = 1, 0
+    line = 1
+    start = 0
     for found in _BREAKS.finditer(text, 0, index):
-        line, start = line + 1, found.end()
+        line += 1
+        start = found.end()
     return line, index - start + 1
 
 
@@ -102,20 +106,27 @@ class Source:
         return value.replace(colon, ":").replace(backslash + "'", "'")
 
     def escapes_slash(self, start: LibyamlMark, end: LibyamlMark) -> bool:
-        """Whether the double-quoted scalar between two marks has the escape that go-yaml does not
-        know.
+        r"""Whether the double-quoted scalar between two marks has the escape ``\/``.
+
+        go-yaml does not know it and refuses the text.
         """
         return _ESCAPED_SLASH.search(self.text, self.index(start), self.index(end)) is not None
 
     def index(self, mark: LibyamlMark) -> int:
-        """The character that a mark of libyaml stands at."""
+        """The character that a mark of libyaml is at."""
         if self._starts is None:
             self._starts = [0, *(found.end() for found in _BREAKS.finditer(self.text))]
-        line, column = int(mark.line), int(mark.column)
-        return min(self._starts[min(line, len(self._starts) - 1)] + column, len(self.text))
+        # At the end of a text libyaml counts a line and a column more than there are.
+        line = min(int(mark.line), len(self._starts) - 1)
+        place = self._starts[line] + int(mark.column)
+        return min(place, len(self.text))
 
     def repair(self, problem: LibyamlError, *, documents_read: int, values_read: int) -> None:
-        """Put a stand-in where go-yaml reads on. Raises YamlProblem where it does not either."""
+        """Put a stand-in where go-yaml reads on. Raises YamlProblem where it does not either.
+
+        ``problem`` is libyaml's error. ``documents_read`` and ``values_read`` say how far the pass
+        got: the text is read again from its beginning, and that work is bounded.
+        """
         mark = getattr(problem, "problem_mark", None)
         if mark is None:
             raise self._unreadable(problem, documents_read)
@@ -130,9 +141,9 @@ class Source:
             self._take_stand_ins()
             self.text = self.text[:at] + self._stand_ins[1] + self.text[at + 1 :]
         else:
-            raise lost(
-                mark.line + 1, mark.column + 1, _explain(problem, message, self._line_at(at))
-            )
+            explained = _explain(problem, message, self._line_at(at))
+            raise lost(mark.line + 1, mark.column + 1, explained)
+        # Everything up to here is read again.
         self._work += values_read + len(self.text) // 50 + 1
         if self._work > _MAX_REPAIR_WORK:
             raise doubtful(
@@ -140,25 +151,29 @@ class Source:
             )
 
     def _line_at(self, at: int) -> str:
-        return (
-            _BREAKS.split(self.text[max(0, at - 200) : at])[-1]
-            + _BREAKS.split(self.text[at : at + 200])[0]
-        )
+        """The line around a character, at most 200 characters to each side."""
+        start = max(0, at - 200)
+        before = _BREAKS.split(self.text[start:at])[-1]
+        after = _BREAKS.split(self.text[at : at + 200])[0]
+        return before + after
 
     def _unreadable(self, problem: LibyamlError, documents_read: int) -> YamlProblem:
-        """A character that no YAML reader takes. Behind the first document's end go-yaml may not
-        have got there.
+        """A character that no YAML reader takes.
+
+        Behind the first document's end go-yaml may not have got there: it reads in smaller pieces.
         """
         at = next((i for i, char in enumerate(self.text) if not _allowed(char)), 0)
         line, column = _place(self.text, at)
         message = "control characters are not allowed"
         if documents_read == 0 and re.search(r"(?m)^(?:---|\.\.\.)(?:\s|$)", self.text[:at]):
-            return doubtful(
-                line, column, f"{message}, and this one may come after the first document"
-            )
+            message = f"{message}, and this one may come after the first document"
+            return doubtful(line, column, message)
         return lost(line, column, message)
 
     def _take_stand_ins(self) -> None:
+        """Choose two characters that the text does not hold. Raises YamlProblem where there are
+        none.
+        """
         if self._stand_ins:
             return
         lowered = self.text.lower()
@@ -181,18 +196,22 @@ class Source:
         self.text = self.text[:at] + word + keep + self.text[end:]
 
     def _replace_colon_words(self) -> None:
-        """All that the first colon hints at, in one go: one repair at a time would read the text
-        again for each.
+        """All that the first colon hints at, in one go.
+
+        One repair at a time would read the text again for each.
         """
         colon = self._stand_ins[0]
         lines = self.text.splitlines(keepends=True)
         for place, line in enumerate(lines):
-            if not _RISKY_LINE.search(line):
-                lines[place] = _COLON_WORD.sub(lambda word: word[0].replace(":", colon), line)
+            # In tags and directives a colon means something.
+            if _RISKY_LINE.search(line):
+                continue
+            lines[place] = _COLON_WORD.sub(lambda word: word[0].replace(":", colon), line)
         self.text = "".join(lines)
 
 
 def _allowed(char: str) -> bool:
+    """Whether a YAML text may hold the character (YAML 1.1, "Character Set")."""
     code = ord(char)
     if code in (0x9, 0xA, 0xD, 0x85):
         return True
@@ -201,11 +220,15 @@ def _allowed(char: str) -> bool:
 
 def _explain(problem: LibyamlError, message: str, line: str) -> str:
     """What libyaml says, and what is usually behind it in an aws-auth ConfigMap."""
-    context = f"{problem.context}: " if getattr(problem, "context", None) else ""
+    context = ""
+    if getattr(problem, "context", None):
+        context = f"{problem.context}: "
     if line.lstrip(" ").startswith("\t"):
         hint = "a tab cannot indent"
     elif "{{" in line or "{%" in line:
         hint = "a template at the start of a value must be quoted"
     else:
         hint = _HINTS.get(message, "")
-    return f"{context}{message} ({hint})" if hint else f"{context}{message}"
+    if not hint:
+        return f"{context}{message}"
+    return f"{context}{message} ({hint})"
