@@ -512,3 +512,13 @@ def test_rows_written_as_json_are_read_as_written(rows: list[tuple[int, str, lis
     ]
     assert not read.error
     assert not read.doubt
+
+
+def test_lines_of_rows_are_those_inside_their_section() -> None:
+    config_map = {"data": {"mapRoles": "# one\n- rolearn: arn:aws:iam::111122223333:role/x\n"}}
+    assert lines_of_rows(config_map) == {"mapRoles[0]": 2}
+
+
+@pytest.mark.parametrize("config_map", [None, {}, {"data": None}])
+def test_no_row_has_a_line_where_there_is_no_config_map(config_map: dict[str, Any] | None) -> None:
+    assert lines_of_rows(config_map) == {}

@@ -2,6 +2,8 @@
 does not.
 """
 
+from typing import Any
+
 import pytest
 
 from migrator.decide.running.row_identity import groups_by_row, row_gives
@@ -66,3 +68,8 @@ def test_groups_by_row_are_those_that_every_way_in_gives() -> None:
     assert groups_by_row(None, role("ops")) is None
     assert groups_by_row(DOUBTFUL, role("ops")) == frozenset()
     assert groups_by_row(data.aws_auth_data, "nonsense") == frozenset()
+
+
+def test_value_of_aws_auth_that_is_no_text_gives_no_row() -> None:
+    data: dict[str, Any] = {"mapRoles": 7}
+    assert not row_gives(data, role("dev"), Identity("x", (), "config-map"))

@@ -182,3 +182,14 @@ def test_entry_of_eks_stays_where_its_row_can_become_no_entry() -> None:
 
 def test_no_answer_changes_the_type_of_an_entry_of_eks() -> None:
     assert stubs_for(planned(dual(node_row(MAKER)))) == ()
+
+
+def test_entry_of_the_creators_shape_without_a_time_asks_a_person() -> None:
+    plan = planned(dual(made=automatic(created_at=None), before_mode_step=None))
+    assert "automatic-entry-thinner" in only(plan).findings
+
+
+def test_entry_that_is_as_old_as_the_cluster_shadows_no_row() -> None:
+    raw = {"accessConfig": {"authenticationMode": "API_AND_CONFIG_MAP"}, "createdAt": NOW}
+    plan = planned(dual(cluster_raw=raw))
+    assert "automatic-entry-thinner" not in only(plan).findings

@@ -1,0 +1,68 @@
+"""Which entries belong into a team's code, and under which names."""
+
+from dataclasses import replace
+
+import pytest
+
+from migrator.decide.planning.code_entries import code_entries, stable_name
+from migrator.model.access_entry import EntrySpec, Identity
+from migrator.model.code_entries import LeftOut
+from migrator.model.plan import Action
+from tests.support.plans import plan, principal, role
+
+DEV = role("dev")
+LINKED = role("aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS")
+
+
+def test_entry_of_a_team_is_written_with_its_rows() -> None:
+    (found,) = code_entries(plan(principal(DEV))).entries
+    assert (found.name, found.principal_arn) == (stable_name(DEV), DEV)
+    assert (found.spec, found.sources) == (
+        EntrySpec("STANDARD", "dev", ("devs",)),
+        ("mapRoles[0]",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("left_out", "reason"),
+    [
+        (principal(LINKED), "belongs to a service-linked role: only EKS can change it"),
+        (principal(DEV, "skip"), "skipped: no entry is made"),
+        (principal(DEV, "block"), "blocked: a decision is needed first"),
+    ],
+)
+def test_principal_without_an_entry_of_the_team_is_left_out_always(
+    left_out: object, reason: str
+) -> None:
+    for include_owned in (False, True):
+        found = code_entries(plan(left_out), include_owned=include_owned)  # type: ignore[arg-type]
+        assert [each.reason for each in found.left_out] == [reason]
+        assert found.entries == ()
+
+
+@pytest.mark.parametrize(
+    ("action", "via", "spec", "reason"),
+    [
+        ("await", "config-map", EntrySpec("EC2_LINUX"), "EKS makes this entry itself"),
+        ("keep", "automatic", EntrySpec(), "EKS made this entry and keeps it"),
+        ("keep", "access-entry", EntrySpec("FARGATE_LINUX"), "EKS made this entry and keeps it"),
+        ("keep", "access-entry", EntrySpec("HYPERPOD_LINUX"), "EKS made this entry and keeps it"),
+    ],
+)
+def test_entry_that_eks_owns_is_written_only_when_it_is_asked_for(
+    action: Action, via: str, spec: EntrySpec, reason: str
+) -> None:
+    owned = replace(principal(DEV, action), before=Identity("dev", (), via), entry=spec)  # type: ignore[arg-type]
+    assert code_entries(plan(owned)).left_out == (LeftOut(DEV, reason),)
+    assert [each.spec for each in code_entries(plan(owned), include_owned=True).entries] == [spec]
+
+
+def test_name_differs_for_principals_of_one_name_in_two_accounts_or_paths() -> None:
+    arns = (DEV, role("dev", "444455556666"), role("team/dev"))
+    names = {stable_name(arn) for arn in arns}
+    assert len(names) == len(arns)
+    assert all(name.startswith("role_dev_") for name in names)
+
+
+def test_name_of_what_is_no_arn_is_made_of_its_letters() -> None:
+    assert stable_name("what is this?").startswith("principal_what_is_this_")
