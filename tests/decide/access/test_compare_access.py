@@ -557,3 +557,14 @@ def test_a_group_of_the_raw_session_name_is_told_apart_by_its_at_sign() -> None:
     assert compare(
         raw, Identity("u", ("team:{{SessionName}}",), "config-map"), index
     ) == AccessChange(lost=(pods,))
+
+
+def test_row_that_two_sessions_lose_has_one_witness() -> None:
+    index = _index(
+        role("pods", rule("get", "pods")),
+        bind("a", "pods", user("dev:alice"), user("dev:bob"), namespace="dev"),
+    )
+    change = compare(_login("dev:{{SessionName}}"), _login("x"), index, namespaces=("dev",))
+    (lost,) = change.lost
+    assert lost.witness is not None
+    assert (lost.witness.resource, lost.witness.namespace) == ("pods", "dev")

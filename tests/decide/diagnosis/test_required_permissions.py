@@ -9,6 +9,7 @@ from migrator.decide.diagnosis.required_permissions import (
     COMMANDS,
     ESSENTIAL,
     LOCKING,
+    actions_of,
     lock_tag_needs,
     needs_of,
     policy_document,
@@ -90,3 +91,9 @@ def test_every_command_that_writes_may_lock_by_a_tag() -> None:
     for command in COMMANDS:
         held = set(lock_tag_needs(CLUSTER)) <= set(needs_of(command, CLUSTER))
         assert held == (command in LOCKING), command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_actions_of_a_command_are_those_of_its_needs(command: str) -> None:
+    stated = [action for action, _ in actions_of(command)]
+    assert stated == [need.action for need in needs_of(command, CLUSTER)]

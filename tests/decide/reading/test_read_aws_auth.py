@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import migrator
-from migrator.decide.reading.read_aws_auth import effective_document, read_aws_auth
+from migrator.decide.reading.read_aws_auth import effective_document, lines_of_rows, read_aws_auth
 from migrator.model.aws_auth import AwsAuth, RowMapping
 
 VECTORS = Path(__file__).parents[2] / "data" / "vectors-parse.jsonl.gz"

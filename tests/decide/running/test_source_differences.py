@@ -82,9 +82,7 @@ def test_account_that_the_plan_does_not_know_is_named() -> None:
 def test_row_that_was_there_when_its_principal_was_left_out_is_not_added() -> None:
     plan = planned(world([DEV_ROW]), answers(DEV, "skip", accepted=True))
     assert added_rows(plan, data(DEV_ROW)) == ()
-    assert [each.subject for each in added_rows(plan, data(row(DEV, "x", ("more",))))] == [
-        DEV
-    ]
+    assert [each.subject for each in added_rows(plan, data(row(DEV, "x", ("more",))))] == [DEV]
 
 
 def test_plan_whose_basis_has_no_rows_knows_none() -> None:

@@ -1,5 +1,7 @@
 """The command that continues what was begun."""
 
+from typing import Any
+
 import pytest
 
 from migrator.decide.running.progress import Progress, StepState
@@ -17,12 +19,14 @@ ENTRY = next(step.id for step in PLAN.steps if step.effect.kind == "create-entry
 SWITCHED = "2026-11-22T12:00:00Z"
 
 
-def progress(command: str = "apply", *, going_back: bool = False, **states: str) -> Progress:
-    found = {
-        step.replace("_", "-"): StepState(status, SWITCHED)  # type: ignore[arg-type]
-        for step, status in states.items()
-    }
+def progress(command: str = "apply", *, going_back: bool = False, **states: Any) -> Progress:  # noqa: ANN401 - statuses
+    found = {step.replace("_", "-"): StepState(status, SWITCHED) for step, status in states.items()}
     return Progress(run="r", command=command, states=found, going_back=going_back)
+
+
+def entry(status: str) -> dict[str, Any]:
+    """The state of the step that makes an entry."""
+    return {ENTRY: status}
 
 
 def continued(found: Progress, *, is_verified: bool = False) -> str:
@@ -30,22 +34,22 @@ def continued(found: Progress, *, is_verified: bool = False) -> str:
 
 
 def test_nothing_is_continued_where_only_an_apply_is_left() -> None:
-    assert continued(progress(**{ENTRY: "intended"})) == ""
+    assert continued(progress(**entry("intended"))) == ""
 
 
 def test_roll_back_that_did_not_finish_continues() -> None:
-    begun = progress("rollback", going_back=True, **{ENTRY: "done"})
+    begun = progress("rollback", going_back=True, **entry("done"))
     assert continued(begun) == "rollback: `migrate rollback PLAN` continues"
     assert not is_rolled_back(PLAN, begun)
 
 
 def test_roll_back_that_left_entries_undoes_the_rest_or_goes_forward() -> None:
-    found = continued(progress("rollback", **{ENTRY: "done"}))
+    found = continued(progress("rollback", **entry("done")))
     assert found.startswith("rollback: `migrate rollback PLAN` undoes the rest")
 
 
 def test_roll_back_that_left_nothing_is_over() -> None:
-    over = progress("rollback", **{ENTRY: "undone", "cutover_switch": "intended"})
+    over = progress("rollback", **entry("undone"), cutover_switch="intended")
     assert is_rolled_back(PLAN, over)
     assert continued(over) == ""
 
@@ -105,13 +109,9 @@ def test_switch_is_verified_where_the_last_cut_over_ended_with_0(
     assert verified_since_switch(PLAN, SWITCH, journal(*records), ()) == verified
 
 
-def proofs(at: str, **changes: object) -> list[Evidence]:
-    return [
-        Evidence(
-            each.principal_arn, "live", at=at, state_digest="", **{"phase": "after", **changes}
-        )  # type: ignore[arg-type]
-        for each in PLAN.principals
-    ]
+def proofs(at: str, **changes: Any) -> list[Evidence]:  # noqa: ANN401 - any field
+    fields: dict[str, Any] = {"phase": "after", "at": at, "state_digest": "", **changes}
+    return [Evidence(each.principal_arn, "live", **fields) for each in PLAN.principals]
 
 
 def test_switch_is_verified_by_later_evidence_of_every_principal() -> None:

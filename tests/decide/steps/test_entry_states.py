@@ -20,6 +20,7 @@ from migrator.model.snapshot import FargateProfile
 from migrator.model.step import (
     AssociatePolicy,
     CreateBinding,
+    DeleteEntry,
     DisassociatePolicy,
     Prove,
     Sequence,
@@ -35,6 +36,7 @@ from tests.support.worlds import (
     group,
     in_namespaces,
     on_cluster,
+    only,
     planned,
     rbac,
     role,
@@ -144,3 +146,15 @@ def test_update_of_an_entry_that_is_not_there_leaves_its_policies_unknown() -> N
 
 def test_principal_that_the_plan_does_not_have_ends_with_no_entry() -> None:
     assert final_spec(planned(world([row(DEV, "x")])), role("other")) is None
+
+
+def test_policies_that_no_step_knows_are_those_of_the_plan() -> None:
+    arn, spec = role("dev"), EntrySpec("STANDARD", "x", (), (on_cluster(),))
+    steps = (
+        Step("s01", DeleteEntry(arn, entry(arn))),
+        Step("s02", UpdateEntry(arn, replace(spec, access_policies=()), spec)),
+    )
+    plan = replace(planned(world([row(arn, "x")])), steps=steps)
+    with_policy = replace(only(plan), entry=spec)
+    assert final_spec(replace(plan, principals=(with_policy,)), arn) == spec
+    assert final_spec(replace(plan, principals=()), arn) == replace(spec, access_policies=())

@@ -504,3 +504,18 @@ def test_fargate_role_whose_row_lacks_the_group_of_its_entry_is_told_of_what_it_
     principal = only(planned(snapshot))
     assert (principal.action, "fargate-group-added" in principal.findings) == ("await", True)
     assert principal.access.gained
+
+
+@pytest.mark.parametrize(
+    ("used", "code"),
+    [
+        ({"fargate_profiles": (profile(NODES),)}, "fargate-entry-missing"),
+        ({"nodes": (node(NODES, compute="fargate"),)}, "fargate-unused"),
+        ({}, "node-type-unknown"),
+    ],
+)
+def test_role_whose_trust_policy_was_not_read_is_known_by_the_pods_under_it(
+    used: dict[str, Any], code: str
+) -> None:
+    unread = [iam(NODES, trust_read=False)]
+    assert only(planned(world([SESSION_ROW], principals=unread, **used))).findings == (code,)

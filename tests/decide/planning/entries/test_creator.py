@@ -277,3 +277,26 @@ def test_creators_group_that_nothing_names_is_added_to_the_entry_of_eks() -> Non
     after = explain(plan, MAKER).after
     assert after is not None
     assert after.groups == ("own",)
+
+
+def test_answer_about_the_creator_of_a_cluster_without_one_is_refused() -> None:
+    raw = {"accessConfig": {"bootstrapClusterCreatorAdminPermissions": False}}
+    answer = Decisions(creator=CreatorAnswer(MAKER, "Ana", "x"))
+    with pytest.raises(Failed) as refused:
+        planned(made(cluster_raw=raw, creator=None), answer)
+    assert refused.value.code == "decision-invalid"
+    later = made(cluster_raw=raw, creator=None, mode="API_AND_CONFIG_MAP")
+    assert planned(later, answer).principals == ()
+
+
+def test_log_in_of_a_role_that_was_not_read_does_not_show_the_creators_path() -> None:
+    unread: dict[str, Any] = {"principals": (), "accounts_read": ()}
+    seen = made(creator=None, usage=usage(login(MAKER, "kubernetes-admin")), **unread)
+    assert planned(seen).principals == ()
+    assert finding(planned(seen), "creator-unknown").severity == "warn"
+
+
+def test_log_in_of_a_user_that_was_not_read_shows_the_creator() -> None:
+    unread: dict[str, Any] = {"principals": (), "accounts_read": ()}
+    seen = made(creator=None, usage=usage(login(user("ana"), "kubernetes-admin")), **unread)
+    assert (only(planned(seen)).principal_arn, only(planned(seen)).action) == (user("ana"), "await")

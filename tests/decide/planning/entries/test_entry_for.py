@@ -492,3 +492,12 @@ def test_kept_entry_whose_parallel_binding_is_gone_is_not_passed_over() -> None:
     broken = planned(world(rows, entries=[ours], rbac=rbac(bind(group("eks:x")))), answer)
     assert only(broken).action == "keep"
     assert "Nothing binds the group `team-x`" in finding(broken, "row-shadowed-by-entry").message
+
+
+def test_oidc_provider_whose_prefix_differs_uses_no_name() -> None:
+    config = ({"oidc": {"groupsClaim": "groups", "groupsPrefix": "corp:"}},)
+    plan = planned(
+        world([row(DEV, "x", ("eks:x",))], identity_provider_configs=config),
+        group_answers(eks__x="team-x"),
+    )
+    assert only(plan).action == "create"

@@ -351,3 +351,12 @@ def test_dead_entry_that_the_plan_leaves_keeps_no_gate_closed() -> None:
         snapshot, access_entries=(replace(old, created_at=LONG_AGO.replace(year=2026)),)
     )
     assert unannounced_changes(plan, made_again, "sha256:none") != ()
+
+
+def test_gain_that_is_accepted_stays_open_while_another_question_is() -> None:
+    plan = planned(jenkins(), Decisions(accept_gain=GAIN))
+    assert (only(plan).action, finding(plan, "username-ec2-template").severity) == (
+        "block",
+        "block",
+    )
+    assert "log-in-population-gained" not in only(plan).findings
