@@ -71,6 +71,10 @@ def sequence_states(sequence: Sequence, run: str) -> tuple[State, ...]:
 
 
 def _first_state(sequence: Sequence, run: str) -> State:
+    """The entry's state before the sequence, from the first effect that says what it expects.
+
+    Of an entry on which the sequence only associates policies, nothing is known.
+    """
     for place, step in enumerate(sequence):
         match step.effect:
             # EKS API: CreateAccessEntry is refused where the principal has an entry.
@@ -116,7 +120,7 @@ def final_spec(plan: Plan, principal_arn: str) -> EntrySpec | None:
     """The entry after every step about it; None where the plan has no entry for the principal."""
     planned = _planned_entry(plan, principal_arn)
     sequence = tuple(step for step in plan.steps if step.principal_arn == principal_arn)
-    state = sequence_states(sequence, "")[-1]
+    state = sequence_states(sequence, run="")[-1]
     # Steps that make or update no entry show nothing of it: the plan's entry is the whole answer.
     if state is None or state.type is None:
         return planned
@@ -130,6 +134,7 @@ def final_spec(plan: Plan, principal_arn: str) -> EntrySpec | None:
 
 
 def _planned_entry(plan: Plan, principal_arn: str) -> EntrySpec | None:
+    """The entry that the plan shows for a principal; None for one that gets none."""
     for principal in plan.principals:
         if principal.principal_arn == principal_arn:
             return principal.entry
@@ -137,18 +142,24 @@ def _planned_entry(plan: Plan, principal_arn: str) -> EntrySpec | None:
 
 
 def _final_groups(state: EntryState, planned: EntrySpec | None) -> tuple[str, ...]:
+    """The groups of the last state, in the order in which the plan shows them."""
     groups = tuple(sorted(state.groups or ()))
+    if planned is None:
+        return groups
     # The plan shows the groups in the row's order: the same groups are written in that order.
-    if planned is not None and set(planned.kubernetes_groups) == set(groups):
+    if set(planned.kubernetes_groups) == set(groups):
         return planned.kubernetes_groups
     return groups
 
 
 def _final_policies(state: EntryState, planned: EntrySpec | None) -> tuple[AssociatedPolicy, ...]:
+    """The policies of the last state, in any order."""
     if state.policies is not None:
         return tuple(state.policies)
     # A sequence that only updates an entry may know nothing of its policies: the plan knows them.
-    return planned.access_policies if planned else ()
+    if planned is not None:
+        return planned.access_policies
+    return ()
 
 
 def after(state: State, effect: Effect, run: str) -> State:
@@ -176,6 +187,7 @@ def after(state: State, effect: Effect, run: str) -> State:
 
 
 def _updated(state: State, spec: EntrySpec, run: str) -> EntryState:
+    """The state after an update of username and groups."""
     if state is None:
         return _state_of(spec, run, None, made_by_us=False)
     # EKS API: UpdateAccessEntry changes neither policies nor tags.
@@ -185,9 +197,16 @@ def _updated(state: State, spec: EntrySpec, run: str) -> EntryState:
 def _state_of(
     spec: EntrySpec, run: str, policies: frozenset[AssociatedPolicy] | None, *, made_by_us: bool
 ) -> EntryState:
+    """A spec as a state, with the run's id in the names of its groups. ``policies`` replaces those
+    of the spec, which steps of their own associate; None is "not known".
+    """
+    # EKS chooses the name of an entry that is made without one.
+    username = spec.username
+    if username is None:
+        username = ""
     return EntryState(
         type=spec.type,
-        username="" if spec.username is None else spec.username,
+        username=username,
         groups=frozenset(render_run(group, run) for group in spec.kubernetes_groups),
         policies=policies,
         made_by_us=made_by_us,
@@ -200,7 +219,11 @@ def state_of(spec: EntrySpec) -> EntryState:
 
 
 def _with_policy(state: State, policy_arn: str, policy: AssociatedPolicy | None) -> State:
-    if state is None or state.policies is None:
+    """The state after a policy was associated, or, with None, is no longer."""
+    if state is None:
+        return None
+    # What is not known before the step is not known after it.
+    if state.policies is None:
         return state
     # EKS API: an entry has each policy once, with one scope.
     policies = {each for each in state.policies if each.policy_arn != policy_arn}
@@ -226,10 +249,13 @@ def matches(state: State, entry: AccessEntry | None, plan_digest: str) -> bool:
         return _has_node_policies(state, entry)
     if not _has_username(state, entry):
         return False
-    return _has_groups(state, entry) and _has_policies(state, entry)
+    if not _has_groups(state, entry):
+        return False
+    return _has_policies(state, entry)
 
 
 def _has_node_policies(state: EntryState, entry: AccessEntry) -> bool:
+    """Whether an entry of a node type has the policies that steps associated."""
     # EKS API: username and groups of a node type cannot be set. What EKS puts there is no sign of
     # a step, and only policies that a step associated are compared.
     if not state.policies:
@@ -238,23 +264,29 @@ def _has_node_policies(state: EntryState, entry: AccessEntry) -> bool:
 
 
 def _has_expected_maker(state: EntryState, entry: AccessEntry, plan_digest: str) -> bool:
+    """Whether the entry was made by whom the state expects, by its tag."""
     ours = entry.tags.get(PLAN_TAG) == plan_digest
     # Every entry that a run creates is tagged with the digest of its plan: without the tag,
     # another writer made it, and the run must not take it for its own.
     if state.made_by_us:
         return ours
     # A dead entry is deleted and created again. With the tag, the new entry is there already.
-    return not (state.made_by_others and ours)
+    if state.made_by_others:
+        return not ours
+    return True
 
 
 def _has_username(state: EntryState, entry: AccessEntry) -> bool:
+    """Whether the entry has the username of the state; where that is not known, any."""
     if state.username is None:
         return True
     # EKS API: an entry created without a username gets the default one, and is read with it.
-    return entry.username == (state.username or default_username(entry.principal_arn))
+    expected = state.username or default_username(entry.principal_arn)
+    return entry.username == expected
 
 
 def _has_groups(state: EntryState, entry: AccessEntry) -> bool:
+    """Whether the entry has the groups of the state; where they are not known, any."""
     if state.groups is None:
         return True
     # EKS API: the order of an entry's groups has no meaning.
@@ -262,6 +294,7 @@ def _has_groups(state: EntryState, entry: AccessEntry) -> bool:
 
 
 def _has_policies(state: EntryState, entry: AccessEntry) -> bool:
+    """Whether the entry has the policies and scopes of the state; where not known, any."""
     if state.policies is None:
         return True
     return _normal(state.policies) == _normal(entry.access_policies)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from migrator.model.rbac import RbacState
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
 
@@ -12,21 +11,34 @@ REHEARSAL_LABEL = "eks-access-migrator/rehearsal"  # its value is the run of the
 
 def of_rehearsal(labels: Mapping[str, str]) -> bool:
     """Whether an object with these labels was made for a rehearsal."""
-    return labels.get(MANAGED_BY_LABEL) == MANAGED_BY and REHEARSAL_LABEL in labels
+    if labels.get(MANAGED_BY_LABEL) != MANAGED_BY:
+        return False
+    return REHEARSAL_LABEL in labels
 
 
 def is_blank(config_map: Mapping[str, Any] | None) -> bool:
     """Whether aws-auth has keys and no value, as a rehearsal leaves it while it tries API mode."""
-    data = (config_map or {}).get("data") or {}
-    return bool(data) and not any(data.values())
+    if config_map is None:
+        return False
+    data = config_map.get("data")
+    # A rehearsal keeps the keys.
+    if not data:
+        return False
+    return not any(data.values())
 
 
 def blank_under_rehearsal(snapshot: Snapshot) -> bool:
     """Whether aws-auth was read blank while objects of a rehearsal are in the cluster: the rows are
     saved there, and are to be restored. In API mode no row is in force.
     """
-    if snapshot.cluster.authentication_mode == "API" or not is_blank(snapshot.config_map):
+    if snapshot.cluster.authentication_mode == "API":
         return False
-    rbac = snapshot.rbac or RbacState()
-    bound = any(of_rehearsal(binding.labels) for binding in rbac.bindings)
-    return bound or any(of_rehearsal(role.labels) for role in rbac.roles)
+    if not is_blank(snapshot.config_map):
+        return False
+    rbac = snapshot.rbac
+    if rbac is None:
+        return False
+    # A rehearsal that is cleaned up by half may have left its role or its binding.
+    if any(of_rehearsal(binding.labels) for binding in rbac.bindings):
+        return True
+    return any(of_rehearsal(role.labels) for role in rbac.roles)

@@ -14,7 +14,7 @@ from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import principal_key
 from migrator.decide.steps.entry_states import ENTRY_TAG, PLAN_TAG
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy
-from migrator.model.aws_auth import AwsAuth
+from migrator.model.aws_auth import AwsAuth, RowMapping
 from migrator.model.canonical import digest_of
 from migrator.model.principal import IamPrincipal, parse_arn
 from migrator.model.rbac import Binding, RbacState, Role
@@ -33,7 +33,9 @@ def basis_of(snapshot: Snapshot, aws_auth: AwsAuth | None = None) -> dict[str, A
     RBAC objects stand as ``{name: digest}``, so that a difference names the object without
     repeating it.
     """
-    rows = aws_auth if aws_auth is not None else read_aws_auth(snapshot.aws_auth_data)
+    rows = aws_auth
+    if rows is None:
+        rows = read_aws_auth(snapshot.aws_auth_data)
     named = _named(snapshot, rows)
     # None, which was not read, is another state than an empty list: each part keeps the two apart.
     return {
@@ -53,10 +55,14 @@ def basis_of(snapshot: Snapshot, aws_auth: AwsAuth | None = None) -> dict[str, A
 
 
 def _if_read(part: _Part | None, in_basis: Callable[[_Part], _InBasis]) -> _InBasis | None:
-    return None if part is None else in_basis(part)
+    """A part in the form of the basis; None, "was not read", stays None."""
+    if part is None:
+        return None
+    return in_basis(part)
 
 
 def _nodegroups(groups: Iterable[Nodegroup]) -> dict[str, Any]:
+    """Managed node groups by name. ``counts``: whether EKS makes an entry for the role."""
     # A status that changes nothing (UPDATING, ACTIVE) must not end a plan.
     return {
         group.name: {
@@ -69,19 +75,25 @@ def _nodegroups(groups: Iterable[Nodegroup]) -> dict[str, Any]:
 
 
 def _profiles(profiles: Iterable[FargateProfile]) -> dict[str, Any]:
+    """Fargate profiles by name, as the node groups."""
     return {
-        profile.name: {"role": profile.pod_execution_role, "counts": managed(profile.status)}
+        profile.name: {
+            "role": profile.pod_execution_role,
+            "counts": managed(profile.status),
+        }
         for profile in profiles
     }
 
 
 def _references(references: Iterable[GroupReference]) -> list[list[str]]:
+    """What names groups and usernames outside RBAC: kind, namespace, name, path and text."""
     return sorted(
         [each.kind, each.namespace or "", each.name, each.path, each.text] for each in references
     )
 
 
 def _providers(configs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Digests of the OIDC configurations: any change of one may change who has a group."""
     return sorted(digest_of(dict(config)) for config in configs)
 
 
@@ -93,7 +105,9 @@ def _named(snapshot: Snapshot, aws_auth: AwsAuth) -> frozenset[str]:
     """
     arns = [row.arn for row in aws_auth.rows]
     arns += [entry.principal_arn for entry in snapshot.access_entries or ()]
-    arns += [group.node_role for group in snapshot.nodegroups or () if group.node_role]
+    for group in snapshot.nodegroups or ():
+        if group.node_role:
+            arns.append(group.node_role)
     arns += [profile.pod_execution_role for profile in snapshot.fargate_profiles or ()]
     return frozenset(principal_key(arn) for arn in arns)
 
@@ -103,41 +117,47 @@ def aws_auth_basis(aws_auth: AwsAuth) -> dict[str, Any]:
     comments only.
     """
     return {
-        "rows": [
-            [
-                row.source,
-                row.arn,
-                row.username,
-                None if row.groups is None else list(row.groups),
-                row.sso,
-            ]
-            for row in aws_auth.rows
-        ],
+        "rows": [_row(row) for row in aws_auth.rows],
         "accounts": sorted({row.account for row in aws_auth.accounts}),
         "problems": sorted([problem.section, problem.kind] for problem in aws_auth.problems),
     }
 
 
+def _row(row: RowMapping) -> list[Any]:
+    """Place, ARN, username and groups of a row, and whether it is one of the SSO matcher.
+
+    A row without the key ``groups`` (None) is another text than one with an empty list.
+    """
+    groups = None
+    if row.groups is not None:
+        groups = list(row.groups)
+    return [row.source, row.arn, row.username, groups, row.sso]
+
+
 def entries_basis(entries: Iterable[AccessEntry]) -> dict[str, Any]:
     """Entries by principal, in the form of the basis."""
+    return {entry.principal_arn: _entry(entry) for entry in entries}
+
+
+def _entry(entry: AccessEntry) -> dict[str, Any]:
+    """One entry. Of its tags, only those of runs: code that manages the entry may change others."""
     return {
-        entry.principal_arn: {
-            "type": entry.type,
-            "username": entry.username,
-            "groups": sorted(entry.kubernetes_groups),
-            "policies": sorted(_policy(policy) for policy in entry.access_policies),
-            "createdAt": _moment(entry.created_at),
-            "ours": {tag: entry.tags[tag] for tag in (PLAN_TAG, ENTRY_TAG) if tag in entry.tags},
-        }
-        for entry in entries
+        "type": entry.type,
+        "username": entry.username,
+        "groups": sorted(entry.kubernetes_groups),
+        "policies": sorted(_policy(policy) for policy in entry.access_policies),
+        "createdAt": _moment(entry.created_at),
+        "ours": {tag: entry.tags[tag] for tag in (PLAN_TAG, ENTRY_TAG) if tag in entry.tags},
     }
 
 
 def _policy(policy: AssociatedPolicy) -> list[Any]:
+    """One association: the policy's ARN, the type of the scope and its namespaces."""
     return [policy.policy_arn, policy.scope.type, sorted(policy.scope.namespaces)]
 
 
 def _principals(snapshot: Snapshot, named: frozenset[str]) -> dict[str, Any]:
+    """The IAM principals of ``named``, by ARN."""
     # Principals that nothing names are read too: a change of them changes no decision.
     found = {}
     for principal in snapshot.iam_principals:
@@ -147,6 +167,7 @@ def _principals(snapshot: Snapshot, named: frozenset[str]) -> dict[str, Any]:
 
 
 def _principal(principal: IamPrincipal) -> dict[str, Any]:
+    """What shows that it is the same principal, and which services its trust policy admits."""
     return {
         "id": principal.id,
         "createDate": _moment(principal.create_date),
@@ -156,7 +177,11 @@ def _principal(principal: IamPrincipal) -> dict[str, Any]:
 
 def _accounts(snapshot: Snapshot, named: frozenset[str]) -> dict[str, Any]:
     """How completely each account of a named principal was read."""
-    accounts = {arn.account for arn in map(parse_arn, named) if arn is not None}
+    accounts: set[str] = set()
+    for text in named:
+        arn = parse_arn(text)
+        if arn is not None:
+            accounts.add(arn.account)
     found = {}
     for read in snapshot.accounts_read:
         if read.account in accounts:
@@ -165,6 +190,7 @@ def _accounts(snapshot: Snapshot, named: frozenset[str]) -> dict[str, Any]:
 
 
 def _rbac(rbac: RbacState) -> dict[str, str]:
+    """Digests of roles and bindings, by kind, namespace and name."""
     found = {_name(role, "Role"): _digest(_role(role)) for role in rbac.roles}
     for binding in rbac.bindings:
         # A run makes and removes its own bindings: they must not end its plan.
@@ -174,14 +200,22 @@ def _rbac(rbac: RbacState) -> dict[str, str]:
 
 
 def _name(item: Role | Binding, kind: str) -> str:
+    """``ClusterRole NAME`` or ``Role NAMESPACE/NAME``; the same for bindings."""
     if item.namespace is None:
         return f"Cluster{kind} {item.name}"
     return f"{kind} {item.namespace}/{item.name}"
 
 
 def _role(role: Role) -> list[Any]:
+    """What a role permits, and what decides into which aggregated role it is copied."""
     rules = [
-        [rule.verbs, rule.api_groups, rule.resources, rule.resource_names, rule.non_resource_urls]
+        [
+            rule.verbs,
+            rule.api_groups,
+            rule.resources,
+            rule.resource_names,
+            rule.non_resource_urls,
+        ]
         for rule in role.rules
     ]
     aggregation = None
@@ -195,21 +229,29 @@ def _role(role: Role) -> list[Any]:
 
 
 def _binding(binding: Binding) -> list[Any]:
+    """The role of a binding and whom it gives the role to."""
     # The order of subjects has no meaning.
     subjects = sorted([each.kind, each.namespace or "", each.name] for each in binding.subjects)
     return [binding.role_kind, binding.role_name, subjects]
 
 
 def _digest(document: list[Any]) -> str:
+    """The first 64 bits: a plan has many of them, and only has to see that something changed."""
     return digest_of(document).removeprefix("sha256:")[:16]
 
 
 def _moment(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+    """A time as ISO 8601; None where it is not known."""
+    if moment is None:
+        return None
+    return moment.isoformat()
 
 
 def _sorted(names: Iterable[str] | None) -> list[str] | None:
-    return None if names is None else sorted(names)
+    """Names in a fixed order; None, "was not read", stays None."""
+    if names is None:
+        return None
+    return sorted(names)
 
 
 def same_basis(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

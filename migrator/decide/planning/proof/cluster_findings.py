@@ -53,14 +53,7 @@ def cluster_findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> 
     yield from _masters(decided, facts)
     yield from _admins(decided, facts)
     yield from _pass_role(decided)
-    gap = [each.candidate.arn for each in decided if needs_bridge(each)]
-    if facts.accept_gap and gap:
-        yield make_finding(
-            "gap-accepted",
-            "Without access for some seconds each, and for two to three minutes each if they are "
-            "rolled back: "
-            f"{quoted(gap)}.",
-        )
+    yield from _gap(decided, facts)
     yield from _leftovers(facts)
     yield from _strange_entries(facts)
     yield from _logins(facts)
@@ -73,13 +66,32 @@ def cluster_findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> 
         yield make_finding("nothing-to-migrate", "No row of aws-auth is in force.")
 
 
+def _gap(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
+    """Administrators that have no access between their entry and its policy, because a person chose
+    that instead of the bridge.
+    """
+    if not facts.accept_gap:
+        return
+    gap = [each.candidate.arn for each in decided if needs_bridge(each)]
+    if gap:
+        yield make_finding(
+            "gap-accepted",
+            "Without access for some seconds each, and for two to three minutes each if they are "
+            "rolled back: "
+            f"{quoted(gap)}.",
+        )
+
+
 def _has_no_row_in_force(facts: PlanFacts) -> bool:
+    """Whether aws-auth certainly admits no principal."""
     # A section that cannot be read may hold rows.
     if any(problem.kind for problem in facts.aws_auth.problems):
         return False
     if facts.mode == "API":
         return True
-    return not facts.aws_auth.rows and not facts.aws_auth.accounts
+    if facts.aws_auth.rows:
+        return False
+    return not facts.aws_auth.accounts
 
 
 def _platform(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
@@ -96,6 +108,7 @@ def _platform(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterato
 
 
 def _reading(facts: PlanFacts) -> Iterator[Finding]:
+    """Sections and keys of the ConfigMap that have no effect. In API mode none has any."""
     if facts.mode == "API":
         return
     for problem in facts.aws_auth.problems:
@@ -126,6 +139,7 @@ def _problem(problem: SectionProblem, facts: PlanFacts) -> Iterator[Finding]:
 
 
 def _unread_of_nodes(facts: PlanFacts) -> list[str]:
+    """The parts of a snapshot that show the roles of nodes and that were not read."""
     snapshot = facts.snapshot
     parts = {
         "nodes": snapshot.nodes,
@@ -139,6 +153,7 @@ def _unread_of_nodes(facts: PlanFacts) -> list[str]:
 
 
 def _rows(facts: PlanFacts) -> Iterator[Finding]:
+    """Items of mapRoles and mapUsers that match no log-in, whatever the principal is."""
     for dropped in facts.aws_auth.dropped:
         yield make_finding(
             "row-dropped",
@@ -153,11 +168,14 @@ def _rows(facts: PlanFacts) -> Iterator[Finding]:
 
 def _sso(row: RowMapping, facts: PlanFacts) -> Finding:
     """A row of the SSO matcher; its pattern would match the logins that start with it."""
-    pattern = row_key(row.arn).removesuffix("*").partition(":iam::")[2]
+    pattern = _after_service(row_key(row.arn).removesuffix("*"))
     seen: list[str] = []
     for key in facts.logins:
-        if key.partition(":iam::")[2].startswith(pattern) and not facts.explains(key):
+        if not _after_service(key).startswith(pattern):
+            continue
+        if not facts.explains(key):
             seen.append(key)
+    # In API mode the log-in came through an entry.
     if seen and facts.mode != "API":
         message = (
             f"An SSO row never matches on EKS. Yet {quoted(sorted(seen))} logged in, and no "
@@ -169,7 +187,13 @@ def _sso(row: RowMapping, facts: PlanFacts) -> Finding:
     )
 
 
+def _after_service(arn: str) -> str:
+    """Account and name of an IAM ARN, without the partition."""
+    return arn.partition(":iam::")[2]
+
+
 def _accounts(facts: PlanFacts) -> Iterator[Finding]:
+    """Each item of mapAccounts; in API mode it admits no principal."""
     if facts.mode == "API":
         return
     for row in facts.aws_auth.accounts:
@@ -193,17 +217,25 @@ def _account(row: AccountRow, facts: PlanFacts) -> Finding:
     # Entries name principals one by one: nothing expresses an account (EKS user guide, "Create
     # access entries"). It keeps working where the ConfigMap stays in force.
     message = f"Every principal of account {account} that has no row may log in."
-    severity: Severity | None = "warn" if facts.target == "API_AND_CONFIG_MAP" else None
+    severity: Severity | None = None
+    if facts.target == "API_AND_CONFIG_MAP":
+        severity = "warn"
     return make_finding("map-accounts", message, source=source, line=line, severity=severity)
 
 
 def _is_account_number(text: str) -> bool:
-    return len(text) == _ACCOUNT_DIGITS and text.isascii() and text.isdigit()
+    """Whether a text is twelve digits, as AWS writes the id of an account."""
+    if len(text) != _ACCOUNT_DIGITS:
+        return False
+    # Python's isdigit takes the digits of every script.
+    return text.isascii() and text.isdigit()
 
 
 def _unknown(facts: PlanFacts) -> Iterator[Finding]:
+    """What was not read, and what the plan cannot say because of that."""
+    is_unread = facts.snapshot.access_entries is None
     # EKS API: in CONFIG_MAP mode ListAccessEntries is refused, so that there is nothing to read.
-    if facts.snapshot.access_entries is None and facts.mode != "CONFIG_MAP":
+    if is_unread and facts.mode != "CONFIG_MAP":
         yield make_finding(
             "entries-unread", f"The mode is {facts.mode}, and the access entries were not read."
         )
@@ -225,15 +257,23 @@ def _nodes_of_unknown_roles(facts: PlanFacts) -> int:
     are_profiles_read = facts.snapshot.fargate_profiles is not None
     count = 0
     for node in facts.snapshot.nodes or ():
+        if node.role_arn is not None:
+            continue
         is_fargate = node.labels.get("eks.amazonaws.com/compute-type") == "fargate"
-        if node.role_arn is None and not (is_fargate and are_profiles_read):
-            count += 1
+        if is_fargate and are_profiles_read:
+            continue
+        count += 1
     return count
 
 
 def _creator(facts: PlanFacts) -> Iterator[Finding]:
+    """A creator that the plan cannot name: it is an administrator whom no row and no entry shows
+    (EKS user guide, "Access entries", legacy cluster access).
+    """
     # From the mode step on the creator has an entry that is listed.
-    if facts.mode != "CONFIG_MAP" or creator_is_known(facts):
+    if facts.mode != "CONFIG_MAP":
+        return
+    if creator_is_known(facts):
         return
     if not has_hidden_creator(facts.snapshot.cluster_raw):
         return
@@ -250,11 +290,15 @@ def _creator(facts: PlanFacts) -> Iterator[Finding]:
 
 def _masters(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
     """What names system:masters besides Kubernetes' own binding of it."""
-    places = [place for place in facts.names.of_group("system:masters") if place != _OWN_BINDING]
-    if places and any(_leaves_masters(each) for each in decided):
-        yield make_finding(
-            "masters-referenced", f"`system:masters` is named by {quoted(dict.fromkeys(places))}."
-        )
+    named: dict[str, None] = {}
+    for place in facts.names.of_group("system:masters"):
+        if place != _OWN_BINDING:
+            named[place] = None
+    if not named:
+        return
+    # What names the group matters only to a principal that is in it today and not later.
+    if any(_leaves_masters(each) for each in decided):
+        yield make_finding("masters-referenced", f"`system:masters` is named by {quoted(named)}.")
 
 
 def _leaves_masters(each: PrincipalDecision) -> bool:
@@ -270,7 +314,10 @@ def admins(decided: Iterable[PrincipalDecision]) -> tuple[str, ...]:
 
 
 def _will_be_admin(each: PrincipalDecision) -> bool:
-    if each.action in ("skip", "block") or each.entry is None:
+    """Whether a person can administer the cluster as this principal when the plan is done."""
+    if each.action in ("skip", "block"):
+        return False
+    if each.entry is None:
         return False
     # A service's own role is no person who can repair the cluster.
     if "/aws-service-role/" in each.candidate.arn:
@@ -292,6 +339,7 @@ def _admins(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[
 
 
 def _pass_role(decided: Sequence[PrincipalDecision]) -> Iterator[Finding]:
+    """The node roles whose entries the operator may make only with ``iam:PassRole``."""
     roles = [each.candidate.arn for each in decided if _needs_pass_role(each)]
     if roles:
         yield make_finding(
@@ -301,21 +349,28 @@ def _pass_role(decided: Sequence[PrincipalDecision]) -> Iterator[Finding]:
 
 
 def _needs_pass_role(each: PrincipalDecision) -> bool:
-    # EKS user guide, "Create access entries": iam:PassRole is needed for these two types alone.
-    if each.action not in ("create", "recreate") or each.entry is None:
+    """Whether CreateAccessEntry is sent for a type that runs nodes."""
+    if each.action not in ("create", "recreate"):
         return False
+    if each.entry is None:
+        return False
+    # EKS user guide, "Create access entries": iam:PassRole is needed for these two types alone.
     return each.entry.type in ("EC2_LINUX", "EC2_WINDOWS")
 
 
 def _leftovers(facts: PlanFacts) -> Iterator[Finding]:
+    """Bindings of bridge and marker groups, which only a run that is under way may have."""
     rbac = facts.snapshot.rbac
-    for binding in rbac.bindings if rbac else ():
+    if rbac is None:
+        return
+    for binding in rbac.bindings:
         names = _names_of_runs(subject.name for subject in binding.subjects)
-        if names:
-            # Our label shows an interrupted run, which a plan cleans up. Another writer's binding
-            # would give a run's group what no plan says.
-            code = "leftover-bridge" if is_ours(binding) else "bridge-name-used"
-            yield make_finding(code, f"{binding_place(binding)} binds {quoted(names)}.")
+        if not names:
+            continue
+        # Our label shows an interrupted run, which a plan cleans up. Another writer's binding
+        # would give a run's group what no plan says.
+        code = "leftover-bridge" if is_ours(binding) else "bridge-name-used"
+        yield make_finding(code, f"{binding_place(binding)} binds {quoted(names)}.")
 
 
 def _strange_entries(facts: PlanFacts) -> Iterator[Finding]:
@@ -324,8 +379,11 @@ def _strange_entries(facts: PlanFacts) -> Iterator[Finding]:
     if facts.mode == "API":
         return
     for entry in facts.snapshot.access_entries or ():
+        # An entry of ours is half-made: the principal has a finding about that.
+        if PLAN_TAG in entry.tags:
+            continue
         names = _names_of_runs(entry.kubernetes_groups)
-        if names and PLAN_TAG not in entry.tags:
+        if names:
             message = (
                 f"The access entry of `{entry.principal_arn}`, which is not ours, gives "
                 f"{quoted(names)}."
@@ -339,10 +397,15 @@ def _names_of_runs(names: Iterable[str]) -> list[str]:
 
 
 def _logins(facts: PlanFacts) -> Iterator[Finding]:
+    """Log-ins in the audit log of principals that no row and no entry names. The last one of each
+    is shown.
+    """
     for key, logins in sorted(facts.logins.items()):
         if facts.explains(key):
             continue
-        who = f"`{logins[-1].username}`"
-        if any(login.username == HIDDEN_CREATOR.username for login in logins):
+        last = logins[-1]
+        who = f"`{last.username}`"
+        usernames = {login.username for login in logins}
+        if HIDDEN_CREATOR.username in usernames:
             who = "the hidden creator's name"
-        yield make_finding("login-unexplained", f"`{logins[-1].arn}` logged in as {who}.")
+        yield make_finding("login-unexplained", f"`{last.arn}` logged in as {who}.")

@@ -33,7 +33,11 @@ def check_before(facts: PlanFacts, now: datetime) -> None:
     """
     _check_dates(facts, now)
     decisions, aws_auth = facts.decisions, facts.aws_auth
-    lost = {problem.section for problem in aws_auth.problems if problem.kind == "lost"}
+    lost: set[str] = set()
+    for problem in aws_auth.problems:
+        # A doubtful section is no lost one: no answer can say what it holds.
+        if problem.kind == "lost":
+            lost.add(problem.section)
     mapped = {row.account for row in aws_auth.accounts}
     answered: tuple[tuple[str, Iterable[str], Container[str]], ...] = (
         ("accept_lost_sections", decisions.accept_lost_sections, lost),
@@ -48,15 +52,17 @@ def check_before(facts: PlanFacts, now: datetime) -> None:
         _check_group(group, answer, facts)
     for account, arns in decisions.expand_accounts.items():
         _check_account(account, arns, facts)
-    # The break-glass principal must be able to get an entry: EKS takes roles and users alone.
     if decisions.break_glass is not None:
-        arn = parse_arn(decisions.break_glass)
-        if arn is None or arn.kind not in ("role", "user"):
-            raise invalid(
-                "break_glass",
-                f"`{decisions.break_glass}` is no IAM role or user.",
-                "Give a full ARN.",
-            )
+        _check_break_glass(decisions.break_glass)
+
+
+def _check_break_glass(text: str) -> None:
+    """The break-glass principal must be able to get an entry: EKS takes roles and users alone (EKS
+    API, CreateAccessEntry). Raises ``Failed`` ``decision-invalid``.
+    """
+    arn = parse_arn(text)
+    if arn is None or arn.kind not in ("role", "user"):
+        raise invalid("break_glass", f"`{text}` is no IAM role or user.", "Give a full ARN.")
 
 
 def check_after(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
@@ -71,27 +77,32 @@ def check_after(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
     }
     if not any(sections.values()):
         return
-    known = {row_key(name) for each in decided for name in names_of(each)}
+    known: set[str] = set()
+    for each in decided:
+        # A principal may be named by its ARN or as its row spells it.
+        known.update(row_key(name) for name in names_of(each))
     for section, answers in sections.items():
         _unused(section, (key for key in answers if row_key(key) not in known), facts)
 
 
 def _check_dates(facts: PlanFacts, now: datetime) -> None:
+    """Acceptances whose date has passed. Raises ``Failed`` ``decision-expired``."""
     # In API mode no row of aws-auth counts: what was accepted has happened, and the answer may
     # remain.
     if facts.mode == "API":
         return
-    decisions = facts.decisions
-    for section, answers in (
-        ("accept_loss", decisions.accept_loss),
-        ("accept_gain", decisions.accept_gain),
-    ):
+    acceptances = {
+        "accept_loss": facts.decisions.accept_loss,
+        "accept_gain": facts.decisions.accept_gain,
+    }
+    for section, answers in acceptances.items():
         for name, answer in answers.items():
             if answer.ended(now):
                 raise _ended(section, name, answer, now)
 
 
 def _ended(section: str, name: str, answer: Acceptance, now: datetime) -> Failed:
+    """The error for an acceptance whose date has passed."""
     return Failed(
         "decision-expired",
         f"The answer of {answer.by} in decisions.yaml ended {answer.until}: {section}: "
@@ -103,6 +114,9 @@ def _ended(section: str, name: str, answer: Acceptance, now: datetime) -> Failed
 
 
 def _unused(section: str, keys: Iterable[str], facts: PlanFacts) -> None:
+    """Raises ``Failed`` ``decision-unused`` where keys of a section match nothing. ``keys``: those
+    that do not.
+    """
     left = list(keys)
     # In API mode no row of aws-auth counts, and answers of earlier runs may remain. A kind of proof
     # does not depend on the mode.
@@ -119,6 +133,7 @@ def _unused(section: str, keys: Iterable[str], facts: PlanFacts) -> None:
 
 
 def _check_group(group: str, answer: GroupAnswer, facts: PlanFacts) -> None:
+    """An answer about a group of the rows. Raises ``Failed`` ``decision-invalid``."""
     name = _new_group(group, answer)
     _check_name(group, name)
     # Rule of the plan: a group that is bound to cluster-admin already gives an administrator no
@@ -147,6 +162,7 @@ def _new_group(group: str, answer: GroupAnswer) -> str:
 
 
 def _check_renamed(group: str) -> None:
+    """A group that an answer renames must be one that an entry cannot hold."""
     # The API server knows system:masters by its name: an entry gives its power by a policy.
     if group == _MASTERS:
         raise invalid(
@@ -158,6 +174,7 @@ def _check_renamed(group: str) -> None:
 
 
 def _check_name(group: str, name: str) -> None:
+    """The name that an answer gives for ``group`` must be one that an entry can hold."""
     # EKS API: an entry's group has a name, no reserved prefix and no template.
     if not name or is_reserved(name) or templates_in(name):
         raise invalid(
@@ -176,7 +193,9 @@ def _other_answers(group: str, name: str, facts: PlanFacts) -> list[str]:
     """The answers for other groups that give the same name."""
     found = []
     for other, answer in facts.decisions.groups.items():
-        if other != group and name in (answer.rename_to, answer.also):
+        if other == group:
+            continue
+        if name in (answer.rename_to, answer.also):
             found.append(f"the answer for {other}")
     return found
 
@@ -188,10 +207,14 @@ def users_of(group: str, facts: PlanFacts) -> tuple[str, ...]:
     users = [row.source for row in facts.aws_auth.rows if group in rendered_row(row, row.arn)[1]]
     for entry in chain.from_iterable(facts.entries.values()):
         # An entry of ours got the group by the same answer, in an earlier run.
-        if group in entry.kubernetes_groups and PLAN_TAG not in entry.tags:
+        if PLAN_TAG in entry.tags:
+            continue
+        if group in entry.kubernetes_groups:
             users.append(entry.principal_arn)
-    bindings = facts.names.bindings_of_group(group)
-    ours = {binding_place(binding) for binding in bindings if is_ours(binding)}
+    ours: set[str] = set()
+    for binding in facts.names.bindings_of_group(group):
+        if is_ours(binding):
+            ours.add(binding_place(binding))
     users += [place for place in facts.names.of_group(group) if place not in ours]
     return tuple(dict.fromkeys((*users, *_oidc(group, facts))))
 
@@ -211,6 +234,7 @@ def _oidc(group: str, facts: PlanFacts) -> list[str]:
 
 
 def _is_of_account(arn: Arn, account: str, facts: PlanFacts) -> bool:
+    """Whether an ARN is a role or user that ``mapAccounts`` with this account admits."""
     if arn.kind not in ("role", "user"):
         return False
     # No principal of another partition can call this partition's STS.
@@ -218,6 +242,9 @@ def _is_of_account(arn: Arn, account: str, facts: PlanFacts) -> bool:
 
 
 def _check_account(account: str, arns: Sequence[str], facts: PlanFacts) -> None:
+    """The principals that an answer lists for an account of ``mapAccounts``. Raises ``Failed``
+    ``decision-invalid``.
+    """
     if account in facts.decisions.accounts:
         raise invalid(account, "The account is both skipped and expanded.", "Give one answer.")
     for text in arns:
@@ -228,8 +255,12 @@ def _check_account(account: str, arns: Sequence[str], facts: PlanFacts) -> None:
                 f"`{text}` is no role or user of this account.",
                 "Give full ARNs of that account.",
             )
+        written = text
+        # aws-auth has the ARN of a role without its path (EKS user guide, "Grant IAM users access
+        # to Kubernetes with a ConfigMap").
+        if arn.kind == "role":
+            written = str(arn.pathless)
         # The authenticator asks the rows before mapAccounts, which counts for all other principals.
-        written = str(arn.pathless) if arn.kind == "role" else text
         if row_key(written) in facts.row_keys:
             raise invalid(
                 account,

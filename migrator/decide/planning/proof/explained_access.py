@@ -91,6 +91,7 @@ def _in_order(notes: tuple[DraftFinding, ...]) -> list[DraftFinding]:
 def _without_groups(
     before: Identity, note: DraftFinding, _each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
+    """Groups of a node's row that its entry cannot have: the finding names each of them."""
     kept = tuple(group for group in before.groups if group not in note.groups)
     return replace(before, groups=kept)
 
@@ -98,6 +99,7 @@ def _without_groups(
 def _with_groups(
     before: Identity, note: DraftFinding, _each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
+    """Groups that EKS gives every node of the type, and that the row does not have."""
     # Who cannot log in has no groups.
     if before.via == "none":
         return before
@@ -108,9 +110,11 @@ def _gone(
     before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
     """The whole row is left behind; a principal that keeps an entry keeps its identity."""
-    if each.action == "skip" and before.via == "config-map":
-        return NOBODY
-    return before
+    if each.action != "skip":
+        return before
+    if before.via != "config-map":
+        return before
+    return NOBODY
 
 
 def _as_by_rows(
@@ -124,9 +128,13 @@ def _with_creators_policy(
     before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
     """The policy that EKS gives the creator's entry, where the entry keeps it."""
-    kept = each.after.policies if each.after is not None else ()
-    extra = [policy for policy in kept if (policy.policy_name, policy.scope.type) == _CREATORS]
-    return replace(before, policies=tuple(dict.fromkeys((*before.policies, *extra))))
+    if each.after is None:
+        return before
+    policies = dict.fromkeys(before.policies)
+    for policy in each.after.policies:
+        if (policy.policy_name, policy.scope.type) == _CREATORS:
+            policies[policy] = None
+    return replace(before, policies=tuple(policies))
 
 
 def _granted(

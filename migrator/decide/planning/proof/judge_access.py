@@ -61,8 +61,10 @@ def index_after(decided: Iterable[PrincipalDecision], facts: PlanFacts) -> RbacI
     new: dict[CreateBinding, Binding] = {}
     for each in decided:
         for desired in each.bindings:
-            if (desired.namespace, desired.binding_name) not in there:
-                new[desired] = _binding(desired)
+            # An earlier run of an equal plan made it.
+            if (desired.namespace, desired.binding_name) in there:
+                continue
+            new[desired] = _binding(desired)
     # An index is costly, and the one of what was read is the same where nothing is added.
     if not new:
         return facts.index
@@ -70,6 +72,7 @@ def index_after(decided: Iterable[PrincipalDecision], facts: PlanFacts) -> RbacI
 
 
 def _binding(desired: CreateBinding) -> Binding:
+    """The binding as it will be read once the step is done."""
     return Binding(
         desired.binding_name,
         desired.namespace,
@@ -81,11 +84,17 @@ def _binding(desired: CreateBinding) -> Binding:
 
 
 def _change(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
+    """The access change that the plan shows of a principal: of a blocked one, what its best answer
+    would do.
+    """
+    if each.action != "block":
+        return access_change(each, facts, later)
+    codes = {note.code for note in each.notes}
+    if not _LOSES.isdisjoint(codes):
+        return access_change(each, facts, later)
     # What the entry will give is not decided yet. Which log-ins it admits is known from its type
     # alone: no entry of type STANDARD admits fewer sessions than all.
-    if each.action == "block" and _LOSES.isdisjoint(note.code for note in each.notes):
-        return log_in_change(each, facts)
-    return access_change(each, facts, later)
+    return log_in_change(each, facts)
 
 
 def _needed_acceptance(
@@ -159,6 +168,7 @@ def _with_log_ins(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecisio
 
 
 def _log_ins_gained(each: PrincipalDecision) -> str:
+    """The message about log-ins that the entry admits and the row does not."""
     words = " and ".join(map(log_in_words, each.access.log_ins_gained))
     return (
         f"Log-ins of `{each.candidate.arn}` that are refused today and that its entry admits: "
@@ -167,6 +177,7 @@ def _log_ins_gained(each: PrincipalDecision) -> str:
 
 
 def _blocked(each: PrincipalDecision, note: DraftFinding) -> PrincipalDecision:
+    """The decision with one more question. What was planned becomes the proposal."""
     if each.action == "block":
         return replace(each, notes=(*each.notes, note))
     proposed = each.update or each.entry

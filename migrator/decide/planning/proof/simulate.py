@@ -161,6 +161,7 @@ class _World:
         )
 
     def _set_policy(self, arn: str, policy_arn: str, policy: AssociatedPolicy | None) -> None:
+        """Associate a policy with an entry; None ends the association."""
         entry = self.entries[arn]
         # EKS API: an entry has each policy once; to associate it again replaces its scope.
         policies = [each for each in entry.access_policies if each.policy_arn != policy_arn]
@@ -180,26 +181,34 @@ class _World:
         )
 
     def _unbind(self, namespace: str | None, name: str) -> None:
+        """Remove a binding of these steps, or one that was read."""
         if self.added.pop((namespace, name), None) is None:
             self.removed.add((namespace, name))
 
     def rbac(self) -> RbacState | None:
         """The same object where nothing changed, so that an index of it can be used again."""
         rbac = self.before.rbac
-        if rbac is None or not (self.added or self.removed):
+        if rbac is None:
+            return None
+        replaced = self.removed | self.added.keys()
+        if not replaced:
             return rbac
-        gone = self.removed | self.added.keys()
-        kept = tuple(
-            binding for binding in rbac.bindings if (binding.namespace, binding.name) not in gone
-        )
+        kept = [
+            binding
+            for binding in rbac.bindings
+            if (binding.namespace, binding.name) not in replaced
+        ]
         return replace(rbac, bindings=(*kept, *self.added.values()))
 
 
 def _moment(text: str) -> datetime | None:
+    """A snapshot's time; None where it is not known, or has no zone."""
     try:
         # Python 3.10 does not read the Z.
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         return None
     # A time without a zone cannot be compared with one that has it.
-    return moment if moment.tzinfo else None
+    if moment.tzinfo is None:
+        return None
+    return moment
