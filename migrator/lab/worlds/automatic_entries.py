@@ -27,7 +27,11 @@ _Shape: TypeAlias = tuple[EntryType, tuple[str, ...]]  # type and names of acces
 
 
 def automatic_entries(world: World, cluster: LabCluster, at: datetime) -> list[LabEntry]:
-    """What EKS would make at ``at``: one entry a principal, for principals that exist."""
+    """What EKS would make at ``at``: one entry a principal, for principals that exist.
+
+    The creator's comes first, then the first resource that names a role; the cluster's
+    ``automatic`` says which of the kinds EKS makes at all.
+    """
     wanted: dict[str, _Shape] = {}
     if cluster.creator_arn and "creator" in cluster.automatic:
         wanted[cluster.creator_arn] = ("STANDARD", ("AmazonEKSClusterAdminPolicy",))
@@ -40,21 +44,27 @@ def automatic_entries(world: World, cluster: LabCluster, at: datetime) -> list[L
     if "service-linked" in cluster.automatic:
         account = world.accounts[cluster.account]
         wanted[account.arn_of(SERVICE_ROLE)] = ("STANDARD", _SERVICE_POLICIES)
-    made = (
-        _make(world, cluster, arn, kind, policies, at) for arn, (kind, policies) in wanted.items()
-    )
-    return [entry for entry in made if entry is not None]
+    entries = []
+    for arn, (kind, policies) in wanted.items():
+        entry = _make(world, cluster, arn, kind, policies, at)
+        if entry is not None:
+            entries.append(entry)
+    return entries
 
 
 def _node_roles(cluster: LabCluster) -> Iterator[tuple[str, _Shape]]:
+    """Roles of managed node groups; the AMI says whether the nodes run Windows."""
     for group in cluster.nodegroups.values():
-        if group.get("status", "ACTIVE") not in _LIVE or not group.get("nodeRole"):
+        if group.get("status", "ACTIVE") not in _LIVE:
+            continue
+        if not group.get("nodeRole"):
             continue
         windows = str(group.get("amiType", "")).startswith("WINDOWS")
         yield str(group["nodeRole"]), ("EC2_WINDOWS" if windows else "EC2_LINUX", ())
 
 
 def _fargate_roles(cluster: LabCluster) -> Iterator[tuple[str, _Shape]]:
+    """Pod execution roles of Fargate profiles that are active."""
     for profile in cluster.fargate_profiles.values():
         if profile.get("status", "ACTIVE") != "ACTIVE":
             continue
@@ -63,6 +73,9 @@ def _fargate_roles(cluster: LabCluster) -> Iterator[tuple[str, _Shape]]:
 
 
 def _capability_roles(cluster: LabCluster) -> Iterator[tuple[str, _Shape]]:
+    """Roles of capabilities: STANDARD entries without groups (EKS user guide, "EKS
+    Capabilities").
+    """
     for capability in cluster.capabilities.values():
         if capability.get("status", "ACTIVE") not in _LIVE:
             continue
@@ -85,16 +98,22 @@ def _make(
     policies: tuple[str, ...],
     at: datetime,
 ) -> LabEntry | None:
+    """An entry of EKS's own, pinned to the principal; None for one that does not exist.
+
+    The service-linked role has a username that no customer can choose.
+    """
     principal, arn = world.principal(principal_arn), parse_arn(principal_arn)
     if principal is None or arn is None:
         return None
     username, groups = names_of(entry_type, arn, {})
+    if arn.kind == "service-linked-role":
+        username = "eks:managed"
     stem = f"arn:{cluster.partition}:eks::aws:cluster-access-policy/"
     return LabEntry(
         principal_arn=principal_arn,
         principal_id=principal.id,
         type=entry_type,
-        username="eks:managed" if arn.kind == "service-linked-role" else username,
+        username=username,
         kubernetes_groups=groups,
         entry_arn=entry_arn(cluster, arn),
         created_at=at,

@@ -27,18 +27,24 @@ def check_meanwhile(world: World, fault: Fault) -> None:
 def strike_meanwhile(world: World, faults: Mapping[FaultKind, Fault]) -> None:
     """Carry out what others do before a call. Call it without holding anything of the call's."""
     for kind, control in CONTROLS.items():
-        if fault := faults.get(kind):
-            with world.lock:
-                value: dict[str, Any] = {
-                    "cluster": _cluster_of(world, fault),
-                    "change": fault.change,
-                }
-                world.controls[control]({**value, "node": fault.node})
-                if world.oracle is not None:
-                    world.oracle.look()
+        fault = faults.get(kind)
+        if fault is None:
+            continue
+        with world.lock:
+            value: dict[str, Any] = {
+                "cluster": _cluster_of(world, fault),
+                "change": fault.change,
+                "node": fault.node,
+            }
+            world.controls[control](value)
+            if world.oracle is not None:
+                world.oracle.look()
 
 
 def _cluster_of(world: World, fault: Fault) -> str:
+    """The name of the cluster that a fault is about; it may be left out in a world of one. Raises
+    :class:`ValueError`, which names the known ones.
+    """
     names = sorted({cluster.name for cluster in world.clusters.values()})
     if not fault.cluster and len(names) == 1:
         return names[0]

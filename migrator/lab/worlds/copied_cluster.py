@@ -25,12 +25,14 @@ _RBAC_KINDS = {
 
 
 def add_nodes(raw: Raw, account: Account, cluster: LabCluster) -> None:
-    """The instances behind nodes, each with a profile of its role where that is of the account."""
+    """The instances behind nodes, each with a profile of its role where that is of the account.
+
+    Fargate nodes have no instance. The profile has the role's name: a snapshot does not hold its
+    own.
+    """
     for node in raw.get("nodes") or ():
-        instance, role = (
-            str(node.get("providerID") or "").rpartition("/")[2],
-            parse_arn(node.get("roleArn") or ""),
-        )
+        instance = str(node.get("providerID") or "").rpartition("/")[2]
+        role = parse_arn(node.get("roleArn") or "")
         if not instance.startswith("i-"):
             continue
         profile = None
@@ -46,7 +48,10 @@ def add_nodes(raw: Raw, account: Account, cluster: LabCluster) -> None:
 
 
 def write_entries(raw: Raw, world: World, cluster: LabCluster) -> None:
-    """Access entries with their policies, in force from their creation on."""
+    """Access entries with their policies, in force from their creation on.
+
+    What an entry lacks has the API's default. The entry of Auto Mode's node role is EKS's own.
+    """
     auto_mode = (raw["cluster"].get("computeConfig") or {}).get("nodeRoleArn")
     for item in raw.get("accessEntries") or ():
         arn = parse_arn(item["principalArn"])
@@ -91,7 +96,9 @@ def _policy(item: Raw) -> LabPolicy:
 
 
 def objects_of(raw: Raw, left_out: list[str]) -> Iterator[dict[str, Any]]:
-    """The Kubernetes objects. What the copy will lack is added to ``left_out``."""
+    """The Kubernetes objects: namespaces, aws-auth, RBAC, nodes, and what names groups. What the
+    copy will lack is added to ``left_out``.
+    """
     for name in raw.get("namespaces") or ():
         yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     if raw.get("configMap") is not None:
@@ -107,12 +114,16 @@ def objects_of(raw: Raw, left_out: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def _rbac_objects(rbac: Raw) -> Iterator[dict[str, Any]]:
+    """Roles and bindings; a snapshot holds them without ``apiVersion`` and ``kind``, as lists of
+    the API do.
+    """
     for key, kind in _RBAC_KINDS.items():
         for item in rbac.get(key) or ():
             yield {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, **item}
 
 
 def _node(node: Raw) -> dict[str, Any]:
+    """A node as the lab needs it: its labels, and the instance behind it."""
     return {
         "apiVersion": "v1",
         "kind": "Node",
@@ -126,14 +137,19 @@ def moment(value: object) -> datetime:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return datetime.fromtimestamp(value, tz=timezone.utc)
     if isinstance(value, str):
+        # Python 3.10 does not read ``Z``.
         found = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+        # A time without a zone is UTC.
+        if found.tzinfo is None:
+            return found.replace(tzinfo=timezone.utc)
+        return found
     return LONG_AGO
 
 
 def with_moments(item: Raw) -> dict[str, Any]:
     """An API object of the snapshot with its two times as moments again."""
-    times = {
-        key: moment(item[key]) for key in ("createdAt", "modifiedAt") if item.get(key) is not None
-    }
-    return {**{key: value for key, value in item.items() if value is not None}, **times}
+    known = {key: value for key, value in item.items() if value is not None}
+    for key in ("createdAt", "modifiedAt"):
+        if key in known:
+            known[key] = moment(known[key])
+    return known

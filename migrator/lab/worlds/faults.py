@@ -63,11 +63,13 @@ class Fault:
         _one_of("outcome", self.outcome, get_args(Outcome))
         _one_of("change", self.change, get_args(Change))
         _between("skip", self.skip, 0)
-        _between("times", 0 if self.times is None else self.times, 0)
+        if self.times is not None:
+            _between("times", self.times, 0)
         _between("probability", self.probability, 0, 1)
         _between("seconds", self.seconds, 0)
         _between("status", self.status, 500, 599)
-        _between("retry_after", 0 if self.retry_after is None else self.retry_after, 0)
+        if self.retry_after is not None:
+            _between("retry_after", self.retry_after, 0)
         _between("page_size", self.page_size, 0)
         if self.kind == "node-stops" and not self.node:
             raise ValueError("node-stops needs the name of a node: node=NAME")
@@ -76,7 +78,11 @@ class Fault:
         self._random = random.Random(f"{self.seed} {self.operation} {self.kind}")  # noqa: S311 - a schedule, no secret
 
     def strikes(self, operation: str) -> bool:
-        """Whether this call is hit. Counts the call."""
+        """Whether this call is hit. Counts the call.
+
+        A random number is drawn for every call that matches, hit or not, so that ``skip`` and
+        ``times`` do not shift which of the later calls are drawn.
+        """
         if not fnmatch.fnmatchcase(operation, self.operation):
             return False
         self.seen += 1
@@ -92,16 +98,22 @@ class Fault:
 
 
 def _one_of(what: str, value: object, known: tuple[str, ...]) -> None:
+    """Raise :class:`ValueError`, which names what is known, for a value that is not."""
     if value not in known:
         raise ValueError(f"unknown {what} {value!r}; known are {', '.join(known)}")
 
 
 def _between(what: str, value: object, least: float, most: float = float("inf")) -> None:
+    """Raise :class:`ValueError` for what is no number, and for one that is out of its limits; both
+    limits are allowed.
+    """
     # True and False are integers to Python.
     number = None if isinstance(value, bool) else value
     if isinstance(number, int | float) and least <= number <= most:
         return
-    limits = f"from {least:g} to {most:g}" if most != float("inf") else f"of at least {least:g}"
+    limits = f"of at least {least:g}"
+    if most != float("inf"):
+        limits = f"from {least:g} to {most:g}"
     raise ValueError(f"{what} must be a number {limits}, not {value!r}")
 
 
@@ -129,7 +141,7 @@ class Faults:
             return list(self._faults)
 
     def draw(self, operation: str) -> dict[FaultKind, Fault]:
-        """The faults that strike this call, by kind."""
+        """The faults that strike this call, by kind; of two of one kind the later one counts."""
         if not self._faults:
             return {}
         with self._lock:

@@ -36,7 +36,7 @@ class EntriesInForce:
 
     def now(self) -> InForce:
         """What is in force at this moment of lab time; the same value as long as nothing has
-        changed.
+        changed, so that caches can compare by identity.
         """
         known = self._known
         if known is not None and not known.is_over(self._world.now()):
@@ -55,10 +55,16 @@ class EntriesInForce:
             return self._look(moment)
 
     def _look(self, moment: datetime) -> InForce:
+        """What the cluster says, and until when: the next moment at which something already done
+        takes effect.
+        """
         mode = self._cluster.mode(moment)
-        entries = () if mode == "CONFIG_MAP" else tuple(self._cluster.effective_entries(moment))
-        upcoming = self._cluster.upcoming(moment)
-        return InForce(mode, entries, moment, upcoming[0] if upcoming else None)
+        entries: tuple[LabEntry, ...] = ()
+        # No entry counts in a cluster without access entries.
+        if mode != "CONFIG_MAP":
+            entries = tuple(self._cluster.effective_entries(moment))
+        until = next(iter(self._cluster.upcoming(moment)), None)
+        return InForce(mode, entries, moment, until)
 
     def _forget(self) -> None:
         self._known = None

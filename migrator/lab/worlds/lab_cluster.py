@@ -101,7 +101,9 @@ class LabUpdate:
 
     def status(self, at: datetime) -> UpdateStatus:
         """The status at a moment."""
-        return self.outcome if at >= self.done_at else "InProgress"
+        if at < self.done_at:
+            return "InProgress"
+        return self.outcome
 
     def succeeded(self, at: datetime) -> bool:
         """Whether it is over and took effect."""
@@ -157,7 +159,11 @@ class LabCluster:
     # What holds when.
 
     def mode(self, at: datetime) -> AuthenticationMode:
-        """The authentication mode at a moment, in the API and in the authenticator alike."""
+        """The authentication mode at a moment, in the API and in the authenticator alike.
+
+        It changes when an update ends well: while one runs, the old mode is in force (EKS API
+        Reference, UpdateClusterConfig).
+        """
         mode = self.initial_mode
         for update in self.updates:
             if update.mode is not None and update.succeeded(at):
@@ -167,9 +173,12 @@ class LabCluster:
     effective_mode = mode
 
     def status(self, at: datetime) -> str:
-        """``UPDATING`` while an update runs, otherwise ``ACTIVE`` (or what the world says)."""
+        """``UPDATING`` while an update runs, otherwise ``ACTIVE`` (or what the world says).
+
+        An update of a node group or an add-on leaves the status of the cluster, and so does a
+        rollback of the version.
+        """
         for update in self.updates:
-            # An update of a node group or an add-on leaves the status of the cluster.
             if update.of is not None or update.quiet:
                 continue
             if update.created_at <= at < update.done_at:
@@ -192,17 +201,21 @@ class LabCluster:
         return None
 
     def _versions(self, counts: Callable[[EntryVersion], bool]) -> dict[str, LabEntry]:
+        """The newest version of each entry that counts, by principal ARN; a deletion hides the
+        entry.
+        """
         found: dict[str, LabEntry] = {}
         for principal_arn, versions in self.history.items():
-            for version in reversed(versions):
-                if counts(version):
-                    if version.entry is not None:
-                        found[principal_arn] = version.entry
-                    break
+            newest = next(filter(counts, reversed(versions)), None)
+            if newest is None or newest.entry is None:
+                continue
+            found[principal_arn] = newest.entry
         return found
 
     def upcoming(self, after: datetime) -> list[datetime]:
-        """Moments after ``after`` at which access will change by what has been done so far."""
+        """Moments after ``after`` at which access will change by what has been done so far, sorted:
+        ends of updates, and entries that reach the authenticator.
+        """
         moments = {update.done_at for update in self.updates}
         for versions in self.history.values():
             moments.update(version.effective_from for version in versions)
@@ -229,13 +242,13 @@ class LabCluster:
 
     def admits(self, address: str, at: datetime) -> bool:
         """Whether the endpoint answers a caller outside of the VPC: public access on, and its
-        address in a range.
+        address (IPv4 or IPv6) in a range (EKS user guide, "Cluster API server endpoint").
         """
         config = self.vpc_config_at(at)
+        if not config["endpointPublicAccess"]:
+            return False
         ranges = (ip_network(text, strict=False) for text in config["publicAccessCidrs"])
-        return bool(config["endpointPublicAccess"]) and any(
-            ip_address(address) in found for found in ranges
-        )
+        return any(ip_address(address) in found for found in ranges)
 
     def log_types_at(self, at: datetime) -> tuple[str, ...]:
         """Control-plane log types that are on at a moment."""
@@ -246,14 +259,16 @@ class LabCluster:
         return types
 
     def logging_at(self, at: datetime) -> list[dict[str, Any]]:
-        """``clusterLogging`` of DescribeCluster."""
-        on = self.log_types_at(at)
-        off = [kind for kind in LOG_TYPES if kind not in on]
-        shown = [
-            {"types": [kind for kind in LOG_TYPES if kind in on], "enabled": True},
-            {"types": off, "enabled": False},
-        ]
-        return [setup for setup in shown if setup["types"]]
+        """``clusterLogging`` of DescribeCluster: a setup of the types that are on and one of those
+        that are off, each only where it has any (EKS API Reference, Logging).
+        """
+        enabled = self.log_types_at(at)
+        shown = []
+        for is_on in (True, False):
+            types = [kind for kind in LOG_TYPES if (kind in enabled) == is_on]
+            if types:
+                shown.append({"types": types, "enabled": is_on})
+        return shown
 
     # Changes.
 
@@ -261,12 +276,15 @@ class LabCluster:
         self, principal_arn: str, entry: LabEntry | None, now: datetime, *, delay: timedelta
     ) -> None:
         """Put a version of an entry (None deletes it): seen by the API now, by the authenticator
-        after ``delay``.
+        after ``delay`` of lab time.
+
+        Distribution keeps the order of writes: a later version is never in force before an earlier
+        one of the same entry.
         """
         versions = self.history.setdefault(principal_arn, [])
-        # Distribution keeps the order of writes: a later version is never in force before an
-        # earlier one.
-        effective = max([now + delay, *(version.effective_from for version in versions[-1:])])
+        effective = now + delay
+        if versions:
+            effective = max(effective, versions[-1].effective_from)
         versions.append(EntryVersion(now, effective, entry))
         self.changed()
 

@@ -32,7 +32,9 @@ class Permissions:
         """Whether ``action`` (``eks:DescribeCluster``) is allowed."""
         if any(_matches(pattern, action) for pattern in self.denied):
             return False
-        return self.allowed is None or any(_matches(pattern, action) for pattern in self.allowed)
+        if self.allowed is None:
+            return True
+        return any(_matches(pattern, action) for pattern in self.allowed)
 
 
 def _matches(pattern: str, action: str) -> bool:
@@ -156,15 +158,20 @@ class Account:
         yield from self.users.values()
 
     def find(self, arn: Arn) -> Principal | None:
-        """The principal with exactly this ARN: path and spelling count, as EKS demands."""
+        """The principal with exactly this ARN: path and spelling count, as EKS demands. None for
+        other kinds of ARNs and for principals of the name with another path.
+        """
         if arn.kind == "root":
             return self.root
-        found: IamRole | IamUser | None = None
+        named: Mapping[str, IamRole | IamUser] = {}
         if arn.kind in ("role", "service-linked-role"):
-            found = self.roles.get(arn.name.lower())
+            named = self.roles
         elif arn.kind == "user":
-            found = self.users.get(arn.name.lower())
-        return found if found is not None and found.arn == str(arn) else None
+            named = self.users
+        found = named.get(arn.name.lower())
+        if found is None or found.arn != str(arn):
+            return None
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,11 @@ _SUBJECT_KINDS = {"user": "User", "group": "Group", "serviceAccount": "ServiceAc
 
 
 def objects_for(references: Iterable[Raw]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Objects that hold the references, and in words which could not be made."""
+    """Objects that hold the references, and in words which could not be made.
+
+    A reference has ``apiVersion``, ``kind``, ``namespace`` (or None), ``name``, the ``path`` of a
+    field and its ``text``.
+    """
     by_object: dict[tuple[str, str, str | None, str], list[tuple[str, str]]] = {}
     for item in references:
         key = (str(item["apiVersion"]), str(item["kind"]), item.get("namespace"), str(item["name"]))
@@ -27,8 +31,9 @@ def objects_for(references: Iterable[Raw]) -> tuple[list[dict[str, Any]], list[s
     left_out: list[str] = []
     for (version, kind, namespace, name), places in by_object.items():
         group = version.partition("/")[0]
+        # The snapshot has these themselves.
         if group == "rbac.authorization.k8s.io":
-            continue  # the snapshot has these themselves
+            continue
         body: dict[str, Any] | None = None
         if group == "flowcontrol.apiserver.k8s.io":
             body = _flow_schema(places)
@@ -39,12 +44,20 @@ def objects_for(references: Iterable[Raw]) -> tuple[list[dict[str, Any]], list[s
         if body is None:
             left_out.append(f"{kind} {name}: a snapshot has not enough of it to make it again")
             continue
-        metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+        metadata = {"name": name}
+        if namespace:
+            metadata["namespace"] = namespace
         objects.append({"apiVersion": version, "kind": kind, "metadata": metadata, **body})
     return objects, left_out
 
 
 def _flow_schema(places: list[tuple[str, str]]) -> dict[str, Any]:
+    """The body of a FlowSchema whose subjects have the names; a path is
+    ``spec.rules[0].subjects[1].group.name``.
+
+    A subject's kind follows from its field. A service account is one text in a snapshot, and two
+    fields here.
+    """
     body: dict[str, Any] = {
         "spec": {
             "matchingPrecedence": 1000,
@@ -66,23 +79,24 @@ def _flow_schema(places: list[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _expressions(places: list[tuple[str, str]]) -> dict[str, Any] | None:
-    """CEL expressions that compare the caller with the names."""
+    """CEL expressions that compare the caller with the names. None for a parameter kind: the
+    snapshot does not have its objects.
+    """
     by_path: dict[str, list[str]] = {}
     for path, text in places:
-        if not path.endswith("xpression"):  # a parameter kind: whose objects the snapshot has not
+        if not path.endswith("xpression"):
             return None
-        by_path.setdefault(path, []).append(text)
+        by_path.setdefault(path, []).append(f"request.userInfo.username == {json.dumps(text)}")
     body: dict[str, Any] = {}
-    for path, names in by_path.items():
-        put(
-            body,
-            path,
-            " || ".join(f"request.userInfo.username == {json.dumps(name)}" for name in names),
-        )
+    for path, comparisons in by_path.items():
+        put(body, path, " || ".join(comparisons))
     return body
 
 
 def _argo_cd(places: list[tuple[str, str]]) -> dict[str, Any] | None:
+    """The policy of Argo CD's RBAC ConfigMap with each name in its line (Argo CD, "RBAC
+    Configuration"). A path is ``data[policy.csv] line 3``; None for a place of another form.
+    """
     lines: dict[str, dict[int, str]] = {}
     for path, text in places:
         match = re.fullmatch(r"data\[(.+)\] line (\d+)", path)

@@ -28,6 +28,7 @@ from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.principals import IAM_NAME, Account, make_id
 from migrator.lab.worlds.world import IamRole, IamUser, World
 from migrator.lab.worlds.world_files import ensure_service_role
+from migrator.model.aws_auth import AwsAuth
 from migrator.model.principal import Arn, parse_arn
 
 FORMAT = "migrator/snapshot/v1"
@@ -38,6 +39,8 @@ _PRINCIPALS_OF = (
     ("fargateProfiles", "podExecutionRoleArn"),
     ("nodes", "roleArn"),
 )
+# Where an account holds principals of a kind.
+_LISTS = {"role": "roles", "user": "users"}
 _LABEL = re.compile(r"[a-z0-9-]+")
 # Fields that the lab answers from its own state.
 _OWN_FIELDS = {
@@ -66,7 +69,9 @@ class Copy:
 
 
 def load_snapshot(path: Path, reader_roles: Iterable[str] = ()) -> Copy:
-    """Read a snapshot file. Raises ``world-unreadable`` and ``world-invalid``."""
+    """Read a snapshot file. Raises ``world-unreadable`` for a file that is missing or no JSON, and
+    ``world-invalid`` for a document that is no snapshot.
+    """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -94,11 +99,16 @@ def world_from_snapshot(raw: object, reader_roles: Iterable[str] = ()) -> Copy:
 
 
 def _other_fields(raw: Raw) -> dict[str, Any]:
-    known = {key: value for key, value in raw.items() if value is not None}
-    return {key: value for key, value in known.items() if key not in _OWN_FIELDS}
+    """What DescribeCluster showed beside the fields that the lab answers itself; null is left
+    out.
+    """
+    return {
+        key: value for key, value in raw.items() if value is not None and key not in _OWN_FIELDS
+    }
 
 
 def _enabled_log_types(logging: Iterable[Raw]) -> tuple[str, ...]:
+    """The log types of ``clusterLogging`` that are on."""
     found: list[str] = []
     for setup in logging:
         if setup.get("enabled"):
@@ -111,7 +121,10 @@ class _Copier:
         self._raw = raw
         self._cluster_raw: Raw = raw["cluster"]
         arn = parse_arn(str(self._cluster_raw["arn"]))
-        if arn is None or not (_LABEL.fullmatch(arn.region) and _LABEL.fullmatch(arn.partition)):
+        if arn is None:
+            raise ValueError("the cluster's ARN is none")
+        # Both become parts of file names and URLs.
+        if not (_LABEL.fullmatch(arn.region) and _LABEL.fullmatch(arn.partition)):
             raise ValueError("the cluster's ARN is none")
         self._arn = arn
         self._world = World(name=f"copy of {self._cluster_raw['name']}")
@@ -119,12 +132,19 @@ class _Copier:
         self._copy = Copy(self._world)
         iam = raw.get("iam") or {}
         self._iam: list[Raw] = iam.get("principals") or []
+        # (account, kind) of which the snapshot has every principal.
         self._complete: set[tuple[str, str]] = set()
         for item in iam.get("accountsRead") or []:
-            read = [kind for kind in ("roles", "users") if item[kind]]
-            self._complete.update((item["account"], kind) for kind in read)
+            for kind in ("roles", "users"):
+                if item[kind]:
+                    self._complete.add((item["account"], kind))
 
     def copy(self, reader_roles: Iterable[str]) -> Copy:
+        """The whole copy. Principals come first: entries are pinned to their ids, and nodes have
+        their roles.
+
+        Raises KeyError, TypeError, ValueError and AttributeError for a document of another shape.
+        """
         cluster = self._cluster()
         for item in self._iam:
             self._make(str(item["arn"]), item)
@@ -141,36 +161,54 @@ class _Copier:
         return self._copy
 
     def _access_of_the_operator(self, cluster: LabCluster) -> None:
-        """The operator who read the cluster had access: without a row, only as hidden creator."""
+        """The operator who read the cluster had access: without a row or entry, only as hidden
+        creator.
+
+        Where the copy gives the operator no access, ``left_out`` says so.
+        """
         operator, has_row = self._world.settings.operator, self._operator_has_a_row()
         if cluster.initial_mode != "CONFIG_MAP":
             holders = {entry["principalArn"] for entry in self._raw.get("accessEntries") or ()}
-            if not has_row and operator not in holders:
-                text = (
-                    "no row and no entry admits it; use another principal (migrate lab credentials)"
-                )
-                self._copy.left_out.append(f"access of {operator}: {text}")
-        elif self._raw.get("creator") is None:
-            text = "the hidden creator: the snapshot does not know who made the cluster"
-            if not has_row:
-                cluster.creator_arn = operator
-                text += f"; the copy takes {operator} for it, which no row admits"
-            self._copy.left_out.append(text)
+            if has_row or operator in holders:
+                return
+            text = "no row and no entry admits it; use another principal (migrate lab credentials)"
+            self._copy.left_out.append(f"access of {operator}: {text}")
+            return
+        if self._raw.get("creator") is not None:
+            return
+        text = "the hidden creator: the snapshot does not know who made the cluster"
+        if not has_row:
+            cluster.creator_arn = operator
+            text += f"; the copy takes {operator} for it, which no row admits"
+        self._copy.left_out.append(text)
 
     def _operator_has_a_row(self) -> bool:
+        """Whether aws-auth admits the operator: by a row of its own, or by its account
+        (``mapAccounts``).
+        """
         arn = parse_arn(self._world.settings.operator or "")
-        read = read_aws_auth((self._raw.get("configMap") or {}).get("data") or {})
-        if arn is None or any(row.account == arn.account for row in read.accounts):
-            return arn is not None
+        if arn is None:
+            return False
+        read = self._aws_auth()
+        if arn.account in {row.account for row in read.accounts}:
+            return True
         # The ConfigMap names a role without its path.
         key = str(arn)
         if arn.kind == "role":
             key = f"arn:{arn.partition}:iam::{arn.account}:role/{arn.name}"
-        return any(row.arn.lower() == key.lower() for row in read.rows)
+        return key.lower() in {row.arn.lower() for row in read.rows}
+
+    def _aws_auth(self) -> AwsAuth:
+        """The rows of aws-auth; a snapshot without the ConfigMap has none."""
+        config_map = self._raw.get("configMap") or {}
+        return read_aws_auth(config_map.get("data") or {})
 
     # The cluster.
 
     def _cluster(self) -> LabCluster:
+        """The cluster without entries and objects. Where the snapshot has no version, it gets the
+        lab's usual one.
+        """
         raw = self._cluster_raw
         creator = self._raw.get("creator") or {}
         logging = (raw.get("logging") or {}).get("clusterLogging") or []
@@ -197,6 +235,9 @@ class _Copier:
         )
 
     def _named(self, key: str, name_key: str) -> dict[str, dict[str, Any]]:
+        """Raw descriptions by name, with their times as moments. A list that the snapshot does not
+        have at all is named in ``left_out``; an empty one was read and is empty.
+        """
         found = self._raw.get(key)
         if found is None:
             self._copy.left_out.append(f"{key}: not in the snapshot")
@@ -205,16 +246,24 @@ class _Copier:
     # Principals.
 
     def _account(self, arn: Arn) -> Account:
+        """The account of an ARN, made when it is first named."""
         if arn.account not in self._world.accounts:
             self._world.accounts[arn.account] = Account(arn.account, arn.partition)
         return self._world.accounts[arn.account]
 
     def _make(self, text: str, item: Raw) -> None:
+        """Make a principal with its unique id and creation date; both are made up where ``item``
+        has none.
+
+        Other ARNs than those of roles and users name nothing that IAM could hold.
+        """
         arn = parse_arn(text)
-        if arn is None or arn.kind not in ("role", "service-linked-role", "user"):
+        if arn is None:
             return
+        if arn.kind not in ("role", "service-linked-role", "user"):
+            return
+        # A row can name what IAM cannot have, with line breaks if it likes.
         if not (IAM_NAME.fullmatch(arn.name) and arn.account.isdecimal()):
-            # A row can name what IAM cannot have, with line breaks if it likes.
             self._copy.left_out.append("a principal: IAM allows no such name")
             return
         account, born = self._account(arn), moment(item.get("createDate"))
@@ -233,14 +282,16 @@ class _Copier:
         )
 
     def _id_of_the_caller(self, arn: Arn) -> str | None:
-        """The unique id from STS of the principal that took the snapshot, if ``arn`` is its ARN."""
+        """The unique id from STS of the principal that took the snapshot, if ``arn`` is its ARN.
+
+        STS calls a session ``assumed-role/NAME/SESSION`` and its id ``AROA…:SESSION``.
+        """
         caller = self._raw.get("callerIdentity") or {}
         known = parse_arn(str(caller.get("Arn") or ""))
         if known is None or known.account != arn.account:
             return None
-        if known.resource != arn.resource and not known.resource.startswith(
-            f"assumed-role/{arn.name}/"
-        ):
+        is_session = known.resource.startswith(f"assumed-role/{arn.name}/")
+        if known.resource != arn.resource and not is_session:
             return None
         return str(caller.get("UserId") or "").partition(":")[0] or None
 
@@ -250,17 +301,19 @@ class _Copier:
         """
         accounts = sorted({arn.account, self._arn.account})
         roots = [f"arn:{arn.partition}:iam::{account}:root" for account in accounts]
-        statements: list[dict[str, Any]] = [
-            {"Effect": "Allow", "Principal": {"AWS": roots}, "Action": "sts:AssumeRole"}
-        ]
+        principals: list[dict[str, list[str]]] = [{"AWS": roots}]
         if names := list(services):
-            statements.append(
-                {"Effect": "Allow", "Principal": {"Service": names}, "Action": "sts:AssumeRole"}
-            )
+            principals.append({"Service": names})
+        statements = [
+            {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+            for principal in principals
+        ]
         return {"Version": "2012-10-17", "Statement": statements}
 
     def _mentioned(self) -> Iterable[str]:
-        """Principals by the full ARNs of EKS first, then as aws-auth spells them."""
+        """Principals by the full ARNs of EKS first, then as aws-auth spells them: a name is made
+        once, so the ARN with the path counts.
+        """
         for key, name in _PRINCIPALS_OF:
             for item in self._raw.get(key) or ():
                 if item.get(name):
@@ -268,23 +321,29 @@ class _Copier:
         creator = self._raw.get("creator") or {}
         if creator.get("arn"):
             yield creator["arn"]
-        config_map = self._raw.get("configMap") or {}
-        for row in read_aws_auth(config_map.get("data") or {}).rows:
+        for row in self._aws_auth().rows:
             yield row.arn
 
     def _make_if_unknown(self, text: str) -> None:
+        """Make a principal that is only mentioned, unless its account was read: who was not there
+        then, is not there in the copy.
+        """
         arn = parse_arn(text)
-        if arn is None or arn.kind not in ("role", "user"):
+        if arn is None or not arn.account.isdecimal():
             return
-        if not arn.account.isdecimal():
+        kind = _LISTS.get(arn.kind)
+        if kind is None:
             return
-        kind = "users" if arn.kind == "user" else "roles"
         there = getattr(self._account(arn), kind)
-        if (arn.account, kind) not in self._complete and arn.name.lower() not in there:
+        if (arn.account, kind) in self._complete:
+            return
+        if arn.name.lower() not in there:
             self._make(text, {})
 
     def _operator(self) -> None:
-        """The principal that took the snapshot is the operator of the copy."""
+        """The principal that took the snapshot is the operator of the copy; a user ``lab-operator``
+        where the snapshot does not say. Of a session it is the role.
+        """
         arn = parse_arn(str((self._raw.get("callerIdentity") or {}).get("Arn") or ""))
         if arn is None:
             arn = Arn(self._arn.partition, "iam", "", self._arn.account, "user/lab-operator")
@@ -300,8 +359,10 @@ class _Copier:
         self._world.settings.operator = str(arn) if account.find(arn) else None
 
     def _readers(self, arns: Iterable[str]) -> None:
-        """Roles that read IAM of foreign accounts; who may be assumed is the trust of every role of
-        the copy.
+        """Make the roles that read IAM of foreign accounts; who may be assumed is the trust of
+        every role of the copy.
+
+        An account that the snapshot read, and that no given role is in, is named in ``left_out``.
         """
         parsed = [parse_arn(text) for text in arns]
         readers = [arn for arn in parsed if arn is not None and arn.kind == "role"]
