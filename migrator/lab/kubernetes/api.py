@@ -93,9 +93,9 @@ class KubernetesApi:
         outcome = self.authenticator.outcome_at(self.authenticator.asker_of(caller), moment)
         if isinstance(outcome, Ambiguous):
             outcome = outcome.outcomes[0]
-        return (
-            self.authenticator.as_user(caller, outcome) if isinstance(outcome, LoggedIn) else None
-        )
+        if not isinstance(outcome, LoggedIn):
+            return None
+        return self.authenticator.as_user(caller, outcome)
 
     def catch_up(self) -> None:
         """Apply the changes that need no request: Fargate starts pods, kubelets renew leases."""
@@ -106,6 +106,9 @@ class KubernetesApi:
     def handle(self, request: Request) -> Response:
         """Answer a request. Raises :class:`DropConnectionError` where no answer is to be given, and
         nothing else.
+
+        Faults strike before the request is looked at; a lost answer is logged as one that was
+        given.
         """
         info = request_info(request)
         self._world.latency.wait(info.operation)
@@ -133,6 +136,11 @@ class KubernetesApi:
     # the chain
 
     def _answer(self, asking: _Asking, faults: dict[FaultKind, Fault]) -> Response:
+        """The chain of kube-apiserver: authentication, impersonation, authorisation, then what the
+        path names.
+
+        ``asking`` is filled as it becomes known, for the audit log. Raises ApiError.
+        """
         request, info = asking.request, asking.info
         if "expired-credentials" in faults:
             raise unauthorized()
@@ -156,6 +164,7 @@ class KubernetesApi:
         return self._on_object(request, info, kind, user, faults)
 
     def _authenticate(self, request: Request, info: RequestInfo) -> User:
+        """The user of a bearer token. Raises a 401 ApiError; which check failed is never said."""
         scheme, _, token = request.header("authorization").partition(" ")
         if not scheme:
             # All that EKS leaves open to anonymous callers since Kubernetes 1.32.
@@ -168,9 +177,11 @@ class KubernetesApi:
         return user
 
     def _user_of(self, token: str) -> User | None:
+        """The user of a token: of IAM, or of a service account."""
         return self.authenticator.user_of(token) or self.service_accounts.user_of(token)
 
     def _review(self, request: Request, info: RequestInfo, user: User) -> Response:
+        """Answer a review. Reviews are created and not stored, so every other verb is a 405."""
         if info.verb != "create":
             raise method_not_allowed()
         body = read_body(request)
@@ -181,6 +192,9 @@ class KubernetesApi:
         return json_response(201, self._reviews.answer(info.resource, user, body, info.namespace))
 
     def _non_resource(self, info: RequestInfo) -> Response:
+        """Health, version, discovery and OpenAPI (Kubernetes documentation, "API health
+        endpoints").
+        """
         path = info.path.rstrip("/")
         if info.verb not in ("get", "head"):
             raise method_not_allowed()
@@ -203,6 +217,11 @@ class KubernetesApi:
         user: User,
         faults: dict[FaultKind, Fault],
     ) -> Response:
+        """A request on a stored object or a subresource of it.
+
+        Only lists, watches and removals of collections go without a namespace in a kind that has
+        them. Stale reads and partial pages are faults of the lab. Raises ApiError.
+        """
         lacks_namespace = kind.namespaced and not info.namespace
         if lacks_namespace and info.verb not in _ACROSS_NAMESPACES:
             raise method_not_allowed()
@@ -217,13 +236,15 @@ class KubernetesApi:
             raise no_such_resource()
         if kind.key in FOLLOWED:
             self.catch_up()
-        stale, page = faults.get("stale-read"), faults.get("partial-page")
-        at = None
-        if stale is not None:
+        at = page_size = None
+        if stale := faults.get("stale-read"):
             moment = self._world.now() - timedelta(seconds=stale.seconds)
             at = self.registry.store.revision_at(moment)
+        if page := faults.get("partial-page"):
+            page_size = page.page_size
 
         def guard(found: Json, before: Json | None) -> None:
+            """Admission by who writes: RBAC's escalation check, then quotas."""
             check_escalation(self.authorizer, user, kind, info, found, before)
             check_quota(self.registry.store, kind, found, before)
 
@@ -237,10 +258,13 @@ class KubernetesApi:
                 may_create=lambda: self._may_create(info, user),
             ),
             at_revision=at,
-            page_size=page.page_size if page is not None else None,
+            page_size=page_size,
         )
 
     def _pod_log(self, kind: ResourceType, info: RequestInfo) -> Response:
+        """The log of a pod that the lab runs. Raises a 400 ApiError for every other pod, as the
+        real server does for a container that has not started.
+        """
         pod = self.registry.get(kind, info.namespace, info.name)
         text = self.jobs.log_of(pod)
         if text is None:
@@ -252,6 +276,8 @@ class KubernetesApi:
     def _effect(
         self, info: RequestInfo, user: User
     ) -> Callable[[str], AbstractContextManager[None]]:
+        """What makes the moment of a write one numbered effect, with the object's name."""
+
         def perform(name: str) -> AbstractContextManager[None]:
             detail = {
                 "cluster": self.cluster.name,
@@ -272,12 +298,16 @@ class KubernetesApi:
             )
 
     def _token(self, request: Request, info: RequestInfo) -> Response:
+        """TokenRequest: a token of a service account."""
         body = read_body(request)
         return json_response(
             201, request_token(self.service_accounts, info.namespace, info.name, body)
         )
 
     def _log(self, asking: _Asking, response: Response) -> None:
+        """Write the audit event. Of an impersonation the event's user is the one who impersonates
+        (Kubernetes documentation, "User impersonation").
+        """
         user, other = asking.user, None
         if asking.speaker is not None:
             user, other = asking.speaker, asking.user
@@ -294,7 +324,9 @@ class KubernetesApi:
 
 
 def _strike(faults: dict[FaultKind, Fault]) -> Response | None:
-    """The faults that answer instead of the server."""
+    """The answer of the faults that answer instead of the server, None for none. Latency sleeps, in
+    seconds of machine time. Raises :class:`DropConnectionError`.
+    """
     if latency := faults.get("latency"):
         time.sleep(latency.seconds)
     if "reset" in faults:
@@ -321,6 +353,7 @@ def _retry_after(seconds: int | None) -> dict[str, str]:
 
 
 def _denied(user: User, info: RequestInfo, reason: str) -> ApiError:
+    """The 403 of a request that no authorizer allows."""
     why = denial(user, info.access_request(), reason)
     if not info.resource:
         return ApiError(403, "Forbidden", f"forbidden: {why}", {})

@@ -94,7 +94,11 @@ class Authenticator:
         self._pinned: tuple[InForce | None, tuple[PinnedEntry, ...]] = (None, ())
 
     def user_of(self, token: str) -> User | None:
-        """Whom the token logs in, or None."""
+        """Whom the token logs in, or None.
+
+        A token that was accepted is not looked at again while it is remembered. The key is its
+        hash: tokens themselves are not kept.
+        """
         if not token.startswith(PREFIX):
             return None
         key = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
@@ -123,7 +127,11 @@ class Authenticator:
         return self.as_user(caller, outcome) if isinstance(outcome, LoggedIn) else None
 
     def log_login(self, caller: Caller, moment: datetime) -> LoggedIn | Denied:
-        """What becomes of a login at a moment of lab time, written to the log."""
+        """What becomes of a login at a moment of lab time, written to the log.
+
+        Of rows that contradict each other one is drawn: the real authenticator iterates over a Go
+        map, so each login may get another one.
+        """
         asker = self.asker_of(caller)
         self._say(
             moment,
@@ -136,24 +144,21 @@ class Authenticator:
             userid=caller.principal_id,
         )
         outcome = self.outcome_at(asker, moment)
-        if isinstance(
-            outcome, Ambiguous
-        ):  # the real one iterates over a Go map: each login may get another row
+        if isinstance(outcome, Ambiguous):
             outcome = random.choice(outcome.outcomes)  # noqa: S311 - no secret
         if isinstance(outcome, Denied):
-            self._say(
-                moment, "warning", "access denied", arn=asker.canonical_arn, error=_refusal(outcome)
-            )
-        else:
-            self._say(
-                moment,
-                "info",
-                "access granted",
-                arn=asker.canonical_arn,
-                groups=f"[{' '.join(outcome.groups)}]",
-                uid=_uid(caller),
-                username=outcome.username,
-            )
+            why = _refusal(outcome)
+            self._say(moment, "warning", "access denied", arn=asker.canonical_arn, error=why)
+            return outcome
+        self._say(
+            moment,
+            "info",
+            "access granted",
+            arn=asker.canonical_arn,
+            groups=f"[{' '.join(outcome.groups)}]",
+            uid=_uid(caller),
+            username=outcome.username,
+        )
         return outcome
 
     def as_user(self, caller: Caller, outcome: LoggedIn) -> User:
@@ -162,12 +167,15 @@ class Authenticator:
         return User(outcome.username, (*outcome.groups, AUTHENTICATED), _uid(caller), extra)
 
     def outcome_at(self, asker: Asker, moment: datetime) -> Outcome:
-        """Who a caller is by the mode, entries and rows in force at a moment, past or (by what is
-        done) to come.
+        """Who a caller is by the mode, entries and rows in force at a moment of lab time, past or
+        (by what is done) to come.
+
+        While the mode is CONFIG_MAP, the hidden creator is an administrator unless a row maps it.
         """
         in_force = self._in_force.at(moment)
         rows = self.rows_at(moment)
-        if in_force.mode == "CONFIG_MAP" and self._is_creator(asker) and not has_row(asker, rows):
+        is_hidden = in_force.mode == "CONFIG_MAP" and self._is_creator(asker)
+        if is_hidden and not has_row(asker, rows):
             return LoggedIn(CREATOR_USERNAME, (MASTERS,), "config-map", None)
         return identity_of(asker, rows, self._entries(in_force), in_force.mode)
 
@@ -176,13 +184,15 @@ class Authenticator:
         return [rows.since for rows in self._history if rows.since > since]
 
     def asker_of(self, caller: Caller) -> Asker:
-        """A verified caller as the mapping rules look at it."""
+        """A verified caller as the mapping rules look at it.
+
+        The DNS name is that of the running instance whose id is the session name, for
+        ``{{EC2PrivateDNSName}}`` (aws-iam-authenticator ``pkg/mapper/mapper.go``).
+        """
         instance = self._world.accounts[self._cluster.account].instances.get(caller.session_name)
-        name = (
-            instance.private_dns_name
-            if instance is not None and instance.state == "running"
-            else None
-        )
+        name = None
+        if instance is not None and instance.state == "running":
+            name = instance.private_dns_name
         return Asker(
             canonical_arn=canonical_arn(caller.arn) or caller.arn,
             account_id=caller.account,
@@ -195,6 +205,9 @@ class Authenticator:
     # parts
 
     def _log_in(self, token: str) -> User | None:
+        """The user behind a token that is not remembered; None when it is refused. Every refusal is
+        logged with its reason, and without the token.
+        """
         try:
             machine_now = self._world.clock.machine_now()
             url = presigned_url(token, self._cluster.partition, machine_now, self._world.endpoint)
@@ -203,16 +216,15 @@ class Authenticator:
             self._say(self._world.now(), "warning", "access denied", error=str(refused))
             return None
         except CommonError as error:
-            self._say(
-                self._world.now(),
-                "warning",
-                "access denied",
-                error=f"sts getCallerIdentity failed: {error}",
-            )
+            why = f"sts getCallerIdentity failed: {error}"
+            self._say(self._world.now(), "warning", "access denied", error=why)
             return None
         return self.user_for(caller)
 
     def _is_creator(self, asker: Asker) -> bool:
+        """Whether the caller is the principal that made the cluster, by name: a creator that was
+        deleted and made again is one too.
+        """
         creator = self._cluster.creator_arn
         return creator is not None and canonical_arn(creator) == asker.canonical_arn
 
@@ -238,16 +250,23 @@ class Authenticator:
             ]
 
     def _entries(self, in_force: InForce) -> Sequence[PinnedEntry]:
+        """The entries in force as the mapping rules read them, kept while the same ones are in
+        force.
+        """
         known = self._pinned
-        if known[0] is not in_force:
-            pinned = tuple(
-                PinnedEntry(
-                    entry.principal_arn, entry.principal_id, entry.username, entry.kubernetes_groups
-                )
-                for entry in in_force.entries
+        if known[0] is in_force:
+            return known[1]
+        pinned = tuple(
+            PinnedEntry(
+                entry.principal_arn,
+                entry.principal_id,
+                entry.username,
+                entry.kubernetes_groups,
             )
-            known = self._pinned = (in_force, pinned)
-        return known[1]
+            for entry in in_force.entries
+        )
+        self._pinned = (in_force, pinned)
+        return pinned
 
     def _say(self, moment: datetime, level: str, message: str, **fields: str) -> None:
         """Append a line in logrus' text format, as the authenticator writes it."""
@@ -260,17 +279,25 @@ class Authenticator:
 
 
 def _uid(caller: Caller) -> str:
+    """The uid that the authenticator gives a user (``pkg/server/server.go``): it changes when the
+    principal is made again.
+    """
     return f"aws-iam-authenticator:{caller.account}:{caller.principal_id}"
 
 
 def _refusal(denied: Denied) -> str:
-    """EKS says no more than this of a principal that nothing maps; other refusals name their
-    reason.
+    """The reason in the log. EKS says no more than this of a principal that nothing maps; other
+    refusals name their reason.
     """
-    return "identity is not mapped" if denied.reason.startswith("no ") else denied.reason
+    if denied.reason.startswith("no "):
+        return "identity is not mapped"
+    return denied.reason
 
 
 def _extra(caller: Caller, canonical: str) -> Mapping[str, tuple[str, ...]]:
+    """``extra`` of the user, which access reviews and the audit log show
+    (``pkg/server/server.go``). The last key is the one by which EKS finds access policies.
+    """
     return {
         "accessKeyId": (caller.access_key_id,),
         "arn": (caller.arn,),
@@ -282,6 +309,9 @@ def _extra(caller: Caller, canonical: str) -> Mapping[str, tuple[str, ...]]:
 
 
 def _quoted(text: str) -> str:
+    """A value in logrus' text format: quoted where it has characters beyond the plain ones (logrus
+    ``text_formatter.go``, needsQuoting). A line break of a name stays inside its line.
+    """
     if _PLAIN.fullmatch(text):
         return text
     escaped = (

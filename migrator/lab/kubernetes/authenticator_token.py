@@ -56,8 +56,9 @@ def presigned_url(
 ) -> str:
     """The URL inside the token. Raises :class:`TokenRefusedError` at the first check that fails.
 
-    ``lab_endpoint`` (``http://127.0.0.1:4566``) is accepted as an STS host of the partition, as it
-    is the lab's own.
+    The checks are length, prefix, base64, host, path, action, signed header, expiry and age, in
+    this order. ``machine_now`` is machine time, as signatures are. ``lab_endpoint``
+    (``http://127.0.0.1:4566``) is accepted as an STS host of the partition, as it is the lab's own.
     """
     if len(token) > MAX_LENGTH:
         raise TokenRefusedError("token is too large")
@@ -87,10 +88,14 @@ def presigned_url(
 
 
 def _format(why: str) -> TokenRefusedError:
+    """A refusal of a token's form, in the words of FormatError (``pkg/token/token.go``)."""
     return TokenRefusedError(f"input token was not properly formatted: {why}")
 
 
 def _check_host(scheme: str, host: str, partition: str, lab_endpoint: str | None) -> None:
+    """Whether the URL is one of STS, over TLS: regional, FIPS or dual-stack in the cluster's
+    partition.
+    """
     if lab_endpoint is not None:
         own = urlsplit(lab_endpoint)
         if scheme == own.scheme and host in (own.netloc, f"localhost:{own.port}"):
@@ -103,6 +108,9 @@ def _check_host(scheme: str, host: str, partition: str, lab_endpoint: str | None
 
 
 def _parameters(query: str) -> dict[str, str]:
+    """The query parameters by lower-cased name. One that is not known and one that repeats are
+    refused: a signature covers them all, STS might read another one than the authenticator.
+    """
     found: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         lowered = name.lower()
@@ -115,6 +123,9 @@ def _parameters(query: str) -> dict[str, str]:
 
 
 def _check_date(text: str, machine_now: datetime) -> None:
+    """A token is accepted for 15 minutes from when it was signed, whatever ``X-Amz-Expires``
+    says.
+    """
     if not text:
         raise _format("X-Amz-Date parameter must be present in pre-signed URL")
     try:

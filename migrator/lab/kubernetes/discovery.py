@@ -13,6 +13,9 @@ _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "updat
 def discover(types: ResourceTypes, path: str) -> Json | None:
     """Discovery at ``path``: ``/api``, ``/apis``, ``/apis/GROUP``, ``…/VERSION``. None if there is
     none.
+
+    The shapes are those of ``meta.k8s.io`` (Kubernetes documentation, "The Kubernetes API",
+    "Unaggregated discovery").
     """
     parts = [part for part in path.split("/") if part]
     match parts:
@@ -33,17 +36,15 @@ def discover(types: ResourceTypes, path: str) -> Json | None:
             }
         case ["apis", name]:
             found = group_versions(types).get(name)
-            return (
-                {"kind": "APIGroup", "apiVersion": "v1", **_group(name, found)} if found else None
-            )
+            if not found:
+                return None
+            return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, found)}
         case ["api", "v1"]:
             return _resources(types, "", "v1")
         case ["apis", name, version]:
-            return (
-                _resources(types, name, version)
-                if version in group_versions(types).get(name, ())
-                else None
-            )
+            if version not in group_versions(types).get(name, ()):
+                return None
+            return _resources(types, name, version)
         case _:
             return None
 
@@ -78,24 +79,28 @@ def version_info(kubernetes_version: str) -> Json:
 
 
 def _group(name: str, versions: list[str]) -> Json:
+    """An API group with its versions; the first one is preferred."""
     shown = [{"groupVersion": f"{name}/{version}", "version": version} for version in versions]
     return {"name": name, "versions": shown, "preferredVersion": shown[0]}
 
 
 def _resources(types: ResourceTypes, group: str, version: str) -> Json:
+    """The resources of a group version, the reviews among them, which can only be created."""
     resources: list[Json] = []
     for kind in types.all():
         if kind.group == group and version in kind.versions:
             resources += _of_type(kind)
     for (review_group, plural), (name, namespaced) in REVIEWS.items():
-        if review_group == group:
-            shown = {
-                "name": plural,
-                "singularName": name.lower(),
-                "namespaced": namespaced,
-                "kind": name,
-            }
-            resources.append({**shown, "verbs": ["create"]})
+        if review_group != group:
+            continue
+        shown = {
+            "name": plural,
+            "singularName": name.lower(),
+            "namespaced": namespaced,
+            "kind": name,
+            "verbs": ["create"],
+        }
+        resources.append(shown)
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
@@ -105,6 +110,9 @@ def _resources(types: ResourceTypes, group: str, version: str) -> Json:
 
 
 def _of_type(kind: ResourceType) -> list[Json]:
+    """A resource and its subresources. A subresource has the kind of its resource, but for
+    ``token``, which is created.
+    """
     shown: Json = {
         "name": kind.plural,
         "singularName": kind.singular,

@@ -51,6 +51,9 @@ class FargatePods:
         self._remove_nodes()
 
     def _start_waiting(self) -> None:
+        """Try to start the pods that have no node and no container yet, and that a profile
+        takes.
+        """
         for pod in self._registry.store.items(PODS)[0]:
             spec, status = pod.get("spec") or {}, pod.get("status") or {}
             if spec.get("nodeName") or status.get("containerStatuses"):
@@ -81,6 +84,9 @@ class FargatePods:
         return None
 
     def _start(self, pod: Json, profile: str) -> None:
+        """Give a pod its node, or say in its status and an event why it waits. It is tried again
+        after 10 seconds of lab time.
+        """
         metadata, now = pod["metadata"], self._now()
         tried = self._tried.get(metadata["uid"])
         if tried is not None and now - tried < _AGAIN:
@@ -140,6 +146,9 @@ class FargatePods:
         )
 
     def _node_for(self, pod: Json, profile: str) -> Json:
+        """The node that a pod would get: its name follows from the pod's uid, so that a second
+        attempt asks for the same one.
+        """
         digest = hashlib.sha256(pod["metadata"]["uid"].encode()).digest()
         region = self._cluster.region
         name = f"fargate-ip-10-0-{digest[0]}-{digest[1]}.{region}.compute.internal"
@@ -162,11 +171,13 @@ class FargatePods:
         }
 
     def _put(self, pod: Json, status: Json) -> None:
-        if pod.get("status") != status or "nodeName" in pod["spec"]:
-            metadata = pod["metadata"]
-            self._registry.store.put(
-                PODS, metadata["namespace"], metadata["name"], {**pod, "status": status}
-            )
+        """Write the pod with a status."""
+        # A refusal that is repeated makes no new revision.
+        if pod.get("status") == status and "nodeName" not in pod["spec"]:
+            return
+        metadata = pod["metadata"]
+        shown = {**pod, "status": status}
+        self._registry.store.put(PODS, metadata["namespace"], metadata["name"], shown)
 
 
 def _selects(profile: Mapping[str, Any], pod: Json) -> bool:
@@ -184,6 +195,9 @@ def _selects(profile: Mapping[str, Any], pod: Json) -> bool:
 
 
 def _has_label(labels: Mapping[str, str], key: str, wanted: str) -> bool:
+    """Whether a pod has a label that matches; key and value of a selector may both have
+    wildcards.
+    """
     for name, value in labels.items():
         if fnmatchcase(name, key) and fnmatchcase(value, wanted):
             return True

@@ -62,26 +62,36 @@ class Jobs:
         return self._logs.get(pod["metadata"]["uid"])
 
     def _notice(self, change: Change) -> None:
+        """Begin a job that was created. Changes of a job have no effect on its run."""
         if self._around is None:
             return
         if change.key == JOBS and change.type == "ADDED":
             self._begin(change.object)
 
     def _begin(self, job: Json) -> None:
-        spec = job.get("spec") or {}
-        conditions = (job.get("status") or {}).get("conditions")
+        """Run a job in a thread of its own, if its pod is one that the lab runs."""
+        spec, status = job.get("spec") or {}, job.get("status") or {}
         # A suspended job waits, and one with conditions has ended.
-        if spec.get("suspend") or conditions:
+        if spec.get("suspend") or status.get("conditions"):
             return
-        single = int(spec.get("completions") or 1) == 1
-        if single and runnable((spec.get("template") or {}).get("spec") or {}):
-            thread = threading.Thread(target=self._run, args=(job,), name="lab-job", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        if int(spec.get("completions") or 1) != 1:
+            return
+        template = spec.get("template") or {}
+        if not runnable(template.get("spec") or {}):
+            return
+        thread = threading.Thread(target=self._run, args=(job,), name="lab-job", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     # one job
 
     def _run(self, job: Json) -> None:
+        """Run pods of a job until one succeeds, the deadline passes or there were too many
+        failures.
+
+        The pauses between pods double from 10 seconds to 6 minutes, on lab time (Kubernetes
+        documentation, "Jobs", "Pod backoff failure policy").
+        """
         spec = job["spec"]
         started = self._now()
         seconds = spec.get("activeDeadlineSeconds")
@@ -101,13 +111,12 @@ class Jobs:
                 return
             failed += 1
             late = deadline is not None and self._now() >= deadline
+            done["failed"] = failed
             if late or failed > limit:
                 reason = "DeadlineExceeded" if late else "BackoffLimitExceeded"
-                self._set_status(
-                    job, {**done, "failed": failed, "conditions": [self._is("Failed", reason)]}
-                )
+                self._set_status(job, {**done, "conditions": [self._is("Failed", reason)]})
                 return
-            self._set_status(job, {**done, "failed": failed, "active": 1})
+            self._set_status(job, {**done, "active": 1})
             self._wait(timedelta(seconds=min(10 * 2 ** (failed - 1), 360)), deadline)
 
     def _run_pod(self, job: Json, deadline: datetime | None) -> int:
@@ -148,6 +157,11 @@ class Jobs:
         output: Path,
         deadline: datetime | None,
     ) -> int:
+        """Wait for the end of a pod's process and keep its log; its exit code.
+
+        It is ended where :meth:`_must_end` says so. A program that exits with 0 on a signal was
+        still ended, and counts as failed.
+        """
         uid, ended = pod["metadata"]["uid"], False
         while child.poll() is None:
             self._logs[uid] = _read(output)
@@ -159,8 +173,9 @@ class Jobs:
                 child.wait(_LOOK_SECONDS)
         code = child.wait()
         self._logs[uid] = _read(output)
-        # A program that exits with 0 on a signal was still ended.
-        return _TERMINATED if ended and code == 0 else code
+        if ended and code == 0:
+            return _TERMINATED
+        return code
 
     def _must_end(self, job: Json, pod: Json, deadline: datetime | None) -> bool:
         """Whether the pod or its job was deleted, the deadline has passed, or the lab stops."""
@@ -190,14 +205,18 @@ class Jobs:
     # status
 
     def _is(self, condition: str, reason: str = "") -> Json:
+        """A condition of the job that is true from now on."""
         found: Json = {
             "type": condition,
             "status": "True",
             "lastTransitionTime": _stamp(self._now()),
         }
-        return {**found, "reason": reason} if reason else found
+        if reason:
+            found["reason"] = reason
+        return found
 
     def _set_status(self, job: Json, status: Json) -> None:
+        """Write the job's status, unless the job was deleted or another one has its name now."""
         metadata, store = job["metadata"], self._registry.store
         with store.lock:
             found = store.get(JOBS, metadata["namespace"], metadata["name"])
@@ -209,6 +228,10 @@ class Jobs:
     def _set_pod(
         self, pod: Json, phase: str, *, code: int | None = None, waiting: str = ""
     ) -> None:
+        """Write the pod's phase and the state of its container, unless the pod was deleted.
+
+        ``code`` is the exit code of a container that ended, ``waiting`` why one cannot start.
+        """
         metadata, store = pod["metadata"], self._registry.store
         container = pod["spec"]["containers"][0].get("name", "main")
         state: Json = {"running": {"startedAt": _stamp(self._now())}}
@@ -231,6 +254,9 @@ class Jobs:
 
 
 def _pod_of(job: Json) -> Json:
+    """The next pod of a job, with a name of its own and the labels by which the job's pods are
+    found (Kubernetes documentation, "Jobs").
+    """
     metadata, template = job["metadata"], job["spec"]["template"]
     name = f"{metadata['name']}-" + "".join(secrets.choice(_LETTERS) for _ in range(5))
     owner = {

@@ -20,7 +20,7 @@ from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.registry import Registry
 from migrator.lab.kubernetes.request_info import request_info
 from migrator.lab.kubernetes.user import User
-from migrator.lab.worlds.principals import IamRole
+from migrator.lab.worlds.principals import Account, IamRole, Instance
 from migrator.lab.worlds.world import Caller, LabCluster, World
 from migrator.model.principal import parse_arn
 from migrator.model.rbac import AccessRequest
@@ -30,6 +30,16 @@ TOKEN_LIFE = timedelta(minutes=14)
 GRACE = timedelta(seconds=40)  # leaseDurationSeconds, after which the node counts as lost
 PROFILE_ANNOTATION = "lab/fargate-profile"  # which profile a Fargate node was made for
 NODES, LEASES, NAMESPACE = ("", "nodes"), ("coordination.k8s.io", "leases"), "kube-node-lease"
+_READY = {
+    "status": "True",
+    "reason": "KubeletReady",
+    "message": "kubelet is posting ready status",
+}
+_LOST = {
+    "status": "Unknown",
+    "reason": "NodeStatusUnknown",
+    "message": "Kubelet stopped posting node status.",
+}
 
 
 @dataclass(slots=True)
@@ -62,7 +72,9 @@ class Kubelets:
         self._known: dict[str, _Kubelet] = {}
 
     def catch_up(self) -> None:
-        """Let every kubelet live up to this moment of lab time."""
+        """Let every kubelet live up to this moment of lab time, and show its lease and its node's
+        readiness. A node whose principal is not known is left as the world made it.
+        """
         with self._world.lock, self._registry.store.lock:
             now = self._world.now()
             for node in self._registry.store.items(NODES)[0]:
@@ -97,33 +109,41 @@ class Kubelets:
         return self._user_at(node["metadata"]["name"], caller, now) is not None
 
     def caller_of(self, node: Json) -> Caller | None:
-        """Under which principal the kubelet of a node logs in; None where the world does not
-        know.
+        """Under which principal the kubelet of a node logs in; None where the world does not know.
+
+        A kubelet of EC2 has the role of its instance profile and the instance's id as session name,
+        one of Fargate the profile's pod execution role (EKS user guide, "Amazon EKS Pod execution
+        IAM role").
         """
         last = str((node.get("spec") or {}).get("providerID") or "").rpartition("/")[2]
         account = self._world.accounts[self._cluster.account]
         role: IamRole | None = None
         if instance := account.instances.get(last):
-            profile = account.instance_profiles.get((instance.instance_profile or "").lower())
-            role = (
-                account.roles.get((profile.role_name or "").lower())
-                if profile is not None
-                else None
-            )
+            role = _role_of_instance(account, instance)
         elif last.startswith("fargate-"):
-            role = self._fargate_role(
-                (node["metadata"].get("annotations") or {}).get(PROFILE_ANNOTATION)
-            )
+            annotations = node["metadata"].get("annotations") or {}
+            role = self._fargate_role(annotations.get(PROFILE_ANNOTATION))
         if role is None:
             return None
-        arn = f"arn:{account.partition}:sts::{account.id}:assumed-role/{role.name}/{last}"
         return Caller(
-            arn, account.id, f"{role.id}:{last}", role.arn, role.id, last, "ASIALABKUBELETXXXXXX"
+            arn=f"arn:{account.partition}:sts::{account.id}:assumed-role/{role.name}/{last}",
+            account=account.id,
+            user_id=f"{role.id}:{last}",
+            principal_arn=role.arn,
+            principal_id=role.id,
+            session_name=last,
+            access_key_id="ASIALABKUBELETXXXXXX",
         )
 
     def _fargate_role(self, profile_name: str | None) -> IamRole | None:
-        profiles = self._cluster.fargate_profiles
-        for profile in [profiles[profile_name]] if profile_name in profiles else profiles.values():
+        """The pod execution role of a profile; without a known profile that of the first one, since
+        a node of a world file does not say its profile.
+        """
+        known = self._cluster.fargate_profiles
+        profiles = list(known.values())
+        if profile_name in known:
+            profiles = [known[profile_name]]
+        for profile in profiles:
             arn = parse_arn(str(profile.get("podExecutionRoleArn") or ""))
             if arn is not None:
                 return self._world.accounts[self._cluster.account].roles.get(arn.name.lower())
@@ -132,6 +152,9 @@ class Kubelets:
     # the past
 
     def _live(self, name: str, caller: Caller, kubelet: _Kubelet, now: datetime) -> None:
+        """What the kubelet did since it was last looked at, up to ``now``: in each stretch it
+        either renews its lease all the time or is refused all the time.
+        """
         for begin, end in self._stretches(kubelet.until, now):
             user = self._user_at(name, caller, begin)
             if user is None:
@@ -159,6 +182,9 @@ class Kubelets:
         return user if self._authorizer.decide(user, asked).allowed else None
 
     def _be_refused(self, caller: Caller, kubelet: _Kubelet, moment: datetime) -> None:
+        """The kubelet may not log in. One attempt of a stretch is logged: the real ones repeat
+        it.
+        """
         if not kubelet.refused:
             self._authenticator.log_login(caller, moment)
         kubelet.refused, kubelet.user, kubelet.token_at = True, None, None
@@ -172,16 +198,23 @@ class Kubelets:
         begin: datetime,
         end: datetime,
     ) -> None:
-        before = kubelet.renewed or begin
-        first = before + TICK if before + TICK > begin else begin + (before - begin) % TICK
-        if kubelet.renewed is None:
-            first = begin
+        """The renewals of a stretch in which the kubelet may log in, ``begin`` to ``end`` in lab
+        time.
+
+        Ticks keep the kubelet's rhythm of 10 seconds. Logins are logged when the user changes and
+        when the token ends; only the last renewal is kept.
+        """
+        first = begin
+        if kubelet.renewed is not None:
+            first = kubelet.renewed + TICK
+            # The rhythm continues after a time in which the kubelet was refused.
+            if first <= begin:
+                first = begin + (kubelet.renewed - begin) % TICK
         if first > end:
             return
         kubelet.refused = False
-        if (
-            user != kubelet.user
-        ):  # the token is the old one; the next request maps it to a user again
+        # The token is the old one; the next request maps it to a user again.
+        if user != kubelet.user:
             self._log_in(name, caller, user, first)
             kubelet.token_at = kubelet.token_at or first
         kubelet.user = user
@@ -207,23 +240,41 @@ class Kubelets:
     # what the API shows
 
     def _show(self, node: Json, kubelet: _Kubelet, now: datetime) -> None:
-        name, store = node["metadata"]["name"], self._registry.store
+        """Write the lease and the node's Ready condition, each only where it changes: a write makes
+        a new revision, which watches see.
+        """
+        alive = False
         if kubelet.renewed is not None:
-            stamp = kubelet.renewed.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-            lease = store.get(LEASES, NAMESPACE, name) or _new_lease(node)
-            if lease["spec"].get("renewTime") != stamp:
-                renewed = {**lease, "spec": {**lease["spec"], "renewTime": stamp}}
-                if "uid" in lease["metadata"]:
-                    store.put(LEASES, NAMESPACE, name, renewed)
-                else:
-                    self._registry.load(renewed)
-        alive = kubelet.renewed is not None and now - kubelet.renewed <= GRACE
+            self._show_lease(node, kubelet.renewed)
+            alive = now - kubelet.renewed <= GRACE
         shown = _with_readiness(node, now, alive=alive)
         if shown is not None:
-            store.put(NODES, "", name, shown)
+            self._registry.store.put(NODES, "", node["metadata"]["name"], shown)
+
+    def _show_lease(self, node: Json, moment: datetime) -> None:
+        """Renew the node's lease at a moment; its first renewal makes it."""
+        name, store = node["metadata"]["name"], self._registry.store
+        stamp = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        lease = store.get(LEASES, NAMESPACE, name)
+        if lease is None:
+            lease = _new_lease(node)
+            lease["spec"]["renewTime"] = stamp
+            self._registry.load(lease)
+        elif lease["spec"].get("renewTime") != stamp:
+            renewed = {**lease, "spec": {**lease["spec"], "renewTime": stamp}}
+            store.put(LEASES, NAMESPACE, name, renewed)
+
+
+def _role_of_instance(account: Account, instance: Instance) -> IamRole | None:
+    """The role in the profile of an instance; None where profile or role does not exist."""
+    profile = account.instance_profiles.get((instance.instance_profile or "").lower())
+    if profile is None:
+        return None
+    return account.roles.get((profile.role_name or "").lower())
 
 
 def _new_lease(node: Json) -> Json:
+    """A lease that its node owns, as a kubelet makes it (Kubernetes documentation, "Leases")."""
     metadata = node["metadata"]
     owner = {"apiVersion": "v1", "kind": "Node", "name": metadata["name"], "uid": metadata["uid"]}
     return {
@@ -238,24 +289,19 @@ def _new_lease(node: Json) -> Json:
 
 
 def _with_readiness(node: Json, now: datetime, *, alive: bool) -> Json | None:
-    """The node with its Ready condition; None when that is what it says already."""
+    """The node with its Ready condition; None when that is what it says already.
+
+    A node that is lost is ``Unknown``, as the node lifecycle controller sets it (kubernetes
+    ``pkg/controller/nodelifecycle/node_lifecycle_controller.go``).
+    """
     status = node.get("status") or {}
-    conditions = [found for found in status.get("conditions") or () if found.get("type") != "Ready"]
-    before = next(
-        (found for found in status.get("conditions") or () if found.get("type") == "Ready"), None
-    )
-    wanted = "True" if alive else "Unknown"
-    if before is not None and before.get("status") == wanted:
-        return None
+    wanted = _READY if alive else _LOST
+    conditions = []
+    for found in status.get("conditions") or ():
+        if found.get("type") != "Ready":
+            conditions.append(found)
+        elif found.get("status") == wanted["status"]:
+            return None
     stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    ready = {
-        "type": "Ready",
-        "status": wanted,
-        "reason": "KubeletReady" if alive else "NodeStatusUnknown",
-        "message": "kubelet is posting ready status"
-        if alive
-        else "Kubelet stopped posting node status.",
-        "lastHeartbeatTime": stamp,
-        "lastTransitionTime": stamp,
-    }
+    ready = {"type": "Ready", **wanted, "lastHeartbeatTime": stamp, "lastTransitionTime": stamp}
     return {**node, "status": {**status, "conditions": [*conditions, ready]}}

@@ -89,25 +89,27 @@ _QUERY = ("dryRun", "fieldManager", "fieldValidation", "force", "pretty")
 
 
 def openapi_document(types: ResourceTypes, path: str) -> Json | None:
-    """``/openapi/v3`` or the document of one group version; None for another path."""
-    if path == "/openapi/v3":
-        places: list[str] = []
-        for group, versions in group_versions(types).items():
-            places += [_place(group, version) for version in versions]
-        return {
-            "paths": {
-                place: {"serverRelativeURL": f"/openapi/v3/{place}?hash={_hash(types, place)}"}
-                for place in places
-            }
-        }
-    if not path.startswith("/openapi/v3/"):
-        return None
-    place = path.removeprefix("/openapi/v3/")
+    """``/openapi/v3`` or the document of one group version; None for another path.
+
+    The root lists each document with a hash of its content in the URL, by which kubectl caches it
+    (Kubernetes documentation, "OpenAPI V3").
+    """
+    places = {}
     for group, versions in group_versions(types).items():
         for version in versions:
-            if place == _place(group, version):
-                return _document(types, group, version)
-    return None
+            places[_place(group, version)] = (group, version)
+    if path == "/openapi/v3":
+        paths = {}
+        for place in places:
+            url = f"/openapi/v3/{place}?hash={_hash(types, place)}"
+            paths[place] = {"serverRelativeURL": url}
+        return {"paths": paths}
+    if not path.startswith("/openapi/v3/"):
+        return None
+    found = places.get(path.removeprefix("/openapi/v3/"))
+    if found is None:
+        return None
+    return _document(types, *found)
 
 
 def _place(group: str, version: str) -> str:
@@ -115,30 +117,38 @@ def _place(group: str, version: str) -> str:
 
 
 def _hash(types: ResourceTypes, place: str) -> str:
+    """A hash that changes with the resources that the server knows, so that a new definition is
+    seen.
+    """
     names = sorted(f"{kind.group}/{kind.plural}" for kind in types.all())
     return hashlib.sha256(json.dumps([place, names]).encode()).hexdigest()[:32].upper()
 
 
 def _document(types: ResourceTypes, group: str, version: str) -> Json:
-    kinds = [kind for kind in types.all() if kind.group == group]
-    kinds = [kind for kind in kinds if version in kind.versions]
+    """The document of one group version: the operations on one object, which say that dry run and
+    apply are supported, and the schemas.
+    """
     paths: Json = {}
-    for kind in kinds:
+    schemas: Json = {}
+    for kind in types.all():
+        if kind.group != group or version not in kind.versions:
+            continue
         middle = "namespaces/{namespace}/" if kind.namespaced else ""
-        paths[f"/{_place(group, version)}/{middle}{kind.plural}/{{name}}"] = _operations(
-            kind, version
-        )
+        path = f"/{_place(group, version)}/{middle}{kind.plural}/{{name}}"
+        paths[path] = _operations(kind, version)
+        schemas[_schema_name(kind, version)] = _schema(kind, version)
     return {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": "unversioned"},
         "paths": paths,
-        "components": {
-            "schemas": {_schema_name(kind, version): _schema(kind, version) for kind in kinds}
-        },
+        "components": {"schemas": schemas},
     }
 
 
 def _operations(kind: ResourceType, version: str) -> Json:
+    """The operations on one object of a kind, by HTTP method. kubectl looks for the kind and for
+    the parameters of ``patch`` (kubectl ``pkg/cmd/util/openapi``).
+    """
     gvk = {"group": kind.group, "version": version, "kind": kind.kind}
     parameters = [
         {
@@ -163,11 +173,15 @@ def _operations(kind: ResourceType, version: str) -> Json:
 
 
 def _schema_name(kind: ResourceType, version: str) -> str:
-    group = kind.group.partition(".")[0] if not kind.custom else kind.group
-    return f"io.k8s.api.{group or 'core'}.{version}.{kind.kind}"
+    """``io.k8s.api.rbac.v1.Role``; the kinds of a definition have their whole group in the name."""
+    group = kind.group or "core"
+    if not kind.custom:
+        group = group.partition(".")[0]
+    return f"io.k8s.api.{group}.{version}.{kind.kind}"
 
 
 def _schema(kind: ResourceType, version: str) -> Json:
+    """The schema of a kind. Fields of kinds that are not written out here are not checked."""
     fields = _FIELDS.get(kind.kind)
     schema: Json = {
         "type": "object",

@@ -12,17 +12,20 @@ _PODS = ("", "pods")
 
 
 def check_quota(store: ObjectStore, kind: ResourceType, found: Json, before: Json | None) -> None:
-    """Raise a 403 ApiError where one pod more is too many in its namespace."""
+    """Raise a 403 ApiError where one pod more is too many in its namespace.
+
+    Every quota of the namespace counts. Updates are not checked: they need no further pod. Pods
+    that have ended are counted here, which the real plugin leaves out.
+    """
     if kind.key != _PODS or before is not None:
         return
     metadata = found["metadata"]
     used = len(store.items(_PODS, metadata["namespace"])[0])
     for quota in store.items(("", "resourcequotas"), metadata["namespace"])[0]:
-        limit = ((quota.get("spec") or {}).get("hard") or {}).get("pods")
-        if limit is not None and used + 1 > int(limit):
-            name = quota["metadata"]["name"]
-            why = (
-                f"exceeded quota: {name}, requested: pods=1, used: pods={used}, limited: "
-                f"pods={limit}"
-            )
-            raise forbidden("pods", "", metadata["name"], why)
+        hard = (quota.get("spec") or {}).get("hard") or {}
+        limit = hard.get("pods")
+        if limit is None or used < int(limit):
+            continue
+        name = quota["metadata"]["name"]
+        why = f"exceeded quota: {name}, requested: pods=1, used: pods={used}, limited: pods={limit}"
+        raise forbidden("pods", "", metadata["name"], why)

@@ -42,6 +42,13 @@ _DEFAULT_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease
 _PROTECTED = frozenset(("default", "kube-system", "kube-public"))
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+# Groups whose objects have a generation.
+_WITH_GENERATION = (
+    "apps",
+    "batch",
+    "admissionregistration.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+)
 
 
 def _no_guard(found: Json, before: Json | None) -> None:
@@ -103,7 +110,12 @@ class Registry:
     # writing
 
     def create(self, kind: ResourceType, namespace: str, body: Json, write: Write) -> Json:
-        """Store a new object; raises ApiError (404 no such namespace, 409 exists, 422 invalid)."""
+        """Store a new object; raises ApiError (400 with a resourceVersion, 404 no such namespace,
+        409 exists, 422 invalid).
+
+        A name is made from ``generateName`` where none is given (Kubernetes documentation, "API
+        concepts", "Generated names").
+        """
         body = write.prepare(kind, namespace, body)
         metadata = body["metadata"]
         if metadata.get("resourceVersion"):
@@ -128,7 +140,11 @@ class Registry:
     def update(
         self, kind: ResourceType, namespace: str, name: str, body: Json, write: Write
     ) -> Json:
-        """Replace an object (PUT)."""
+        """Replace an object (PUT), or create it where the kind allows that.
+
+        Raises ApiError: 400 for another name than the URL's, 404, 409 for an object that changed
+        since it was read, 422.
+        """
         body = write.prepare(kind, namespace, body)
         given = body["metadata"].get("name")
         if given != name:
@@ -138,20 +154,27 @@ class Registry:
         with write.performing(name), self.store.lock:
             before = self.store.get(kind.key, namespace, name)
             if before is None:
-                if not kind.create_on_update:
-                    raise not_found(kind.plural, kind.group, name)
-                uid = body["metadata"].get("uid")
-                # A uid in the body is a precondition of an update, and an object that was deleted
-                # has none (k8s.io/apiserver, rest.DefaultUpdatedObjectInfo and
-                # storage.Preconditions.Check).
-                if uid:
-                    why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
-                    raise conflict(kind.plural, kind.group, name, why)
-                write.may_create()
-                body["metadata"].pop("resourceVersion", None)
-                return self.create(kind, namespace, body, _without_effect(write))
+                return self._create_by_update(kind, namespace, name, body, write)
             self._check_version(kind, body, before, explicit=True)
             return self._replace(kind, namespace, name, before, body, write)
+
+    def _create_by_update(
+        self, kind: ResourceType, namespace: str, name: str, body: Json, write: Write
+    ) -> Json:
+        """The object that a PUT makes, inside of the PUT's effect. Raises a 404 ApiError for a kind
+        that does not allow it (``AllowCreateOnUpdate``).
+        """
+        if not kind.create_on_update:
+            raise not_found(kind.plural, kind.group, name)
+        uid = body["metadata"].get("uid")
+        # A uid in the body is a precondition of an update, and an object that was deleted has none
+        # (k8s.io/apiserver, rest.DefaultUpdatedObjectInfo and storage.Preconditions.Check).
+        if uid:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
+            raise conflict(kind.plural, kind.group, name, why)
+        write.may_create()
+        body["metadata"].pop("resourceVersion", None)
+        return self.create(kind, namespace, body, replace(write, effect=_no_effect))
 
     def patch(
         self,
@@ -164,6 +187,9 @@ class Registry:
     ) -> Json:
         """Apply a JSON, merge or strategic merge patch to the newest state; a resourceVersion in it
         is obeyed.
+
+        Custom kinds have no strategic merge. Raises ApiError: 404, 415 for another media type, and
+        what :mod:`migrator.lab.kubernetes.patches` raises.
         """
         with write.performing(name), self.store.lock:
             before = self.get(kind, namespace, name)
@@ -197,7 +223,12 @@ class Registry:
         *,
         force: bool,
     ) -> tuple[Json, bool]:
-        """Server-side apply; returns the object and whether it was made by this."""
+        """Server-side apply; returns the object and whether it was made by this.
+
+        Raises ApiError: 400 for another name than the URL's and for managedFields, 409 for fields
+        of other managers unless ``force``, and for a uid or resourceVersion of an object that does
+        not exist.
+        """
         body = write.prepare(kind, namespace, as_object(body))
         metadata = body["metadata"]
         if metadata.setdefault("name", name) != name:
@@ -229,9 +260,8 @@ class Registry:
                 force=force,
             )
             if before is not None:
-                return self._replace(
-                    kind, namespace, name, before, after, write, tracked=True
-                ), False
+                found = self._replace(kind, namespace, name, before, after, write, tracked=True)
+                return found, False
             found = self._born(kind, after)
             validation.validate(kind, found, None)
             write.guard(found, None)
@@ -240,7 +270,12 @@ class Registry:
     def delete(
         self, kind: ResourceType, namespace: str, name: str, options: Json, write: Write
     ) -> Json:
-        """Remove an object, or mark it while finalizers are left; preconditions are obeyed."""
+        """Remove an object, or mark it while finalizers are left (Kubernetes documentation,
+        "Finalizers").
+
+        ``options`` are DeleteOptions. Raises ApiError: 403 for a namespace of the system, 404, 409
+        for a precondition that does not hold.
+        """
         with write.performing(name), self.store.lock:
             before = self.get(kind, namespace, name)
             self._check_preconditions(kind, name, before, options)
@@ -253,15 +288,19 @@ class Registry:
     def delete_collection(
         self, kind: ResourceType, namespace: str | None, chosen: Matcher, write: Write
     ) -> list[Json]:
-        """Remove every object that matches."""
+        """Remove every object that matches, in one effect; returns what was removed. ``namespace``
+        None is all namespaces.
+        """
         removed = []
         with write.performing("*"), self.store.lock:
             for found in self.store.items(kind.key, namespace)[0]:
-                if chosen(found):
-                    removed.append(found)
-                    if not write.dry_run:
-                        metadata = found["metadata"]
-                        self._delete(kind, metadata.get("namespace", ""), metadata["name"], found)
+                if not chosen(found):
+                    continue
+                removed.append(found)
+                if write.dry_run:
+                    continue
+                metadata = found["metadata"]
+                self._delete(kind, metadata.get("namespace", ""), metadata["name"], found)
         return removed
 
     # loading a world
@@ -308,18 +347,17 @@ class Registry:
         return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _born(self, kind: ResourceType, body: Json) -> Json:
+        """The object with what the server gives a new one: uid, time, and a generation for kinds
+        that have one (apiserver ``pkg/registry/rest/create.go``, BeforeCreate). What only the
+        server sets is dropped.
+        """
         metadata = {
             key: value
             for key, value in body["metadata"].items()
             if key not in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
         }
         metadata["uid"], metadata["creationTimestamp"] = str(uuid.uuid4()), self._stamp()
-        if kind.custom or kind.group in (
-            "apps",
-            "batch",
-            "admissionregistration.k8s.io",
-            "flowcontrol.apiserver.k8s.io",
-        ):
+        if kind.custom or kind.group in _WITH_GENERATION:
             metadata["generation"] = 1
         return validation.default(kind, {**body, "metadata": metadata})
 
@@ -334,6 +372,12 @@ class Registry:
         *,
         tracked: bool = False,
     ) -> Json:
+        """Store the next state of an object, with what an update cannot change taken from
+        ``before`` (apiserver ``pkg/registry/rest/update.go``, BeforeUpdate).
+
+        ``tracked``: the managedFields are those of an apply. A write that changes nothing makes no
+        new revision; a change of ``spec`` makes a new generation.
+        """
         kept = {
             key: before["metadata"][key]
             for key in ("creationTimestamp", "deletionTimestamp", "generation")
@@ -367,16 +411,24 @@ class Registry:
         before: Json | None,
         write: Write,
     ) -> Json:
+        """Put the object into the store and let the controllers follow; a dry run stops before
+        that.
+
+        An object that is marked for removal ends with its last finalizer.
+        """
         if write.dry_run:
             return found
-        if found["metadata"].get("deletionTimestamp") and not found["metadata"].get("finalizers"):
-            self.store.put(kind.key, namespace, name, found)
-            return self.store.remove(kind.key, namespace, name) or found
+        metadata = found["metadata"]
         stored = self.store.put(kind.key, namespace, name, found)
+        if metadata.get("deletionTimestamp") and not metadata.get("finalizers"):
+            return self.store.remove(kind.key, namespace, name) or found
         self._controllers.after_write(kind, stored)
         return stored
 
     def _check_namespace(self, kind: ResourceType, namespace: str) -> None:
+        """Raise a 404 ApiError where the namespace of a new object does not exist (apiserver
+        ``pkg/admission/plugin/namespace/lifecycle``).
+        """
         if not kind.namespaced:
             return
         found = self.store.get(("", "namespaces"), "", namespace)
@@ -386,6 +438,11 @@ class Registry:
     def _check_version(
         self, kind: ResourceType, body: Json, before: Json, *, explicit: bool
     ) -> None:
+        """Optimistic locking: raise ApiError where the body is of another object (409, by uid) or
+        of an older state (409, by resourceVersion).
+
+        ``explicit``: a PUT, which some kinds refuse without a resourceVersion (422).
+        """
         name, given = before["metadata"]["name"], body["metadata"].get("resourceVersion")
         uid = body["metadata"].get("uid")
         if uid and uid != before["metadata"]["uid"]:
@@ -394,22 +451,21 @@ class Registry:
                 f"{before['metadata']['uid']}"
             )
             raise conflict(kind.plural, kind.group, name, why)
-        if not given:
-            if explicit and not kind.unconditional_update:
-                text = "Invalid value: 0x0: must be specified for an update"
-                raise invalid(
-                    kind.kind,
-                    kind.group,
-                    name,
-                    [("FieldValueInvalid", "metadata.resourceVersion", text)],
-                )
-            return
-        if given != before["metadata"]["resourceVersion"]:
+        if given and given != before["metadata"]["resourceVersion"]:
             raise modified(kind.plural, kind.group, name)
+        if given or not explicit:
+            return
+        if not kind.unconditional_update:
+            text = "Invalid value: 0x0: must be specified for an update"
+            cause = ("FieldValueInvalid", "metadata.resourceVersion", text)
+            raise invalid(kind.kind, kind.group, name, [cause])
 
     def _check_preconditions(
         self, kind: ResourceType, name: str, before: Json, options: Json
     ) -> None:
+        """Raise a 409 ApiError unless the object is the one that DeleteOptions name, by uid and
+        resourceVersion.
+        """
         wanted = options.get("preconditions") or {}
         uid, version = wanted.get("uid"), wanted.get("resourceVersion")
         actual = before["metadata"]
@@ -428,6 +484,9 @@ class Registry:
             raise conflict(kind.plural, kind.group, name, why)
 
     def _delete(self, kind: ResourceType, namespace: str, name: str, before: Json) -> Json:
+        """Remove an object, or mark it with the time where finalizers are left; a second removal
+        leaves the first mark.
+        """
         if before["metadata"].get("finalizers"):
             if before["metadata"].get("deletionTimestamp"):
                 return before
@@ -440,7 +499,3 @@ class Registry:
         removed = self.store.remove(kind.key, namespace, name) or before
         self._controllers.after_removal(kind, name, before)
         return removed
-
-
-def _without_effect(write: Write) -> Write:
-    return replace(write, effect=_no_effect)

@@ -32,13 +32,17 @@ class User:
 
     @property
     def principal_id(self) -> str:
-        """The unique id of the IAM principal behind the token; empty for all other users."""
+        """The unique id of the IAM principal behind the token; empty for all other users.
+
+        The authenticator writes it under two extra keys, whose case HTTP headers do not keep.
+        """
         if self.impersonated:
             return ""
         lowered = {key.lower(): values for key, values in self.extra.items()}
         for key in _PRINCIPAL_ID_KEYS:
-            if lowered.get(key):
-                return lowered[key][0]
+            values = lowered.get(key)
+            if values:
+                return values[0]
         return ""
 
     def to_wire(self) -> Json:

@@ -92,23 +92,30 @@ def _lines(changes: Iterable[Change], watched: Watched) -> Iterator[bytes]:
 
 
 def _event(change: Change, namespace: str | None, chosen: Matcher) -> tuple[str, Json] | None:
-    """What a watcher with a selector sees of a change. An object that no longer matches is deleted
-    for the watcher.
+    """What a watcher with a selector sees of a change: type and object, None for nothing.
+
+    An object that begins to match is ADDED for the watcher, and one that no longer matches is
+    DELETED, in its last state that matched (apiserver ``pkg/storage/etcd3/watcher.go``, transform).
     """
     if namespace is not None and change.place[0] != namespace:
         return None
-    matched = change.before is not None and chosen(change.before)
+    before = change.before
+    matched = before is not None and chosen(before)
     matches = change.type != "DELETED" and chosen(change.object)
+    if matches and matched:
+        return "MODIFIED", change.object
     if matches:
-        return ("MODIFIED" if matched else "ADDED"), change.object
-    if not matched:
+        return "ADDED", change.object
+    if before is None or not matched:
         return None
     version = {"resourceVersion": str(change.revision)}
-    before = change.before or {}
     return "DELETED", {**before, "metadata": {**before["metadata"], **version}}
 
 
 def _bookmark(kind: ResourceType, revision: int) -> Json:
+    """An object that only says how far the watch has come (Kubernetes documentation, "API
+    concepts", "Watch bookmarks").
+    """
     return {"kind": kind.kind, "metadata": {"resourceVersion": str(revision)}}
 
 
