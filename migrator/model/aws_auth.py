@@ -57,7 +57,7 @@ class AccountRow:
 
     @property
     def source(self) -> str:
-        """``mapAccounts[0]``."""
+        """``mapAccounts[0]``: how plans, findings and reports name this account."""
         return f"mapAccounts[{self.index}]"
 
 
@@ -73,7 +73,7 @@ class DroppedRow:
 
     @property
     def source(self) -> str:
-        """``mapRoles[3]``."""
+        """``mapRoles[3]``: how findings name this item."""
         return f"{self.section}[{self.index}]"
 
 
@@ -107,8 +107,9 @@ class AwsAuth:
 
     @property
     def lines(self) -> dict[str, int]:
-        """``mapRoles[3]`` -> its line inside the section, of everything that has a place of its
-        own.
+        """``mapRoles[3]`` -> its line inside the section.
+
+        Of everything that has a place of its own: rows, accounts, and rows that were dropped.
         """
         lines = {row.source: row.line for row in self.rows}
         lines.update((row.source, row.line) for row in self.accounts)
@@ -117,5 +118,8 @@ class AwsAuth:
 
     @property
     def doubt(self) -> bool:
-        """True when some section may be read differently by the authenticator."""
+        """True when some section may be read differently by the authenticator.
+
+        A plan must not rest on such a section.
+        """
         return any(problem.kind == "doubtful" for problem in self.problems)

@@ -28,7 +28,10 @@ class CodeEntry:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Every text of the entry that is not the generator's own."""
+        """Every text of the entry that is not the generator's own.
+
+        A generator escapes them: names and groups are foreign text in its language.
+        """
         found = [self.principal_arn, self.spec.username or "", *self.spec.kubernetes_groups]
         for policy in self.spec.access_policies:
             found.append(policy.policy_arn)

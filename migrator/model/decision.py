@@ -20,8 +20,10 @@ class Acceptance:
     until: str | None = None
 
     def ended(self, now: datetime) -> bool:
-        """Whether its date has passed. It is valid to the end of that date, UTC; a text that is no
-        date counts as one that has passed.
+        """Whether its date has passed.
+
+        It is valid to the end of that date, UTC; a text that is no date counts as one that has
+        passed.
         """
         if self.until is None:
             return False
@@ -31,7 +33,10 @@ class Acceptance:
             return True
         if len(self.until) == len("2026-11-22"):
             end += timedelta(days=1)
-        return now >= (end if end.tzinfo else end.replace(tzinfo=now.tzinfo))
+        # A person writes no zone: the date is one of UTC, as `now` is.
+        if end.tzinfo is None:
+            end = end.replace(tzinfo=now.tzinfo)
+        return now >= end
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,9 +62,9 @@ class ProbeResult:
         """Whether the answer is no fault. An announced gain that is not there is none: nothing is
         gained or lost.
         """
-        return self.allowed == self.probe.expected or (
-            self.probe.announced == "gained" and not self.allowed
-        )
+        if self.allowed == self.probe.expected:
+            return True
+        return self.probe.announced == "gained" and not self.allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,9 @@ class Evidence:
     @property
     def holds(self) -> bool:
         """True when nothing differs from what is right."""
-        return not self.differences and all(r.right for r in self.probes)
+        if self.differences:
+            return False
+        return all(result.right for result in self.probes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,17 @@ class Gate:
     @property
     def passes(self) -> bool:
         """Only a pass, or a named waiver, passes; unknown is a fail."""
-        return self.state == "pass" or self.waived_by is not None
+        if self.state == "pass":
+            return True
+        return self.waived_by is not None
 
 
 def all_pass(gates: tuple[Gate, ...]) -> bool:
     """True when there are gates and every one passes."""
-    return bool(gates) and all(gate.passes for gate in gates)
+    # No gate was evaluated: nothing is known.
+    if not gates:
+        return False
+    return all(gate.passes for gate in gates)
 
 
 def gates_to_documents(gates: Iterable[Gate]) -> list[dict[str, Any]]:
@@ -63,6 +68,8 @@ def gates_from_documents(documents: object) -> tuple[Gate, ...]:
 
 def _gate(item: Mapping[str, Any]) -> Gate:
     waived_by = item.get("waivedBy")
+    if waived_by is not None:
+        waived_by = str(waived_by)
     return Gate(
         number=int(item.get("number", 0)),
         name=str(item.get("name", "")),
@@ -70,5 +77,5 @@ def _gate(item: Mapping[str, Any]) -> Gate:
         state=item["state"],
         detail=str(item.get("detail", "")),
         remedy=str(item.get("remedy", "")),
-        waived_by=None if waived_by is None else str(waived_by),
+        waived_by=waived_by,
     )

@@ -54,10 +54,15 @@ def next_record(
     journal: Journal, *, at: str, step: str | None, event: Event, effect: Mapping[str, Any]
 ) -> Record:
     """The record that follows ``journal``, its place, its link and its digest filled in."""
-    last = journal[-1] if journal else None
+    n = 1
+    prev = ""
+    if journal:
+        last = journal[-1]
+        n = last.n + 1
+        prev = last.digest
     return seal(
-        n=last.n + 1 if last else 1,
-        prev=last.digest if last else "",
+        n=n,
+        prev=prev,
         at=at,
         step=step,
         event=event,

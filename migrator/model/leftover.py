@@ -41,15 +41,21 @@ class Leftover:
         """Whether no entry, no other subject and no run or rehearsal that goes on needs it, and it
         is as it was shown.
         """
-        kept_for = (self.needed_by, self.locked_by, self.ended_by, self.changed)
-        return not any(kept_for) and not self.shared and not self.unfinished
+        if self.needed_by or self.locked_by or self.ended_by:
+            return False
+        # What is no longer as it was shown must be looked at by a person first.
+        if self.changed:
+            return False
+        return not self.shared and not self.unfinished
 
     def describe(self, cluster: str, *, own_run: str = "", own_command: str = "") -> str:
         """One line: what it is, which run made it, what needs it, the command that settles it.
         ``own_run`` is the run of the state folder that is looked from, ``own_command`` its last
         command: a roll-back is finished by a roll-back.
         """
-        where = f"{self.namespace}/" if self.namespace else ""
+        where = ""
+        if self.namespace:
+            where = f"{self.namespace}/"
         what = {
             "bridge": f"cluster-admin binding {self.name} of group {self.group}",
             "binding": f"binding {where}{self.name} of group {self.group}",
@@ -64,7 +70,9 @@ class Leftover:
         if self.ended_by:
             return f"{made}: a rehearsal that has not ended; {self.ended_by}"
         if own_run and self.run == own_run:
-            finish = "rollback" if own_command == "rollback" else "apply"
+            finish = "apply"
+            if own_command == "rollback":
+                finish = "rollback"
             return (
                 f"{made}: of the run in this state folder; finish it with `migrate {finish} PLAN`"
             )
@@ -102,4 +110,6 @@ class LeftoversOutcome:
         """The exit code."""
         if any(each.changed for each in self.kept):
             return 5
-        return 7 if self.kept else 0
+        if self.kept:
+            return 7
+        return 0

@@ -40,8 +40,9 @@ _SESSIONS: dict[SessionKind, str] = {
 
 
 def log_in_words(log_ins: LogIns) -> str:
-    """``sessions that are not an EC2 instance's``. Names are as they are: foreign text for who
-    writes it out.
+    """The log-ins of one part in words, for example ``sessions that are not an EC2 instance's``.
+
+    Names are as they are: foreign text for who writes it out.
     """
     if log_ins.names:
         return f"sessions named {', '.join(log_ins.names)}"
@@ -49,13 +50,16 @@ def log_in_words(log_ins: LogIns) -> str:
 
 
 def population_words(population: LogInPopulation) -> str:
-    """Who can log in: ``every session of the role``, ``only sessions of EC2 instances``, ``no
-    log-in``.
+    """Who can log in, in words.
+
+    For example ``every session of the role``, ``only sessions of EC2 instances`` or ``no log-in``.
     """
     if not population:
         return "no log-in"
     if {each.sessions for each in population} == {"instance", "other"}:
-        excepted = [name for each in population for name in each.except_names]
+        excepted: list[str] = []
+        for each in population:
+            excepted += each.except_names
         return "every session of the role" + _exception(excepted)
     words = " and ".join(map(log_in_words, population))
     # A user has no sessions of which some could be excluded.
@@ -65,6 +69,7 @@ def population_words(population: LogInPopulation) -> str:
 
 
 def _exception(names: Sequence[str]) -> str:
+    """The names that are left out, as the end of a sentence; empty where there are none."""
     if not names:
         return ""
     return f", except those named {', '.join(names)}"

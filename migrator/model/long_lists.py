@@ -16,10 +16,14 @@ def some_of(
     """``a, b and 3 more``: the first names in one text. ``last`` comes before ``and``."""
     text = between.join(names[:most])
     rest = and_more(len(names), most, what)
-    return f"{text}{last}{rest}" if rest else text
+    if not rest:
+        return text
+    return f"{text}{last}{rest}"
 
 
 def first_lines(lines: Sequence[str], most: int, what: str = "") -> list[str]:
     """The first lines, and one more that says how many are left out."""
     rest = and_more(len(lines), most, what)
-    return [*lines[:most], rest] if rest else list(lines)
+    if not rest:
+        return list(lines)
+    return [*lines[:most], rest]

@@ -29,7 +29,9 @@ class NodeState:
 
     def fresh(self, now: datetime) -> bool:
         """Whether the lease was renewed so recently that the node counts as alive."""
-        return self.renewed is not None and now - self.renewed <= LEASE_GRACE
+        if self.renewed is None:
+            return False
+        return now - self.renewed <= LEASE_GRACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ class ProfileHealth:
     @property
     def healthy(self) -> bool:
         """Whether EKS can start pods under it."""
-        return self.status == "ACTIVE" and not self.issues
+        if self.status != "ACTIVE":
+            return False
+        return not self.issues
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,9 @@ class PlanOutcome:
     @property
     def exit_code(self) -> int:
         """3 where a person must decide first, else 0."""
-        return 3 if self.plan.blocked else 0
+        if self.plan.blocked:
+            return 3
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,9 @@ class RunOutcome:
     @property
     def complete(self) -> bool:
         """True when every step is done."""
-        return self.done == self.total and self.error is None
+        if self.error is not None:
+            return False
+        return self.done == self.total
 
 
 @dataclass(frozen=True, slots=True)

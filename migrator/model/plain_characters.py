@@ -14,9 +14,12 @@ def is_plain(char: str) -> bool:
     """True for a character that shows itself and nothing else."""
     if char.isascii():
         return char.isprintable()
-    return (
-        char.isprintable() and char not in BLANKS and unicodedata.category(char) not in ("Mn", "Me")
-    )
+    if not char.isprintable():
+        return False
+    if char in BLANKS:
+        return False
+    # Marks that change the character before them (Unicode, general categories).
+    return unicodedata.category(char) not in ("Mn", "Me")
 
 
 def code_point(char: str) -> str:
@@ -26,4 +29,6 @@ def code_point(char: str) -> str:
         return SHORT[char]
     if number < 0x100:
         return f"\\x{number:02x}"
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+    if number < 0x10000:
+        return f"\\u{number:04x}"
+    return f"\\U{number:08x}"

@@ -82,10 +82,15 @@ class Plan:
     @property
     def blocked(self) -> bool:
         """True while a person must decide something first."""
-        undecided = any(principal.action == "block" for principal in self.principals)
-        return undecided or any(finding.severity == "block" for finding in self.findings)
+        if any(principal.action == "block" for principal in self.principals):
+            return True
+        # A finding may be about the cluster and about no principal.
+        return any(finding.severity == "block" for finding in self.findings)
 
     @property
     def summary(self) -> dict[str, int]:
         """How many principals end in each action; every action is counted, zeros too."""
-        return {action: sum(p.action == action for p in self.principals) for action in ACTIONS}
+        found: dict[str, int] = {action: 0 for action in ACTIONS}
+        for principal in self.principals:
+            found[principal.action] += 1
+        return found

@@ -86,11 +86,18 @@ def last_part(arn: str) -> str:
 
 
 def parse_arn(text: str) -> Arn | None:
-    """The ARN in ``text``, or None when it has not the shape of one. Nothing is trimmed or
-    lower-cased.
+    """The ARN in ``text``, or None when it has not the shape of one.
+
+    Shape (AWS General Reference, "Amazon Resource Names")::
+
+        arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE
+
+    Nothing is trimmed or lower-cased, and no part is checked: parts may be empty.
     """
     match = _ARN.fullmatch(text)
-    return Arn(**match.groupdict()) if match else None
+    if match is None:
+        return None
+    return Arn(**match.groupdict())
 
 
 @dataclass(frozen=True, slots=True)

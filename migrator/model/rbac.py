@@ -44,16 +44,14 @@ class LabelSelector:
     @classmethod
     def from_raw(cls, raw: Mapping[str, Any]) -> "LabelSelector":
         """A ``metav1.LabelSelector`` as the Kubernetes API gives it."""
+        expressions: list[tuple[str, str, tuple[str, ...]]] = []
+        for item in _objects(raw.get("matchExpressions")):
+            key = str(item.get("key", ""))
+            operator = str(item.get("operator", ""))
+            expressions.append((key, operator, _strings(item.get("values"))))
         return cls(
             match_labels=tuple(sorted(_labels(raw.get("matchLabels")).items())),
-            match_expressions=tuple(
-                (
-                    str(item.get("key", "")),
-                    str(item.get("operator", "")),
-                    _strings(item.get("values")),
-                )
-                for item in _objects(raw.get("matchExpressions"))
-            ),
+            match_expressions=tuple(expressions),
         )
 
 
@@ -69,19 +67,24 @@ class Role:
 
     @classmethod
     def from_raw(cls, raw: Mapping[str, Any], *, namespaced: bool) -> "Role | None":
-        """A Role or ClusterRole; None without a name, or without a namespace where it must have
-        one.
+        """A Role or ClusterRole as the Kubernetes API gives it.
+
+        None without a name, or without a namespace where it must have one (``namespaced``).
         """
         place = _place(raw, namespaced=namespaced)
         if place is None:
             return None
+        aggregation = None
+        # Only ClusterRoles are aggregated.
+        if not namespaced:
+            aggregation = _aggregation(raw.get("aggregationRule"))
+        name, namespace = place
         return cls(
-            name=place[0],
-            namespace=place[1],
+            name=name,
+            namespace=namespace,
             rules=tuple(PolicyRule.from_raw(rule) for rule in _objects(raw.get("rules"))),
             labels=_labels(_mapping(raw.get("metadata")).get("labels")),
-            # Only ClusterRoles are aggregated.
-            aggregation=None if namespaced else _aggregation(raw.get("aggregationRule")),
+            aggregation=aggregation,
         )
 
 
@@ -95,11 +98,17 @@ class Subject:
 
     @classmethod
     def from_raw(cls, raw: Mapping[str, Any]) -> "Subject | None":
-        """A subject; None for a kind that the authorizer does not know, or without a name: it
-        matches no login.
+        """A subject as the Kubernetes API gives it.
+
+        None for a kind that the authorizer does not know, or without a name: it matches no login
+        (validation/rule.go, appliesToUser).
         """
-        kind, name, namespace = raw.get("kind"), raw.get("name"), raw.get("namespace")
-        if kind not in ("User", "Group", "ServiceAccount") or not isinstance(name, str):
+        kind = raw.get("kind")
+        name = raw.get("name")
+        namespace = raw.get("namespace")
+        if kind not in ("User", "Group", "ServiceAccount"):
+            return None
+        if not isinstance(name, str):
             return None
         if not isinstance(namespace, str) or not namespace:
             return cls(kind, name)
@@ -124,11 +133,16 @@ class Binding:
         A RoleBinding without a namespace is never read as a ClusterRoleBinding: that would widen
         it.
         """
-        place, ref = _place(raw, namespaced=namespaced), _mapping(raw.get("roleRef"))
-        kind, name = ref.get("kind"), ref.get("name")
+        place = _place(raw, namespaced=namespaced)
         if place is None:
             return None
-        if kind not in ("Role", "ClusterRole") or not isinstance(name, str):
+        ref = _mapping(raw.get("roleRef"))
+        kind = ref.get("kind")
+        name = ref.get("name")
+        # The authorizer knows no other kind (validation/rule.go, GetRoleReferenceRules).
+        if kind not in ("Role", "ClusterRole"):
+            return None
+        if not isinstance(name, str):
             return None
         subjects = map(Subject.from_raw, _objects(raw.get("subjects")))
         return cls(
@@ -269,10 +283,13 @@ class PermissionRow:
 
 
 def _mapping(value: object) -> Mapping[Any, Any]:
-    return value if isinstance(value, Mapping) else {}
+    if isinstance(value, Mapping):
+        return value
+    return {}
 
 
 def _objects(value: object) -> Iterable[Mapping[str, Any]]:
+    """The objects of a list or of a Kubernetes ``List``; items of other types are left out."""
     if isinstance(value, Mapping):
         value = value.get("items")
     if not isinstance(value, (list, tuple)):
@@ -281,6 +298,7 @@ def _objects(value: object) -> Iterable[Mapping[str, Any]]:
 
 
 def _aggregation(rule: object) -> tuple[LabelSelector, ...] | None:
+    """The selectors of an aggregation rule; None for a role without one."""
     if not isinstance(rule, Mapping):
         return None
     selectors = _objects(rule.get("clusterRoleSelectors"))
@@ -288,6 +306,7 @@ def _aggregation(rule: object) -> tuple[LabelSelector, ...] | None:
 
 
 def _strings(value: object) -> tuple[str, ...]:
+    """The texts of a list; items of other types are left out."""
     # Most fields of most rules are empty.
     if not value or not isinstance(value, (list, tuple)):
         return ()
@@ -295,13 +314,19 @@ def _strings(value: object) -> tuple[str, ...]:
 
 
 def _labels(value: object) -> dict[str, str]:
-    return {k: v for k, v in _mapping(value).items() if isinstance(k, str) and isinstance(v, str)}
+    """Labels that the API server could hold: both sides are texts."""
+    found: dict[str, str] = {}
+    for key, text in _mapping(value).items():
+        if isinstance(key, str) and isinstance(text, str):
+            found[key] = text
+    return found
 
 
 def _place(raw: Mapping[str, Any], *, namespaced: bool) -> tuple[str, str | None] | None:
     """``(name, namespace)`` of an object; None where it lacks one that it must have."""
     metadata = _mapping(raw.get("metadata"))
-    name, namespace = metadata.get("name"), metadata.get("namespace")
+    name = metadata.get("name")
+    namespace = metadata.get("namespace")
     if not isinstance(name, str) or not name:
         return None
     if not namespaced:

@@ -29,8 +29,9 @@ class _Strict(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def _filled_in(**texts: str) -> None:
-    """Raises ``ValueError`` for a text that says nothing: blank, or still a stub's ``<your
-    name>``.
+    """Raises ``ValueError`` for a text that says nothing: blank, or still a stub's ``<your name>``.
+
+    ``texts`` are fields by their name in the file, which the error names.
     """
     for name, text in texts.items():
         if not text.strip() or _STUB.fullmatch(text):
@@ -38,15 +39,19 @@ def _filled_in(**texts: str) -> None:
 
 
 def _no_stubs(**texts: str | None) -> None:
-    """Raises ``ValueError`` for a text that is still a stub, or an ARN with ``<path>`` in it; all
-    may be left out.
+    """Raises ``ValueError`` for a text that is still a stub, or an ARN with ``<path>`` in it.
+
+    All may be left out.
     """
     for name, text in texts.items():
-        if text is not None and _is_stub(text):
+        if text is None:
+            continue
+        if _is_stub(text):
             raise ValueError(f"{name} still has a place to fill in: {text!r}")
 
 
 def _is_stub(text: str) -> bool:
+    """Whether a text still has a place that a person must fill in."""
     # Angle brackets can be part of a name, but not of an ARN.
     if text.startswith("arn:"):
         return _STUB.search(text) is not None
@@ -132,8 +137,10 @@ class DecisionsDocument(_Strict):
 def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
     """The answers in a loaded decisions.yaml; an empty file (None) answers nothing.
 
-    An account number without quotes is a number to YAML; its leading zeros are put back. Raises
-    ``Failed`` ``decisions-malformed`` naming the field.
+    An account number without quotes is a number to YAML; its leading zeros are put back. Whether an
+    answer fits the cluster is not looked at here.
+
+    Raises ``Failed`` ``decisions-malformed`` naming the field.
     """
     if document is not None and not isinstance(document, Mapping):
         raise Failed(
@@ -152,34 +159,30 @@ def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
             remedy="Correct that field; `migrate plan --write-decisions` writes stubs with the "
             "right shape.",
         ) from error
+    creator = None
+    if wire.creator is not None:
+        creator = CreatorAnswer(wire.creator.arn, wire.creator.by, wire.creator.reason)
     return Decisions(
         accept_lost_sections=tuple(wire.accept_lost_sections),
-        accept_loss={key: _acceptance(value) for key, value in wire.accept_loss.items()},
-        accept_gain={key: _acceptance(value) for key, value in wire.accept_gain.items()},
+        accept_loss=_acceptances(wire.accept_loss),
+        accept_gain=_acceptances(wire.accept_gain),
         accounts={key: value.reason for key, value in wire.accounts.items()},
         principals={key: _principal(value) for key, value in wire.principals.items()},
-        groups={
-            key: GroupAnswer(value.rename_to, value.also) for key, value in wire.groups.items()
-        },
-        waive_verification={
-            key: _acceptance(value) for key, value in wire.waive_verification.items()
-        },
-        verify_as={
-            key: AssumeAs(value.profile, value.assume_role) for key, value in wire.verify_as.items()
-        },
+        groups={key: _group(value) for key, value in wire.groups.items()},
+        waive_verification=_acceptances(wire.waive_verification),
+        verify_as={key: _assume_as(value) for key, value in wire.verify_as.items()},
         break_glass=wire.break_glass,
         expand_accounts={key: tuple(value) for key, value in wire.expand_accounts.items()},
-        waive_gates={key: _acceptance(value) for key, value in wire.waive_gates.items()},
+        waive_gates=_acceptances(wire.waive_gates),
         proof_policy=dict(wire.proof_policy),
-        creator=CreatorAnswer(wire.creator.arn, wire.creator.by, wire.creator.reason)
-        if wire.creator
-        else None,
+        creator=creator,
     )
 
 
 def _with_text_accounts(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Account numbers as twelve digits of text, dates as text: the two things YAML does not leave
-    alone.
+    """Account numbers as twelve digits of text, dates as text.
+
+    These are the two things that YAML does not leave alone.
     """
     plain: dict[str, Any] = {}
     for key, value in document.items():
@@ -188,17 +191,23 @@ def _with_text_accounts(document: Mapping[str, Any]) -> dict[str, Any]:
             plain[str(key)] = _plain(value)
     for section in ("accounts", "expand_accounts"):
         answers = plain.get(section)
-        if isinstance(answers, dict):
-            plain[section] = {_account_number(key): answer for key, answer in answers.items()}
+        # Another type is refused with the rest of the document's faults.
+        if not isinstance(answers, dict):
+            continue
+        plain[section] = {_account_number(key): answer for key, answer in answers.items()}
     return plain
 
 
 def _account_number(key: str) -> str:
-    """YAML reads a number without quotes without its leading zeros."""
-    return key.zfill(12) if key.isdigit() else key
+    """An account as twelve digits: YAML reads a number without quotes without its leading zeros."""
+    # What is no number of an account is refused later, as it was written.
+    if not key.isdigit():
+        return key
+    return key.zfill(12)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any YAML value
+    """A value of the YAML library as plain JSON values."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -209,27 +218,48 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any YAML value
     return str(value)
 
 
-def _acceptance(value: _Acceptance) -> Acceptance:
-    return Acceptance(by=value.by, reason=value.reason, until=value.until)
+def _acceptances(answers: Mapping[str, _Acceptance]) -> dict[str, Acceptance]:
+    """Who accepts what, for which reason, until when; the keys are as they are written."""
+    found: dict[str, Acceptance] = {}
+    for key, value in answers.items():
+        found[key] = Acceptance(by=value.by, reason=value.reason, until=value.until)
+    return found
+
+
+def _group(value: _GroupAnswer) -> GroupAnswer:
+    return GroupAnswer(rename_to=value.rename_to, also=value.also)
+
+
+def _assume_as(value: _AssumeAs) -> AssumeAs:
+    return AssumeAs(profile=value.profile, assume_role=value.assume_role)
 
 
 def _principal(value: _PrincipalAnswer) -> PrincipalAnswer:
-    policies = (
-        None if value.policies is None else tuple(_policy(policy) for policy in value.policies)
-    )
+    """The answer for one principal. A list that is left out is None, an empty one means none."""
+    groups = None
+    if value.groups is not None:
+        groups = tuple(value.groups)
+    policies = None
+    if value.policies is not None:
+        policies = tuple(_policy(policy) for policy in value.policies)
     return PrincipalAnswer(
         action=value.action,
         reason=value.reason,
         principal_arn=value.principal_arn,
         username=value.username,
-        groups=None if value.groups is None else tuple(value.groups),
+        groups=groups,
         policies=policies,
         type=value.type,
     )
 
 
 def _policy(value: _Policy) -> AssociatedPolicy:
-    """A policy by name or ARN; the plan puts a bare name into the cluster's partition."""
+    """A policy by name or ARN; without namespaces its scope is the whole cluster.
+
+    The plan puts a bare name into the cluster's partition.
+    """
     if not value.namespaces:
         return AssociatedPolicy(value.policy)
-    return AssociatedPolicy(value.policy, AccessScope("namespace", tuple(sorted(value.namespaces))))
+    # Sorted as EKS's own answers are, so that two equal scopes are equal values.
+    namespaces = tuple(sorted(value.namespaces))
+    return AssociatedPolicy(value.policy, AccessScope("namespace", namespaces))

@@ -45,22 +45,26 @@ def decode_snapshot(document: object) -> Snapshot:
     Raises ``Failed``: ``snapshot-unreadable`` (another format), ``snapshot-malformed`` (a field of
     the wrong type; the message names it).
     """
-    if not isinstance(document, Mapping) or document.get("format") != FORMAT:
-        found = document.get("format") if isinstance(document, Mapping) else type(document).__name__
-        raise Failed(
-            "snapshot-unreadable",
-            "This is not a snapshot of this version.",
-            why=f"Its format is {str(found)[:60]!r}, not {FORMAT!r}.",
-            remedy="Make one with `migrate snapshot CLUSTER --out FILE`.",
-        )
-    return _Reader(document).snapshot()
+    found: object = type(document).__name__
+    if isinstance(document, Mapping):
+        found = document.get("format")
+        if found == FORMAT:
+            return _Reader(document).snapshot()
+    raise Failed(
+        "snapshot-unreadable",
+        "This is not a snapshot of this version.",
+        why=f"Its format is {str(found)[:60]!r}, not {FORMAT!r}.",
+        remedy="Make one with `migrate snapshot CLUSTER --out FILE`.",
+    )
 
 
 def parse_time(value: object, where: str) -> datetime:
-    """A moment as ISO 8601 text or as seconds since 1970, in UTC. Raises ``snapshot-malformed``
-    naming ``where``.
+    """A moment as ISO 8601 text or as seconds since 1970, in UTC.
+
+    Raises ``snapshot-malformed`` naming ``where``.
     """
     try:
+        # A bool is an int to isinstance.
         if isinstance(value, bool):
             raise TypeError
         if isinstance(value, int | float):
@@ -69,15 +73,17 @@ def parse_time(value: object, where: str) -> datetime:
             return value.astimezone(timezone.utc)
         if isinstance(value, str):
             moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-            return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(
-                timezone.utc
-            )
+            # AWS and Kubernetes write UTC: a time without its zone is one.
+            if moment.tzinfo is None:
+                return moment.replace(tzinfo=timezone.utc)
+            return moment.astimezone(timezone.utc)
     except (ValueError, OverflowError, OSError, TypeError):
         pass
     raise _malformed(where, "an ISO 8601 time", value)
 
 
 def _malformed(where: str, wanted: str, found: object) -> Failed:
+    """The error for a field: ``where`` is its path, ``wanted`` what it must be."""
     return Failed(
         "snapshot-malformed",
         f"The snapshot's `{where}` is not {wanted}.",
@@ -88,6 +94,9 @@ def _malformed(where: str, wanted: str, found: object) -> Failed:
 
 
 def _mapping(value: object, where: str) -> Mapping[str, Any]:
+    """The value as an object. Raises ``snapshot-malformed`` naming ``where``, as all readers here
+    do.
+    """
     if not isinstance(value, Mapping):
         raise _malformed(where, "an object", value)
     return value
@@ -120,6 +129,7 @@ class _Reader:
         self.unknown: list[str] = []
 
     def optional(self, key: str, read: Callable[[Any], T]) -> T | None:
+        """A field that may be missing; then it is None, and named as unknown."""
         value = self.document.get(key)
         if value is None:
             self.unknown.append(key)
@@ -127,25 +137,32 @@ class _Reader:
         return read(value)
 
     def listed(self, key: str, read: Callable[[Mapping[str, Any], str], T]) -> tuple[T, ...] | None:
+        """A list of objects that may be missing; ``read`` gets each object and its place,
+        ``nodes[3]``.
+        """
+
         def each(value: object) -> tuple[T, ...]:
-            items = enumerate(_items(value, key))
-            return tuple(read(_mapping(item, f"{key}[{i}]"), f"{key}[{i}]") for i, item in items)
+            found: list[T] = []
+            for index, item in enumerate(_items(value, key)):
+                where = f"{key}[{index}]"
+                found.append(read(_mapping(item, where), where))
+            return tuple(found)
 
         return self.optional(key, each)
 
     def snapshot(self) -> Snapshot:
+        """The whole document. Raises ``snapshot-malformed`` for the first field of a wrong type."""
         document = self.document
         cluster = _mapping(document.get("cluster"), "cluster")
         _mapping(cluster.get("computeConfig") or {}, "cluster.computeConfig")
         parse_time(document.get("takenAt"), "takenAt")
         _check_config_map(document)
-        caller = self.optional("callerIdentity", lambda v: _mapping(v, "callerIdentity"))
         return Snapshot(
             taken_at=_text(document.get("takenAt"), "takenAt"),
             cluster=cluster_ref(cluster),
             cluster_raw=cluster,
             config_map=document["configMap"],
-            caller_arn=_text(caller.get("Arn"), "callerIdentity.Arn") if caller else None,
+            caller_arn=self.optional("callerIdentity", _caller),
             caller_chain=self.optional("callerChain", lambda v: _texts(v, "callerChain")),
             access_entries=self.listed("accessEntries", access_entry),
             access_policies=self.optional("accessPolicies", lambda v: _texts(v, "accessPolicies")),
@@ -160,35 +177,56 @@ class _Reader:
             before_mode_step=_before_mode_step(document.get("beforeModeStep")),
             capabilities=self.listed("capabilities", _raw),
             identity_provider_configs=self.listed("identityProviderConfigs", _identity_provider),
-            usage=decode_usage(document["usage"]) if document.get("usage") is not None else None,
+            usage=_usage(document.get("usage")),
             unknown=tuple(self.unknown),
         )
 
     def rbac(self, value: object) -> RbacState:
+        """RBAC of the cluster; each of its four lists that is missing is named as unknown.
+
+        Shape: ``{roles, roleBindings, clusterRoles, clusterRoleBindings}``, of raw objects.
+        """
         raw = _mapping(value, "rbac")
-        self.unknown += [f"rbac.{name}" for name in _RBAC_LISTS if raw.get(name) is None]
-        lists = {
-            name: _items(raw[name], f"rbac.{name}")
-            for name in _RBAC_LISTS
-            if raw.get(name) is not None
-        }
+        lists: dict[str, list[Any]] = {}
+        for name in _RBAC_LISTS:
+            if raw.get(name) is None:
+                self.unknown.append(f"rbac.{name}")
+                continue
+            lists[name] = _items(raw[name], f"rbac.{name}")
         return RbacState.from_raw(lists)
 
     def iam(self) -> dict[str, Any]:
+        """What IAM says of principals, and of which accounts it was read.
+
+        Shape: ``{principals: [{arn, id, createDate, trustedServices}], accountsRead: [{account,
+        roles, users}]}``.
+        """
         iam = self.optional("iam", lambda v: _mapping(v, "iam")) or {}
         principals = _items(iam.get("principals") or [], "iam.principals")
         accounts = _items(iam.get("accountsRead") or [], "iam.accountsRead")
-        return {
-            "iam_principals": tuple(
-                iam_principal(p, f"iam.principals[{i}]") for i, p in enumerate(principals)
-            ),
-            "accounts_read": tuple(
-                _account_read(a, f"iam.accountsRead[{i}]") for i, a in enumerate(accounts)
-            ),
-        }
+        known: list[IamPrincipal] = []
+        for index, principal in enumerate(principals):
+            known.append(iam_principal(principal, f"iam.principals[{index}]"))
+        read: list[AccountRead] = []
+        for index, account in enumerate(accounts):
+            read.append(_account_read(account, f"iam.accountsRead[{index}]"))
+        return {"iam_principals": tuple(known), "accounts_read": tuple(read)}
+
+
+def _caller(value: object) -> str | None:
+    """The ARN of who made the snapshot, as GetCallerIdentity gives it."""
+    caller = _mapping(value, "callerIdentity")
+    # An object without fields says nothing.
+    if not caller:
+        return None
+    return _text(caller.get("Arn"), "callerIdentity.Arn")
 
 
 def _check_config_map(document: Mapping[str, Any]) -> None:
+    """Whether ``configMap`` is there and its data are texts.
+
+    What the texts hold is judged by the reading of aws-auth, which raises nothing.
+    """
     if "configMap" not in document:
         raise Failed(
             "snapshot-malformed",
@@ -213,13 +251,17 @@ def _check_config_map(document: Mapping[str, Any]) -> None:
 
 
 def cluster_ref(cluster: Mapping[str, Any]) -> ClusterRef:
-    """Name, ARN and mode out of DescribeCluster ``.cluster``. A cluster without accessConfig is in
-    CONFIG_MAP mode.
+    """Name, ARN and mode out of DescribeCluster ``.cluster``.
+
+    A cluster without accessConfig is in CONFIG_MAP mode (EKS API reference, AccessConfigResponse).
     """
     text = _text(cluster.get("arn"), "cluster.arn")
+    wanted = "the ARN of an EKS cluster"
     arn = parse_arn(text)
-    if arn is None or arn.service != "eks" or not arn.resource.startswith("cluster/"):
-        raise _malformed("cluster.arn", "the ARN of an EKS cluster", text)
+    if arn is None or arn.service != "eks":
+        raise _malformed("cluster.arn", wanted, text)
+    if not arn.resource.startswith("cluster/"):
+        raise _malformed("cluster.arn", wanted, text)
     access = _mapping(cluster.get("accessConfig") or {}, "cluster.accessConfig")
     mode = access.get("authenticationMode") or "CONFIG_MAP"
     if mode not in get_args(AuthenticationMode):
@@ -235,29 +277,25 @@ def cluster_ref(cluster: Mapping[str, Any]) -> ClusterRef:
 
 
 def access_entry(raw: Mapping[str, Any], where: str) -> AccessEntry:
-    """DescribeAccessEntry ``.accessEntry`` with ``associatedAccessPolicies`` beside its own
-    fields.
+    """DescribeAccessEntry ``.accessEntry`` with ``associatedAccessPolicies`` beside its own fields.
+
+    ``where`` is the place of the entry in the document, for errors.
     """
     kind = raw.get("type") or "STANDARD"
     if kind not in get_args(EntryType):
         raise _malformed(f"{where}.type", "a type of access entry that is known", kind)
+    policies = raw.get("associatedAccessPolicies") or []
+    tags = _mapping(raw.get("tags") or {}, f"{where}.tags")
     return AccessEntry(
         principal_arn=_text(raw.get("principalArn"), f"{where}.principalArn"),
         type=cast("EntryType", kind),
         username=_text(raw.get("username") or "", f"{where}.username"),
         kubernetes_groups=_texts(raw.get("kubernetesGroups") or [], f"{where}.kubernetesGroups"),
-        access_policies=tuple(
-            _policies(
-                raw.get("associatedAccessPolicies") or [], f"{where}.associatedAccessPolicies"
-            )
-        ),
+        access_policies=tuple(_policies(policies, f"{where}.associatedAccessPolicies")),
         created_at=_time(raw.get("createdAt"), f"{where}.createdAt"),
         modified_at=_time(raw.get("modifiedAt"), f"{where}.modifiedAt"),
         entry_arn=_text(raw.get("accessEntryArn") or "", f"{where}.accessEntryArn"),
-        tags={
-            k: _text(v, f"{where}.tags")
-            for k, v in _mapping(raw.get("tags") or {}, f"{where}.tags").items()
-        },
+        tags={key: _text(value, f"{where}.tags") for key, value in tags.items()},
     )
 
 
@@ -268,19 +306,24 @@ def _time(value: object, where: str) -> datetime | None:
 
 
 def _policies(value: object, where: str) -> Iterable[AssociatedPolicy]:
+    """ListAssociatedAccessPolicies ``.associatedAccessPolicies``."""
     for index, item in enumerate(_items(value, where)):
-        raw = _mapping(item, f"{where}[{index}]")
-        scope = _scope(raw.get("accessScope") or {}, f"{where}[{index}].accessScope")
-        yield AssociatedPolicy(_text(raw.get("policyArn"), f"{where}[{index}].policyArn"), scope)
+        place = f"{where}[{index}]"
+        raw = _mapping(item, place)
+        scope = _scope(raw.get("accessScope") or {}, f"{place}.accessScope")
+        yield AssociatedPolicy(_text(raw.get("policyArn"), f"{place}.policyArn"), scope)
 
 
 def _scope(value: object, where: str) -> AccessScope:
+    """An access scope; without a type it is the whole cluster."""
     raw = _mapping(value, where)
     kind = raw.get("type") or "cluster"
     if kind not in ("cluster", "namespace"):
         raise _malformed(f"{where}.type", "`cluster` or `namespace`", kind)
     namespaces = tuple(sorted(_texts(raw.get("namespaces") or [], f"{where}.namespaces")))
-    return AccessScope("cluster" if kind == "cluster" else "namespace", namespaces)
+    if kind == "cluster":
+        return AccessScope("cluster", namespaces)
+    return AccessScope("namespace", namespaces)
 
 
 def _raw(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
@@ -290,8 +333,9 @@ def _raw(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
 
 
 def _identity_provider(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    """DescribeIdentityProviderConfig ``.identityProviderConfig``; the prefix of groups is compared
-    with names.
+    """DescribeIdentityProviderConfig ``.identityProviderConfig``, checked and as it was given.
+
+    The prefix of groups is compared with names, so that it must be text.
     """
     oidc = _mapping(raw.get("oidc") or {}, f"{where}.oidc")
     for found, at in ((raw, where), (oidc, f"{where}.oidc")):
@@ -302,23 +346,21 @@ def _identity_provider(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
 def _nodegroup(raw: Mapping[str, Any], where: str) -> Nodegroup:
     return Nodegroup(
         name=_text(raw.get("nodegroupName"), f"{where}.nodegroupName"),
-        node_role=_text(raw["nodeRole"], f"{where}.nodeRole")
-        if raw.get("nodeRole") is not None
-        else None,
+        node_role=_text_or_none(raw.get("nodeRole"), f"{where}.nodeRole"),
         status=_text(raw.get("status") or "", f"{where}.status"),
         ami_type=_text(raw.get("amiType") or "", f"{where}.amiType"),
     )
 
 
 def _fargate_profile(raw: Mapping[str, Any], where: str) -> FargateProfile:
+    selectors: list[FargateSelector] = []
+    for index, each in enumerate(_items(raw.get("selectors") or [], f"{where}.selectors")):
+        selectors.append(_fargate_selector(each, f"{where}.selectors[{index}]"))
     return FargateProfile(
         name=_text(raw.get("fargateProfileName"), f"{where}.fargateProfileName"),
         pod_execution_role=_text(raw.get("podExecutionRoleArn"), f"{where}.podExecutionRoleArn"),
         status=_text(raw.get("status") or "", f"{where}.status"),
-        selectors=tuple(
-            _fargate_selector(each, f"{where}.selectors[{index}]")
-            for index, each in enumerate(_items(raw.get("selectors") or [], f"{where}.selectors"))
-        ),
+        selectors=tuple(selectors),
     )
 
 
@@ -346,13 +388,19 @@ def _node(raw: Mapping[str, Any], where: str) -> Node:
 
 
 def _text_or_none(value: object, where: str) -> str | None:
-    return None if value is None else _text(value, where)
+    if value is None:
+        return None
+    return _text(value, where)
 
 
 def _namespaces(value: object) -> tuple[str, ...]:
+    """Names of namespaces: texts, or Namespace objects."""
     names = []
     for index, item in enumerate(_items(value, "namespaces")):
-        name = item.get("metadata", {}).get("name") if isinstance(item, Mapping) else item
+        name = item
+        # A whole Namespace object, as kubectl gives it.
+        if isinstance(item, Mapping):
+            name = item.get("metadata", {}).get("name")
         names.append(_text(name, f"namespaces[{index}]"))
     return tuple(names)
 
@@ -374,12 +422,14 @@ def _group_reference(raw: Mapping[str, Any], where: str) -> GroupReference:
 def iam_principal(value: object, where: str) -> IamPrincipal:
     """One item of ``iam.principals``. Raises ``Failed``, naming ``where``."""
     raw = _mapping(value, where)
-    services = raw.get("trustedServices")
+    services = None
+    if raw.get("trustedServices") is not None:
+        services = _texts(raw["trustedServices"], f"{where}.trustedServices")
     return IamPrincipal(
         arn=_text(raw.get("arn"), f"{where}.arn"),
         id=_text_or_none(raw.get("id"), f"{where}.id"),
         create_date=_time(raw.get("createDate"), f"{where}.createDate"),
-        trusted_services=None if services is None else _texts(services, f"{where}.trustedServices"),
+        trusted_services=services,
     )
 
 
@@ -403,6 +453,7 @@ def _creator(value: object) -> Creator | None:
 
 
 def _before_mode_step(value: object) -> BeforeModeStep | None:
+    """What the state folder says of the cluster before the mode was switched; None without that."""
     if value is None:
         return None
     where = "beforeModeStep"
@@ -417,9 +468,17 @@ def _before_mode_step(value: object) -> BeforeModeStep | None:
     )
 
 
+def _usage(value: object) -> Usage | None:
+    # Not named as unknown where it is missing: the cluster was never observed.
+    if value is None:
+        return None
+    return decode_usage(value)
+
+
 def decode_usage(value: object) -> Usage:
-    """What ``observe`` wrote: ``{from, to, complete, logins: […]}``. Raises
-    ``snapshot-malformed``.
+    """What ``observe`` wrote: ``{from, to, complete, logins: […]}``.
+
+    Each login is ``{arn, username, groups, first, last, count}``. Raises ``snapshot-malformed``.
     """
     raw = _mapping(value, "usage")
     logins = []

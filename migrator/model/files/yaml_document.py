@@ -22,17 +22,20 @@ class YamlError(ValueError):
 
 
 def load_yaml(content: bytes | str, *, pure: bool = True) -> Any:  # noqa: ANN401 - what YAML gives
-    """The value of the one YAML document in ``content`` (UTF-8, with or without a byte order mark);
-    None for none.
+    """The value of the one YAML document in ``content``; None for none.
 
-    ``pure`` reads with ruamel.yaml's own parser, which takes plain scalars that libyaml refuses;
-    False is ten times as fast. Raises ``YamlError`` for text that is too long, not UTF-8, no YAML,
-    nested too deeply, or whose aliases expand to more than 200,000 nodes or to themselves.
+    ``content`` is UTF-8, with or without a byte order mark. ``pure`` reads with ruamel.yaml's own
+    parser, which takes plain scalars that libyaml refuses; False is ten times as fast. Raises
+    ``YamlError`` for text that is too long, not UTF-8, no YAML, nested too deeply, or whose aliases
+    expand to more than 200,000 nodes or to themselves.
     """
     from ruamel.yaml import YAML  # noqa: PLC0415 - only where a document of this kind is read
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415
 
-    text = _text(content, MOST_BYTES if pure else MOST_BYTES_FAST)
+    most = MOST_BYTES_FAST
+    if pure:
+        most = MOST_BYTES
+    text = _text(content, most)
     try:
         # Only an anchor can be repeated: a text without its sign needs no counting.
         if "&" in text:
@@ -42,12 +45,16 @@ def load_yaml(content: bytes | str, *, pure: bool = True) -> Any:  # noqa: ANN40
         raise YamlError("it is nested too deeply") from error
     except (YAMLError, ValueError) as error:
         why = " ".join(str(error).split())
-        raise YamlError(why if len(why) <= _MOST_WHY else why[: _MOST_WHY - 1] + "…") from error
+        # The parser quotes the line, which may be the whole document.
+        if len(why) > _MOST_WHY:
+            why = why[: _MOST_WHY - 1] + "…"
+        raise YamlError(why) from error
 
 
 def refuse_expansion(text: str) -> None:
-    """Raises ``YamlError`` where the aliases of a text expand to too much; text that is no YAML
-    passes.
+    """Raises ``YamlError`` where the aliases of a text expand to too much.
+
+    Text that is no YAML passes: its reader refuses it in its own words.
     """
     from ruamel.yaml import YAML  # noqa: PLC0415 - only where a document of this kind is read
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415
@@ -61,9 +68,12 @@ def refuse_expansion(text: str) -> None:
 
 
 def _text(content: bytes | str, most: int) -> str:
+    """The content as text, if a parser may read it. Raises ``YamlError``."""
     if len(content) > most:
         raise YamlError(f"it is larger than {most // 1024 // 1024} MiB")
-    text = content if isinstance(content, str) else _decoded(content)
+    if not isinstance(content, str):
+        content = _decoded(content)
+    text = content
     # The parser needs a time that grows with the square of the brackets that are open. Counting
     # all of them first is quick, and enough for most documents.
     brackets = text.count("[") + text.count("{")
@@ -80,24 +90,32 @@ def _decoded(content: bytes) -> str:
 
 
 def _most_open(text: str) -> int:
-    """The largest number of brackets that are open at one place, those inside of quoted text
-    counted too.
+    """The largest number of brackets that are open at one place.
+
+    Those inside of quoted text are counted too: it errs to too many.
     """
     depth = most = 0
     for match in re.finditer(r"[\[{]+|[\]}]+", text):
-        change = len(match.group())
-        depth += change if match.group()[0] in "[{" else -change
+        brackets = match.group()
+        if brackets[0] in "[{":
+            depth += len(brackets)
+        else:
+            depth -= len(brackets)
         most = max(most, depth)
     return most
 
 
 def _refuse_expansion(root: Any) -> None:  # noqa: ANN401 - a node of ruamel.yaml
-    """Count with every alias taken as a copy: children first, each node once, so that the count is
-    quick.
+    """Count with every alias taken as a copy. Raises ``YamlError`` for too much.
+
+    Children come first and each node once, so that the count is quick. There is no recursion.
     """
     sizes: dict[int, int] = {}
     under_way: set[int] = set()
-    stack: list[tuple[Any, bool]] = [] if root is None else [(root, False)]
+    # A node, and whether its children have been counted.
+    stack: list[tuple[Any, bool]] = []
+    if root is not None:
+        stack.append((root, False))
     while stack:
         node, counted = stack.pop()
         children = _children(node)
@@ -117,6 +135,7 @@ def _refuse_expansion(root: Any) -> None:  # noqa: ANN401 - a node of ruamel.yam
 
 
 def _children(node: Any) -> list[Any]:  # noqa: ANN401 - nodes of ruamel.yaml
+    """The nodes directly inside of a node; a scalar has none."""
     value = node.value
     if not isinstance(value, list):
         return []

@@ -12,44 +12,62 @@ _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 
 def yaml_text(document: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Block style, two spaces; every string in double quotes, so that no YAML version reads it as
-    something else.
+    """A document in block style, two spaces a level, keys sorted.
+
+    Every string is in double quotes, so that no YAML version reads it as something else.
     """
     return "\n".join(yaml_lines(document, sort=True)) + "\n"
 
 
 def yaml_lines(value: Any, *, sort: bool = False) -> list[str]:  # noqa: ANN401 - any JSON value
-    """The value as lines; keys in the order they come in, or sorted."""
+    """The value as lines; keys in the order they come in, or sorted.
+
+    Lines are not indented: what is inside is indented by what is around it. Recursion is as deep as
+    the value, which this tool made or has read with a bound.
+    """
     lines: list[str] = []
     if isinstance(value, dict):
-        for key in sorted(value) if sort else value:
+        keys = list(value)
+        if sort:
+            keys.sort()
+        for key in keys:
             lines += _under(f"{yaml_key(key)}:", value[key], sort)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            lines += _item(item, sort)
+            first, *rest = yaml_lines(item, sort=sort)
+            lines.append(f"- {first}")
+            lines += [f"  {line}" for line in rest]
     # A scalar, or a collection without items, which block style cannot write.
-    return lines or [_scalar(value)]
+    if not lines:
+        lines.append(_scalar(value))
+    return lines
 
 
 def _under(head: str, value: Any, sort: bool) -> list[str]:  # noqa: ANN401 - any JSON value
+    """A key with its value: behind it on the same line, or below it and indented."""
     lines = yaml_lines(value, sort=sort)
-    if isinstance(value, (dict, list, tuple)) and value:
-        return [head, *(f"  {line}" for line in lines)]
-    return [f"{head} {lines[0]}"]
-
-
-def _item(value: Any, sort: bool) -> list[str]:  # noqa: ANN401 - any JSON value
-    first, *rest = yaml_lines(value, sort=sort)
-    return [f"- {first}", *(f"  {line}" for line in rest)]
+    if not isinstance(value, (dict, list, tuple)):
+        return [f"{head} {lines[0]}"]
+    # `{}` and `[]` are written behind the key, as scalars are.
+    if not value:
+        return [f"{head} {lines[0]}"]
+    return [head, *(f"  {line}" for line in lines)]
 
 
 def yaml_key(key: str) -> str:
-    """A key of a mapping, quoted unless it is a word that every YAML version reads as text."""
-    bare = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", key) is not None and key.lower() not in _WORDS
-    return key if bare else quoted(key)
+    """A key of a mapping, quoted unless it is a word that every YAML version reads as text.
+
+    ``on`` and ``no`` are booleans to YAML 1.1, and a number as a key is no text to any version.
+    """
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", key) is None:
+        return quoted(key)
+    if key.lower() in _WORDS:
+        return quoted(key)
+    return key
 
 
 def _scalar(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """A value without items on one line. Raises ``TypeError`` for what JSON does not have."""
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, dict):
@@ -58,8 +76,10 @@ def _scalar(value: Any) -> str:  # noqa: ANN401 - any JSON value
         return "[]"
     if value is None:
         return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
     if isinstance(value, (int, float)):
         return repr(value)
     raise TypeError(f"not a JSON value: {type(value).__name__}")
