@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import copy
 from subprocess import CompletedProcess
+from time import sleep
 from typing import Any
 
 import pytest
 
 from migrator.lab.worlds.world_files import build_world
+from tests.support.aws_lab import Client, client
 from tests.support.lab_session import LabSession, lab_session
 
 CASES = Path("tests/data/field_cases")
@@ -48,6 +50,12 @@ def the(document: dict[str, Any], arn: str) -> dict[str, Any]:
     (principal,) = (each for each in document["principals"] if each["principalArn"] == arn)
     assert isinstance(principal, dict)
     return principal
+
+
+def eks_of(session: LabSession) -> Client:
+    """The operator's EKS API."""
+    operator = f"arn:aws:iam::{ACCOUNT}:role/platform/migration-operator"
+    return client(session.lab, "eks", operator, region="eu-central-1")
 
 
 def words(text: str) -> str:
@@ -142,3 +150,46 @@ def test_cluster_without_access_entries_blocks_the_plan_as_doctor_says(
         assert applied.returncode == 3
         assert "Switch cluster" not in applied.stderr
         assert session.effects() == []
+
+
+def test_instance_ids_in_a_managed_group_block_with_the_two_ways_out(tmp_path: Path) -> None:
+    with case(tmp_path, "instance-id-nodes-in-managed-group") as session:
+        ran, document = plan(session, "--write-decisions", "stubs.yaml")
+        assert ran.returncode == 3
+        assert found(document, "instance-id-node-names") == []
+        (told,) = found(document, "automatic-entry-differs")
+        assert "EKS makes one of type EC2_LINUX" in told["message"]
+        assert "One way:" in told["remedy"]
+        assert not (tmp_path / "stubs.yaml").exists()
+        assert "No answer in decisions.yaml lifts this" in words(ran.stdout)
+        # The other way, as the steps say.
+        cluster, now = session.world.cluster(CLUSTER), session.world.now()
+        eks = eks_of(session)
+        eks.update_cluster_config(
+            name=CLUSTER, accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"}
+        )
+        while cluster.mode(now) == "CONFIG_MAP":
+            sleep(0.2)
+            now = session.world.now()
+        assert cluster.entries(now)[NODES].type == "EC2_LINUX"
+        eks.delete_access_entry(clusterName=CLUSTER, principalArn=NODES)
+        ran, document = plan(session, "--decisions", "decisions.yaml")
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert the(document, NODES)["entry"]["type"] == "EC2"
+
+
+def test_standard_entry_of_a_node_role_gets_the_type_of_row_name_and_trust(
+    tmp_path: Path,
+) -> None:
+    with case(tmp_path, "wrong-type-proposed-ec2") as session:
+        ran, document = plan(session, "--write-decisions", "stubs.yaml")
+        assert ran.returncode == 3
+        assert the(document, NODES)["proposed"]["type"] == "EC2_LINUX"
+        (told,) = found(document, "entry-wrong-type")
+        assert "need EC2_LINUX" in told["message"]
+        assert not (tmp_path / "stubs.yaml").exists()
+        assert "No answer in decisions.yaml lifts this" in words(ran.stdout)
+        eks_of(session).delete_access_entry(clusterName=CLUSTER, principalArn=NODES)
+        ran, document = plan(session)
+        assert ran.returncode == 0, ran.stdout
+        assert the(document, NODES)["entry"]["type"] == "EC2_LINUX"

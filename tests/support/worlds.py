@@ -155,12 +155,14 @@ def profile(role_arn: str, status: str = "ACTIVE") -> FargateProfile:
     return FargateProfile("serverless", role_arn, status)
 
 
-def node(role_arn: str | None, system: str = "linux", compute: str = "") -> Node:
+def node(
+    role_arn: str | None, system: str = "linux", compute: str = "", name: str = "ip-10-0-0-1"
+) -> Node:
     """A live node under a role."""
     labels = {"kubernetes.io/os": system} | (
         {"eks.amazonaws.com/compute-type": compute} if compute else {}
     )
-    return Node("ip-10-0-0-1", labels, "aws:///eu-west-1a/i-0123456789abcdef0", role_arn)
+    return Node(name, labels, "aws:///eu-west-1a/i-0123456789abcdef0", role_arn)
 
 
 def reference(text: str, kind: str = "FlowSchema") -> GroupReference:

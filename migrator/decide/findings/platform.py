@@ -38,6 +38,9 @@ class Obstacle:
 def platform_obstacle(cluster: Raw) -> Obstacle | None:
     """What keeps access entries from the cluster, from DescribeCluster ``.cluster``; None where it
     has them, or where its versions are of a form that is not understood.
+
+    Such versions are no evidence in either direction: ``doctor`` says that they are unknown, and
+    EKS itself refuses the switch of the mode, which changes nothing.
     """
     # The cluster reads access entries already, whatever its versions say.
     if mode_of(cluster) != "CONFIG_MAP":
@@ -93,7 +96,11 @@ def _numbers(text: object) -> tuple[int, ...]:
 
 
 def quota_obstacle(now: int, more: int) -> Obstacle | None:
-    """What keeps ``more`` entries from a cluster that has ``now`` of them; None where they fit."""
+    """What keeps ``more`` entries from a cluster that has ``now`` of them; None where they fit.
+
+    A cluster that is over the quota already and gets no further entry is no concern of a plan: EKS
+    refuses new entries alone.
+    """
     total = now + more
     if not more or total <= MAX_ENTRIES:
         return None
@@ -107,7 +114,11 @@ def quota_obstacle(now: int, more: int) -> Obstacle | None:
 
 
 def cidr_obstacle(count: int) -> Obstacle | None:
-    """What keeps one more range from publicAccessCidrs, which has ``count`` of them."""
+    """What keeps one more range from publicAccessCidrs, which has ``count`` of them.
+
+    EKS refuses the whole list then: the address of this machine is not admitted, and nothing else
+    changes.
+    """
     if count < MAX_CIDRS:
         return None
     return Obstacle(

@@ -50,7 +50,13 @@ _BY_GROUPS = frozenset({"group-template", "ambiguous-user", "node-groups-bound"}
 # These have counterparts of their own: node types, an access policy, or every login has them.
 _NEVER_RENAMED = NODE_GROUPS | {MASTERS, "system:authenticated"}
 _BY_TYPE = frozenset(
-    {"node-entry-dead", "instance-id-node-names", "node-type-unknown", "node-trust-ambiguous"}
+    {
+        "node-entry-dead",
+        "instance-id-node-names",
+        "node-type-unknown",
+        "node-trust-ambiguous",
+        "node-names-contradict",
+    }
 )
 # Only a change of the cluster, the ConfigMap or the snapshot answers these.
 UNANSWERABLE = frozenset(

@@ -113,6 +113,16 @@ KINDS: tuple[FindingKind, ...] = (
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
+        "node-names-contradict",
+        "block",
+        "Live nodes of this role have names that its row does not give.",
+        "A kubelet may act only as the node whose name it has, and a node entry gives one form of "
+        "name.",
+        "Look whether the nodes are Ready and under which role they run. Then correct the row, or "
+        "answer under principals with the type that gives what the row gives.",
+        ref.NODE_AUTHORIZER,
+    ),
+    FindingKind(
         "node-template-refuted",
         "block",
         "A node's username on a role that no kind of node can assume.",

@@ -6,13 +6,20 @@ the username in its row, or by nodes that run under it. A trust policy alone nev
 role: it refutes one, or chooses between types.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.planning.entries.entry_identity import NODE_IDENTITIES
 from migrator.decide.planning.principals.find_principal import Found
-from migrator.decide.planning.principals.plan_facts import DesiredEntry, NodeUse, PlanFacts, quoted
+from migrator.decide.planning.principals.plan_facts import (
+    DesiredEntry,
+    NameForm,
+    NodeUse,
+    PlanFacts,
+    quoted,
+)
 from migrator.decide.reading.templates import (
     EC2_NAME,
     SESSION,
@@ -33,6 +40,13 @@ MASTERS = "system:masters"
 NODE_NAMES = frozenset(NODE_PREFIX + template for template in (EC2_NAME, SESSION, SESSION_RAW))
 _ALWAYS_DROPPED = frozenset({"", "system:authenticated", "system:nodes"})
 _NOT_NEEDED = frozenset({"system:bootstrappers", PROXIER_GROUP})
+_BY_HOST_NAME: frozenset[NameForm] = frozenset({"host"})
+_BY_INSTANCE_ID: frozenset[NameForm] = frozenset({"instance-id"})
+NAME_WORDS: Mapping[NameForm, str] = {
+    "instance-id": "their instance id",
+    "managed-instance": "the id of a managed instance",
+    "host": "a host name",
+}
 # Services that nodes get their credentials through, and the kind of node that means.
 _TRUSTS = {"ec2": "ec2", "eks-fargate-pods": "fargate", "ssm": "hybrid", "rolesanywhere": "hybrid"}
 
@@ -169,6 +183,8 @@ def _of_instances(role: _Role) -> DesiredEntry:
             "node-trust-ambiguous",
             f"The row names EC2 instances, but {_users_of(role.use)} use the role.",
         )
+    if use_contradicts(role.use, _BY_HOST_NAME):
+        return _names_contradict(role)
     # Nodes of one role on both systems need two roles (EKS user guide, "Deploy Windows nodes").
     if len(role.systems) > 1:
         return role.block(
@@ -203,12 +219,73 @@ def _of_sessions(role: _Role) -> DesiredEntry:
         )
         return role.block("node-trust-ambiguous", message)
     if kind == "ec2":
-        return role.block(
-            "instance-id-node-names",
-            "Nodes are named by session on a role for EC2 instances.",
-            "EC2",
-        )
+        return _named_by_instance_id(role)
     return _fargate(role) if kind == "fargate" else _with_type(role, "HYBRID_LINUX")
+
+
+def use_contradicts(use: NodeUse, forms: frozenset[NameForm]) -> bool:
+    """Whether live nodes have names of another form than these."""
+    return not use.names <= forms
+
+
+def _names_contradict(role: _Role) -> DesiredEntry:
+    """The node authorizer admits a kubelet as the node of its own name: the row cannot be that of
+    these nodes.
+    """
+    names = " and ".join(NAME_WORDS[form] for form in sorted(role.use.names))
+    message = (
+        f"The row gives the username `{role.row.username}`, but the live nodes of the role are "
+        f"named by {names}."
+    )
+    kind = "EC2_LINUX" if EC2_NAME in role.row.username else "EC2"
+    remedy = (
+        "Look whether the nodes are Ready and under which role they run. Correct the row so that "
+        f"it gives them their names, then plan again. Where the row is right, answer with type: "
+        f"{kind} under principals: the entry gives what the row gives."
+    )
+    note = DraftFinding("node-names-contradict", message, row=role.row, remedy=remedy)
+    return DesiredEntry("block", None, (note,))
+
+
+def _named_by_instance_id(role: _Role) -> DesiredEntry:
+    """Nodes on EC2 whose session, the instance id, is their name: type EC2.
+
+    Amazon EKS AMIs and Bottlerocket name nodes so where the feature InstanceIdNodeName is on
+    (awslabs/amazon-eks-ami#1821, #2392).
+    """
+    if use_contradicts(role.use, _BY_INSTANCE_ID):
+        return _names_contradict(role)
+    message = "Nodes are named by session on a role for EC2 instances."
+    # For every managed node group on Linux EKS makes EC2_LINUX at the mode switch, whatever the
+    # row says: no answer can precede it.
+    if role.facts.mode == "CONFIG_MAP" and role.use.nodegroups:
+        return _behind_automatic(role, message)
+    return role.block("instance-id-node-names", message, "EC2")
+
+
+def _behind_automatic(role: _Role, message: str) -> DesiredEntry:
+    """EKS's own entry will shadow the row at the mode switch, and is of another type than EC2.
+
+    The type of an entry cannot be changed, and EKS makes the entry once: after it is deleted, the
+    row answers, and an entry of type EC2 can be made.
+    """
+    cluster = role.facts.snapshot.cluster.name
+    made = automatic_type(role.use) or "another type"
+    message = (
+        f"{message} These need an entry of type EC2. EKS makes one of type {made} for "
+        f"{_users_of(role.use)} at the mode switch: the nodes could not act as themselves any more."
+    )
+    remedy = (
+        "One way: give these nodes a role of their own without a managed node group (a "
+        "self-managed group), add its row, let them join, then plan again. The other way, with "
+        "NotReady nodes until its second step: (1) switch the mode yourself, `aws eks "
+        f"update-cluster-config --name {cluster} --access-config "
+        "authenticationMode=API_AND_CONFIG_MAP`; (2) delete EKS's entry, `aws eks "
+        f"delete-access-entry --cluster-name {cluster} --principal-arn {role.found.arn}`: the row "
+        "is in force again; (3) plan again, and answer with type: EC2."
+    )
+    note = DraftFinding("automatic-entry-differs", message, row=role.row, remedy=remedy)
+    return DesiredEntry("block", EntrySpec("EC2"), (note,))
 
 
 def _is_used_otherwise(kind: str, use: NodeUse) -> bool:

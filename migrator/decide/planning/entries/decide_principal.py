@@ -13,6 +13,7 @@ from migrator.decide.planning.entries.answers import (
     settling_acceptance,
 )
 from migrator.decide.planning.entries.automatic_entry import beside_automatic
+from migrator.decide.planning.entries.classify_node import NAME_WORDS, is_node_template
 from migrator.decide.planning.entries.creator import HIDDEN_CREATOR
 from migrator.decide.planning.entries.desired_entry import desired_entry_for, identity_of_rows
 from migrator.decide.planning.entries.entry_identity import (
@@ -21,26 +22,22 @@ from migrator.decide.planning.entries.entry_identity import (
     same_entry,
     spec_of,
 )
+from migrator.decide.planning.entries.node_types import acceptable_types, agreed_type
 from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.principals.candidate_principals import (
     CandidatePrincipal,
     is_owned_by_eks,
     liveness_of,
 )
-from migrator.decide.planning.principals.plan_facts import DesiredEntry, NodeUse, PlanFacts, quoted
+from migrator.decide.planning.principals.plan_facts import DesiredEntry, PlanFacts, quoted
 from migrator.decide.reading.who_can_match import same_mapping
 from migrator.decide.steps.entry_states import PLAN_TAG
 from migrator.model.access_entry import NOBODY, AccessEntry, EntrySpec, EntryType, Identity
 from migrator.model.aws_auth import RowMapping
 from migrator.model.rbac import Binding
-from migrator.model.snapshot import Nodegroup
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX, CreateBinding
 
 _OURS_FOR_A_WHILE = (BRIDGE_PREFIX, MARKER_PREFIX)
-_OTHER_LINUX: frozenset[EntryType] = frozenset({"FARGATE_LINUX", "HYBRID_LINUX"})
-_ANY_NODE_TYPE: frozenset[EntryType] = frozenset(
-    {"EC2_LINUX", "EC2_WINDOWS", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX"}
-)
 
 
 def decide_principal(candidate: CandidatePrincipal, facts: PlanFacts) -> PrincipalDecision:
@@ -189,7 +186,8 @@ def _dead_under_nodes(
     """
     use = candidate.use
     right = acceptable_types(candidate, DesiredEntry("none"))
-    kind = entry.type if entry.type in right else min(right)
+    kind = entry.type if entry.type in right else agreed_type(candidate, right)
+    named = kind or "that the nodes need"
     parts: list[str] = []
     if use.live == 1:
         parts.append("1 live node")
@@ -204,13 +202,13 @@ def _dead_under_nodes(
         f"entry is pinned to the deleted role, and no row is for it: these nodes cannot log in."
     )
     remedy = (
-        f"Answer under principals with action: create and type: {kind}: the dead entry is deleted "
-        f"and made again. Or "
-        f"do both yourself: delete the access entry, and create it with type {kind}. Deleting it "
-        f"alone does not help."
+        f"Answer under principals with action: create and type: {kind or '<type>'}: the dead entry "
+        f"is deleted and made again. Or do both yourself: delete the access entry, and create it "
+        f"with type {named}. Deleting it alone does not help."
     )
     note = DraftFinding("node-entry-dead", message, remedy=remedy)
-    return replace(made, action="block", after=None, proposed=EntrySpec(kind), notes=(note,))
+    proposed = EntrySpec(kind) if kind is not None else None
+    return replace(made, action="block", after=None, proposed=proposed, notes=(note,))
 
 
 def _beside_entry(
@@ -230,14 +228,7 @@ def _beside_entry(
     right = acceptable_types(candidate, desired)
     # EKS API: the type of an entry cannot be changed. Under a wrong one, nodes become NotReady.
     if right and entry.type not in right:
-        message = (
-            f"The entry is of type {entry.type}; the nodes of this role need "
-            f"{' or '.join(sorted(right))}."
-        )
-        note = DraftFinding("entry-wrong-type", message)
-        return PrincipalDecision(
-            candidate, "block", before, None, proposed=EntrySpec(min(right)), notes=(*notes, note)
-        )
+        return _of_wrong_type(candidate, entry, right, notes)
     if _is_half_made(entry, spec):
         return _completed(candidate, entry, desired, (*notes,))
     automatic = beside_automatic(candidate, entry, desired, facts)
@@ -247,6 +238,40 @@ def _beside_entry(
     if (candidate.row is None or facts.mode == "API") and desired.action == "skip":
         notes += desired.notes
     return PrincipalDecision(candidate, "keep", before, before, spec, notes=tuple(notes))
+
+
+def _of_wrong_type(
+    candidate: CandidatePrincipal,
+    entry: AccessEntry,
+    right: frozenset[EntryType],
+    notes: list[DraftFinding],
+) -> PrincipalDecision:
+    """An entry that decides about nodes and gives them no identity, or one of another name.
+
+    The tool deletes no entry that is alive: a person does, after a look at the nodes.
+    """
+    kind = agreed_type(candidate, right)
+    needed = kind or " or ".join(sorted(right))
+    message = f"The entry is of type {entry.type}; the nodes of this role need {needed}."
+    if candidate.use.names:
+        names = " and ".join(NAME_WORDS[form] for form in sorted(candidate.use.names))
+        message += f" The live nodes are named by {names}."
+    # In API_AND_CONFIG_MAP mode the row answers as soon as the entry is deleted.
+    remedy = f"Look whether the nodes are Ready. Delete the entry and make one of type {needed}."
+    if kind is not None and is_node_template(candidate.row):
+        remedy = (
+            "Look whether the nodes are Ready. Delete the entry: the row is in force again "
+            f"immediately. Then plan again: the plan has an entry of type {kind}."
+        )
+    note = DraftFinding("entry-wrong-type", message, remedy=remedy)
+    return PrincipalDecision(
+        candidate,
+        "block",
+        identity_of_entry(entry),
+        None,
+        proposed=EntrySpec(kind) if kind is not None else None,
+        notes=(*notes, note),
+    )
 
 
 def _shadowed(
@@ -305,44 +330,6 @@ def _shown(spec: EntrySpec, arn: str) -> str:
         f"the username `{who.username}`, the groups {quoted(who.groups) or 'none'}, the "
         f"policies {policies or 'none'}"
     )
-
-
-def acceptable_types(candidate: CandidatePrincipal, desired: DesiredEntry) -> frozenset[EntryType]:
-    """The types that an entry of a role with nodes may have; empty where no nodes run under the
-    principal.
-    """
-    use = candidate.use
-    if not use.any:
-        return frozenset()
-    right = _types_shown_by(use)
-    if desired.entry is not None and desired.entry.type != "STANDARD":
-        right.add(desired.entry.type)
-    # Fargate and hybrid nodes run Linux too: what they show says nothing about EC2.
-    if "linux" in _systems_of(use) and right.isdisjoint(_OTHER_LINUX):
-        right |= {"EC2_LINUX", "EC2"}
-    # Nodes that show nothing contradict no node type, except that only EKS makes FARGATE_LINUX.
-    return frozenset(right) or _ANY_NODE_TYPE
-
-
-def _types_shown_by(use: NodeUse) -> set[EntryType]:
-    right: set[EntryType] = set()
-    if use.profiles or "fargate" in use.computes:
-        right.add("FARGATE_LINUX")
-    if "hybrid" in use.computes:
-        right.add("HYBRID_LINUX")
-    if "windows" in _systems_of(use):
-        right.add("EC2_WINDOWS")
-    return right
-
-
-def _systems_of(use: NodeUse) -> frozenset[str]:
-    """The operating systems of the live nodes and of the node groups under a role."""
-    return use.systems | {_system_of(group) for group in use.nodegroups}
-
-
-def _system_of(group: Nodegroup) -> str:
-    """The operating system of a node group by its AMI type (EKS API: WINDOWS_CORE_2022_x86_64)."""
-    return "windows" if group.ami_type.startswith("WINDOWS") else "linux"
 
 
 def _is_half_made(entry: AccessEntry, spec: EntrySpec) -> bool:

@@ -2,8 +2,10 @@
 consist of.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.access.name_references import NameIndex
@@ -24,6 +26,10 @@ from migrator.model.step import CreateBinding
 _NOT_MANAGED = frozenset({"DELETING", "CREATE_FAILED", "DELETE_FAILED"})
 _LISTED = frozenset({"type", "name", "oidc"})
 _SHOWN_NAMES = 8
+_COMPUTE = "eks.amazonaws.com/compute-type"
+_INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}", re.ASCII)
+_MANAGED_INSTANCE = re.compile(r"mi-[0-9a-f]{8,17}", re.ASCII)
+NameForm: TypeAlias = Literal["instance-id", "managed-instance", "host"]
 CLUSTER_ADMIN = "AmazonEKSClusterAdminPolicy"
 
 
@@ -33,7 +39,8 @@ class NodeUse:
     nodes are.
 
     ``arn`` is the role's full ARN as EKS or EC2 spells it. ``systems`` and ``computes`` are the
-    labels of live nodes (``linux``, ``windows``; ``fargate``, ``hybrid``, …).
+    labels of live nodes (``linux``, ``windows``; ``fargate``, ``hybrid``, …); ``names`` is how
+    those are named that have no such label.
     """
 
     arn: str = ""
@@ -42,6 +49,7 @@ class NodeUse:
     systems: frozenset[str] = frozenset()
     computes: frozenset[str] = frozenset()
     live: int = 0
+    names: frozenset[NameForm] = frozenset()
 
     @property
     def any(self) -> bool:
@@ -206,6 +214,18 @@ def managed(status: str) -> bool:
     return status.upper() not in _NOT_MANAGED
 
 
+def name_form(node: str) -> NameForm:
+    """How a node is named: by the id of its EC2 instance, by that of a managed instance of Systems
+    Manager (hybrid nodes), or by a host name.
+    """
+    # A host name by resource (i-….region.compute.internal) is the instance's private DNS name.
+    if _INSTANCE_ID.fullmatch(node):
+        return "instance-id"
+    if _MANAGED_INSTANCE.fullmatch(node):
+        return "managed-instance"
+    return "host"
+
+
 @dataclass(slots=True)
 class _RoleUse:
     """What was found so far under one role."""
@@ -221,9 +241,17 @@ class _RoleUse:
             tuple(self.nodegroups),
             tuple(self.profiles),
             systems=self._labels("kubernetes.io/os"),
-            computes=self._labels("eks.amazonaws.com/compute-type"),
+            computes=self._labels(_COMPUTE),
             live=len(self.nodes),
+            names=frozenset(self._forms()),
         )
+
+    def _forms(self) -> Iterator[NameForm]:
+        for node in self.nodes:
+            # The label says more than a name: a certificate's name on a hybrid node looks like a
+            # host name.
+            if node.labels.get(_COMPUTE, "").lower() not in ("fargate", "hybrid", "auto"):
+                yield name_form(node.name)
 
     def _labels(self, name: str) -> frozenset[str]:
         values = {node.labels.get(name, "").lower() for node in self.nodes}
