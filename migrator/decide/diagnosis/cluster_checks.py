@@ -64,7 +64,8 @@ def _mode(cluster: Raw) -> Check:
 
 def _endpoint(cluster: Raw) -> Check:
     vpc = cluster.get("resourcesVpcConfig") or {}
-    public, private = vpc.get("endpointPublicAccess"), vpc.get("endpointPrivateAccess")
+    public = vpc.get("endpointPublicAccess")
+    private = vpc.get("endpointPrivateAccess")
     cidrs = tuple(vpc.get("publicAccessCidrs") or ())
     if public is None:
         return Check("endpoint-access", "unknown", "The endpoint's access mode is not known.")
@@ -72,7 +73,9 @@ def _endpoint(cluster: Raw) -> Check:
         said = "The endpoint is private: it is reached from the VPC and what is connected to it."
         return Check("endpoint-access", "ok", said)
     if _is_open_to_all(cidrs):
-        more = " and from inside the VPC" if private else ""
+        more = ""
+        if private:
+            more = " and from inside the VPC"
         return Check("endpoint-access", "ok", f"The endpoint is open to every address{more}.")
     said = f"The endpoint is open to {', '.join(cidrs)}"
     if private:
@@ -96,8 +99,10 @@ def _is_open_to_all(cidrs: Sequence[str]) -> bool:
 
 
 def address_check(cluster: Raw, address: str | None) -> Check | None:
-    """Whether this machine's public address is allowed; None where every address is, or where
-    there is no public endpoint.
+    """Whether this machine's public address is allowed.
+
+    None where every address is, or where there is no public endpoint. ``address`` None: it could
+    not be found out.
     """
     vpc = cluster.get("resourcesVpcConfig") or {}
     cidrs = tuple(vpc.get("publicAccessCidrs") or ())
@@ -145,7 +150,8 @@ def is_among(address: str, cidrs: Sequence[str]) -> bool:
 
 
 def host_cidr(address: str) -> str:
-    """The block of one address: ``/32``, or ``/128`` for IPv6. Raises ``ValueError`` for what is no
-    address.
+    """The block of one address: ``/32``, or ``/128`` for IPv6.
+
+    Raises ``ValueError`` for what is no address.
     """
     return str(ipaddress.ip_network(address))

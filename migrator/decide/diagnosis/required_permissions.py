@@ -154,15 +154,17 @@ ESSENTIAL_FOR: Final[Mapping[str, frozenset[str]]] = {
 
 
 def actions_of(command: str) -> tuple[tuple[str, str], ...]:
-    """IAM actions of a command, each with the kind of resource. Raises ``KeyError`` for no
-    command.
+    """IAM actions of a command, each with the kind of resource.
+
+    Raises ``KeyError`` for no command.
     """
     return _COMMANDS[command]
 
 
 def needs_of(command: str, cluster: ClusterRef) -> tuple[Need, ...]:
-    """IAM actions of a command with the resources they are asked on. Raises ``KeyError`` for no
-    command.
+    """IAM actions of a command with the resources they are asked on, as patterns of ARNs.
+
+    Raises ``KeyError`` for no command.
     """
     return tuple(Need(action, _resource(kind, cluster)) for action, kind in _COMMANDS[command])
 
@@ -177,14 +179,15 @@ def _resource(kind: str, cluster: ClusterRef) -> str:
         return "*"
     if kind == "cluster":
         return cluster.arn
-    return (
-        f"arn:{cluster.partition}:eks:{cluster.region}:{cluster.account_id}:{kind}/{cluster.name}/*"
-    )
+    # Entries, node groups and the like are named below their cluster.
+    place = f"arn:{cluster.partition}:eks:{cluster.region}:{cluster.account_id}"
+    return f"{place}:{kind}/{cluster.name}/*"
 
 
 def policy_document(commands: Iterable[str], cluster: ClusterRef) -> dict[str, Any]:
-    """An IAM policy that allows the commands on this cluster: one statement a resource, nothing
-    twice.
+    """An IAM policy that allows the commands on this cluster.
+
+    One statement a resource, nothing twice, in one order: the same commands give the same text.
     """
     actions: dict[str, set[str]] = {}
     for command in commands:

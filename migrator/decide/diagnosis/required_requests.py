@@ -170,13 +170,20 @@ _WHERE_SERVED: Final = tuple(
 
 def kubernetes_needs_of(command: str) -> tuple[AccessRequest, ...]:
     """Requests to the API server that a command makes as the caller, without those of the lock.
+
     Raises ``KeyError`` for no command.
     """
     return _COMMANDS[command]
 
 
 def conditional_requests_of(command: str) -> tuple[Conditional, ...]:
-    """Requests that a command makes only where the cluster or the plan asks for it."""
+    """Requests that a command makes only where the cluster or the plan asks for it.
+
+    Raises ``KeyError`` for no command.
+    """
     needs = _COMMANDS[command]
-    served = _WHERE_SERVED if set(_READ) <= set(needs) else ()
+    served: tuple[Conditional, ...] = ()
+    # Commands that read a snapshot look for names in everything that the cluster serves.
+    if set(_READ) <= set(needs):
+        served = _WHERE_SERVED
     return (*served, *_WHERE_PLANNED.get(command, ()), *_WHERE_REHEARSED.get(command, ()))

@@ -45,8 +45,10 @@ def make_finding(
     remedy: str | None = None,
     severity: Severity | None = None,
 ) -> Finding:
-    """A finding of a known code; its severity, remedy and reference come from the catalogue unless
-    given.
+    """A finding of a known code.
+
+    Its severity, remedy and reference come from the catalogue unless given. ``source`` is a row,
+    ``mapRoles[3]``, and ``line`` its line inside the section's text.
 
     Raises ``KeyError`` for an unknown code: that is a defect of ours, never of the input.
     """

@@ -23,10 +23,12 @@ _POLICY, _RBAC = "EKS Access Policy", "RBAC: allowed"
 
 
 def login_of(message: str, timestamp: int) -> SeenLogin | None:
-    """The login that an authenticator line reports; ``timestamp`` is the log event's, in
-    milliseconds since 1970.
+    """The login that an authenticator line reports; None for other lines.
 
-    Other lines of the authenticator, and refusals that name no principal, are None.
+    ``timestamp`` is the log event's, in milliseconds since 1970. Refusals that name no principal
+    are None, too. Shape of a line::
+
+        time="…" level=info msg="access granted" arn="…" groups="[a b]" uid="…" username="…"
     """
     granted = _GRANTED in message
     if not granted and _DENIED not in message:
@@ -45,7 +47,7 @@ def login_of(message: str, timestamp: int) -> SeenLogin | None:
 
 
 def unquoted(value: str) -> str:
-    """A value as logrus prints it: plain, or quoted as by Go's ``%q``."""
+    """A value as logrus prints it: plain, or quoted as by Go's ``%q`` (text_formatter.go)."""
     if not value.startswith('"'):
         return value
     inner = value[1:-1]
@@ -55,17 +57,22 @@ def unquoted(value: str) -> str:
 
 
 def _character(match: re.Match[str]) -> str:
+    """One escape of Go's ``%q``."""
     code = match[1] or match[2] or match[3]
     if code is None:
         return _ESCAPED.get(match[4], match[4])
     number = int(code, 16)
     # Eight digits can be more than the last code point of Unicode.
-    return chr(number) if number <= 0x10FFFF else "\ufffd"
+    if number > 0x10FFFF:
+        return "\ufffd"
+    return chr(number)
 
 
 def request_of(message: str, timestamp: int) -> SeenRequest | None:
-    """The request that an audit event reports, of a caller who logged in through IAM; None for
-    other callers, for earlier stages of a request, and for what is no audit event.
+    """The request that an audit event reports, of a caller who logged in through IAM.
+
+    None for other callers, for earlier stages of a request, and for what is no audit event. The
+    line is JSON of ``audit.k8s.io/v1`` ``Event``.
     """
     # Only the authenticator gives this extra field (server.go): a cheap test before JSON is read.
     if "canonicalArn" not in message:
@@ -74,16 +81,20 @@ def request_of(message: str, timestamp: int) -> SeenRequest | None:
         event = json.loads(message)
     except (ValueError, RecursionError):
         return None
+    if not isinstance(event, dict):
+        return None
     # A request has an event for each stage: the last one alone counts ("Auditing").
-    if not isinstance(event, dict) or event.get("stage") != "ResponseComplete":
+    if event.get("stage") != "ResponseComplete":
         return None
     user = _mapping(event.get("user"))
-    arn = _first(_mapping(user.get("extra")).get("canonicalArn"))
-    if not arn:
+    extra = _mapping(user.get("extra"))
+    arns = _texts(extra.get("canonicalArn"))
+    if not arns or not arns[0]:
         return None
-    annotations, reference = _mapping(event.get("annotations")), _mapping(event.get("objectRef"))
+    annotations = _mapping(event.get("annotations"))
+    reference = _mapping(event.get("objectRef"))
     return SeenRequest(
-        arn=arn,
+        arn=arns[0],
         username=_text(user.get("username")),
         groups=_texts(user.get("groups")),
         at=moment_of(timestamp),
@@ -106,6 +117,11 @@ def login_of_request(request: SeenRequest) -> SeenLogin:
 
 
 def _decider(reason: str, event: Mapping[str, Any]) -> Decider:
+    """What decided a request, by the reason in the audit log.
+
+    RBAC's begins with ``RBAC: allowed by`` (``plugin/pkg/auth/authorizer/rbac/rbac.go``), that of
+    access policies with ``EKS Access Policy``.
+    """
     # The decision is about the impersonated user, not about the one who logged in.
     if "impersonatedUser" in event:
         return "impersonated"
@@ -117,7 +133,10 @@ def _decider(reason: str, event: Mapping[str, Any]) -> Decider:
 
 
 def target_of(api_group: str, resource: str, subresource: str) -> str:
-    """``apps/deployments/scale``; empty where there is no resource."""
+    """``apps/deployments/scale``, or ``pods`` of the core group.
+
+    Empty where there is no resource: the request is for a path.
+    """
     if not resource:
         return ""
     return "/".join(part for part in (api_group, resource, subresource) if part)
@@ -129,19 +148,18 @@ def moment_of(timestamp: int) -> datetime:
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+    if isinstance(value, dict):
+        return value
+    return {}
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    if isinstance(value, str):
+        return value
+    return ""
 
 
 def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
     return tuple(item for item in value if isinstance(item, str))
-
-
-def _first(value: object) -> str:
-    found = _texts(value)
-    return found[0] if found else ""

@@ -50,7 +50,10 @@ class _Names:
     prefix: str | None = None
 
     def add(self, name: str, first: int, last: int, count: int) -> None:
-        key = name if self.prefix is None else self._widen(name)
+        """So many log-ins under a name, between two moments."""
+        key = name
+        if self.prefix is not None:
+            key = self._widen(name)
         span = self.spans.get(key)
         if span is None:
             self.spans[key] = Span(first, last, count)
@@ -61,6 +64,9 @@ class _Names:
             self._fold()
 
     def _widen(self, name: str) -> str:
+        """The key of a name once names are folded; the prefix becomes shorter where the name needs
+        it.
+        """
         assert self.prefix is not None  # noqa: S101 - folded
         prefix = _common(self.prefix, name)
         if prefix != self.prefix:
@@ -69,6 +75,7 @@ class _Names:
         return f"{prefix}*"
 
     def _fold(self) -> None:
+        """All names become one: their common prefix and a star."""
         # Every name between the first and the last has their prefix.
         self.prefix = _common(min(self.spans), max(self.spans))
         spans = iter(self.spans.values())
@@ -99,7 +106,9 @@ class Tally:
     def add_login(self, login: SeenLogin, *, count: int = 1, first: datetime | None = None) -> None:
         """A login, or ``count`` of them from ``first`` to ``login.at``."""
         last = milliseconds(login.at)
-        begin = last if first is None else milliseconds(first)
+        begin = last
+        if first is not None:
+            begin = milliseconds(first)
         if login.refused:
             self._deny(login.arn, "login", login.refused, begin, last, count)
             return
@@ -111,20 +120,26 @@ class Tally:
     def add_request(
         self, request: SeenRequest, *, as_login: bool, count: int = 1, first: datetime | None = None
     ) -> None:
-        """A request, or ``count`` alike. ``as_login``: no other log shows logins."""
+        """A request, or ``count`` alike from ``first`` to ``request.at``.
+
+        ``as_login``: no other log shows logins, so that the request counts as one.
+        """
         # This tool's own requests say nothing about who uses the cluster.
         if request.user_agent.startswith(OWN_USER_AGENT):
             self._own[request.arn] = self._own.get(request.arn, 0) + count
             return
         last = milliseconds(request.at)
-        begin = last if first is None else milliseconds(first)
-        # A denial of an impersonated user is no denial of the one who logged in.
-        denied = not request.allowed and request.by != "impersonated"
+        begin = last
+        if first is not None:
+            begin = milliseconds(first)
         counts = self._decided.setdefault(request.arn, [0] * len(_DECIDERS))
-        counts[_DECIDERS.index("denied" if denied else request.by)] += count
-        if denied:
+        decider: Decider | str = request.by
+        # A denial of an impersonated user is no denial of the one who logged in.
+        if not request.allowed and request.by != "impersonated":
+            decider = "denied"
             what = f"{request.verb} {request.target or 'a path'}"
             self._deny(request.arn, what, "no rule allows it", begin, last, count)
+        counts[_DECIDERS.index(decider)] += count
         if as_login:
             names = self._logins.setdefault((request.arn, request.groups), _Names())
             names.add(request.username, begin, last, count)
@@ -135,16 +150,20 @@ class Tally:
         self.days.setdefault(log_type, set()).add(timestamp // _DAY)
 
     def _deny(self, arn: str, what: str, why: str, first: int, last: int, count: int) -> None:
+        """So many denials of one kind; ``what`` was asked, ``why`` is the reason for people."""
         key = (arn, what, why)
         after = self._after_apply(first, count)
         known = self._denials.get(key)
         if known is not None:
-            known[0].add(first, last, count)
-            self._denials[key] = (known[0], known[1] + after)
-        elif len(self._denials) < MOST_DENIALS:
-            self._denials[key] = (Span(first, last, count), after)
-        else:
+            span, after_before = known
+            span.add(first, last, count)
+            self._denials[key] = (span, after_before + after)
+            return
+        # Names of objects are as many as a cluster's users make: what is kept has a bound.
+        if len(self._denials) >= MOST_DENIALS:
             self._left_out += count
+            return
+        self._denials[key] = (Span(first, last, count), after)
 
     def _after_apply(self, first: int, count: int) -> int:
         """How many of so many events are certainly after the first apply."""
@@ -161,27 +180,30 @@ class Tally:
 
     def logins(self) -> tuple[Login, ...]:
         """Each principal under each name with each set of groups, in the order of these."""
-        found = [
-            Login(arn, name, groups, moment_of(span.first), moment_of(span.last), span.count)
-            for (arn, groups), names in self._logins.items()
-            for name, span in names.spans.items()
-        ]
-        return tuple(sorted(found, key=lambda login: (login.arn, login.username, login.groups)))
+        found: list[Login] = []
+        for (arn, groups), names in self._logins.items():
+            for name, span in names.spans.items():
+                first, last = moment_of(span.first), moment_of(span.last)
+                found.append(Login(arn, name, groups, first, last, span.count))
+        found.sort(key=lambda login: (login.arn, login.username, login.groups))
+        return tuple(found)
 
     def decided(self) -> tuple[Decided, ...]:
         """What decided the requests of each principal."""
         return tuple(Decided(arn, *counts) for arn, counts in sorted(self._decided.items()))
 
     def denials(self) -> tuple[Denial, ...]:
-        """Refused logins and denied requests, the latest first."""
+        """Refused logins and denied requests, the latest first; at most ``MOST_DENIALS`` kinds."""
         found = [self._denial(key, span, after) for key, (span, after) in self._denials.items()]
         found.sort(key=lambda each: (-each.last.timestamp(), each.arn, each.what, each.why))
         return tuple(found)
 
     def _denial(self, key: tuple[str, str, str], span: Span, after: int) -> Denial:
+        first, last = moment_of(span.first), moment_of(span.last)
         # Without an applied plan there is no "after".
-        after_apply = None if self.applied is None else after
-        return Denial(*key, moment_of(span.first), moment_of(span.last), span.count, after_apply)
+        if self.applied is None:
+            return Denial(*key, first, last, span.count, None)
+        return Denial(*key, first, last, span.count, after)
 
     @property
     def denials_left_out(self) -> int:
@@ -191,55 +213,50 @@ class Tally:
     # stopping and continuing
 
     def document(self) -> dict[str, Any]:
-        """Everything, as JSON."""
+        """Everything, as JSON: what a scan that stops leaves for the one that continues it."""
+        logins: list[list[Any]] = []
+        for (arn, groups), names in self._logins.items():
+            spans = {name: _numbers(span) for name, span in names.spans.items()}
+            logins.append([arn, list(groups), names.prefix, spans])
+        denials: list[list[Any]] = []
+        for key, (span, after) in self._denials.items():
+            denials.append([*key, *_numbers(span), after])
         return {
             "applied": self.applied,
             "lines": self.lines,
             "days": {kind: sorted(days) for kind, days in self.days.items()},
-            "logins": [
-                [
-                    arn,
-                    list(groups),
-                    names.prefix,
-                    {name: _numbers(span) for name, span in names.spans.items()},
-                ]
-                for (arn, groups), names in self._logins.items()
-            ],
+            "logins": logins,
             "decided": self._decided,
             "own": self._own,
-            "denials": [
-                [*key, *_numbers(span), after] for key, (span, after) in self._denials.items()
-            ],
+            "denials": denials,
             "leftOut": self._left_out,
         }
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> "Tally":
-        """The tally that wrote the document. Raises ``KeyError``, ``TypeError`` or ``ValueError``
-        for another one.
+        """The tally that wrote the document.
+
+        Raises ``KeyError``, ``TypeError`` or ``ValueError`` for another one.
         """
         tally = cls(document["applied"])
-        tally.lines, tally._left_out = int(document["lines"]), int(document["leftOut"])
-        tally.days = {str(kind): set(map(int, days)) for kind, days in document["days"].items()}
-        tally._logins = {
-            (arn, tuple(groups)): _Names(
-                {name: Span(*numbers) for name, numbers in spans.items()}, prefix
-            )
-            for arn, groups, prefix, spans in document["logins"]
-        }
-        tally._decided = {
-            arn: list(map(int, counts)) for arn, counts in document["decided"].items()
-        }
-        tally._own = {arn: int(count) for arn, count in document["own"].items()}
-        tally._denials = {
-            (arn, what, why): (Span(first, last, count), after)
-            for arn, what, why, first, last, count, after in document["denials"]
-        }
+        tally.lines = int(document["lines"])
+        tally._left_out = int(document["leftOut"])
+        for kind, days in document["days"].items():
+            tally.days[str(kind)] = set(map(int, days))
+        for arn, groups, prefix, numbers in document["logins"]:
+            spans = {name: Span(*span) for name, span in numbers.items()}
+            tally._logins[arn, tuple(groups)] = _Names(spans, prefix)
+        for arn, counts in document["decided"].items():
+            tally._decided[arn] = list(map(int, counts))
+        for arn, count in document["own"].items():
+            tally._own[arn] = int(count)
+        for arn, what, why, first, last, count, after in document["denials"]:
+            tally._denials[arn, what, why] = (Span(first, last, count), after)
         return tally
 
 
 def _common(one: str, other: str) -> str:
-    """The common prefix of two names."""
+    """The common prefix of two names; the shorter one where it is the beginning of the other."""
     for place, (a, b) in enumerate(zip(one, other, strict=False)):
         if a != b:
             return one[:place]

@@ -41,12 +41,17 @@ _BY: Mapping[str, Decider] = {"RBAC: allowed": "rbac", "EKS Access Policy": "acc
 
 
 def query_of(log_type: LogType, start: int, end: int, *, as_login: bool) -> str:
-    """The question about ``start <= time < end`` (milliseconds since 1970). ``as_login``: username
-    and groups of the caller are counted, too.
+    """The question about ``start <= time < end``, both in milliseconds since 1970.
+
+    ``as_login``: username and groups of the caller are counted, too, because no other log has them.
     """
     text = _AUTHENTICATOR
     if log_type != "authenticator":
-        parse, names = (_PARSE_GROUPS, ", user.username, groups") if as_login else ("", "")
+        parse = ""
+        names = ""
+        if as_login:
+            parse = _PARSE_GROUPS
+            names = ", user.username, groups"
         text = _AUDIT.replace("PARSE", parse).replace("NAMES", names)
     return text.replace("START", str(start)).replace("END", str(end))
 
@@ -54,7 +59,10 @@ def query_of(log_type: LogType, start: int, end: int, *, as_login: bool) -> str:
 def add_rows(
     tally: Tally, log_type: LogType, rows: Iterable[Mapping[str, str]], *, as_login: bool
 ) -> None:
-    """Count what a query counted. Rows without an ARN or a number do not count."""
+    """Count what a query counted. Rows without an ARN or a number do not count.
+
+    A row maps the fields of the query to texts, as GetQueryResults gives them.
+    """
     for row in rows:
         arn = row.get("arn", "")
         if not arn:
@@ -62,7 +70,8 @@ def add_rows(
         count = _number(row.get("n", ""))
         if not count:
             continue
-        first, last = _moment(row.get("first", "")), _moment(row.get("last", ""))
+        first = _moment(row.get("first", ""))
+        last = _moment(row.get("last", ""))
         if first is None or last is None:
             continue
         # A row says of the lines between these two only how many there were.
@@ -76,6 +85,7 @@ def add_rows(
 
 
 def _login(row: Mapping[str, str], arn: str, at: datetime) -> SeenLogin:
+    """A row of the authenticator's log as the last of the log-ins that it counts."""
     if row.get("outcome") == "denied":
         refused = unquoted(row.get("error", "")) or "access denied"
         return SeenLogin(arn, "", (), at, "authenticator", refused=refused)
@@ -84,14 +94,18 @@ def _login(row: Mapping[str, str], arn: str, at: datetime) -> SeenLogin:
 
 
 def _request(row: Mapping[str, str], arn: str, at: datetime) -> SeenRequest:
-    spoken = row.get("spoken", "").lower() in ("1", "true")
+    """A row of the audit log as the last of the requests that it counts."""
+    by: Decider = _BY.get(row.get("by", ""), "other")
+    # The decision is about the impersonated user, not about the one who logged in.
+    if row.get("spoken", "").lower() in ("1", "true"):
+        by = "impersonated"
     return SeenRequest(
         arn=arn,
         username=row.get("user.username", ""),
         groups=_groups(row.get("groups", "")),
         at=at,
         allowed=row.get("decision") != "forbid",
-        by="impersonated" if spoken else _BY.get(row.get("by", ""), "other"),
+        by=by,
         verb=row.get("verb", ""),
         target=target_of(
             row.get("objectRef.apiGroup", ""),
@@ -103,6 +117,7 @@ def _request(row: Mapping[str, str], arn: str, at: datetime) -> SeenRequest:
 
 
 def _groups(text: str) -> tuple[str, ...]:
+    """The groups in a piece of JSON; none where it is no list."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -113,6 +128,7 @@ def _groups(text: str) -> tuple[str, ...]:
 
 
 def _number(text: str) -> int:
+    """A count as Insights gives it, which may be written as a float; 0 for what is no number."""
     try:
         return int(float(text))
     except (ValueError, OverflowError):

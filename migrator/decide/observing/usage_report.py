@@ -46,7 +46,9 @@ class Window:
     @property
     def login_log(self) -> Literal["authenticator", "audit"]:
         """The log that shows logins."""
-        return "authenticator" if "authenticator" in self.types else "audit"
+        if "authenticator" in self.types:
+            return "authenticator"
+        return "audit"
 
 
 def usage_report(
@@ -59,28 +61,44 @@ def usage_report(
     bytes_scanned: int,
     cut: Iterable[str] = (),
 ) -> UsageReport:
-    """The report. ``aws_auth``: the ConfigMap's data, empty where there is none, None where it
-    could not be read; ``entries``: the principals of the access entries, None where that is not
-    known. ``cut``: what a scan could not read to the end.
+    """The report of a window.
+
+    ``aws_auth``: the ConfigMap's data, empty where there is none, None where it could not be read;
+    ``entries``: the principals of the access entries, None where that is not known. ``cut``: what a
+    scan could not read to the end, one text each. ``bytes_scanned`` is what CloudWatch Logs
+    counted.
+
+    Only a window without a gap says who did not log in.
     """
     own = tally.only_own()
     logins = tuple(login for login in tally.logins() if login.arn not in own)
     gaps = (*cut, *_gaps(tally, window))
-    rows = None if aws_auth is None else read_aws_auth(aws_auth)
-    index = None if rows is None else index_rows(rows)
-    seen = {principal_key(login.arn) for login in logins}
-    unknown = tuple(_without_row(logins, index, frozenset(map(principal_key, entries or ()))))
+    rows = None
+    index = None
+    unused: tuple[UnusedRow, ...] = ()
+    templates: tuple[NamesOfTemplate, ...] = ()
+    if aws_auth is not None:
+        rows = read_aws_auth(aws_auth)
+        index = index_rows(rows)
+        seen = {principal_key(login.arn) for login in logins}
+        unused = tuple(_unused(rows, seen))
+        templates = tuple(_templates(index, logins))
+    with_entry = frozenset(map(principal_key, entries or ()))
+    unknown = tuple(_without_row(logins, index, with_entry))
+    counted: Literal["logins", "requests"] = "requests"
+    if window.login_log == "authenticator":
+        counted = "logins"
     return UsageReport(
         usage=Usage(window.start, window.end, not gaps, logins),
-        counted="logins" if window.login_log == "authenticator" else "requests",
+        counted=counted,
         method=method,
         lines=tally.lines,
         bytes_scanned=bytes_scanned,
         decided=tally.decided(),
         denials=tally.denials(),
         denials_left_out=tally.denials_left_out,
-        unused=tuple(_unused(rows, seen)) if rows is not None else (),
-        templates=tuple(_templates(index, logins)) if index is not None else (),
+        unused=unused,
+        templates=templates,
         behind_accounts=tuple(each for each in unknown if each.account is not None),
         unexplained=tuple(each for each in unknown if each.account is None),
         gaps=gaps,
@@ -109,11 +127,14 @@ def _gaps(tally: Tally, window: Window) -> Iterator[str]:
 
 def _silent_days(days: set[int], window: Window) -> Iterator[str]:
     """Days within the window without a single line: the log type was off, or nothing ever logged
-    in. The first and the last day, of which only a part may be in the window, count when the window
-    is shorter than two days.
+    in.
+
+    The first and the last day, of which only a part may be in the window, count when the window is
+    shorter than two days.
     """
     day = milliseconds(_DAY + moment_of(0))
-    first, last = milliseconds(window.start) // day, milliseconds(window.end) // day
+    first = milliseconds(window.start) // day
+    last = milliseconds(window.end) // day
     # Parts of two days at the most: one line on either is enough.
     if last - first <= 1:
         if days.isdisjoint((first, last)):
@@ -125,6 +146,7 @@ def _silent_days(days: set[int], window: Window) -> Iterator[str]:
 
 
 def _unused(rows: AwsAuth, seen: set[str]) -> Iterator[UnusedRow]:
+    """Rows whose ARN no login in the window had; ``seen`` are the keys of those that had one."""
     for row in rows.rows:
         # A role's row with a path matches no login, so that it is always unused.
         if row.arn and row_key(row.arn) not in seen:
@@ -132,7 +154,10 @@ def _unused(rows: AwsAuth, seen: set[str]) -> Iterator[UnusedRow]:
 
 
 def _templates(index: RowIndex, logins: Sequence[Login]) -> Iterator[NamesOfTemplate]:
-    """What templated usernames and groups of the rows in force became."""
+    """What templated usernames and groups of the rows in force became, in the rows' order.
+
+    At most ``_MOST_NAMES`` names of each are listed, and all are counted.
+    """
     by_key: dict[str, list[Login]] = {}
     for login in logins:
         by_key.setdefault(principal_key(login.arn), []).append(login)
@@ -175,7 +200,9 @@ def _without_row(
         return
     for login in logins:
         key = principal_key(login.arn)
-        if key in entries or key in index.roles or key in index.users:
+        if key in entries:
+            continue
+        if key in index.roles or key in index.users:
             continue
         counts[key] = counts.get(key, 0) + login.count
         if key not in newest or login.last > newest[key].last:
@@ -195,6 +222,8 @@ def _without_row(
 def _mapped_account(login: Login, index: RowIndex) -> str | None:
     """The principal's account, if mapAccounts admits it."""
     arn = parse_arn(login.arn)
-    if arn is None or arn.account not in index.accounts:
+    if arn is None:
+        return None
+    if arn.account not in index.accounts:
         return None
     return arn.account
