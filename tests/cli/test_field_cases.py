@@ -193,3 +193,29 @@ def test_standard_entry_of_a_node_role_gets_the_type_of_row_name_and_trust(
         ran, document = plan(session)
         assert ran.returncode == 0, ran.stdout
         assert the(document, NODES)["entry"]["type"] == "EC2_LINUX"
+
+
+def test_admin_under_a_nodes_name_is_offered_the_answer_that_keeps_its_access(
+    tmp_path: Path,
+) -> None:
+    name = "AWSReservedSSO_DevOps_0a1b2c3d4e5f6071"
+    arn = f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/eu-central-1/{name}"
+    with case(tmp_path, "sso-admin-with-node-name") as session:
+        ran, document = plan(session, "--write-decisions", "stubs.yaml")
+        assert ran.returncode == 3
+        (told,) = found(document, "node-row-with-masters")
+        assert "An administrator under a node's name" in told["message"]
+        lines = (tmp_path / "stubs.yaml").read_text(encoding="utf-8").splitlines()
+        marked = [place for place, line in enumerate(lines) if "LOSES access" in line]
+        keeps = [place for place, line in enumerate(lines) if 'action: "create"' in line]
+        assert (len(marked), len(keeps)) == (1, 1)
+        # The answer as it was written, with a reason.
+        taken = [line.removeprefix("  # ") for line in lines[keeps[0] - 1 :]]
+        answer = "\n".join(f"  {line}" for line in taken).replace("<why>", "it is an admin")
+        (tmp_path / "answers.yaml").write_text(f"principals:\n{answer}\n", encoding="utf-8")
+        ran, document = plan(session, "--decisions", "answers.yaml")
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        entry = the(document, arn)["entry"]
+        assert entry["username"] == f"{name}:{{{{SessionName}}}}"
+        (policy,) = entry["accessPolicies"]
+        assert policy["policyArn"].endswith("/AmazonEKSClusterAdminPolicy")

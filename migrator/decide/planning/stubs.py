@@ -11,6 +11,7 @@ from typing import Any
 from migrator.decide.planning.entries.classify_node import MASTERS, NODE_GROUPS
 from migrator.decide.planning.entries.entry_for import is_reserved
 from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN
+from migrator.model.access_entry import EntrySpec
 from migrator.model.decision import Stub
 from migrator.model.finding import Finding
 from migrator.model.plan import Plan, PlannedPrincipal
@@ -26,6 +27,17 @@ _LOSES = (
     "LOSES access, the other way: action: skip here, and the principal under accept_loss; "
     "its "
     "instances end too."
+)
+_OR_LOSES = (
+    "LOSES access, the other way: action: skip here, and the principal under accept_loss: it can "
+    "then log in no more."
+)
+_LOSES_ALL = "LOSES access: with this answer the principal can log in no more."
+_LOSES_NODE = "LOSES the permissions of a node, which no answer keeps."
+_LOSES_NAMED = "LOSES what the finding names."
+_LOSES_ACCOUNT = (
+    "LOSES access: with this answer every principal of the account that has no row can log in no "
+    "more."
 )
 # Blockers that the acceptance of a loss answers, and blockers that only leaving the principal out
 # answers.
@@ -123,7 +135,8 @@ def _stubs(finding: Finding, principal: PlannedPrincipal | None) -> Iterator[Stu
     elif finding.code == "map-accounts":
         account = re.sub(r"\D", "", finding.message)[:12]
         yield Stub("expand_accounts", account, [f"arn:aws:iam::{account}:role/<name>"], about)
-        yield Stub("accounts", account, {"action": "skip", "reason": _WHY}, about)
+        skipped = {"action": "skip", "reason": _WHY}
+        yield Stub("accounts", account, skipped, (*about, _LOSES_ACCOUNT))
     elif principal is not None and finding.code not in UNANSWERABLE:
         yield from _of_principal(finding.code, principal, about)
 
@@ -143,11 +156,18 @@ def _of_principal(code: str, principal: PlannedPrincipal, about: tuple[str, ...]
         case "username-ec2-template":
             yield Stub("principals", arn, _answer(code, principal), (*about, _GAINS, _LOSES))
         # Leaving out a principal that can log in is a loss, and is accepted by name.
+        case "node-row-with-masters" if principal.proposed is not None:
+            yield Stub("principals", arn, _as_proposed(principal.proposed), (*about, _OR_LOSES))
+        case "node-template-refuted" if principal.proposed is not None:
+            proposed = _as_proposed(principal.proposed)
+            yield Stub("principals", arn, proposed, (*about, _LOSES_NODE, _OR_LOSES))
+            yield Stub("accept_loss", arn, dict(_ACCEPTED), (*about, _LOSES_NODE))
         case _ if code in _BY_SKIP:
+            about = (*about, _LOSES_ALL)
             yield Stub("principals", arn, {"action": "skip", "reason": _WHY}, about)
             yield Stub("accept_loss", arn, dict(_ACCEPTED), about)
         case _ if code in _BY_LOSS:
-            yield Stub("accept_loss", arn, dict(_ACCEPTED), about)
+            yield Stub("accept_loss", arn, dict(_ACCEPTED), (*about, _LOSES_NAMED))
         case _:
             yield Stub("principals", arn, _answer(code, principal), about)
 
@@ -167,7 +187,7 @@ def _of_thinner_entry(principal: PlannedPrincipal, about: tuple[str, ...]) -> It
         return
     arn = principal.principal_arn
     yield Stub("principals", arn, {"action": "create", "reason": _WHY}, about)
-    yield Stub("accept_loss", arn, dict(_ACCEPTED), about)
+    yield Stub("accept_loss", arn, dict(_ACCEPTED), (*about, _LOSES_NAMED))
 
 
 def _of_creator(principal: PlannedPrincipal, about: tuple[str, ...]) -> Iterator[Stub]:
@@ -194,6 +214,17 @@ def _answer(code: str, principal: PlannedPrincipal) -> dict[str, Any]:
         answer["username"] = "<username>"
     if code in _BY_GROUPS:
         answer["groups"] = list(proposed.kubernetes_groups) if proposed else ["<group>"]
+    return answer | {"reason": _WHY}
+
+
+def _as_proposed(proposed: EntrySpec) -> dict[str, Any]:
+    """``create`` with all that is proposed of an entry of type STANDARD."""
+    answer: dict[str, Any] = {"action": "create", "username": proposed.username}
+    if proposed.kubernetes_groups:
+        answer["groups"] = list(proposed.kubernetes_groups)
+    if proposed.access_policies:
+        names = [policy.policy_name for policy in proposed.access_policies]
+        answer["policies"] = [{"policy": name} for name in names]
     return answer | {"reason": _WHY}
 
 

@@ -6,7 +6,7 @@ the username in its row, or by nodes that run under it. A trust policy alone nev
 role: it refutes one, or chooses between types.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -14,6 +14,7 @@ from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.planning.entries.entry_identity import NODE_IDENTITIES
 from migrator.decide.planning.principals.find_principal import Found
 from migrator.decide.planning.principals.plan_facts import (
+    CLUSTER_ADMIN,
     DesiredEntry,
     NameForm,
     NodeUse,
@@ -27,14 +28,24 @@ from migrator.decide.reading.templates import (
     rendered_row,
     templates_in,
 )
-from migrator.model.access_entry import EntrySpec, EntryType
+from migrator.model.access_entry import (
+    RESERVED_PREFIXES,
+    AssociatedPolicy,
+    EntrySpec,
+    EntryType,
+)
 from migrator.model.aws_auth import RowMapping
+from migrator.model.principal import parse_arn
 
 NODE_PREFIX = "system:node:"
 WINDOWS_GROUP = "eks:kube-proxy-windows"
 PROXIER_GROUP = "system:node-proxier"
 NODE_GROUPS = frozenset({"system:bootstrappers", "system:nodes", PROXIER_GROUP, WINDOWS_GROUP})
 MASTERS = "system:masters"
+OTHER_NAME = (
+    "Answer under principals with action: create, a username with a colon before "
+    "{{SessionName}}, and the policy AmazonEKSClusterAdminPolicy: nothing but the name changes."
+)
 # The usernames of node types. A node's name holds no @ (RFC 1123), so that the raw session's name
 # is the same one.
 NODE_NAMES = frozenset(NODE_PREFIX + template for template in (EC2_NAME, SESSION, SESSION_RAW))
@@ -124,9 +135,7 @@ def classify_node(
         return role.block("foreign-node-row", "The row names nodes with a role of another account.")
     # A node entry gives no policy: the power of the group would be lost without a word.
     if MASTERS in role.groups:
-        return role.block(
-            "node-row-with-masters", "The row names nodes and gives `system:masters`."
-        )
+        return _with_masters(role)
     if row.username not in NODE_NAMES:
         return role.block(
             "node-name-differs", f"`{row.username}` is no name that a node entry gives."
@@ -144,6 +153,50 @@ def classify_node(
         )
         return role.block("node-trust-ambiguous", message)
     return _of_instances(role) if EC2_NAME in row.username else _of_sessions(role)
+
+
+def _with_masters(role: _Role) -> DesiredEntry:
+    """An administrator under the name of nodes: on a role that no node can assume, it is a person's
+    or a pipeline's, and everything but the name can be carried.
+    """
+    if not _is_of_people(role):
+        return role.block(
+            "node-row-with-masters", "The row names nodes and gives `system:masters`."
+        )
+    message = (
+        "An administrator under a node's name: the trust policy of the role admits no node. The "
+        "name cannot be carried."
+    )
+    return DesiredEntry(
+        "block",
+        entry_of_people(role.found.arn, role.given, role.facts),
+        (DraftFinding("node-row-with-masters", message, row=role.row, remedy=OTHER_NAME),),
+    )
+
+
+def _is_of_people(role: _Role) -> bool:
+    """Whether no kind of node can assume the role, and no node was seen under it."""
+    return role.kinds == frozenset() and not role.use.any
+
+
+def entry_of_people(arn: str, groups: Sequence[str], facts: PlanFacts) -> EntrySpec:
+    """What an entry can carry of a row under a node's name: its ordinary groups, and the policy of
+    an administrator, under the name of the principal.
+    """
+    name = arn.rpartition("/")[2]
+    parsed = parse_arn(arn)
+    # A user has no session.
+    if parsed is None or parsed.kind != "user":
+        name = f"{name}:{SESSION}"
+    # EKS user guide, "Create access entries": names of entries may not begin so.
+    if name.startswith(RESERVED_PREFIXES):
+        name = f"role-{name}"
+    kept = [each for each in groups if each and not each.startswith(RESERVED_PREFIXES)]
+    policies: tuple[AssociatedPolicy, ...] = ()
+    if MASTERS in groups:
+        policies = (AssociatedPolicy(facts.policy_arn(CLUSTER_ADMIN)),)
+    ordinary = tuple(each for each in kept if not templates_in(each))
+    return EntrySpec("STANDARD", name, ordinary, policies)
 
 
 def no_node_row(row: RowMapping | None, use: NodeUse) -> DesiredEntry:
@@ -211,7 +264,9 @@ def _of_sessions(role: _Role) -> DesiredEntry:
         )
     if kind == "refuted":
         message = "The trust policy names no service that nodes get credentials through."
-        return role.block("node-template-refuted", message)
+        note = DraftFinding("node-template-refuted", message, row=role.row)
+        proposed = entry_of_people(role.found.arn, role.given, role.facts)
+        return DesiredEntry("block", None if role.use.any else proposed, (note,))
     if _is_used_otherwise(kind, role.use):
         message = (
             f"The row and the trust policy tell of other nodes than {_users_of(role.use)}, "

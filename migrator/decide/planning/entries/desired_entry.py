@@ -12,6 +12,7 @@ from migrator.decide.planning.entries.classify_node import (
     MASTERS,
     NODE_PREFIX,
     classify_node,
+    entry_of_people,
     no_node_row,
 )
 from migrator.decide.planning.entries.creator import creator_entry
@@ -250,10 +251,12 @@ def _of_node(
         desired = classify_node(row, candidate.found, candidate.use, facts)
         if desired is not None:
             return desired
-    return _of_one_node(candidate, row)
+    return _of_one_node(candidate, row, facts)
 
 
-def _of_one_node(candidate: CandidatePrincipal, row: RowMapping) -> DesiredEntry | None:
+def _of_one_node(
+    candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts
+) -> DesiredEntry | None:
     """The name of one node, written out, with the permissions of a node or an admin: neither entry
     type nor name gives it.
     """
@@ -262,9 +265,12 @@ def _of_one_node(candidate: CandidatePrincipal, row: RowMapping) -> DesiredEntry
     if not username.startswith(NODE_PREFIX):
         return None
     if MASTERS in groups:
-        return _cannot(
-            "node-row-with-masters", "The row names a node and gives `system:masters`.", row
+        cannot = _cannot(
+            "node-row-with-masters",
+            "The row names a node and gives `system:masters`. The name cannot be carried.",
+            row,
         )
+        return replace(cannot, entry=entry_of_people(candidate.arn, groups, facts))
     # The node authorizer decides by the name together with this group. A node entry gives the
     # group, and names each node by its instance or session.
     if "system:nodes" in groups:
