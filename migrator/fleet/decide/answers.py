@@ -29,7 +29,9 @@ _EVERYWHERE = frozenset({"break_glass", "waive_gates", "proof_policy", "creator"
 
 
 def answers_for(answers: FleetAnswers, cluster: FleetCluster) -> Decisions:
-    """What the file answers for one cluster, whether the cluster asks it or not."""
+    """What the file answers for one cluster, whether the cluster asks it or not. A later answer to
+    the same question replaces an earlier one.
+    """
     merged = answers.everywhere
     for each in answers.selected:
         if selects(each.where, cluster):
@@ -38,6 +40,9 @@ def answers_for(answers: FleetAnswers, cluster: FleetCluster) -> Decisions:
 
 
 def _merged(under: Decisions, over: Decisions) -> Decisions:
+    """The answers of both; those of ``over`` win by key. Lists become one list without
+    repetitions.
+    """
     changes: dict[str, Any] = {}
     for each in fields(Decisions):
         first, second = getattr(under, each.name), getattr(over, each.name)
@@ -45,14 +50,19 @@ def _merged(under: Decisions, over: Decisions) -> Decisions:
             changes[each.name] = {**first, **second}
         elif isinstance(second, tuple):
             changes[each.name] = tuple(dict.fromkeys((*first, *second)))
+        elif second is None:
+            changes[each.name] = first
         else:
-            changes[each.name] = second if second is not None else first
+            changes[each.name] = second
     return Decisions(**changes)
 
 
 def asked(decisions: Decisions, snapshot: Snapshot) -> tuple[Decisions, tuple[Question, ...]]:
     """The answers that this cluster asks for, and the questions that it asks: ``(section, key)`` of
     each of them.
+
+    An answer that is left out here must fit another cluster, or the file has a mistake: the caller
+    compares the questions of all clusters with :func:`questions_of`.
     """
     aws_auth = read_aws_auth(snapshot.aws_auth_data)
     kept: dict[str, Any] = {}
@@ -100,7 +110,9 @@ def _fitting(
 def _names(
     decisions: Decisions, snapshot: Snapshot, aws_auth: AwsAuth, mapped: set[str]
 ) -> Iterable[str]:
-    """The ARNs under which answers find the principals of this cluster."""
+    """The ARNs under which answers find the principals of this cluster: their own, those of their
+    rows, and the one that an answer gives to a row's principal.
+    """
     expanded = {
         account: arns for account, arns in decisions.expand_accounts.items() if account in mapped
     }
@@ -111,12 +123,11 @@ def _names(
         here |= {subject.arn, *(row.arn for row in subject.rows)}
     keys = {row_key(name) for name in here}
     yield from here
-    # the ARN that an answer gives to a row's principal is a name of it, too
-    yield from (
-        answer.principal_arn
-        for key, answer in decisions.principals.items()
-        if answer.principal_arn is not None and row_key(key) in keys
-    )
+    for key, answer in decisions.principals.items():
+        if answer.principal_arn is None:
+            continue
+        if row_key(key) in keys:
+            yield answer.principal_arn
 
 
 def questions_of(answers: FleetAnswers) -> tuple[Question, ...]:
@@ -128,10 +139,14 @@ def questions_of(answers: FleetAnswers) -> tuple[Question, ...]:
 
 
 def _questions(decisions: Decisions) -> list[Question]:
+    """The questions that one set of answers is about. Sections that hold for every cluster ask
+    nothing that a cluster could lack.
+    """
     found: list[Question] = []
     for each in fields(Decisions):
-        if each.name not in _EVERYWHERE:
-            found += [(each.name, key) for key in getattr(decisions, each.name)]
+        if each.name in _EVERYWHERE:
+            continue
+        found += [(each.name, key) for key in getattr(decisions, each.name)]
     if decisions.creator is not None:
         found.append(("creator", decisions.creator.arn))
     return found

@@ -49,12 +49,16 @@ PROOF_OPEN = "proof-open"
 def status_of(exit_code: int, code: str = "") -> ClusterStatus:
     """The status for an exit code of a single cluster's command, and the code of the error behind
     it.
+
+    Exit code 1 is any error; only some codes tell that the cluster or its account is the reason.
     """
-    if exit_code == 1 and code in _UNREACHABLE:
+    if exit_code != 1:
+        return _BY_EXIT_CODE.get(exit_code, "failed")
+    if code in _UNREACHABLE:
         return "unreachable"
-    if exit_code == 1 and code in _DENIED:
+    if code in _DENIED:
         return "denied"
-    return _BY_EXIT_CODE.get(exit_code, "failed")
+    return "failed"
 
 
 def result_of_error(
@@ -78,19 +82,26 @@ def is_settled(result: ClusterResult) -> bool:
     """Whether the same command with the same inputs need not try this cluster again. A blocked plan
     is a plan: it is made again after an answer, which is another input.
     """
-    return result.done or (result.command == "plan" and result.status == "blocked")
+    if result.done:
+        return True
+    return (result.command, result.status) == ("plan", "blocked")
 
 
 def is_failure(result: ClusterResult) -> bool:
     """Whether a wave counts the cluster as failed. One that only waits for proofs is not done, and
     shows no danger for others.
     """
-    return not is_settled(result) and result.code != PROOF_OPEN
+    if is_settled(result):
+        return False
+    return result.code != PROOF_OPEN
 
 
 def run_to_go_on_with(records: Iterable[FleetRecord], command: Command, inputs: str) -> str | None:
     """The latest run of this command, if it had these inputs and is not finished; None: begin a new
     one.
+
+    ``records`` are in the order in which they were written; ``inputs`` is a digest. A run that
+    ended with another code than 0 is not finished.
     """
     run: str | None = None
     finished = True
@@ -109,17 +120,19 @@ def results_of(
     records: Iterable[FleetRecord], command: Command, run: str | None
 ) -> dict[str, ClusterResult]:
     """The latest result of each cluster in a run of the command; ``run`` None: in any."""
-    return {
-        record.result.arn: record.result
-        for record in records
-        if record.command == command and run in (None, record.run) and record.result is not None
-    }
+    found = {}
+    for record in records:
+        if record.result is None or record.command != command:
+            continue
+        if run in (None, record.run):
+            found[record.result.arn] = record.result
+    return found
 
 
 def exit_code_of(results: Iterable[ClusterResult], *, complete: bool, interrupted: bool) -> int:
     """0 where every account answered and every cluster is done, 7 interrupted, else 8."""
     if interrupted:
         return 7
-    if not complete:
-        return 8
-    return 0 if all(result.done for result in results) else 8
+    if complete and all(result.done for result in results):
+        return 0
+    return 8

@@ -27,6 +27,7 @@ class _Run:
         return self.waves.setdefault(name, _Wave(name, at))
 
     def take(self, record: FleetRecord) -> None:
+        """One more record of the run, in the order in which they were written."""
         if record.event == "run-ended":
             self.ended, self.exit_code, self.stopped = record.at, record.exit_code, record.why
             return
@@ -77,6 +78,7 @@ def _seen(run: _Run) -> RunSeen:
 
 
 def _wave_seen(wave: _Wave) -> WaveSeen:
+    """A wave with its counts by status; results are those of clusters that are not done."""
     counts = Counter(result.status for result in wave.results.values())
     return WaveSeen(
         name=wave.name,

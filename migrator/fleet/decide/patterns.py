@@ -87,7 +87,9 @@ def _place(cluster: FleetCluster) -> tuple[str, str, str]:
 
 
 def findings_across(facts: Iterable[ClusterFacts]) -> tuple[FindingAcross, ...]:
-    """Each finding with its clusters: blocking ones first, then the most frequent."""
+    """Each finding with its clusters: blocking ones first, then the most frequent. A finding about
+    the cluster itself counts no principal.
+    """
     clusters: dict[tuple[str, str], dict[str, None]] = {}
     principals: Counter[tuple[str, str]] = Counter()
     for each in facts:
@@ -106,21 +108,19 @@ def findings_across(facts: Iterable[ClusterFacts]) -> tuple[FindingAcross, ...]:
 
 def same_findings(facts: Iterable[ClusterFacts]) -> tuple[SameFindings, ...]:
     """Every cluster in one group: those with the same blocking findings and warnings, the largest
-    group first.
+    group first. Clusters without a plan are groups of their own: of them nothing was found.
     """
     groups: dict[tuple[bool, tuple[str, ...]], list[str]] = {}
     for each in facts:
-        codes = tuple(
-            sorted({finding.code for finding in each.findings if finding.severity != "info"})
-        )
-        groups.setdefault((each.plan_digest is not None, codes), []).append(each.arn)
+        codes = {finding.code for finding in each.findings if finding.severity != "info"}
+        key = (each.plan_digest is not None, tuple(sorted(codes)))
+        groups.setdefault(key, []).append(each.arn)
     found = [
         SameFindings(codes, tuple(sorted(arns)), planned)
         for (planned, codes), arns in groups.items()
     ]
-    return tuple(
-        sorted(found, key=lambda group: (-len(group.clusters), group.codes, group.planned))
-    )
+    found.sort(key=lambda group: (-len(group.clusters), group.codes, group.planned))
+    return tuple(found)
 
 
 def admins_across(facts: Iterable[ClusterFacts]) -> tuple[AdminAcross, ...]:
@@ -136,29 +136,37 @@ def admins_across(facts: Iterable[ClusterFacts]) -> tuple[AdminAcross, ...]:
 def account_progress(
     inventory: Inventory, rows: Iterable[ClusterRow]
 ) -> tuple[AccountProgress, ...]:
-    """How far each account is, in the order of the inventory."""
+    """How far each account is, in the order of the inventory, with the reason where it did not
+    answer in every Region.
+    """
     by_account: dict[str, list[ClusterRow]] = {}
     for row in rows:
         by_account.setdefault(row.cluster.account, []).append(row)
     silent: dict[str, dict[str, list[str]]] = {}
     for answer in inventory.silent:
         silent.setdefault(answer.account, {}).setdefault(answer.status, []).append(answer.region)
-    reasons = {
-        account: "; ".join(
-            status if regions == ["*"] else f"{status} in {', '.join(regions)}"
-            for status, regions in found.items()
-        )
-        for account, found in silent.items()
-    }
+    reasons = {account: _reason(found) for account, found in silent.items()}
     return tuple(
         _progress(account.id, account.name, by_account.get(account.id, ()), reasons.get(account.id))
         for account in inventory.accounts
     )
 
 
+def _reason(found: Mapping[str, Sequence[str]]) -> str:
+    """Why an account did not answer, from its Regions by status; ``*`` is all of them."""
+    parts = []
+    for status, regions in found.items():
+        where = "" if regions == ["*"] else f" in {', '.join(regions)}"
+        parts.append(status + where)
+    return "; ".join(parts)
+
+
 def _progress(
     account: str, name: str, rows: Sequence[ClusterRow], silent: str | None
 ) -> AccountProgress:
+    """The counts of one account; what is left comes with the most clusters first. ``silent`` is why
+    it did not answer completely, None where it did.
+    """
     left = Counter(row.left for row in rows if row.left)
     return AccountProgress(
         id=account,
@@ -174,4 +182,5 @@ def _progress(
 
 
 def _in_order(stages: Mapping[str, int]) -> dict[str, int]:
+    """Counts in the order of the migration, those of zero left out."""
     return {stage: stages[stage] for stage in STAGES if stages.get(stage)}

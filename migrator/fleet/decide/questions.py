@@ -22,7 +22,10 @@ def open_questions(
     facts: Iterable[ClusterFacts], clusters: Iterable[FleetCluster]
 ) -> tuple[OpenQuestion, ...]:
     """Who blocks which clusters: one principal for the same reasons, with the same answers, is one
-    question.
+    question. Those of the most clusters come first.
+
+    Each has the selector that means exactly its clusters among those that the answer could mean;
+    None where it may be given for the whole fleet.
     """
     everything = tuple(facts)
     by_arn = {cluster.arn: cluster for cluster in clusters}
@@ -32,8 +35,10 @@ def open_questions(
             groups.setdefault((principal, codes, _answers(each, principal)), []).append(each)
     found: list[OpenQuestion] = []
     for (principal, codes, _), asking in groups.items():
-        arns = sorted({each.arn for each in asking})
-        stubs = min(asking, key=lambda each: each.arn).stubs.get(principal or "", ())
+        asking.sort(key=lambda each: each.arn)
+        arns = list(dict.fromkeys(each.arn for each in asking))
+        # The answers are the same in all of them, what is said about them may differ.
+        stubs = asking[0].stubs.get(principal or "", ())
         others = _others(everything, set(arns), _about(principal, stubs))
         where = selector_for([by_arn[arn] for arn in arns], [by_arn[arn] for arn in others])
         found.append(OpenQuestion(principal, codes, tuple(arns), stubs, where))
@@ -44,6 +49,7 @@ def open_questions(
 def _most_clusters_first(
     question: OpenQuestion,
 ) -> tuple[int, tuple[str, ...], str, tuple[str, ...]]:
+    """A sort key; codes, principal and clusters make the order the same in every run."""
     return (
         -len(question.clusters),
         question.codes,
@@ -71,6 +77,9 @@ def _others(facts: Iterable[ClusterFacts], asking: set[str], about: str | None) 
 
 
 def _blocking(facts: ClusterFacts) -> dict[str | None, tuple[str, ...]]:
+    """The codes of blocking findings by principal; None is the cluster itself. One principal may
+    have several.
+    """
     codes: dict[str | None, set[str]] = {}
     for finding in facts.findings:
         if finding.severity == "block":
@@ -88,17 +97,24 @@ def _answers(facts: ClusterFacts, principal: str | None) -> bytes:
 
 
 def _may_concern(facts: ClusterFacts, principal: str | None) -> bool:
-    """Whether an answer about the principal could mean this cluster: it has it, or that is unknown.
-    None: an answer about groups or sections, which any cluster may have.
+    """Whether an answer about the principal could mean this cluster: it has it, or that is unknown
+    because it has no plan.
+
+    None is an answer about groups or sections, which any cluster may have.
     """
-    if principal is None or facts.plan_digest is None:
+    if principal is None:
+        return True
+    # Without a plan it is not known which principals the cluster has.
+    if facts.plan_digest is None:
         return True
     return _name(principal) in {_name(arn) for arn in facts.principals}
 
 
 def _name(arn: str) -> tuple[str, str]:
-    """Account and name. Answers find a principal by the ARN of its row, too, which is without a
-    path for a role.
+    """Account and name of a principal. Answers find a principal by the ARN of its row, too, which
+    is without a path for a role. Names have no case in IAM.
     """
-    account = arn.split(":")[4] if arn.count(":") >= 5 else ""
+    account = ""
+    if arn.count(":") >= 5:
+        account = arn.split(":")[4]
     return account, last_part(arn).lower()

@@ -26,13 +26,16 @@ def selector_for(wanted: Sequence[FleetCluster], others: Iterable[FleetCluster])
 
 
 def _candidates(wanted: Sequence[FleetCluster]) -> Iterator[Selector]:
-    # A tag comes first: it also selects a cluster that is created later with the same tag.
+    """Selectors that select all of ``wanted``, in the order in which people would think of them. A
+    tag comes first: it also selects a cluster that is created later with the same tag.
+    """
     for key, value in _shared([each.tags for each in wanted]):
         yield Selector(tags={key: exactly(value)})
     for key, value in _shared([each.account_tags for each in wanted]):
         yield Selector(account_tags={key: exactly(value)})
-    accounts = _sorted(each.account for each in wanted)
-    regions = _sorted(each.region for each in wanted)
+    accounts = tuple(sorted({each.account for each in wanted}))
+    regions = tuple(sorted({each.region for each in wanted}))
+    # Several Regions alone are rarely what is meant.
     if len(regions) == 1:
         yield Selector(regions=regions)
     if len(accounts) <= _MOST_ACCOUNTS:
@@ -40,16 +43,13 @@ def _candidates(wanted: Sequence[FleetCluster]) -> Iterator[Selector]:
         yield Selector(accounts=accounts, regions=regions)
 
 
-def _sorted(names: Iterable[str]) -> tuple[str, ...]:
-    """Each name once."""
-    return tuple(sorted(set(names)))
-
-
 def _shared(all_tags: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, str]]:
     """The tags that every mapping has with the same value, by key."""
-    for key, value in sorted(all_tags[0].items()):
-        if all(tags.get(key) == value for tags in all_tags):
-            yield key, value
+    first, *others = all_tags
+    shared = set(first.items())
+    for tags in others:
+        shared.intersection_update(tags.items())
+    yield from sorted(shared)
 
 
 def exactly(text: str) -> str:

@@ -100,6 +100,7 @@ def next_command(
     known to fit.
 
     ``state`` is the state directory, named where it is not the one that commands use anyway.
+    ``<image>`` is for the timer's image, which is in a registry that only its operators know.
     """
     one = (fleet_file, "--cluster", cluster.arn, *_in(state))
     match stage:
@@ -112,14 +113,7 @@ def next_command(
         case "applied":
             return ("migrate", "fleet", "verify", *one)
         case "verified":
-            return (
-                "migrate",
-                "fleet",
-                "rehearse",
-                *one,
-                "--image",
-                "<image>",
-            )  # the timer's, of people's own registry
+            return ("migrate", "fleet", "rehearse", *one, "--image", "<image>")
         case "rehearsed":
             return ("migrate", "fleet", "cutover", *one)
         case "cut over":
@@ -133,9 +127,14 @@ def _retire(
 ) -> tuple[str, ...]:
     """The command of a single cluster on the plan in its folder, with the way into its account."""
     tail = f"/{cluster.partition}/{cluster.account}/{cluster.region}/{cluster.name}"
-    if "://" in facts.folder or not facts.folder.endswith(tail):
-        return ()  # the plan is in a bucket: it has to be fetched first
-    way = ("--region", cluster.region) if account is None else way_into(account, cluster.region)
+    # The plan is in a bucket: it has to be fetched first.
+    if "://" in facts.folder:
+        return ()
+    if not facts.folder.endswith(tail):
+        return ()
+    way = ["--region", cluster.region]
+    if account is not None:
+        way = way_into(account, cluster.region)
     return (
         "migrate",
         "retire",

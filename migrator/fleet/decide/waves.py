@@ -42,9 +42,9 @@ def ordered(
 
 
 def _rank(cluster: FleetCluster, order: OrderBy) -> int:
+    """The place of a cluster by one tag. Clusters without a listed value come last."""
     tags = cluster.account_tags if order.account else cluster.tags
     value = tags.get(order.tag)
-    # Clusters without a listed value come last.
     if value not in order.values:
         return len(order.values)
     return order.values.index(value)
@@ -65,23 +65,30 @@ def waves_of(
     then 4, 16, 64, ...
     """
     left = list(ordered(clusters, order_by))
+    if not left:
+        return ()
     if command not in WRITING:
-        return (Wave("all", tuple(left), tolerance=len(left)),) if left else ()
+        return (Wave("all", tuple(left), tolerance=len(left)),)
     waves = []
     for rule in rules or _growing(len(left)):
         wanted = [cluster for cluster in left if selects(rule.select, cluster)]
+        # A share of the whole fleet; one that is rounded down to nothing is one cluster.
         if rule.size is not None:
             wanted = wanted[: max(1, rule.size.of(len(clusters)))]
-        if wanted:
-            waves.append(_wave(rule, wanted, command, tolerance))
-            taken = {cluster.arn for cluster in wanted}
-            left = [cluster for cluster in left if cluster.arn not in taken]
+        if not wanted:
+            continue
+        waves.append(_wave(rule, wanted, command, tolerance))
+        taken = {cluster.arn for cluster in wanted}
+        left = [cluster for cluster in left if cluster.arn not in taken]
     if left:
         waves.append(_wave(WaveRule(REST), left, command, tolerance))
     return tuple(waves)
 
 
 def _growing(total: int) -> list[WaveRule]:
+    """The waves where the file has none: one cluster, then each wave four times the one before,
+    until all have a wave.
+    """
     rules = [WaveRule("canary", Selector(), Amount(1))]
     size, covered = GROWTH, 1
     while covered < total:
@@ -94,13 +101,19 @@ def _growing(total: int) -> list[WaveRule]:
 def _wave(
     rule: WaveRule, clusters: Sequence[FleetCluster], command: Command, tolerance: Amount | None
 ) -> Wave:
+    """The wave of a rule. A cut-over is strict unless the rule says otherwise: it cannot be
+    undone.
+    """
     allowed = rule.failure_tolerance or tolerance or _NONE
+    strict = rule.strict
+    if strict is None:
+        strict = command == "cutover"
     return Wave(
         name=rule.name,
         clusters=tuple(clusters),
         tolerance=allowed.of(len(clusters)),
         concurrency=rule.concurrency,
-        strict=command == "cutover" if rule.strict is None else rule.strict,
+        strict=strict,
         pause=rule.pause,
         approve=rule.approve,
     )
@@ -132,23 +145,28 @@ def frozen(windows: Sequence[FreezeWindow], now: datetime) -> tuple[str, datetim
 
 
 def _frozen_until(window: FreezeWindow, now: datetime) -> datetime | None:
-    """When a window ends that holds now; None where it does not hold."""
+    """When a window ends that holds now; None where it does not hold.
+
+    A weekly window is compared by the minute of the week in its own zone. It may pass the end of
+    the week, and one that ends where it begins is the whole week.
+    """
     if window.begins is not None and window.ends is not None:
-        return window.ends if window.begins <= now < window.ends else None
+        if window.begins <= now < window.ends:
+            return window.ends
+        return None
     if window.weekly_from is None or window.weekly_until is None:
         return None
     local = now.astimezone(window.zone or timezone.utc)
     begin = _minute_of_week(*window.weekly_from)
     end = _minute_of_week(*window.weekly_until)
-    # A window may go over the end of the week; one that ends where it begins is a whole week.
     length = (end - begin) % _WEEK or _WEEK
     minute = _minute_of_week(local.weekday(), local.hour * 60 + local.minute)
     passed = (minute - begin) % _WEEK
     if passed >= length:
         return None
     start_of_minute = local.replace(second=0, microsecond=0)
-    # wall-clock arithmetic in the window's own zone: 08:00 is 08:00 on both sides of a change of
-    # summer time
+    # Wall-clock arithmetic in the window's own zone: 08:00 is 08:00 on both sides of a change of
+    # summer time.
     return (start_of_minute + timedelta(minutes=length - passed)).astimezone(timezone.utc)
 
 

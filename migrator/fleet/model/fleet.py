@@ -52,6 +52,8 @@ class FleetAccount:
 def way_into(account: FleetAccount, region: str) -> list[str]:
     """The global options that lead into an account and Region: ``["--region", …, "--assume-role",
     …]``.
+
+    A single cluster's commands take these; their values are not yet quoted for a shell.
     """
     options = ["--region", region]
     if account.profile:
@@ -133,7 +135,7 @@ class Inventory:
 
     @property
     def answered(self) -> int:
-        """How many did, completely: in every Region that was asked."""
+        """How many accounts did, completely: in every Region that was asked."""
         silent = {answer.account for answer in self.silent}
         return sum(account.id not in silent for account in self.accounts)
 
@@ -170,7 +172,9 @@ class Selector:
 
     @property
     def conditions(self) -> dict[str, list[str] | dict[str, str]]:
-        """Those that are given, as fleet.yaml and decisions.yaml write them."""
+        """Those that are given, as fleet.yaml and decisions.yaml write them: lists of patterns, and
+        tags as mappings.
+        """
         given: dict[str, list[str] | dict[str, str]] = {}
         for each in fields(self):
             value = getattr(self, each.name)
@@ -208,8 +212,12 @@ class Amount:
     percent: float | None = None
 
     def of(self, total: int) -> int:
-        """The number out of ``total``; a share is rounded down."""
-        return self.count if self.percent is None else int(total * self.percent / 100)
+        """The number out of ``total``; a share is rounded down, so that a tolerance is never more
+        than asked.
+        """
+        if self.percent is None:
+            return self.count
+        return int(total * self.percent / 100)
 
 
 @dataclass(frozen=True, slots=True)

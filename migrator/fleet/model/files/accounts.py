@@ -28,8 +28,9 @@ def default_account(account_id: str, defaults: DefaultsItem) -> FleetAccount:
 
 
 def account_of(item: AccountItem, defaults: DefaultsItem) -> FleetAccount:
-    """An account with what the defaults say of it. Raises ``fleet-malformed``, as everything
-    here.
+    """An account with what the defaults say of it. Raises ``fleet-malformed``, as everything here.
+
+    What the account says itself comes first. Without role and profile it is the caller's own.
     """
     if not _ACCOUNT.fullmatch(item.account_id):
         raise malformed(f"account_id {item.account_id[:24]!r} is not 12 digits.")
@@ -55,7 +56,12 @@ def account_of(item: AccountItem, defaults: DefaultsItem) -> FleetAccount:
 
 
 def _partition(item: AccountItem | OrganizationItem, defaults: DefaultsItem) -> str:
-    return item.partition if item.partition != "aws" else defaults.partition
+    """The partition of an account or organization: ``aws`` is also what is read where none is
+    given, so the defaults may replace it.
+    """
+    if item.partition == "aws":
+        return defaults.partition
+    return item.partition
 
 
 def _roles(item: AccountItem, defaults: DefaultsItem, partition: str) -> tuple[RoleLink, ...]:
@@ -75,7 +81,8 @@ def role_arn(template: str, names: Mapping[str, str]) -> str:
     """A role's ARN from a template: placeholders filled in; a bare name becomes a role of the
     account.
 
-    Raises ``fleet-malformed`` for an unknown placeholder, and for what then is no role.
+    ``names`` has ``account_id``, ``name`` and ``partition``. Raises ``fleet-malformed`` for an
+    unknown placeholder, and for what then is no role.
     """
     filled = re.sub(r"\{(\w+)\}", lambda match: _known(names, match.group(1), template), template)
     if not filled.startswith("arn:"):
@@ -89,6 +96,7 @@ def role_arn(template: str, names: Mapping[str, str]) -> str:
 
 
 def _known(names: Mapping[str, str], key: str, template: str) -> str:
+    """The value of a placeholder; the error shows the template and what it may hold."""
     if key not in names:
         raise malformed(
             f"{template[:120]!r}: {{{key}}} is not known; {', '.join(sorted(names))} are."
@@ -97,6 +105,7 @@ def _known(names: Mapping[str, str], key: str, template: str) -> str:
 
 
 def _as_list(role: "str | Sequence[str | RoleItem] | None") -> "Sequence[str | RoleItem]":
+    """A role, a chain of roles or neither, as a chain."""
     if isinstance(role, str):
         return [role]
     return role or []
@@ -108,6 +117,7 @@ def links_of(items: "Iterable[str | RoleItem]", external_id: str | None) -> tupl
 
 
 def _link(item: "str | RoleItem", external_id: str | None) -> RoleLink:
+    """One link of a chain. ``external_id`` is what its file says for all links."""
     if isinstance(item, str):
         return RoleLink(item, _external_id(external_id))
     return RoleLink(item.arn, _external_id(item.external_id or external_id))
@@ -131,10 +141,16 @@ def role_account(arn: str) -> str:
 
 
 def _tags(tags: list[str] | dict[str, str]) -> dict[str, str]:
-    """``key:value`` texts, as c7n-org writes tags, or a mapping."""
+    """``key:value`` texts, as c7n-org writes tags, or a mapping. A text without a colon is a tag
+    without a value.
+    """
     if isinstance(tags, dict):
         return dict(tags)
-    return {key: value for key, _, value in (text.partition(":") for text in tags)}
+    found = {}
+    for text in tags:
+        key, _, value = text.partition(":")
+        found[key] = value
+    return found
 
 
 def unique(accounts: list[FleetAccount]) -> tuple[FleetAccount, ...]:
@@ -148,7 +164,11 @@ def unique(accounts: list[FleetAccount]) -> tuple[FleetAccount, ...]:
 
 
 def fleet_of_custodian(found: CustodianDocument) -> FleetFile:
-    """A fleet of c7n-org's accounts, with every role of a chain taking the external id as there."""
+    """A fleet of c7n-org's accounts, with every role of a chain taking the external id as there.
+
+    The partition is that of the role into an account (c7n-org has none). Raises ``fleet-malformed``
+    for an account that nothing leads into.
+    """
     if not found.accounts:
         raise malformed("It names no accounts.")
     accounts: list[FleetAccount] = []
@@ -186,9 +206,19 @@ def _regions(texts: Iterable[str]) -> list[str]:
 
 
 def _partition_of(role: "str | list[str | RoleItem] | None") -> str:
-    last = _as_list(role)[-1] if role else ""
-    arn = parse_arn(last) if isinstance(last, str) else None
-    return arn.partition if arn else "aws"
+    """The partition of the last role of a chain, which is the one in the account; ``aws`` where it
+    is a bare name.
+    """
+    chain = _as_list(role)
+    if not chain:
+        return "aws"
+    last = chain[-1]
+    if not isinstance(last, str):
+        return "aws"
+    arn = parse_arn(last)
+    if arn is None:
+        return "aws"
+    return arn.partition
 
 
 def organization_of(item: OrganizationItem, defaults: DefaultsItem) -> OrganizationSource:

@@ -28,12 +28,14 @@ wire.prepare(DecisionsDocument)  # clusters of a fleet are planned in many threa
 
 
 def decode_fleet_decisions(document: Mapping[str, Any] | None) -> FleetAnswers:
-    """The answers in a loaded document; a single cluster's decisions.yaml is one, too.
+    """The answers in a loaded document; a single cluster's decisions.yaml is one, too. None, an
+    empty file, has no answers.
 
     Raises ``decisions-malformed``, and ``fleet-malformed`` for a selector.
     """
     plain = dict(document or {})
     some = plain.pop("where", None)
+    # A key without a value is as if it were not there.
     if some is None:
         some = []
     if not isinstance(some, list):
@@ -44,11 +46,11 @@ def decode_fleet_decisions(document: Mapping[str, Any] | None) -> FleetAnswers:
 
 def _selected(index: int, item: object) -> SelectedAnswers:
     """The answers of ``where[index]``."""
-    clusters = item.get("clusters") if isinstance(item, Mapping) else None
-    if not isinstance(item, Mapping) or not isinstance(clusters, Mapping):
+    sections = dict(item) if isinstance(item, Mapping) else {}
+    clusters = sections.pop("clusters", None)
+    if not isinstance(clusters, Mapping):
         raise _malformed(f"where[{index}] must be a mapping with clusters: a selector.")
-    rest = {key: value for key, value in item.items() if key != "clusters"}
-    return SelectedAnswers(selector_from(clusters), decode_decisions(rest))
+    return SelectedAnswers(selector_from(clusters), decode_decisions(sections))
 
 
 def decisions_to_document(decisions: Decisions) -> dict[str, Any]:
@@ -58,34 +60,39 @@ def decisions_to_document(decisions: Decisions) -> dict[str, Any]:
         value = getattr(decisions, each.name)
         if value == getattr(NO_DECISIONS, each.name):
             continue
+        # Of an account the model keeps the reason alone: the file has one action for it.
         if each.name == "accounts":
-            document[each.name] = _accounts(value)
+            document[each.name] = {
+                account: {"action": "skip", "reason": reason} for account, reason in value.items()
+            }
         else:
             document[each.name] = _without_nothing(_builtins(value))
-    # what is written is what would be read: a section whose shape drifted apart shows here and not
-    # in use
+    # What is written is what would be read: a section whose shape drifted apart shows here and not
+    # in use.
     wire.convert(document, DecisionsDocument)
     return document
 
 
-def _accounts(value: Mapping[str, str]) -> dict[str, Any]:
-    return {account: {"action": "skip", "reason": reason} for account, reason in value.items()}
-
-
 def _builtins(value: Any) -> Any:  # noqa: ANN401 - a part of Decisions
+    """A part of the answers as mappings, lists and scalars, with the names that the file has for
+    it.
+
+    A policy is its ARN and its namespaces; an answer is a dataclass whose fields are named as the
+    file names them.
+    """
     if isinstance(value, AssociatedPolicy):
         return {"policy": value.policy_arn, "namespaces": list(value.scope.namespaces)}
     if isinstance(value, Mapping):
         return {key: _builtins(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return [_builtins(item) for item in value]
-    # An answer is a dataclass; its fields are named as the file names them.
     if is_dataclass(value):
         return {each.name: _builtins(getattr(value, each.name)) for each in fields(value)}
     return value
 
 
 def _without_nothing(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Mappings without keys that have no value, at every depth; in lists nothing is left out."""
     if isinstance(value, dict):
         return {key: _without_nothing(item) for key, item in value.items() if item is not None}
     return value

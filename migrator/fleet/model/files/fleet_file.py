@@ -59,8 +59,9 @@ _TAGS = frozenset({"tags", "account_tags"})
 
 
 def decode_fleet(document: object) -> FleetFile:
-    """The fleet in a loaded YAML document. Raises ``Failed`` ``fleet-malformed``, naming the
-    field.
+    """The fleet in a loaded YAML document. Raises ``Failed`` ``fleet-malformed``, naming the field.
+
+    Without ``format``, a list of ``accounts`` at the top makes it a file of c7n-org.
     """
     if not isinstance(document, Mapping):
         raise malformed("It holds no mapping at its top.")
@@ -99,6 +100,7 @@ def _fields(value: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _field(key: str, value: Any) -> Any:  # noqa: ANN401 - any YAML value
+    """The value of a key as JSON has it, with texts put back where YAML read something else."""
     if key in _ACCOUNT_NUMBERS and isinstance(value, int):
         return f"{value:012}"
     if key in _LISTS_OF_TEXTS and isinstance(value, list):
@@ -109,13 +111,18 @@ def _field(key: str, value: Any) -> Any:  # noqa: ANN401 - any YAML value
 
 
 def _item(key: str, value: Any) -> Any:  # noqa: ANN401 - any YAML value
-    # The accounts of a fleet.yaml are mappings, those of a selector are numbers.
+    """An item of a list of texts. The accounts of a fleet.yaml are mappings, those of a selector
+    numbers.
+    """
     if isinstance(value, Mapping):
         return _plain(value)
     return _text(key, value)
 
 
 def _text(key: str, value: Any) -> str:  # noqa: ANN401 - any YAML scalar
+    """A scalar as the text that was written: a truth value is lower case, and an account number has
+    its leading zeros again.
+    """
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int) and key.endswith("accounts"):
@@ -124,11 +131,14 @@ def _text(key: str, value: Any) -> str:  # noqa: ANN401 - any YAML scalar
 
 
 def _fleet(found: FleetDocument) -> FleetFile:
+    """The fleet of a checked document: what no type can say is checked here. Raises
+    ``fleet-malformed``.
+    """
     if not _NAME.fullmatch(found.name):
         raise malformed(
             "name must be letters, digits, '_', '.' and '-': it is the name of a folder."
         )
-    if not found.accounts and not found.organization and not found.clusters:
+    if not any((found.accounts, found.organization, found.clusters)):
         raise malformed("It names no accounts, no organization and no clusters.")
     organization = None
     if found.organization:
@@ -172,10 +182,13 @@ def _order_by(item: OrderByItem) -> OrderBy:
 
 
 def _cluster_arn(text: str) -> str:
+    """The same text, if it is the ARN of an EKS cluster."""
+    problem = malformed(f"clusters: {text[:120]!r} is not the ARN of an EKS cluster.")
     arn = parse_arn(text)
-    is_cluster = arn is not None and arn.service == "eks" and arn.resource.startswith("cluster/")
-    if not is_cluster:
-        raise malformed(f"clusters: {text[:120]!r} is not the ARN of an EKS cluster.")
+    if arn is None or arn.service != "eks":
+        raise problem
+    if not arn.resource.startswith("cluster/"):
+        raise problem
     return text
 
 
@@ -202,6 +215,7 @@ def selector_from(document: object) -> Selector:
 
 
 def _waves(items: list[WaveItem]) -> tuple[WaveRule, ...]:
+    """The rules of waves in their order. A name is in the records of runs, so each is used once."""
     names = [item.name for item in items]
     if len(set(names)) != len(names):
         raise malformed("Two waves have one name.")
@@ -223,12 +237,17 @@ def _waves(items: list[WaveItem]) -> tuple[WaveRule, ...]:
 
 
 def _concurrency(item: ConcurrencyItem) -> Concurrency:
+    """How many clusters are worked on concurrently, at least one."""
     if item.overall < 1 or item.per_account < 1:
         raise malformed("concurrency must be 1 or more.")
     return Concurrency(item.overall, item.per_account)
 
 
 def _rate(item: RateItem) -> RateRule:
+    """How often an API is called: ``service:Operation`` with ``*`` and ``?``, or ``*``.
+
+    Without a burst as many calls are allowed at first as in one second, at least one.
+    """
     if item.per_second <= 0 or not _API.fullmatch(item.api):
         raise malformed(
             f"rates: {item.api[:60]!r} wants an API such as eks:* and more than 0 calls per second."
@@ -242,6 +261,7 @@ def _rate(item: RateItem) -> RateRule:
 
 
 def _commands(items: list[list[str]]) -> tuple[tuple[str, ...], ...]:
+    """Commands of hooks as argument lists, none of them empty."""
     if not all(items):
         raise malformed("hooks: a command is a list of at least one argument.")
     return tuple(tuple(item) for item in items)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from migrator.fleet.model.files.document import FreezeItem, malformed
 from migrator.fleet.model.fleet import Amount, FreezeWindow
 
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _DURATION = re.compile(r"(\d+)\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -21,14 +22,16 @@ def positive(value: int | None, where: str) -> int | None:
 
 
 def amount_of(value: int | str | None, where: str) -> Amount | None:
-    """A number, or a share such as ``10%``."""
+    """A number, or a share such as ``10%`` of at most 100. ``where`` is the field, for the
+    error.
+    """
     if value is None:
         return None
     if isinstance(value, int):
         if value < 0:
             raise malformed(f"{where} must not be negative.")
         return Amount(value)
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", value.strip())
+    match = _SHARE.fullmatch(value.strip())
     if match is None or float(match.group(1)) > 100:
         raise malformed(f"{where} must be a number or a share such as 10%.")
     return Amount(percent=float(match.group(1)))
@@ -45,11 +48,14 @@ def duration_of(value: str | int, where: str) -> timedelta:
 
 
 def freeze_of(item: FreezeItem, index: int) -> FreezeWindow:
-    """The window at ``freeze[index]``."""
+    """The window at ``freeze[index]``: from one moment to another, or every week, never both.
+
+    Times without an offset are in the window's time zone.
+    """
     where = f"freeze[{index}]"
     zone = _zone(item.timezone, where)
-    has_period = item.begin is not None or item.until is not None
-    if item.weekly is not None and not has_period:
+    period = (item.begin, item.until)
+    if item.weekly is not None and period == (None, None):
         return FreezeWindow(
             item.reason,
             weekly_from=_moment_of_week(item.weekly.begin, where),
@@ -66,7 +72,7 @@ def freeze_of(item: FreezeItem, index: int) -> FreezeWindow:
 
 
 def _zone(name: str, where: str) -> tzinfo:
-    # UTC needs no time zone database: a slim container image has none.
+    """A time zone of the IANA database. UTC needs none: a slim container image has no database."""
     if name == "UTC":
         return timezone.utc
     try:
@@ -87,14 +93,14 @@ def _moment(text: str, zone: tzinfo, where: str) -> datetime:
 
 
 def _moment_of_week(text: str, where: str) -> tuple[int, int]:
-    """The day of the week, Monday 0, and the minute of the day."""
+    """The day of the week, Monday 0, and the minute of the day. ``24:00`` is the end of the day;
+    day names may be written out.
+    """
     match = _MOMENT_OF_WEEK.fullmatch(text.strip())
-    day = "" if match is None else match.group(1).lower()
-    if match is None or day not in _DAYS:
+    if match is None or match.group(1).lower() not in _DAYS:
         raise malformed(f"{where}: {text[:40]!r} is no time of the week such as 'Fri 16:00'.")
-    hour, minute = int(match.group(2)), int(match.group(3))
+    day, hour, minute = match.group(1).lower(), int(match.group(2)), int(match.group(3))
     minute_of_day = hour * 60 + minute
-    # 24:00 is the end of the day.
     if minute > 59 or minute_of_day > 24 * 60:
         raise malformed(f"{where}: {text[:40]!r} is no time of the day.")
     return _DAYS.index(day), minute_of_day
