@@ -11,12 +11,14 @@ def accounts_document(inventory: Inventory) -> dict[str, Any]:
     """``{accounts: [...]}``. Accounts that are the caller's own have no way in to write down, and
     are left out.
     """
-    return {
-        "accounts": [_account(each) for each in inventory.accounts if each.roles or each.profile]
-    }
+    reachable = [each for each in inventory.accounts if each.roles or each.profile]
+    return {"accounts": [_account(each) for each in reachable]}
 
 
 def _account(account: FleetAccount) -> dict[str, Any]:
+    """One account as c7n-org writes it: tags are ``key:value``, the unit is a tag ``path``, and a
+    chain of roles is a list.
+    """
     item: dict[str, Any] = {
         "account_id": account.id,
         "name": account.name or account.id,

@@ -67,7 +67,11 @@ class Groups:
 
 
 def fleet_data(report: FleetReport, groups: Groups) -> dict[str, Any]:
-    """``{clusters, findings, kinds, groups, tones, stages}``."""
+    """``{clusters, findings, kinds, groups, tones, stages}``.
+
+    ``findings`` are ``[code, severity, principal, source, message]``, which rows name by their
+    place; ``tones`` are ``[tone, icon]`` by word.
+    """
     findings: dict[FindingSeen, int] = {}
     clusters = [_row(row, findings) for row in report.rows]
     return {
@@ -84,6 +88,9 @@ def fleet_data(report: FleetReport, groups: Groups) -> dict[str, Any]:
 
 
 def _row(row: ClusterRow, findings: dict[FindingSeen, int]) -> dict[str, Any]:
+    """A cluster as the script's table has it. ``findings`` is the list of all, by place, and grows
+    with what is new.
+    """
     cluster, facts = row.cluster, row.facts
     here = sorted(facts.findings, key=lambda each: (_ORDER.index(each.severity), each.code))
     return {
@@ -110,6 +117,7 @@ def tags_of(cluster: FleetCluster) -> list[str]:
 
 
 def _facts(row: ClusterRow) -> list[tuple[str, str]]:
+    """Title and text of each fact for the open row; what is empty is not shown."""
     facts = row.facts
     counts = ", ".join(f"{count} {action}" for action, count in facts.summary.items() if count)
     steps = ""
@@ -131,6 +139,7 @@ def _facts(row: ClusterRow) -> list[tuple[str, str]]:
 
 
 def _last(result: ClusterResult | None) -> dict[str, str] | None:
+    """The latest result of any command; None for a cluster that no command tried."""
     if result is None:
         return None
     return {

@@ -13,9 +13,10 @@ from migrator.fleet.render.names import count_of, without_name
 from migrator.fleet.render.snippet import asked
 from migrator.render.headline import Figure
 
-_QUIET = frozenset(
-    {"done", "waiting", "blocked"}
-)  # results that are no trouble: blocked ones are reported by their questions
+# Results that are no trouble: blocked ones are reported by their questions.
+_QUIET = frozenset({"done", "waiting", "blocked"})
+# Stages of clusters of which nothing is known.
+_DARK = ("unreachable", "denied", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +51,43 @@ def fleet_tone(report: FleetReport) -> str:
 
 
 def fleet_sentence(report: FleetReport) -> str:
-    """The state of the whole, for a person who reads nothing else."""
+    """The state of the whole, for a person who reads nothing else: what is migrated, whether every
+    account answered, and how many clusters wait for a decision.
+    """
     inventory = report.inventory
-    accounts, silent = (
-        count_of(inventory.expected, "account"),
-        inventory.expected - inventory.answered,
-    )
+    accounts = count_of(inventory.expected, "account")
+    silent = inventory.expected - inventory.answered
+    blocked = report.stages.get("blocked", 0)
     parts = [f"{report.migrated:,} of {count_of(len(report.rows), 'cluster')} migrated."]
     if silent:
-        parts.append(
-            f"{silent} of {accounts} did not answer completely: what is in them is not known."
-        )
+        unknown = "did not answer completely: what is in them is not known."
+        parts.append(f"{silent} of {accounts} {unknown}")
+    elif inventory.expected > 1:
+        parts.append(f"All {accounts} answered.")
     else:
-        parts.append(
-            f"All {accounts} answered." if inventory.expected > 1 else f"{accounts} answered."
-        )
-    if blocked := report.stages.get("blocked", 0):
-        parts.append(
-            f"{count_of(blocked, 'cluster')} {'waits' if blocked == 1 else 'wait'} for a decision."
-        )
+        parts.append(f"{accounts} answered.")
+    if blocked:
+        verb = "waits" if blocked == 1 else "wait"
+        parts.append(f"{count_of(blocked, 'cluster')} {verb} for a decision.")
     return " ".join(parts)
 
 
 def fleet_figures(report: FleetReport) -> tuple[Figure, ...]:
-    """The figures under the sentence."""
+    """The figures under the sentence, each with what it counts and a tone. None is of clusters that
+    a selector leaves out.
+    """
     inventory, stages, total = report.inventory, report.stages, len(report.rows)
     silent = inventory.expected - inventory.answered
-    dark = sum(stages.get(name, 0) for name in ("unreachable", "denied", "unknown"))
-    open_ones = len(asked(report.questions))
+    dark = {name: stages[name] for name in _DARK if stages.get(name)}
+    questions = len(asked(report.questions))
     finished = sum(each.finished for each in report.accounts)
     done = sum(each.answered and each.finished == each.clusters for each in report.accounts)
     bad = len(_failed(report))
+    more, open_ones = "in the fleet", "no open question"
+    if inventory.not_selected:
+        more = f"{inventory.not_selected:,} more not selected"
+    if questions:
+        open_ones = f"by {count_of(questions, 'open question')}"
     return (
         Figure(
             "Accounts answered",
@@ -91,9 +98,7 @@ def fleet_figures(report: FleetReport) -> tuple[Figure, ...]:
         Figure(
             "Clusters",
             f"{total:,}",
-            f"{inventory.not_selected:,} more not selected"
-            if inventory.not_selected
-            else "in the fleet",
+            more,
         ),
         Figure(
             "Migrated",
@@ -104,16 +109,13 @@ def fleet_figures(report: FleetReport) -> tuple[Figure, ...]:
         Figure(
             "Blocked",
             f"{stages.get('blocked', 0):,}",
-            f"by {count_of(open_ones, 'open question')}" if open_ones else "no open question",
+            open_ones,
             "warn" if stages.get("blocked") else "ok",
         ),
         Figure(
             "Not read",
-            f"{dark:,}",
-            ", ".join(
-                f"{stages[n]} {n}" for n in ("unreachable", "denied", "unknown") if stages.get(n)
-            )
-            or "every cluster was",
+            f"{sum(dark.values()):,}",
+            ", ".join(f"{count} {name}" for name, count in dark.items()) or "every cluster was",
             "bad" if dark else "ok",
         ),
         Figure(
@@ -143,14 +145,16 @@ def troubles(report: FleetReport) -> tuple[Trouble, ...]:
 
 
 def _silent(report: FleetReport) -> Iterable[Trouble]:
+    """Accounts that did not answer completely, those with the same reason together, the most
+    accounts first. Reasons that differ in account and Region alone are the same.
+    """
     groups: dict[tuple[str, str], dict[str, list[str]]] = {}
     told: dict[tuple[str, str], tuple[str, str]] = {}
     names = {account.id: account.name for account in report.accounts}
     for answer in report.inventory.silent:
-        key = (
-            str(answer.status),
-            answer.reason.replace(answer.account, "ACCOUNT").replace(answer.region, "REGION"),
-        )
+        # The same reason in another account or Region is the same reason.
+        reason = answer.reason.replace(answer.account, "ACCOUNT")
+        key = (str(answer.status), reason.replace(answer.region, "REGION"))
         groups.setdefault(key, {}).setdefault(answer.account, []).append(answer.region)
         told.setdefault(key, (answer.reason, answer.remedy))
     for key, accounts in sorted(groups.items(), key=lambda item: -len(item[1])):
@@ -168,41 +172,42 @@ def _account(account: str, name: str, regions: list[str]) -> str:
 
 
 def _missing(report: FleetReport) -> Iterable[Trouble]:
+    """Clusters that the file names and that discovery did not find."""
     for arn, why in report.inventory.missing:
         yield Trouble("bad", "named, and not found", why, (short_cluster(arn),))
 
 
 def _unknown(report: FleetReport) -> Iterable[Trouble]:
+    """Clusters whose files cannot be read, those with the same problem together."""
     groups: dict[str, list[str]] = {}
     for row in report.rows:
         if row.facts.problem:
             groups.setdefault(row.facts.problem, []).append(row.cluster.arn)
     for why, arns in groups.items():
-        yield Trouble(
-            "bad", "not known", why, tuple(map(short_cluster, arns)), clusters=tuple(arns)
-        )
+        who = tuple(map(short_cluster, arns))
+        yield Trouble("bad", "not known", why, who, clusters=tuple(arns))
 
 
 def _failed(report: FleetReport) -> list[ClusterResult]:
-    return [
-        row.last for row in report.rows if row.last is not None and row.last.status not in _QUIET
-    ]
+    """The latest results that are trouble."""
+    last = (row.last for row in report.rows if row.last is not None)
+    return [result for result in last if result.status not in _QUIET]
 
 
 def _ended_badly(report: FleetReport) -> Iterable[Trouble]:
+    """Commands that ended badly, those with the same message together, the most clusters first."""
     groups: dict[tuple[str, str, str], list[ClusterResult]] = {}
     for result in _failed(report):
         why = without_name(result.message or result.code, result.arn)
         groups.setdefault((result.command, result.status, why), []).append(result)
-    for (command, status, why), found in sorted(
-        groups.items(), key=lambda item: (-len(item[1]), item[0])
-    ):
+    by_size = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+    for (command, status, why), found in by_size:
         arns = tuple(result.arn for result in found)
         yield Trouble(
-            "bad",
-            f"{command}: {status}",
-            why,
-            tuple(map(short_cluster, arns)),
-            found[0].remedy,
-            arns,
+            tone="bad",
+            what=f"{command}: {status}",
+            why=why,
+            who=tuple(map(short_cluster, arns)),
+            remedy=found[0].remedy,
+            clusters=arns,
         )

@@ -48,6 +48,7 @@ def run_lines(runs: Iterable[RunSeen]) -> tuple[RunLine, ...]:
 
 
 def _line(run: RunSeen) -> RunLine:
+    """A run on an axis from its beginning to the last moment that is known of it."""
     moments = [moment(at) for at in (run.started, run.ended, *_moments(run.waves)) if at]
     axis = axis_of(min(moments), max(moments))
     return RunLine(
@@ -61,13 +62,19 @@ def _moments(waves: Iterable[WaveSeen]) -> Iterable[str]:
 
 
 def _wave(wave: WaveSeen, axis: Axis) -> WaveLine:
-    start = axis.place(wave.started)
-    end = axis.place(wave.ended) if wave.ended else 100.0
+    """A wave as a lane. One that did not end reaches to the end of the axis, and every bar is wide
+    enough to be seen.
+    """
+    start, end, ended = axis.place(wave.started), 100.0, "did not end"
+    if wave.ended:
+        end, ended = axis.place(wave.ended), f"took {_took(wave)}"
     width = max(round(end - start, 2), _THINNEST)
     start = min(start, 100 - width)
     counts = tuple(wave.counts.items())
     tried = sum(wave.counts.values())
-    open_width = round(width * (tried - wave.counts.get("done", 0)) / tried, 2) if tried else 0.0
+    open_width = 0.0
+    if tried:
+        open_width = round(width * (tried - wave.counts.get("done", 0)) / tried, 2)
     told = ", ".join(f"{count} {status}" for status, count in counts) or "nothing was tried"
     open_ones = tuple(
         (short_cluster(each.arn), each.status, each.message or each.code) for each in wave.results
@@ -79,17 +86,13 @@ def _wave(wave: WaveSeen, axis: Axis) -> WaveLine:
         open_start=round(start + width - open_width, 2),
         open_width=open_width,
         counts=counts,
-        words=f"began {axis.since(wave.started)}, "
-        f"{'took ' + _took(wave) if wave.ended else 'did not end'}: {told}",
+        words=f"began {axis.since(wave.started)}, {ended}: {told}",
         open=open_ones[:_NAMED],
         more=max(len(open_ones) - _NAMED, 0),
     )
 
 
 def _took(wave: WaveSeen) -> str:
-    return duration(
-        max(
-            moment(wave.ended) - moment(wave.started),
-            axis_of(moment(wave.ended), moment(wave.ended)).length,
-        )
-    )
+    began, ended = moment(wave.started), moment(wave.ended)
+    # An axis has a least length: a wave within a second took that.
+    return duration(max(ended - began, axis_of(ended, ended).length))

@@ -9,7 +9,9 @@ from migrator.model.principal import last_part
 def short_principal(arn: str) -> str:
     """``ACCOUNT:role/path/name``; anything that is no ARN as it is."""
     parts = arn.split(":", 5)
-    return f"{parts[4]}:{parts[5]}" if len(parts) == 6 and parts[0] == "arn" else arn
+    if len(parts) != 6 or parts[0] != "arn":
+        return arn
+    return f"{parts[4]}:{parts[5]}"
 
 
 def resource_of(arn: str) -> str:
@@ -24,7 +26,9 @@ def accounts_line(inventory: Inventory) -> str:
 
 def count_of(number: int, thing: str) -> str:
     """``1 cluster``, ``1,000 clusters``."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    if number == 1:
+        return f"1 {thing}"
+    return f"{number:,} {thing}s"
 
 
 def some(names: Iterable[str], most: int) -> tuple[tuple[str, ...], int]:
@@ -36,4 +40,6 @@ def some(names: Iterable[str], most: int) -> tuple[tuple[str, ...], int]:
 def without_name(text: str, arn: str) -> str:
     """A message without its cluster's own name, so that equal reasons look equal."""
     name = last_part(arn)
-    return text.replace(arn, "the cluster").replace(f" {name} ", " the cluster ") if name else text
+    if not name:
+        return text
+    return text.replace(arn, "the cluster").replace(f" {name} ", " the cluster ")

@@ -102,7 +102,10 @@ class Row:
 
 
 def fleet_html(report: FleetReport) -> str:
-    """The whole document as text; the same report gives the same bytes."""
+    """The whole document as text; the same report gives the same bytes.
+
+    What comes from clusters is escaped by the template, and in the data by the page.
+    """
     groups = Groups([row.cluster.arn for row in report.rows])
     accounts = sorted(report.accounts, key=account_urgency)
     values: dict[str, object] = {
@@ -143,7 +146,9 @@ def fleet_html(report: FleetReport) -> str:
 
 
 def segments(stages: Mapping[str, int]) -> tuple[Segment, ...]:
-    """A bar of stages, as wide as all of them."""
+    """A bar of stages, as wide as all of them; places are percent, rounded to what a browser
+    shows.
+    """
     total, start, found = sum(stages.values()), 0.0, []
     for stage, count in stages.items():
         width = count / total * 100
@@ -163,15 +168,21 @@ def _codes(row: ClusterRow) -> str:
 
 
 def _left(account: AccountProgress) -> str:
+    """What is left in an account, in one line."""
     if account.left:
         return "; ".join(f"{count} \u00d7 {what}" for what, count in account.left.items())
     if not account.answered:
         return "nothing is known"
-    return "nothing" if account.clusters else "no clusters"
+    if not account.clusters:
+        return "no clusters"
+    return "nothing"
 
 
 def _asking(number: int, question: Asked, report: FleetReport, groups: Groups) -> Asking:
-    kinds = [kind for code in question.codes if (kind := report.kinds.get(code)) is not None]
+    """A question with everything that its card shows. Codes of another version have no text
+    here.
+    """
+    kinds = [report.kinds[code] for code in question.codes if code in report.kinds]
     clusters = question.clusters
     named, more = some(map(short_cluster, clusters), _NAMED)
     return Asking(
@@ -192,6 +203,7 @@ def _asking(number: int, question: Asked, report: FleetReport, groups: Groups) -
 
 
 def _same(report: FleetReport, groups: Groups) -> Iterable[Row]:
+    """Clusters with the same open findings, as one line; those without findings are not shown."""
     severity = {each.code: each.severity for each in report.findings}
     for each in report.same:
         if not each.codes:
@@ -204,6 +216,9 @@ def _same(report: FleetReport, groups: Groups) -> Iterable[Row]:
 
 
 def _findings(report: FleetReport, groups: Groups) -> Iterable[Row]:
+    """Each finding with its clusters; its link is shown where it is one that a browser may
+    follow.
+    """
     for each in report.findings:
         detail, link = "", ""
         kind = report.kinds.get(each.code)
@@ -231,7 +246,7 @@ def _admins(report: FleetReport, groups: Groups) -> Iterable[Admin]:
 
 
 def _admin(name: str, admins: list[AdminAcross], groups: Groups) -> Admin:
-    # The account says nothing of a name that several accounts have.
+    """Administrators of one name. The account says nothing of a name that several accounts have."""
     if len(admins) == 1:
         name = short_principal(admins[0].principal_arn)
     clusters: dict[str, None] = {}

@@ -14,9 +14,8 @@ from migrator.model.decision import Stub
 from migrator.model.files.yaml_text import yaml_lines
 from migrator.render.escape import comment
 
-_OTHERWISE = {
-    "accounts": "expand_accounts"
-}  # answers of the one section are instead of those of the other
+# Answers of the one section are instead of those of the other.
+_OTHERWISE = {"accounts": "expand_accounts"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,11 @@ class Asked:
 
 
 def asked(questions: Sequence[OpenQuestion]) -> tuple[Asked, ...]:
-    """Every question in one place, those that lift most first."""
+    """Every question in one place, those that lift most first.
+
+    Questions whose principals differ in the account alone, and that block for the same reasons, are
+    one.
+    """
     groups: dict[tuple[str, tuple[str, ...]], list[OpenQuestion]] = {}
     for question in questions:
         name = resource_of(question.principal_arn or "")
@@ -55,6 +58,9 @@ def asked(questions: Sequence[OpenQuestion]) -> tuple[Asked, ...]:
 
 
 def _name(name: str, questions: Sequence[OpenQuestion]) -> str:
+    """What asks, for people: the cluster, one principal with its account, or what principals of
+    many accounts have in common.
+    """
     arns = sorted({question.principal_arn or "" for question in questions})
     if arns == [""]:
         return "the cluster itself"
@@ -88,22 +94,20 @@ def _clusters_of(questions: Iterable[OpenQuestion]) -> set[str]:
 
 
 def _item(where: Selector, stubs: Sequence[Stub]) -> list[str]:
-    # what is to be completed comes first: there may be very many clusters
+    """An item of ``where``. What is to be completed comes first: there may be very many
+    clusters.
+    """
     first, *rest = [*_body(stubs), *yaml_lines({"clusters": where.conditions})]
     return [f"  - {first}", *(f"    {line}" for line in rest)]
 
 
 def _body(stubs: Sequence[Stub]) -> list[str]:
+    """The sections of answers; those that would be given instead of others are comments."""
     if not stubs:
         return []
     given = {stub.section for stub in stubs}
-    main: list[Stub] = []
-    instead: list[Stub] = []
-    for stub in stubs:
-        if _OTHERWISE.get(stub.section) in given:
-            instead.append(stub)
-        else:
-            main.append(stub)
+    instead = [stub for stub in stubs if _OTHERWISE.get(stub.section) in given]
+    main = [stub for stub in stubs if stub not in instead]
     lines = yaml_lines(_sections(main))
     if instead:
         lines.append("# or instead:")
@@ -112,6 +116,9 @@ def _body(stubs: Sequence[Stub]) -> list[str]:
 
 
 def _sections(stubs: Sequence[Stub]) -> dict[str, object]:
+    """Answers as decisions.yaml holds them: by section and key. A section without keys is its
+    answer.
+    """
     found: dict[str, object] = {}
     for stub in stubs:
         if stub.key is None:

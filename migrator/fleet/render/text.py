@@ -1,5 +1,6 @@
 """A fleet for the terminal: who answered, how a command ended. At most 100 columns."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Group, RenderableType
@@ -29,7 +30,9 @@ STATUS_STYLE: Mapping[str, str] = {
 
 
 def inventory_text(inventory: Inventory, *, width: int = MAX_WIDTH, color: bool = False) -> str:
-    """Who answered, and the clusters by account."""
+    """Who answered, and the clusters by account. ``width`` is in columns; without ``color`` the
+    text has no escape sequences.
+    """
     parts = [*_accounts(inventory), _by_account(inventory)]
     if inventory.not_selected:
         parts.append(Text(f"{inventory.not_selected} further clusters are not selected."))
@@ -37,18 +40,19 @@ def inventory_text(inventory: Inventory, *, width: int = MAX_WIDTH, color: bool 
 
 
 def _accounts(inventory: Inventory) -> list[RenderableType]:
+    """The line of accounts, then what is not known: Regions that did not answer, clusters that were
+    not found, accounts that are left out.
+    """
     style = "green" if inventory.complete else "bold red"
     parts: list[RenderableType] = [
         Text.assemble((accounts_line(inventory), style), f"; {len(inventory.clusters)} clusters")
     ]
     if inventory.silent:
         parts.append(_silent(inventory.silent))
-    parts += _list(
-        "Named, and not found", [(short_cluster(arn), why) for arn, why in inventory.missing]
-    )
-    parts += _list(
-        "Left out", [(f"{item.id} {item.name}".strip(), item.reason) for item in inventory.left_out]
-    )
+    missing = [(short_cluster(arn), why) for arn, why in inventory.missing]
+    parts += _list("Named, and not found", missing)
+    left_out = [(f"{item.id} {item.name}".strip(), item.reason) for item in inventory.left_out]
+    parts += _list("Left out", left_out)
     return parts
 
 
@@ -71,6 +75,7 @@ def _silent(answers: Sequence[Answer]) -> RenderableType:
 
 
 def _by_account(inventory: Inventory) -> RenderableType:
+    """Each account with the number of its clusters and their authentication modes."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("ACCOUNT", no_wrap=True)
     table.add_column("NAME", overflow="fold")
@@ -78,21 +83,22 @@ def _by_account(inventory: Inventory) -> RenderableType:
     table.add_column("MODES", overflow="fold")
     for account in inventory.accounts:
         here = [cluster for cluster in inventory.clusters if cluster.account == account.id]
-        modes: dict[str, int] = {}
-        for cluster in here:
-            modes[cluster.mode or "not known"] = modes.get(cluster.mode or "not known", 0) + 1
-        table.add_row(account.id, foreign(account.name), str(len(here)), _counts(modes))
+        modes = Counter(cluster.mode or "not known" for cluster in here)
+        table.add_row(
+            account.id, foreign(account.name), str(len(here)), Text(_counts(modes.items()))
+        )
     return table
 
 
-def _counts(counts: Mapping[str, int]) -> Text:
-    return Text(", ".join(f"{count} {name}" for name, count in counts.items()))
+def _counts(counts: Iterable[tuple[str, int]]) -> str:
+    """``3 API, 1 not known``."""
+    return ", ".join(f"{count} {name}" for name, count in counts)
 
 
 def fleet_outcome_text(
     outcome: FleetOutcome, *, width: int = MAX_WIDTH, color: bool = False
 ) -> str:
-    """How a command ended on the fleet, what is left and why."""
+    """How a command ended on the fleet, what is left and why, and where the records are."""
     total = len(outcome.results)
     done = outcome.count("done")
     style = "green" if outcome.exit_code == 0 else "yellow"
@@ -106,7 +112,7 @@ def fleet_outcome_text(
     ]
     counts = {status: outcome.count(status) for status in STATUSES if outcome.count(status)}
     if counts:
-        parts.append(Text(", ".join(f"{count} {status}" for status, count in counts.items())))
+        parts.append(Text(_counts(counts.items())))
     if outcome.stopped:
         parts.append(foreign(f"Stopped: {outcome.stopped}", "bold yellow"))
     parts += _left(outcome.left)
@@ -125,24 +131,22 @@ def _left(results: Sequence[ClusterResult]) -> list[RenderableType]:
         groups.items(), key=lambda item: (STATUSES.index(item[1][0].status), item[0][1])
     )
     for (status, why), found in ordered:
-        count = f"({len(found)} cluster{'s' if len(found) > 1 else ''})"
-        parts.append(
-            Text.assemble((f"{status}: ", STATUS_STYLE[status]), foreign(f"{why} {count}"))
-        )
+        noun = "cluster" if len(found) == 1 else "clusters"
+        reason = foreign(f"{why} ({len(found)} {noun})")
+        parts.append(Text.assemble((f"{status}: ", STATUS_STYLE[status]), reason))
         parts += [foreign(f"  {short_cluster(result.arn)}") for result in found[:SHOWN]]
         rest = and_more(len(found), SHOWN)
         if rest:
             parts.append(Text(f"  {rest}"))
-        first = found[0]
-        parts += [
-            foreign(f"  {name}: {text}", "dim")
-            for name, text in (("why", first.why), ("do", first.remedy))
-            if text
-        ]
+        # The same message has the same reason and remedy in each cluster.
+        for name, text in (("why", found[0].why), ("do", found[0].remedy)):
+            if text:
+                parts.append(foreign(f"  {name}: {text}", "dim"))
     return parts
 
 
 def _list(title: str, items: Iterable[tuple[str, str]]) -> list[RenderableType]:
+    """A title with one line an item, at most :data:`SHOWN`; nothing where there are no items."""
     found = list(items)
     if not found:
         return []
