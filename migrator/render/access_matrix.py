@@ -69,15 +69,21 @@ def access_matrix(report: Report) -> Matrix:
 
 
 def _has_difference(line: Line) -> bool:
+    """Whether the principal has other access, or answers otherwise, in any scope."""
     return any(_differs(cell) for cell in line.cells)
 
 
 def _differs(cell: Cell) -> bool:
+    """Whether the cell shows a difference, one that is not known included."""
     return cell.change not in ("same", "none")
 
 
 def _label(scope: str) -> str:
-    return _LABELS.get(scope, scope.removeprefix("namespace ").removeprefix("unknown "))
+    """The head of a scope's column."""
+    label = _LABELS.get(scope)
+    if label is not None:
+        return label
+    return scope.removeprefix("namespace ").removeprefix("unknown ")
 
 
 def _cells(principal: PlannedPrincipal, verdict: PrincipalVerdict | None) -> dict[str, Cell]:
@@ -94,6 +100,7 @@ def _cells(principal: PlannedPrincipal, verdict: PrincipalVerdict | None) -> dic
 
 
 def _probes_by_scope(verdict: PrincipalVerdict | None) -> dict[str, list[ProbeResult]]:
+    """The answers of the last proof, by scope; empty where there is no proof."""
     if verdict is None or verdict.evidence is None:
         return {}
     asked: dict[str, list[ProbeResult]] = {}
@@ -109,32 +116,46 @@ def _log_ins(access: AccessChange) -> Cell | None:
     gained, lost = access.log_ins_gained, access.log_ins_lost
     if not gained and not lost:
         return None
-    words = [f"gains {log_in_words(each)}" for each in gained]
-    words += [f"loses {log_in_words(each)}" for each in lost]
+    words: list[str] = []
+    for each in gained:
+        words.append(f"gains {log_in_words(each)}")
+    for each in lost:
+        words.append(f"loses {log_in_words(each)}")
     return Cell(_change(gained, lost), len(words), "; ".join(words))
 
 
 def _change(gained: Sequence[object], lost: Sequence[object]) -> Change:
     """Of two sequences, of which one at least is not empty."""
-    if gained and lost:
-        return "both"
-    return "gained" if gained else "lost"
+    if not lost:
+        return "gained"
+    if not gained:
+        return "lost"
+    return "both"
 
 
 def _scope_of(result: ProbeResult) -> str:
+    """The scope that a probe asked about, named as the scopes of permission rows."""
     request = result.probe.request
     if request.path is not None:
         return URLS
-    return CLUSTER if request.namespace is None else f"namespace {request.namespace}"
+    if request.namespace is None:
+        return CLUSTER
+    return f"namespace {request.namespace}"
 
 
 def _cell(principal: PlannedPrincipal, scope: str, asked: list[ProbeResult]) -> Cell:
+    """What the rules say of one principal in one scope; where they give no difference, what the
+    probes answered.
+    """
     gained = [row for row in principal.access.gained if row.scope == scope]
     lost = [row for row in principal.access.lost if row.scope == scope]
     if not gained and not lost:
         return _probes_cell(asked)
-    words = [f"gains {permission_words(row)}" for row in gained]
-    words += [f"loses {permission_words(row)}" for row in lost]
+    words: list[str] = []
+    for row in gained:
+        words.append(f"gains {permission_words(row)}")
+    for row in lost:
+        words.append(f"loses {permission_words(row)}")
     change = _change(gained, lost)
     # One row that is not known makes the whole cell uncertain: the reader must not count on it.
     if any(row.unknown for row in gained + lost):
@@ -165,6 +186,7 @@ def _columns(lines: Iterable[dict[str, Cell]]) -> tuple[str, ...]:
                 differing.add(scope)
     fixed = [scope for scope in (LOG_INS, CLUSTER, URLS) if scope in weight]
     rest = [scope for scope in weight if scope not in fixed]
+    # The name decides among equals, so that the same report has the same columns.
     rest.sort(key=lambda scope: (scope not in differing, -weight[scope], scope))
     # However many columns that makes: a namespace with a difference has its own.
     shown = rest[: max(_MOST_COLUMNS, len(differing.intersection(rest)))]
@@ -174,11 +196,15 @@ def _columns(lines: Iterable[dict[str, Cell]]) -> tuple[str, ...]:
 
 
 def _line(cells: dict[str, Cell], columns: tuple[str, ...]) -> tuple[Cell, ...]:
+    """The cells of one principal in the order of the columns; the last may show several scopes."""
     shown = [cells.get(column, Cell("none")) for column in columns]
     if _OTHERS not in columns:
         return tuple(shown)
     # Only scopes without a difference share a column: their probes are added up.
-    hidden = sum(cell.count for scope, cell in cells.items() if scope not in columns)
+    hidden = 0
+    for scope, cell in cells.items():
+        if scope not in columns:
+            hidden += cell.count
     if hidden:
         shown[-1] = Cell("same", hidden, f"{hidden} probes answer as before")
     return tuple(shown)

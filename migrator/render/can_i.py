@@ -25,11 +25,10 @@ def can_i(witness: Witness) -> str:
         return ""
     if not all(_is_argument(word) for word in (*words, *flags)):
         return ""
+    asked = [*words, *flags]
     # A word that starts with a dash would be read as an option.
     if any(word.startswith("-") for word in words):
         asked = [*flags, "--", *words]
-    else:
-        asked = [*words, *flags]
     return " ".join(map(shell, ("kubectl", "auth", "can-i", *asked)))
 
 
@@ -52,9 +51,12 @@ def _is_argument(word: str) -> bool:
 
 def _target(witness: Witness) -> str:
     """The second argument of kubectl; empty where it would be read as another one."""
-    if witness.non_resource_url is not None:
+    url = witness.non_resource_url
+    if url is not None:
         # Without the slash it would be read as a kind.
-        return witness.non_resource_url if witness.non_resource_url.startswith("/") else ""
+        if not url.startswith("/"):
+            return ""
+        return url
     if not _is_kind(witness.resource):
         return ""
     if witness.api_group != witness.api_group.lower():
@@ -69,17 +71,23 @@ def _target(witness: Witness) -> str:
 
 def _is_kind(resource: str) -> bool:
     """Whether kubectl reads the text back as the same kind."""
-    if not resource or resource != resource.lower():
+    if not resource:
         return False
-    return "/" not in resource and "." not in resource
+    # kubectl makes a kind lower case before it asks.
+    if resource != resource.lower():
+        return False
+    # kubectl splits it there into kind, API group and name.
+    return not {"/", "."} & set(resource)
 
 
 def _flags(witness: Witness) -> list[str]:
+    """The options about subresource and namespace; a non-resource URL has neither."""
     if witness.non_resource_url is not None:
         return []
-    flags = []
+    flags: list[str] = []
     if witness.subresource:
         flags.append(f"--subresource={witness.subresource}")
+    # Without an option kubectl asks in the namespace of the kubeconfig.
     if witness.namespace is None:
         flags.append("--all-namespaces")
     else:

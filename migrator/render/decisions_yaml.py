@@ -50,7 +50,9 @@ def write_questions(text: str, questions: Sequence[Stub]) -> Written:
         text += "\n"
     open_ones: dict[str, list[Stub]] = {}
     for stub in questions:
-        if _answered(before, stub) or _asked(text, stub):
+        if _answered(before, stub):
+            continue
+        if _asked(text, stub):
             continue
         section = open_ones.setdefault(stub.section, [])
         # Two findings may ask the same.
@@ -67,6 +69,7 @@ def write_questions(text: str, questions: Sequence[Stub]) -> Written:
 
 
 def _load(text: str) -> CommentedMap:
+    """The document; empty for a text without one. Raises ``Failed`` ``decisions-unreadable``."""
     try:
         refuse_expansion(text)
         document = YAML(typ="rt").load(text)
@@ -82,14 +85,23 @@ def _load(text: str) -> CommentedMap:
 
 def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
     """The answers; a section without any says as much as no section."""
-    return {str(key): value for key, value in document.items() if value not in (None, {})}
+    answers: dict[str, Any] = {}
+    for key, value in document.items():
+        if value not in (None, {}):
+            answers[str(key)] = value
+    return answers
 
 
 def _answered(document: CommentedMap, stub: Stub) -> bool:
+    """Whether the file has the answer that the stub asks for."""
     section = document.get(stub.section)
+    # The section itself is the answer.
     if stub.key is None:
         return section is not None
-    return isinstance(section, Mapping) and any(str(key) == stub.key for key in section)
+    if not isinstance(section, Mapping):
+        return False
+    # YAML reads an account id as a number.
+    return stub.key in map(str, section)
 
 
 def _asked(text: str, stub: Stub) -> bool:
@@ -97,12 +109,18 @@ def _asked(text: str, stub: Stub) -> bool:
     two sections.
     """
     section = re.search(rf"^(# )?{re.escape(yaml_key(stub.section))}:.*$", text, re.M)
-    if section is None or stub.key is None:
-        return section is not None
-    rest = text[section.end() :]
-    end = re.search(r"^[^#\s]" if section.group(1) is None else r"^(?!# )", rest[1:], re.M)
-    region = rest[: end.start() + 1] if end else rest
-    return re.search(rf"^\s*#\s*{re.escape(yaml_key(stub.key))}:(\s|$)", region, re.M) is not None
+    if section is None:
+        return False
+    if stub.key is None:
+        return True
+    region = text[section.end() :]
+    # A section that is a comment itself ends with its comment, another one at the next section.
+    is_comment = section.group(1) is not None
+    end = re.search(r"^(?!# )" if is_comment else r"^[^#\s]", region[1:], re.M)
+    if end is not None:
+        region = region[: end.start() + 1]
+    key = re.escape(yaml_key(stub.key))
+    return re.search(rf"^\s*#\s*{key}:(\s|$)", region, re.M) is not None
 
 
 def _insert(text: str, section: str, stubs: Sequence[Stub]) -> str:
@@ -112,10 +130,11 @@ def _insert(text: str, section: str, stubs: Sequence[Stub]) -> str:
     document, lines = _load(text), text.splitlines(keepends=True)
     value = document.get(section)
     if _is_apart(document, text, section, stubs):
-        hint = ""
         if value:
-            hint = f"# (the section {section} is written in braces: add this inside them)\n"
-        return text + hint + "".join(_lines_of(stub, "", _under_section(stub)) for stub in stubs)
+            text += f"# (the section {section} is written in braces: add this inside them)\n"
+        for stub in stubs:
+            text += _lines_of(stub, "", _under_section(stub))
+        return text
     if section not in document:
         return f"{text}\n{section}:\n{_block(stubs, '  ')}"
     at: int = document.lc.key(section)[0]
@@ -129,10 +148,15 @@ def _insert(text: str, section: str, stubs: Sequence[Stub]) -> str:
 
 def _is_apart(document: CommentedMap, text: str, section: str, stubs: Sequence[Stub]) -> bool:
     """Whether the stubs cannot be put into the section: it is written in braces, or has no keys."""
-    if _is_closed(document, text) or stubs[0].key is None:
+    if _is_closed(document, text):
+        return True
+    if stubs[0].key is None:
         return True
     value = document.get(section)
-    return bool(value) and bool(value.fa.flow_style())
+    # An empty pair of braces is opened.
+    if not value:
+        return False
+    return bool(value.fa.flow_style())
 
 
 def _opened(section: str, line: str) -> str:
@@ -146,24 +170,31 @@ def _opened(section: str, line: str) -> str:
 
 
 def _block(stubs: Sequence[Stub], indent: str) -> str:
+    """The stubs as they are written under their section's line."""
     return "".join(_lines_of(stub, indent, {stub.key: stub.answer}) for stub in stubs)
 
 
 def _under_section(stub: Stub) -> dict[str, Any]:
-    return {stub.section: stub.answer if stub.key is None else {stub.key: stub.answer}}
+    """The answer of a stub that names its section itself."""
+    if stub.key is None:
+        return {stub.section: stub.answer}
+    return {stub.section: {stub.key: stub.answer}}
 
 
 def _is_closed(document: CommentedMap, text: str) -> bool:
     """Whether no section can be added at the end: the whole file is written in braces, or ends with
     ``...``.
     """
-    braces = bool(document.fa.flow_style()) or (
-        not document and re.search(r"^[^#\s]", text, re.M) is not None
-    )
-    return braces or re.search(r"^\.\.\.", text, re.M) is not None
+    if document.fa.flow_style():
+        return True
+    # An empty pair of braces, or `null`, is no block either.
+    if not document and re.search(r"^[^#\s]", text, re.M) is not None:
+        return True
+    return re.search(r"^\.\.\.", text, re.M) is not None
 
 
 def _lines_of(stub: Stub, indent: str, answer: Mapping[Any, Any]) -> str:
+    """One stub: what the question is about, then the answer to complete, all as comments."""
     lines: list[str] = []
     for text in stub.about:
         lines += textwrap.wrap(comment(text), _WIDTH)

@@ -4,11 +4,12 @@ change.
 deepdiff compares; its paths are turned into the names that the EKS API uses.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from deepdiff import DeepDiff
 
-from migrator.model.access_entry import EntrySpec, Identity
+from migrator.model.access_entry import AssociatedPolicy, EntrySpec, Identity
 from migrator.model.plan import PlannedPrincipal
 from migrator.render.facts import default_username
 
@@ -18,7 +19,10 @@ def entry_diff(principal: PlannedPrincipal) -> tuple[str, ...]:
     where none is made.
     """
     spec = principal.entry or principal.proposed
-    if spec is None or principal.before.via == "none":
+    if spec is None:
+        return ()
+    # A principal that cannot log in has nothing to compare the entry with.
+    if principal.before.via == "none":
         return ()
     return differences(_of_identity(principal.before), _of_entry(principal.principal_arn, spec))
 
@@ -31,15 +35,18 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...
     out: list[str] = []
     for kind, sign in (("removed", "-"), ("added", "+"), ("changed", "~")):
         for key, items in diff.items():
+            # deepdiff names its groups `dictionary_item_removed`, `iterable_item_added`,
+            # `values_changed` and so on.
             if kind not in key:
                 continue
-            out.extend(
-                _line(sign, item.path(output_format="list"), item.t1, item.t2) for item in items
-            )
+            for item in items:
+                path = item.path(output_format="list")
+                out.append(_line(sign, path, item.t1, item.t2))
     return tuple(sorted(out, key=lambda line: (line[2:].partition(":")[0], line)))
 
 
 def _line(sign: str, path: list[Any], old: Any, new: Any) -> str:  # noqa: ANN401 - any JSON value
+    """One change, its place named as the EKS API names it."""
     # Places in a list say nothing: the order is ignored.
     keys = [str(part) for part in path if not isinstance(part, int)]
     name = ".".join(keys) or "entry"
@@ -51,6 +58,7 @@ def _line(sign: str, path: list[Any], old: Any, new: Any) -> str:  # noqa: ANN40
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """A value for people; an empty text is shown as one."""
     if isinstance(value, str):
         return value or '""'
     if isinstance(value, dict):
@@ -61,30 +69,36 @@ def _value(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def _of_identity(identity: Identity) -> dict[str, Any]:
-    policies = {
-        policy.policy_name: _scope(policy.scope.type, policy.scope.namespaces)
-        for policy in identity.policies
-    }
+    """What decides today, in the form of an entry."""
     return {
         "username": identity.username,
         "kubernetesGroups": sorted(identity.groups),
-        "accessPolicies": policies,
+        "accessPolicies": _policies(identity.policies),
     }
 
 
 def _of_entry(arn: str, spec: EntrySpec) -> dict[str, Any]:
-    name = spec.username if spec.username is not None else default_username(arn, spec)
-    policies = {
-        policy.policy_name: _scope(policy.scope.type, policy.scope.namespaces)
-        for policy in spec.access_policies
-    }
-    groups = list(spec.kubernetes_groups)
+    """What the entry will give, what EKS adds to it included."""
+    name = spec.username
+    if name is None:
+        name = default_username(arn, spec)
+    groups = sorted(spec.kubernetes_groups)
+    # What EKS gives node entries (EKS user guide, "Create access entries").
     if spec.type in ("EC2_LINUX", "EC2_WINDOWS", "EC2", "HYBRID_LINUX", "FARGATE_LINUX"):
-        groups = [
-            "system:nodes"
-        ]  # what EKS gives node entries (EKS user guide, "Create access entries")
-    return {"username": name, "kubernetesGroups": sorted(groups), "accessPolicies": policies}
+        groups = ["system:nodes"]
+    return {
+        "username": name,
+        "kubernetesGroups": groups,
+        "accessPolicies": _policies(spec.access_policies),
+    }
 
 
-def _scope(kind: str, namespaces: tuple[str, ...]) -> str:
-    return "cluster" if kind == "cluster" else "namespaces " + ", ".join(sorted(namespaces))
+def _policies(policies: Iterable[AssociatedPolicy]) -> dict[str, str]:
+    """The scope of each policy, by its name."""
+    scopes: dict[str, str] = {}
+    for policy in policies:
+        scope = "cluster"
+        if policy.scope.type != "cluster":
+            scope = "namespaces " + ", ".join(sorted(policy.scope.namespaces))
+        scopes[policy.policy_name] = scope
+    return scopes

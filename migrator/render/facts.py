@@ -54,15 +54,19 @@ def place(source: str, lines: Mapping[str, int]) -> str:
 
 def place_of(source: str, line: int | None) -> str:
     """:func:`place`, of a row whose line is at hand."""
-    return source if line is None else f"{source} line {line}"
+    if line is None:
+        return source
+    return f"{source} line {line}"
 
 
 def lines_of_findings(plan: Plan) -> dict[str, int]:
     """The lines of those rows that a finding is about."""
     lines: dict[str, int] = {}
     for finding in plan.findings:
-        if finding.source is not None and finding.line is not None:
-            lines[finding.source] = finding.line
+        # A finding about the cluster, or about an entry, has no row.
+        if finding.source is None or finding.line is None:
+            continue
+        lines[finding.source] = finding.line
     return lines
 
 
@@ -73,7 +77,8 @@ def policy_words(policy: AssociatedPolicy) -> str:
     scope = policy.scope
     if scope.type == "cluster":
         return f"{policy.policy_name} in the whole cluster"
-    return f"{policy.policy_name} in {', '.join(scope.namespaces) or 'no namespace'}"
+    namespaces = ", ".join(scope.namespaces) or "no namespace"
+    return f"{policy.policy_name} in {namespaces}"
 
 
 def default_username(arn: str, spec: EntrySpec) -> str:
@@ -85,12 +90,16 @@ def default_username(arn: str, spec: EntrySpec) -> str:
     if spec.type != "STANDARD":
         return _DEFAULT_NAME.get(spec.type, "")
     parsed = parse_arn(arn)
-    if parsed is None or parsed.kind not in ("role", "user"):
+    if parsed is None:
         return ""
-    if parsed.kind == "user":
-        return arn
-    role = f"arn:{parsed.partition}:sts::{parsed.account}:assumed-role/{parsed.name}"
-    return f"{role}/{{{{SessionName}}}}"
+    match parsed.kind:
+        case "user":
+            return arn
+        case "role":
+            role = f"arn:{parsed.partition}:sts::{parsed.account}:assumed-role/{parsed.name}"
+            return f"{role}/{{{{SessionName}}}}"
+        case _:
+            return ""
 
 
 def access_words(access: AccessChange) -> Iterable[tuple[str, str]]:
@@ -119,8 +128,10 @@ def before_facts(identity: Identity) -> tuple[Fact, ...]:
     facts = [Fact("name", (identity.username,))]
     if identity.groups:
         facts.append(Fact("groups", identity.groups))
-    facts.extend(Fact("policy", (policy_words(policy),)) for policy in identity.policies)
-    return (*facts, Fact(VIA[identity.via], ()))
+    for policy in identity.policies:
+        facts.append(Fact("policy", (policy_words(policy),)))
+    facts.append(Fact(VIA[identity.via], ()))
+    return tuple(facts)
 
 
 def after_facts(principal: PlannedPrincipal) -> tuple[Fact, ...]:
@@ -139,6 +150,7 @@ def after_facts(principal: PlannedPrincipal) -> tuple[Fact, ...]:
 
 
 def _entry_facts(principal: PlannedPrincipal, spec: EntrySpec) -> Iterable[Fact]:
+    """Name, groups and policies of the entry, and the groups of today that it does not have."""
     before = principal.before
     yield _name_fact(principal, spec)
     # Entries of other types carry neither groups nor policies of their own (EKS CreateAccessEntry).
@@ -155,6 +167,7 @@ def _entry_facts(principal: PlannedPrincipal, spec: EntrySpec) -> Iterable[Fact]
 
 
 def _name_fact(principal: PlannedPrincipal, spec: EntrySpec) -> Fact:
+    """The username: that of the entry, or the one that EKS gives."""
     before = principal.before
     label, name = "name", spec.username
     if name is None:
@@ -165,7 +178,10 @@ def _name_fact(principal: PlannedPrincipal, spec: EntrySpec) -> Fact:
 
 
 def _tone(*, same: bool) -> str:
-    return "same" if same else "changed"
+    """The tone of a fact that is the same as today, or is not."""
+    if same:
+        return "same"
+    return "changed"
 
 
 def permission_words(row: PermissionRow) -> str:
@@ -176,9 +192,13 @@ def permission_words(row: PermissionRow) -> str:
     if row.non_resource_urls:
         return f"{verbs} {', '.join(row.non_resource_urls)}"
     what = ", ".join(_resources_of(row))
+    # RBAC: with resourceNames a rule permits these objects alone (Kubernetes, "Using RBAC
+    # Authorization").
     if row.resource_names:
         what += f" only {', '.join(row.resource_names)}"
-    where = "the whole cluster" if row.scope == "cluster" else row.scope
+    where = row.scope
+    if where == "cluster":
+        where = "the whole cluster"
     return f"{verbs} {what} in {where}"
 
 
@@ -186,7 +206,10 @@ def _resources_of(row: PermissionRow) -> Iterable[str]:
     """``deployments.apps``, each resource in each API group; those of the core group alone."""
     for group in row.api_groups or ("",):
         for resource in row.resources:
-            yield f"{resource}.{group}" if group else resource
+            if group:
+                yield f"{resource}.{group}"
+            else:
+                yield resource
 
 
 def step_counts(plan: Plan) -> dict[str, int]:
@@ -199,10 +222,14 @@ def step_counts(plan: Plan) -> dict[str, int]:
 
 def is_link(text: str) -> bool:
     """References come from our catalogue; a plan file can still hold anything."""
-    return text.startswith("https://") and all(map(_is_plain_in_link, text))
+    if not text.startswith("https://"):
+        return False
+    return all(map(_is_plain_in_link, text))
 
 
 def _is_plain_in_link(char: str) -> bool:
+    """Whether the character ends no attribute, code span or table cell, and needs no escape."""
     if char in "-._~/:?#=&%":
         return True
+    # Python's isalnum takes the letters of every script.
     return char.isascii() and char.isalnum()

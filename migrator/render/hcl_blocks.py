@@ -9,7 +9,10 @@ _LINE = 100
 
 def comments(*lines: str) -> str:
     """Comment lines; foreign text in them cannot leave its line."""
-    return "".join(f"# {comment(line)}".rstrip() + "\n" for line in lines)
+    text = ""
+    for line in lines:
+        text += f"# {comment(line)}".rstrip() + "\n"
+    return text
 
 
 def body(texts: Mapping[str, str], lists: Mapping[str, Iterable[str]]) -> list[str]:
@@ -22,8 +25,9 @@ def body(texts: Mapping[str, str], lists: Mapping[str, Iterable[str]]) -> list[s
         line = f"[{', '.join(items)}]"
         if len(key) + len(line) <= _LINE:
             short[key] = line
-        else:
-            long.append(f"{key} = [\n" + "".join(f"  {item},\n" for item in items) + "]\n")
+            continue
+        rows = "".join(f"  {item},\n" for item in items)
+        long.append(f"{key} = [\n{rows}]\n")
     return [attributes(short), *long]
 
 
@@ -38,5 +42,9 @@ def attributes(pairs: Mapping[str, str]) -> str:
 def block(head: str, parts: Iterable[str]) -> str:
     """A block whose parts stand apart by an empty line, which keeps their alignments apart too."""
     inside = "\n".join(parts)
-    indented = "".join(f"  {line}\n" if line else "\n" for line in inside.split("\n")[:-1])
+    indented = ""
+    # The last part ends its line: what is after that is no line.
+    for line in inside.split("\n")[:-1]:
+        # `terraform fmt` leaves no spaces on an empty line.
+        indented += f"  {line}\n" if line else "\n"
     return f"{head} {{\n{indented}}}\n"

@@ -2,17 +2,19 @@
 same.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrator.model.evidence import PrincipalVerdict, Verdict
+from migrator.model.finding import Severity
 from migrator.model.gate import Gate
 from migrator.model.plan import AccessChange
 from migrator.model.rbac import PermissionRow
 from migrator.model.report import Report
 
 WORST_FIRST: tuple[Verdict, ...] = ("failed", "unknown", "partial", "ok")
-_SEVERITIES = ("block", "warn", "info")
+_SEVERITIES: tuple[Severity, ...] = ("block", "warn", "info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +35,22 @@ def sentence(report: Report) -> str:
     blocking = sum(finding.severity == "block" for finding in report.plan.findings)
     if not blocking:
         return text
-    findings = "1 finding" if blocking == 1 else f"{blocking} findings"
+    findings = _counted(blocking, "finding")
     return f"{text} The plan is blocked: {findings} must be decided by a person first."
 
 
+def _counted(count: int, noun: str) -> str:
+    """``1 finding``, ``2 findings``."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun}s"
+
+
 def _means(report: Report) -> str:
+    """The worst verdict in words, with how many principals have it."""
     verdict, verdicts = report.verification.verdict, report.verification.verdicts
     wrong = sum(each.verdict == verdict for each in verdicts)
-    who = "1 principal" if wrong == 1 else f"{wrong} principals"
+    who = _counted(wrong, "principal")
     match verdict:
         case "ok":
             return "The access of every principal is proven."
@@ -77,16 +87,21 @@ def figures(report: Report) -> tuple[Figure, ...]:
 
 
 def _principals(report: Report) -> Figure:
-    counts = ", ".join(
-        f"{count} {action}" for action, count in report.plan.summary.items() if count
-    )
-    return Figure("Principals", str(len(report.plan.principals)), counts or "none in aws-auth")
+    """How many principals the plan has, and what is done with them."""
+    counts: list[str] = []
+    for action, count in report.plan.summary.items():
+        if count:
+            counts.append(f"{count} {action}")
+    detail = ", ".join(counts) or "none in aws-auth"
+    return Figure("Principals", str(len(report.plan.principals)), detail)
 
 
 def _proven(report: Report) -> Figure:
+    """How many principals have the verdict ``ok``, and the verdicts of the others."""
     verdicts = report.verification.verdicts
-    good = sum(each.verdict == "ok" for each in verdicts)
-    rest = count_words(each for each in verdicts if each.verdict != "ok")
+    others = [each for each in verdicts if each.verdict != "ok"]
+    good = len(verdicts) - len(others)
+    rest = count_words(others)
     return Figure(
         "Proven",
         f"{good} of {len(verdicts)}",
@@ -96,6 +111,7 @@ def _proven(report: Report) -> Figure:
 
 
 def _tone_of_proof(report: Report, good: int) -> str:
+    """The tone for ``good`` proven principals: a plan without principals proves nothing."""
     verdicts = report.verification.verdicts
     if verdicts and good == len(verdicts):
         return "ok"
@@ -106,18 +122,27 @@ def _tone_of_proof(report: Report, good: int) -> str:
 
 def count_words(verdicts: Iterable[PrincipalVerdict]) -> str:
     """``2 ok, 1 failed``; empty without principals."""
-    found = [each.verdict for each in verdicts]
-    return ", ".join(
-        f"{found.count(name)} {name}" for name in reversed(WORST_FIRST) if name in found
-    )
+    counts = Counter(each.verdict for each in verdicts)
+    words: list[str] = []
+    for name in reversed(WORST_FIRST):
+        if counts[name]:
+            words.append(f"{counts[name]} {name}")
+    return ", ".join(words)
 
 
 def _access(report: Report) -> Figure:
+    """How many principals have more or less access by the rules; those whose RBAC was not read are
+    counted apart.
+    """
     changes = [each.access for each in report.plan.principals]
-    gained = sum(map(_gains, changes))
-    lost = sum(map(_loses, changes))
-    changed = sum(_gains(change) or _loses(change) for change in changes)
-    unsure = sum(map(_is_unsure, changes))
+    gained = lost = changed = unsure = 0
+    for change in changes:
+        gains, loses = _gains(change), _loses(change)
+        gained += gains
+        lost += loses
+        # One principal may gain and lose.
+        changed += gains or loses
+        unsure += _is_unsure(change)
     if not changed and not unsure:
         return Figure(
             "Access changed", "0", "by the rules no principal gains or loses access", "ok"
@@ -129,22 +154,31 @@ def _access(report: Report) -> Figure:
 
 
 def _gains(change: AccessChange) -> bool:
-    return bool(change.log_ins_gained) or _any_known(change.gained)
+    """Whether log-ins or permissions are certainly gained."""
+    if change.log_ins_gained:
+        return True
+    return _any_known(change.gained)
 
 
 def _loses(change: AccessChange) -> bool:
-    return bool(change.log_ins_lost) or _any_known(change.lost)
+    """Whether log-ins or permissions are certainly lost."""
+    if change.log_ins_lost:
+        return True
+    return _any_known(change.lost)
 
 
 def _is_unsure(change: AccessChange) -> bool:
+    """Whether a part of the difference is not known."""
     return any(row.unknown for row in change.gained + change.lost)
 
 
 def _any_known(rows: Iterable[PermissionRow]) -> bool:
+    """Whether a row says more than that something is not known."""
     return any(not row.unknown for row in rows)
 
 
 def _steps(report: Report) -> Figure:
+    """How many steps of the plan are done, and why others are not."""
     status = report.status
     total, done = status.total, status.done
     open_ones = len(status.refused) + len(status.outstanding)
@@ -156,10 +190,14 @@ def _steps(report: Report) -> Figure:
         detail = "all"
     else:
         detail = "not finished"
-    return Figure("Steps done", f"{done} of {total}", detail, "ok" if done == total else "warn")
+    tone = "warn"
+    if done == total:
+        tone = "ok"
+    return Figure("Steps done", f"{done} of {total}", detail, tone)
 
 
 def _gates(report: Report) -> Figure:
+    """How many gates of the cut-over pass, and how many of them by a waiver."""
     gates = report.gates
     if not gates:
         return Figure("Gates open", "none", "not judged here")
@@ -168,20 +206,28 @@ def _gates(report: Report) -> Figure:
     detail = "at the cut-over" if report.gates_at else "now"
     if waived:
         detail += f", {waived} of them waived"
-    tone = "ok" if passing == len(gates) else "warn"
+    tone = "warn"
+    if passing == len(gates):
+        tone = "ok"
     return Figure("Gates open", f"{passing} of {len(gates)}", detail, tone)
 
 
 def _needs_its_waiver(gate: Gate) -> bool:
-    return gate.waived_by is not None and gate.state != "pass"
+    """Whether the gate passes by its waiver alone."""
+    if gate.waived_by is None:
+        return False
+    return gate.state != "pass"
 
 
 def _findings(report: Report) -> Figure:
-    found = [finding.severity for finding in report.plan.findings]
-    counts = []
+    """How many findings the plan has, by severity; one that blocks decides the tone."""
+    found = Counter(finding.severity for finding in report.plan.findings)
+    counts: list[str] = []
     for severity in _SEVERITIES:
-        if severity in found:
-            counts.append(f"{found.count(severity)} {severity}")
+        if found[severity]:
+            counts.append(f"{found[severity]} {severity}")
     detail = ", ".join(counts) or "nothing to know"
-    tone = "bad" if "block" in found else "plain"
-    return Figure("Findings", str(len(found)), detail, tone)
+    tone = "plain"
+    if found["block"]:
+        tone = "bad"
+    return Figure("Findings", str(found.total()), detail, tone)

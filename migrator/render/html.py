@@ -21,6 +21,8 @@ from migrator.render.page import page
 from migrator.render.run_chart import run_charts
 
 _MOST_NAMED = 20
+# What the table of events shows of a record's effect.
+_SAID = ("command", "gate", "by", "code", "message", "why", "exit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ def report_html(report: Report) -> str:
     """The whole document as text; the same report gives the same bytes."""
     told = cards(report)
     places = {card.arn: card for card in told}
+    # The filters offer what the report has, and nothing else.
+    judged = {card.judged for card in told}
+    verdicts = [name for name in (*WORST_FIRST, "skipped") if name in judged]
+    actions = [action for action, count in report.plan.summary.items() if count]
     return page(
         "report.html.jinja",
         scripts=("filters.js",),
@@ -71,10 +77,8 @@ def report_html(report: Report) -> str:
         runs=run_charts(report.plan, report.journal),
         events=tuple(_event(report, record) for record in report.journal),
         steps=step_counts(report.plan),
-        verdicts=[
-            name for name in (*WORST_FIRST, "skipped") if any(card.judged == name for card in told)
-        ],
-        actions=[action for action, count in report.plan.summary.items() if count],
+        verdicts=verdicts,
+        actions=actions,
         classes=[(name, PROOF_MEANS[name]) for name in PROOF_CLASSES],
     )
 
@@ -91,9 +95,10 @@ def _attention(report: Report, places: dict[str, Card]) -> Iterable[Attention]:
         more = max(len(names) - _MOST_NAMED, 0)
         yield Attention(tone, what, why, tuple(names[:_MOST_NAMED]), more)
     for gate in report.gates:
-        if not gate.passes:
-            link = (f"g{gate.number}", f"{gate.number} {gate.name}")
-            yield Attention("warn", "closed gate", _closed(gate), (link,))
+        if gate.passes:
+            continue
+        link = (f"g{gate.number}", f"{gate.number} {gate.name}")
+        yield Attention("warn", "closed gate", _closed(gate), (link,))
 
 
 def _linked_name(arn: str, places: dict[str, Card]) -> tuple[str, str]:
@@ -121,32 +126,34 @@ def _worries(report: Report) -> Iterable[tuple[str, str, str, str]]:
 
 
 def _weak_verdicts(report: Report) -> Iterable[tuple[str, str, str, str]]:
+    """The verdicts that are not ok, in the form of :func:`_worries`, the worst first."""
     for judged in WORST_FIRST[:-1]:
-        tone = "bad" if judged == "failed" else "warn"
+        tone = "warn"
+        if judged == "failed":
+            tone = "bad"
         for verdict in report.verification.verdicts:
             if verdict.verdict == judged:
                 yield tone, judged, verdict.why, verdict.principal_arn
 
 
 def _closed(gate: Gate) -> str:
-    return f"{gate.state}: {gate.detail}" if gate.detail else gate.state
+    """Why a gate is closed."""
+    if not gate.detail:
+        return gate.state
+    return f"{gate.state}: {gate.detail}"
 
 
 def _event(report: Report, record: Record) -> Event:
+    """A record of the journal. A step that the plan does not have is shown by its id alone."""
+    what, who = record.step or "", ""
     step = next((each for each in report.plan.steps if each.id == record.step), None)
-    who = (
-        short_arn(step.principal_arn, report.plan)
-        if step is not None and step.principal_arn
-        else ""
-    )
-    what = record.step or ""
-    effect = record.effect
-    told = {
-        key: effect[key]
-        for key in ("command", "gate", "by", "code", "message", "why", "exit")
-        if key in effect
-    }
-    said = "; ".join(f"{key} {value}" for key, value in told.items())
-    return Event(
-        record.n, record.at, record.event, f"{what} {step.effect.kind}" if step else what, who, said
-    )
+    if step is not None:
+        what = f"{what} {step.effect.kind}"
+        # A step about the cluster has no principal.
+        if step.principal_arn:
+            who = short_arn(step.principal_arn, report.plan)
+    said: list[str] = []
+    for key in _SAID:
+        if key in record.effect:
+            said.append(f"{key} {record.effect[key]}")
+    return Event(record.n, record.at, record.event, what, who, "; ".join(said))

@@ -16,6 +16,7 @@ from migrator.render.facts import (
     is_link,
     lines_of_findings,
     place,
+    place_of,
     short_arn,
     step_counts,
 )
@@ -32,16 +33,17 @@ def plan_markdown(plan: Plan, *, lines: Mapping[str, int] | None = None) -> str:
 
 
 def _head(plan: Plan) -> str:
+    """The cluster, what is planned, and whether a person must decide something first."""
     cluster = plan.cluster
-    counts = (
-        ", ".join(f"{count} {action}" for action, count in plan.summary.items() if count) or "none"
-    )
+    actions: list[str] = []
+    for action, count in plan.summary.items():
+        if count:
+            actions.append(f"{count} {action}")
+    counts = ", ".join(actions) or "none"
     blockers = sum(finding.severity == "block" for finding in plan.findings)
-    verdict = (
-        f"**{blockers} blocking**: answer in `decisions.yaml` first."
-        if blockers
-        else "Nothing blocks."
-    )
+    verdict = "Nothing blocks."
+    if blockers:
+        verdict = f"**{blockers} blocking**: answer in `decisions.yaml` first."
     return (
         f"# Access entries for {markdown(cluster.name)}\n\n"
         f"{verdict}\n\n"
@@ -59,20 +61,26 @@ def _principals(plan: Plan, lines: Mapping[str, int]) -> str:
         return "No principal has access through aws-auth or an access entry: nothing to migrate.\n"
     head = "| Action | Principal and rows | Today | After | Findings |\n|---|---|---|---|---|\n"
     rows = "".join(_row(plan, each, lines) for each in plan.principals)
-    asked = any(
-        command for each in plan.principals for _, _, command in access_questions(each.access)
-    )
-    how = f"\nA command beside a difference asks for it. {ASK_AS}\n" if asked else ""
+    how = ""
+    if any(_has_question(each) for each in plan.principals):
+        how = f"\nA command beside a difference asks for it. {ASK_AS}\n"
     return "## Principals\n\n" + head + rows + how
 
 
+def _has_question(principal: PlannedPrincipal) -> bool:
+    """Whether a command can ask for a difference of the principal's access."""
+    return any(command for _, _, command in access_questions(principal.access))
+
+
 def _row(plan: Plan, principal: PlannedPrincipal, lines: Mapping[str, int]) -> str:
+    """One principal as a row of GitHub's table."""
     places = ", ".join(place(source, lines) for source in principal.sources) or "no row in aws-auth"
-    access = [
-        f"{label} {markdown_code(words, cell=True)}"
-        + (f": {markdown_code(command, cell=True)}" if command else "")
-        for label, words, command in access_questions(principal.access)
-    ]
+    access: list[str] = []
+    for label, words, command in access_questions(principal.access):
+        line = f"{label} {markdown_code(words, cell=True)}"
+        if command:
+            line += f": {markdown_code(command, cell=True)}"
+        access.append(line)
     name = markdown_code(short_arn(principal.principal_arn, plan), cell=True)
     cells = (
         f"**{principal.action}**",
@@ -85,11 +93,14 @@ def _row(plan: Plan, principal: PlannedPrincipal, lines: Mapping[str, int]) -> s
 
 
 def _facts(facts: Iterable[Fact]) -> str:
+    """Facts as the lines of one cell."""
     out = []
     for fact in facts:
         values = ", ".join(markdown_code(value, cell=True) for value in fact.values)
-        same = " (same)" if fact.tone == "same" else ""
-        out.append(f"{fact.label} {values}{same}".strip())
+        line = f"{fact.label} {values}"
+        if fact.tone == "same":
+            line += " (same)"
+        out.append(line.strip())
     return "<br>".join(out)
 
 
@@ -101,19 +112,18 @@ def _findings(plan: Plan) -> str:
 
 
 def _finding(plan: Plan, finding: Finding) -> str:
-    where = []
+    """One finding as an item of a list, with its remedy below it."""
+    where: list[str] = []
     if finding.source is not None:
-        where.append(
-            markdown(
-                place(
-                    finding.source, {} if finding.line is None else {finding.source: finding.line}
-                )
-            )
-        )
+        where.append(markdown(place_of(finding.source, finding.line)))
     if finding.principal_arn is not None:
         where.append(markdown_code(short_arn(finding.principal_arn, plan)))
-    at = f" ({', '.join(where)})" if where else ""
-    link = f" ([reference]({finding.reference}))" if is_link(finding.reference) else ""
+    at = ""
+    if where:
+        at = f" ({', '.join(where)})"
+    link = ""
+    if is_link(finding.reference):
+        link = f" ([reference]({finding.reference}))"
     return (
         f"- **{finding.severity}** {markdown_code(finding.code)}{at}: "
         f"{markdown(finding.message)}{link}\n"
@@ -132,6 +142,10 @@ def _writes(plan: Plan) -> str:
     """Everything that apply sends, by principal, in the order of the steps."""
     lines = ["What they write, in order:\n\n"]
     for arn, writes in writes_of(plan).items():
-        lines.append(f"- {'the cluster' if arn is None else markdown_code(short_arn(arn, plan))}\n")
-        lines += [f"  - {markdown_code(f'{step_id} {words}')}\n" for step_id, words in writes]
+        who = "the cluster"
+        if arn is not None:
+            who = markdown_code(short_arn(arn, plan))
+        lines.append(f"- {who}\n")
+        for step_id, words in writes:
+            lines.append(f"  - {markdown_code(f'{step_id} {words}')}\n")
     return "".join(lines)

@@ -79,6 +79,7 @@ def run_charts(plan: Plan, journal: Sequence[Record]) -> tuple[Run, ...]:
 
 
 def _by_run(journal: Sequence[Record]) -> list[list[Record]]:
+    """The records of each run, from its start to the next one's."""
     runs: list[list[Record]] = []
     for record in journal:
         # The beginning of a journal may be lost.
@@ -90,10 +91,13 @@ def _by_run(journal: Sequence[Record]) -> list[list[Record]]:
 
 def _run(records: Sequence[Record], steps: Mapping[str, Step]) -> Run:
     first, last = records[0], records[-1]
-    moments = [moment(record.at) for record in records]  # a clock may have been set back on the way
+    # A clock may have been set back on the way: the first record need not have the first time.
+    moments = [moment(record.at) for record in records]
     begin, end = min(moments), max(moments)
     axis = axis_of(begin, end)
-    ended = last.effect.get("exit") if last.event == "run-ended" else None
+    ended = None
+    if last.event == "run-ended":
+        ended = last.effect.get("exit")
     return Run(
         command=str(first.effect.get("command", "a run")),
         run_id=str(first.effect.get("run", "")),
@@ -114,8 +118,10 @@ class Axis:
     length: timedelta
 
     def place(self, at: str) -> float:
-        """Percent of the run's length."""
-        return round(min(max((moment(at) - self.begin) / self.length, 0.0), 1.0) * 100, 2)
+        """Percent of the run's length, from 0 to 100 also for a time outside it."""
+        part = (moment(at) - self.begin) / self.length
+        inside = min(max(part, 0.0), 1.0)
+        return round(inside * 100, 2)
 
     def since(self, at: str) -> str:
         """``+3 min 5 s``: how long after the beginning."""
@@ -126,13 +132,11 @@ class Axis:
         seconds = self.length.total_seconds()
         step = next((each for each in _TICKS if seconds / each <= _MOST_TICKS), _TICKS[-1])
         count = min(int(seconds // step), 4 * _MOST_TICKS)
-        return tuple(
-            (
-                round(step * n / seconds * 100, 2),
-                "0" if not n else f"+{duration(timedelta(seconds=step * n))}",
-            )
-            for n in range(count + 1)
-        )
+        ticks: list[tuple[float, str]] = [(0.0, "0")]
+        for n in range(1, count + 1):
+            percent = round(step * n / seconds * 100, 2)
+            ticks.append((percent, f"+{duration(timedelta(seconds=step * n))}"))
+        return tuple(ticks)
 
 
 def axis_of(begin: datetime, end: datetime) -> Axis:
@@ -146,8 +150,11 @@ def _lanes(records: Iterable[Record], steps: Mapping[str, Step], axis: Axis) -> 
     for record in records:
         if record.step is None:
             continue
+        arn = None
+        # A step that the plan does not have is one of a command about the cluster.
         step = steps.get(record.step)
-        arn = None if step is None else step.principal_arn
+        if step is not None:
+            arn = step.principal_arn
         found.setdefault(arn, []).append(record)
     for arn, mine in found.items():
         if mine:
@@ -194,22 +201,29 @@ def _lane(
 def _kind_of(step_id: str, steps: Mapping[str, Step]) -> str:
     """The kind of a step; the id itself for one that the plan does not have."""
     step = steps.get(step_id)
-    return step_id if step is None else step.effect.kind
+    if step is None:
+        return step_id
+    return step.effect.kind
 
 
 def _tone(kind: str, ending: Shape) -> Tone:
+    """The tone of a bar: whether it led forward, back, or only read."""
     if ending in ("undone", "refused"):
         return "undo"
-    return "proof" if kind == "prove" else "change"
+    if kind == "prove":
+        return "proof"
+    return "change"
 
 
 def _ending(kind: str, record: Record) -> Shape:
+    """The mark for the record that ended a step."""
     if kind == "prove" and record.event in ("done", "adopted"):
         return "proven"
     return _ENDS.get(record.event, "done")
 
 
 def _bar(axis: Axis, start: Record, end: Record, tone: Tone, words: str) -> Bar:
+    """From the intention to the end, wide enough to be seen and inside the chart."""
     left, right = axis.place(start.at), axis.place(end.at)
     width = max(round(right - left, 2), _THINNEST)
     took = max(moment(end.at) - moment(start.at), timedelta())
@@ -232,7 +246,10 @@ def duration(length: timedelta) -> str:
         (3600, "h", 60, "min"),
         (60, "min", 1, "s"),
     ):
-        if whole >= size:
-            rest = whole % size // smaller
-            return f"{whole // size} {name} {rest} {small}" if rest else f"{whole // size} {name}"
+        if whole < size:
+            continue
+        rest = whole % size // smaller
+        if not rest:
+            return f"{whole // size} {name}"
+        return f"{whole // size} {name} {rest} {small}"
     return f"{whole} s"

@@ -21,6 +21,7 @@ def status_text(status: StatusOutcome, *, width: int = MAX_WIDTH, color: bool = 
 
 
 def _about_the_run(status: StatusOutcome) -> list[tuple[str, str]]:
+    """``(label, value)`` of the cluster, the plan and its last run."""
     mode = status.mode or "not known"
     cluster_status = status.cluster_status or "status not known"
     last_run = f"{status.command or 'none'} {status.run or ''}"
@@ -57,6 +58,7 @@ def _open_matters(status: StatusOutcome) -> list[tuple[str, str]]:
 
 
 def _labelled(label: str, principals: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A row for each ``(principal ARN, why)``."""
     return [(label, f"{who}: {why}") for who, why in principals]
 
 
@@ -64,16 +66,23 @@ def _left(status: StatusOutcome) -> list[str]:
     """One line for each principal or step about the cluster, with what is left of it and why."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for step in status.left:
-        kinds = reasons.setdefault((step.principal_arn or "the cluster", step.why), [])
+        who = step.principal_arn or "the cluster"
+        kinds = reasons.setdefault((who, step.why), [])
         if step.kind not in kinds:
             kinds.append(step.kind)
-    return [f"{who}: {', '.join(kinds)} ({why})" for (who, why), kinds in reasons.items()]
+    lines: list[str] = []
+    for (who, why), kinds in reasons.items():
+        lines.append(f"{who}: {', '.join(kinds)} ({why})")
+    return lines
 
 
 def _lock(seen: LockSeen) -> dict[str, Any]:
     """A lock of the cluster. ``expires``: by the clock of its holder."""
     record = seen.record
-    holder = record.holder if record is not None else LockHolder("")
+    # A lock that cannot be read is held by a holder that is not known.
+    holder, renewed, until = LockHolder(""), None, None
+    if record is not None:
+        holder, renewed, until = record.holder, record.renewed, expires(record)
     return {
         "place": seen.place,
         "holder": holder.identity,
@@ -82,10 +91,15 @@ def _lock(seen: LockSeen) -> dict[str, Any]:
         "command": holder.command,
         "planDigest": holder.plan_digest or None,
         "since": holder.since,
-        "renewed": record.renewed if record is not None else None,
-        "expires": expires(record) if record is not None else None,
+        "renewed": renewed,
+        "expires": until,
         "state": holder.state,
     }
+
+
+def _reasons(principals: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    """Principals, each with what is said of it."""
+    return [{"principalArn": arn, "why": why} for arn, why in principals]
 
 
 def status_document(status: StatusOutcome) -> dict[str, Any]:
@@ -108,10 +122,10 @@ def status_document(status: StatusOutcome) -> dict[str, Any]:
             }
             for each in status.left
         ],
-        "refused": [{"principalArn": who, "why": why} for who, why in status.refused],
-        "outstanding": [{"principalArn": who, "why": why} for who, why in status.outstanding],
-        "changed": [{"principalArn": who, "why": why} for who, why in status.changed],
-        "dead": [{"principalArn": who, "why": why} for who, why in status.dead],
+        "refused": _reasons(status.refused),
+        "outstanding": _reasons(status.outstanding),
+        "changed": _reasons(status.changed),
+        "dead": _reasons(status.dead),
         "leftovers": [
             leftover_document(
                 each,

@@ -63,6 +63,7 @@ def write_words(effect: Effect) -> str:
 
 
 def _binding_words(effect: CreateBridge | CreateBinding | RemoveBridge) -> str:
+    """What a step about the cluster binds, or no longer binds, and by which object."""
     group = _quoted(effect.group)
     match effect:
         case CreateBridge():
@@ -77,6 +78,7 @@ def _binding_words(effect: CreateBridge | CreateBinding | RemoveBridge) -> str:
 
 
 def _entry_words(effect: CreateEntry | UpdateEntry | DeleteEntry) -> str:
+    """What a step about an entry writes; of one that it deletes, by what it can be known."""
     match effect:
         case CreateEntry():
             return f"create the access entry: {_entry(effect.entry)}"
@@ -87,6 +89,7 @@ def _entry_words(effect: CreateEntry | UpdateEntry | DeleteEntry) -> str:
 
 
 def _binding(effect: CreateBridge | CreateBinding | RemoveBridge, namespace: str | None) -> str:
+    """Kind, name and namespace of a binding; ``namespace`` None is the whole cluster."""
     if namespace is None:
         return f"ClusterRoleBinding {_quoted(effect.binding_name)}"
     return f"RoleBinding {_quoted(effect.binding_name)} in namespace {_quoted(namespace)}"
@@ -96,17 +99,17 @@ def _entry(spec: EntrySpec) -> str:
     """Type, username and groups; access policies have steps of their own."""
     if spec.type != "STANDARD":
         return f"type {spec.type}"
-    name = (
-        "the username that EKS gives"
-        if spec.username is None
-        else f"username {_quoted(spec.username)}"
-    )
+    name = "the username that EKS gives"
+    if spec.username is not None:
+        name = f"username {_quoted(spec.username)}"
     return f"type STANDARD, {name}, groups {_all_quoted(spec.kubernetes_groups)}"
 
 
 def _quoted(name: str) -> str:
+    """A name as a JSON string."""
     return json.dumps(name, ensure_ascii=False)
 
 
 def _all_quoted(names: Iterable[str]) -> str:
+    """Names as JSON strings, in their order."""
     return ", ".join(map(_quoted, names)) or "none"
