@@ -12,9 +12,9 @@ def write_questions(path: str, plan: Plan) -> str:
     from migrator.app.plan import open_questions
     from migrator.render.decisions_yaml import write_questions as merge
 
-    stubs = open_questions(plan)
+    exists = Path(path).exists()
     text = ""
-    if Path(path).exists():
+    if exists:
         try:
             text = read_bytes(path, "The decisions file").decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -22,16 +22,21 @@ def write_questions(path: str, plan: Plan) -> str:
             raise Failed(
                 "decisions-unreadable", f"The decisions file {path} is not UTF-8.", remedy=remedy
             ) from error
-    if not stubs:
-        blockers = sum(finding.severity == "block" for finding in plan.findings)
-        return (
-            f"{blockers} blockers that no answer can lift: see the findings"
-            if blockers
-            else "nothing to ask"
-        )
+    stubs = open_questions(plan)
     written = merge(text, stubs)
-    if written.added:
+    # The next command names the file, so there is one even where nothing is asked.
+    if written.added or not exists:
         write_file(path, written.text.encode())
-    there = len(stubs) - written.added
-    word = "question" if written.added == 1 else "questions"
-    return f"{written.added} {word} added to {path}" + (f", {there} were there" if there else "")
+    return _said(path, plan, asked=len(stubs), added=written.added, is_new=not exists)
+
+
+def _said(path: str, plan: Plan, *, asked: int, added: int, is_new: bool) -> str:
+    if not asked:
+        blockers = sum(finding.severity == "block" for finding in plan.findings)
+        empty = f"; {path} is new and holds no answer" if is_new else ""
+        if blockers:
+            return f"{blockers} blockers that no answer can lift: see the findings{empty}"
+        return f"nothing to ask{empty}"
+    word = "question" if added == 1 else "questions"
+    there = asked - added
+    return f"{added} {word} added to {path}" + (f", {there} were there" if there else "")

@@ -24,7 +24,6 @@ from tests.support.fleet_world import account_ids, fleet_file, fleet_world
 
 FOLDER = EXAMPLES / "fleet-in-containers"
 WORKFLOW = FOLDER / "github-actions.yml"
-WAIVED = {gate: {"by": "test", "reason": "a lab"} for gate in ("rehearsal", "nodes", "code")}
 EXPRESSION = re.compile(r"\$\{\{ *(.+?) *\}\}")
 
 
@@ -38,7 +37,7 @@ def lab(tmp_path: Path) -> Iterator[CliLab]:
         (found.work / "fleet.yaml").write_text(
             json.dumps(fleet_file(2, regions=["eu-central-1"], waves=waves))
         )
-        (found.work / "decisions.yaml").write_text(json.dumps({"waive_gates": WAIVED}))
+        (found.work / "decisions.yaml").write_text("# no answer is needed\n")
         yield found
 
 
@@ -123,6 +122,7 @@ class Actions:
         self.values = {
             "vars.MIGRATE_STATE_DIR": "state",
             "vars.FLEET_NAME": "test",
+            "vars.MIGRATE_IMAGE": "example/migrate:1",
             "github.job": "",
             "inputs.cut-over": "true",
         }
@@ -278,6 +278,13 @@ def test_every_state_leads_to_one_that_is_there_and_each_is_reached() -> None:
                 ), name
                 todo += ends
         assert reached == set(states)
+
+
+def test_no_two_states_have_one_name() -> None:
+    # A name is unique within the whole machine, its inner ones included (Amazon States Language,
+    # "States").
+    names = [name for machine in machines(definition()) for name in machine["States"]]
+    assert len(names) == len(set(names))
 
 
 def test_the_matrix_is_read_as_lines_from_where_the_plan_keeps_it() -> None:

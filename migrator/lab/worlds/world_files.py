@@ -300,7 +300,7 @@ def _cluster(world: World, part: _Part) -> None:
         log_types=tuple(part.get("logTypes", ("api", "audit", "authenticator"))),
         tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
         raw=dict(part.get("describe", {})),
-        kubernetes_objects=list(part.get("kubernetes", [])),
+        kubernetes_objects=[_recorded(each) for each in part.get("kubernetes", [])],
         propagation=part.seconds("propagationSeconds", settings.propagation.total_seconds()),
         update_duration=part.seconds("updateSeconds", settings.update_duration.total_seconds()),
         status_override=part.get("status"),
@@ -316,6 +316,28 @@ def _cluster(world: World, part: _Part) -> None:
     world.add_cluster(cluster)
     _entries(world, cluster, part)
     part.done()
+
+
+def _recorded(found: dict[str, Any]) -> dict[str, Any]:
+    """A ConfigMap of the file as a person made it with kubectl: the API server records who wrote
+    (Kubernetes documentation, "Server-Side Apply", managers). An object that names its managers, or
+    an empty list of them, keeps what it says.
+    """
+    metadata = found.get("metadata")
+    if found.get("kind") != "ConfigMap" or not isinstance(metadata, dict):
+        return found
+    if "managedFields" in metadata:
+        return found
+    data = found.get("data")
+    keys = data if isinstance(data, Mapping) else {}
+    entry = {
+        "manager": "kubectl-create",
+        "operation": "Update",
+        "apiVersion": "v1",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:data": {".": {}, **{f"f:{key}": {} for key in keys}}},
+    }
+    return {**found, "metadata": {**metadata, "managedFields": [entry]}}
 
 
 def _update(part: _Part, cluster: LabCluster) -> LabUpdate:
