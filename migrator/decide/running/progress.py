@@ -9,9 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from migrator.decide.running.automatic_entries import automatic_of, base_of, sequence_over
-from migrator.errors import assert_never
 from migrator.model.access_entry import EntrySpec
-from migrator.model.journal import Event, Journal, Record
+from migrator.model.journal import Journal, Record
 from migrator.model.plan import Plan
 from migrator.model.step import (
     AwaitEntry,
@@ -24,9 +23,11 @@ from migrator.model.step import (
     UpdateEntry,
 )
 
-Status: TypeAlias = Literal[
-    "pending", "intended", "sent", "done", "adopted", "deferred", "refused", "undoing", "undone"
+# The events of one step; the others are about a whole run.
+StepEvent: TypeAlias = Literal[
+    "intended", "sent", "done", "adopted", "deferred", "refused", "undoing", "undone"
 ]
+Status: TypeAlias = StepEvent | Literal["pending"]
 
 SETTLED: frozenset[Status] = frozenset({"done", "adopted"})
 # Commands that carry out the plan's own steps, or undo them; others only read how far these came.
@@ -131,8 +132,8 @@ def advance(progress: Progress, sequences: Mapping[str, Sequence], record: Recor
             return replace(progress, automatic=automatic)
         case "waived":
             return replace(progress, waived=(*progress.waived, record.effect))
-        case _ if record.step is not None:
-            return _step_recorded(progress, sequences, record, record.step)
+        case event if record.step is not None:
+            return _step_recorded(progress, sequences, record, event, record.step)
         case _:
             return progress
 
@@ -148,27 +149,31 @@ def _ended(progress: Progress, exit_code: int | None) -> Progress:
 
 
 def _step_recorded(
-    progress: Progress, sequences: Mapping[str, Sequence], record: Record, step_id: str
+    progress: Progress,
+    sequences: Mapping[str, Sequence],
+    record: Record,
+    event: StepEvent,
+    step_id: str,
 ) -> Progress:
     """The progress after a record about one step: the step's own state, and those of the steps that
     depend on it.
     """
     states = dict(progress.states)
     before = progress.of(step_id)
-    if record.event == "refused" and record.effect.get("undo"):
+    if event == "refused" and record.effect.get("undo"):
         # The step stays what it was: its undo alone was refused.
         message = str(record.effect.get("message", ""))
         states[step_id] = replace(before, held=message or "refused")
-    elif record.event == "undone":
+    elif event == "undone":
         _undone(states, sequences, record, step_id)
     else:
         states[step_id] = replace(
             before,
-            status=_status_of(record.event),
+            status=event,
             at=record.at,
             effect=record.effect,
         )
-    if record.event == "intended":
+    if event == "intended":
         _needed_again(states, sequences, step_id)
     return replace(progress, states=states)
 
@@ -232,19 +237,6 @@ def _bridge_of(sequences: Mapping[str, Sequence], step_id: str) -> str | None:
             if isinstance(step.effect, CreateBridge):
                 return step.effect.group
     return None
-
-
-def _status_of(event: Event) -> Status:
-    """The status that a record gives its step; the events of a whole run give none."""
-    match event:
-        case (
-            "intended" | "sent" | "done" | "adopted" | "deferred" | "refused" | "undoing" | "undone"
-        ):
-            return event
-        case "run-started" | "run-ended" | "backed-up" | "waived":
-            return "pending"
-        case _:
-            assert_never(event)
 
 
 def _after(sequences: Mapping[str, Sequence], step_id: str) -> tuple[str, ...]:

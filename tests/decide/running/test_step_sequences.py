@@ -2,9 +2,8 @@
 cluster can be in.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,7 +22,6 @@ from migrator.decide.running.actions import (
     run_state,
 )
 from migrator.decide.running.changes import as_before, basis_changes, surprising_entries
-from migrator.decide.running.next_action import sequence_action
 from migrator.decide.running.obstacles import obstacle
 from migrator.decide.running.progress import Progress, StepState, progress_of
 from migrator.decide.steps.entry_states import default_username
@@ -50,34 +48,9 @@ from tests.support.memory_runs import (
     company,
     delete,
 )
+from tests.support.run_answers import LATER, NOW, RUN, TAGS, answer, done
 
-NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
-LATER = NOW + timedelta(hours=3)
-RUN = "0000000000000001"
-TAGS = {"eks-access-migrator/plan": DIGEST}
 MODE = "step s01"
-
-
-def answer(
-    plan: Plan,
-    key: str,
-    states: Mapping[str, StepState],
-    run_request: RunRequest | None = None,
-    **seen: Any,  # noqa: ANN401 - any observation
-) -> Action:
-    observed = Observed(
-        **{"now": NOW, "mode": "API_AND_CONFIG_MAP", "cluster_status": "ACTIVE", **seen}
-    )
-    return sequence_action(
-        run_state(
-            plan, Progress(run=RUN, states=states), observed, run_request or RunRequest(DIGEST)
-        ),
-        key,
-    )
-
-
-def done(*step_ids: str, at: datetime = NOW) -> dict[str, StepState]:
-    return {step_id: StepState("done", at.isoformat()) for step_id in step_ids}
 
 
 def sent(status: str, *errors: str, now: datetime = NOW) -> Action:
