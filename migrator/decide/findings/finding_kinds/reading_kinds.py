@@ -4,6 +4,7 @@ from migrator.decide.findings.finding_kinds import references as ref
 from migrator.model.finding_kind import FindingKind
 
 _MAKES_NEW_GRANT = "An entry made from it would be a new grant."
+_DELETE = "Nothing has to be done; delete it when convenient."
 _NOTHING = "Nothing has to be done; delete the row when convenient."
 
 KINDS: tuple[FindingKind, ...] = (
@@ -49,7 +50,7 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "An item that the authenticator drops: it names no principal.",
         "An item without an ARN, or that is no mapping, is skipped alone.",
-        "Nothing is granted by it. Delete it, or correct it before the migration.",
+        "Nothing is granted by it. " + _DELETE,
         ref.CONFIGMAP_MAPPER,
     ),
     FindingKind(
@@ -57,8 +58,16 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "A key of the ConfigMap that the authenticator does not know.",
         "Only mapRoles, mapUsers and mapAccounts, spelled exactly so, are read.",
-        "Nothing below this key was ever in force. Delete it, or correct its name before the "
-        "migration.",
+        "Nothing below this key was ever in force. " + _DELETE,
+        ref.CONFIGMAP_MAPPER,
+    ),
+    FindingKind(
+        "row-unread",
+        "warn",
+        "A row in the text that the authenticator never reads.",
+        "It reads the list at the top of the first YAML document of three keys. "
+        + _MAKES_NEW_GRANT,
+        _NOTHING,
         ref.CONFIGMAP_MAPPER,
     ),
     FindingKind(
@@ -141,7 +150,7 @@ KINDS: tuple[FindingKind, ...] = (
         "A row with `sso:` never matches on EKS.",
         "Its feature gate is off, and its partition field builds a pattern that matches nothing. "
         + _MAKES_NEW_GRANT,
-        "Nothing is granted by it. Map the permission set's role itself if people shall log in.",
+        _NOTHING,
         ref.FEATURES,
     ),
     FindingKind(

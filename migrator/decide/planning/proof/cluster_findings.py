@@ -13,6 +13,7 @@ from migrator.decide.planning.principals.candidate_principals import creator_is_
 from migrator.decide.planning.principals.creator_evidence import has_hidden_creator
 from migrator.decide.planning.principals.plan_facts import PlanFacts, quoted
 from migrator.decide.reading.row_keys import principal_key, row_key
+from migrator.decide.reading.unread_rows import unread_rows
 from migrator.decide.steps.entry_states import PLAN_TAG
 from migrator.decide.steps.rehearsal_objects import blank_under_rehearsal
 from migrator.model.aws_auth import AccountRow, RowMapping, SectionProblem
@@ -116,6 +117,9 @@ def _reading(facts: PlanFacts) -> Iterator[Finding]:
     # The authenticator reads three keys, spelled exactly so (pkg/mapper/configmap/configmap.go).
     for key in facts.aws_auth.unknown_keys:
         yield make_finding("unknown-data-key", f"`{key}` is not mapRoles, mapUsers or mapAccounts.")
+    for row in unread_rows(facts.snapshot.aws_auth_data, facts.aws_auth):
+        message = f"`{row.name}` is {row.reason}: no log-in matches this row."
+        yield make_finding("row-unread", message, source=row.key, line=row.line)
 
 
 def _problem(problem: SectionProblem, facts: PlanFacts) -> Iterator[Finding]:
