@@ -26,7 +26,11 @@ def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
 def _expression_holds(
     expression: tuple[str, str, tuple[str, ...]], labels: Mapping[str, str]
 ) -> bool:
-    """One ``(key, operator, values)`` of ``matchExpressions``; an unknown operator holds never."""
+    """One ``(key, operator, values)`` of ``matchExpressions``; an unknown operator holds never.
+
+    ``In`` and ``NotIn`` need values, the other two must have none (Kubernetes API reference,
+    LabelSelectorRequirement).
+    """
     key, operator, values = expression
     match operator:
         case "In":

@@ -219,7 +219,7 @@ def authorize(
 def with_authenticated(groups: Sequence[str]) -> tuple[str, ...]:
     """The groups of a logged-in identity: its own and ``system:authenticated``, each once.
 
-    Every login has that group (Kubernetes, "User-facing roles" and "Default roles and role
+    Every login has that group (Kubernetes, "Using RBAC Authorization", "Default roles and role
     bindings").
     """
     return tuple(dict.fromkeys((*groups, AUTHENTICATED)))

@@ -72,9 +72,9 @@ def compare_access(
 ) -> AccessChange:
     """The whole difference of a principal's access: permissions, and log-ins that are admitted.
 
-    ``befores`` are several where the authenticator takes one of several rows at random
-    (``pkg/mapper/configmap``, an SSO row beside a role's row); they are at least one. ``index`` is
-    RBAC today, ``index_after`` RBAC after the steps. ``namespaces`` as in :func:`compare`.
+    ``befores`` are several where the authenticator takes one of several rows at random (spellings
+    of one ARN in mapUsers, ``pkg/mapper/configmap/configmap.go``); they are at least one. ``index``
+    is RBAC today, ``index_after`` RBAC after the steps. ``namespaces`` as in :func:`compare`.
     """
     if len(befores) == 1:
         permissions = compare(

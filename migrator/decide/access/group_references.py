@@ -132,7 +132,10 @@ def _constraint_kind(template: Raw) -> str:
 
 
 def _about(raw: Raw) -> bool:
-    """Whether any text of the object's ``spec`` looks at who asks."""
+    """Whether any text of the object's ``spec`` looks at who asks.
+
+    ``spec`` may be as large as the API server takes: the walk through it is bounded.
+    """
     return any(is_about_users(text) for _, _, text in _leaves(raw.get("spec")))
 
 
@@ -455,7 +458,7 @@ def _names_at(path: str, text: str, language: Language) -> Iterator[_Place]:
 
 
 def _leaves(value: object, path: str = "") -> Iterator[tuple[str, str, str]]:
-    """``(path, last key, text)`` of every text in a value."""
+    """``(path, last key, text)`` of every text in a value; empty texts name nothing."""
     for at, key, node in _nodes(value, path):
         if isinstance(node, str) and node:
             yield at, key, node
@@ -496,6 +499,9 @@ def _map(value: object) -> Mapping[Any, Any]:
 
 
 def _maps(value: object) -> list[Mapping[Any, Any]]:
+    """The objects of a list; an item of another type is read as an empty object, so that the places
+    of the others stay right.
+    """
     if not isinstance(value, (list, tuple)):
         return []
     return [_map(item) for item in value]
@@ -509,6 +515,7 @@ def _texts(value: object) -> list[str]:
 
 
 def _text(value: object) -> str:
+    """The value if it is text; anything else is read as an empty one."""
     if isinstance(value, str):
         return value
     return ""

@@ -90,8 +90,12 @@ def without(population: LogInPopulation, other: LogInPopulation) -> LogInPopulat
     This is what is lost where the first is today's, and what is gained where it is tomorrow's.
     """
     taken = {each.sessions: each for each in other}
-    left = [_less(each, taken.get(each.sessions)) for each in population]
-    return tuple(each for each in left if each is not None)
+    left: list[LogIns] = []
+    for each in population:
+        less = _less(each, taken.get(each.sessions))
+        if less is not None:
+            left.append(less)
+    return tuple(left)
 
 
 def together(populations: Iterable[LogInPopulation]) -> LogInPopulation:
@@ -131,7 +135,8 @@ def _names_that_reserve(username: str) -> tuple[str, ...] | None:
     """The session names that give the username a reserved prefix; None where every name does.
 
     No template becomes a text with a colon, so that the prefix ends at the first colon that is
-    written.
+    written: of ``{{SessionName}}:x`` these are ``system``, ``eks``, ``aws``, ``amazon`` and
+    ``iam``.
     """
     head, colon, _ = username.partition(":")
     if not colon:

@@ -105,19 +105,25 @@ class RuleSet:
         return table
 
     def _allows_url(self, verb: str, path: str) -> bool:
-        """Whether a rule allows the verb for the path; the star's verb holds for every verb."""
+        """Whether a rule allows the verb for the path; the verb ``*`` holds for every verb.
+
+        Each item of ``_urls`` is a rule: its verbs, its URLs as they are written, and the prefixes
+        of those that end in a star (NonResourceURLMatches).
+        """
         for verbs, exact, prefixes in self._urls:
             if verb not in verbs and "*" not in verbs:
                 continue
-            if path in exact:
-                return True
-            if path.startswith(prefixes):
+            # `*` alone is the prefix of every path.
+            if path in exact or path.startswith(prefixes):
                 return True
         return False
 
 
 def _resource_keys(request: AccessRequest) -> tuple[str, ...]:
-    """How a rule may write the resource of the request, at most three spellings."""
+    """How a rule may write the resource of the request, at most three spellings.
+
+    ``pods`` is written ``pods`` or ``*``; ``pods/log`` is written ``pods/log``, ``*/log`` or ``*``.
+    """
     resource, sub = request.resource, request.subresource
     if not sub:
         return resource, "*"

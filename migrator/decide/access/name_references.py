@@ -59,7 +59,10 @@ class NameIndex:
         return tuple(found)
 
     def bindings_of_group(self, group: str) -> tuple[Binding, ...]:
-        """The bindings with the group among their subjects, in the cluster's order, each once."""
+        """The bindings with the group among their subjects, in the cluster's order, each once.
+
+        Templates and patterns do not count here: RBAC compares names as texts.
+        """
         return tuple(self.group_bindings.get(group, ()))
 
     def of_username(self, username: str) -> tuple[str, ...]:
@@ -83,7 +86,7 @@ class NameIndex:
                 yield from places
 
     def _find_rendered(self, template: str) -> Iterable[str]:
-        """Places of every known name that the template can become."""
+        """Places of every known name that the template can become, in the order of the names."""
         prefix = literal_prefix(template)
         # Names are many and templates share a prefix with few of them.
         start = bisect_left(self._sorted_users, prefix)
@@ -92,6 +95,13 @@ class NameIndex:
                 break
             if can_become(template, name):
                 yield from self._users[name]
+
+    def _add_user(self, name: str, place: str) -> None:
+        """A username, or a ServiceAccount's: ``*`` in it is any text."""
+        known = self._users
+        if "*" in name:
+            known = self._patterns
+        known.setdefault(name, []).append(place)
 
     def _add_binding(self, binding: Binding) -> None:
         """Each subject of a binding under the name that a login must have to match it.
@@ -117,7 +127,11 @@ class NameIndex:
                 self._users.setdefault(account, []).append(place)
 
     def _add_impersonation(self, role: Role) -> None:
-        """The names that a role's ``impersonate`` rules are limited to."""
+        """The names that a role's ``impersonate`` rules are limited to.
+
+        Such a rule lets others act under the name: who gets the name gets what it may do. A rule
+        without ``resourceNames`` depends on no name.
+        """
         for rule in role.rules:
             # "impersonate:user-info" and the like are the constrained verbs (Kubernetes 1.36,
             # constrained impersonation).
@@ -134,7 +148,9 @@ class NameIndex:
     def _add_impersonated(self, rule: PolicyRule, place: str, namespace: str) -> None:
         """The ``resourceNames`` of one rule, each as what its resources make of it.
 
-        ``namespace`` is the one in which ServiceAccounts are impersonated, ``*`` for any.
+        ``groups``, ``users``, ``nodes`` and ``serviceaccounts`` are resources of impersonation
+        (Kubernetes, "User impersonation"). ``namespace`` is the one in which ServiceAccounts are
+        impersonated, ``*`` for any.
         """
         for name in rule.resource_names:
             if not {"groups", "*"}.isdisjoint(rule.resources):
@@ -142,11 +158,7 @@ class NameIndex:
             if not {"users", "nodes", "*"}.isdisjoint(rule.resources):
                 self._users.setdefault(name, []).append(place)
             if not {"serviceaccounts", "*"}.isdisjoint(rule.resources):
-                account = f"system:serviceaccount:{namespace}:{name}"
-                known = self._users
-                if "*" in account:
-                    known = self._patterns
-                known.setdefault(account, []).append(place)
+                self._add_user(f"system:serviceaccount:{namespace}:{name}", place)
 
     def _add_reference(self, reference: GroupReference) -> None:
         """A text of another object; ``*`` in it means any text."""

@@ -60,12 +60,19 @@ class PermissionSet:
         return self.asker()(request)
 
     def asker(self) -> Callable[[AccessRequest], bool | None]:
-        """``allows`` for many requests: the rules are merged once, by namespace."""
+        """``allows`` for many requests: the rules are merged once, by namespace.
+
+        The function keeps what it needs of the set, and gives the same answers as ``allows``.
+        """
         rules = self._rules_by_namespace()
         patterns = [place for place in rules if place is not None and place.endswith("*")]
 
         def allows(request: AccessRequest) -> bool | None:
-            """True, False, or None where only something unknown could allow the request."""
+            """True, False, or None where only something unknown could allow the request.
+
+            What is known counts first: authorizers only add, so that nothing unknown takes a right
+            away.
+            """
             for place in _places(request, patterns):
                 if place in rules and rules[place].allows(request):
                     return True
@@ -207,7 +214,7 @@ def _resource_boxes(grants: frozenset[Grant]) -> frozenset[Box]:
 
 
 def _url_boxes(grants: frozenset[Grant]) -> frozenset[Box]:
-    """``(URLs, verbs)`` of everything that is granted."""
+    """``(URLs, verbs)`` of everything that is granted, for the difference of paths."""
     # A path has no namespace: only a ClusterRoleBinding can allow it (VisitRulesFor).
     cluster_wide = [grant.rules for grant in grants if grant.namespace is None]
     found: set[Box] = set()
@@ -218,7 +225,7 @@ def _url_boxes(grants: frozenset[Grant]) -> frozenset[Box]:
 
 
 def _places(request: AccessRequest, patterns: list[str]) -> list[Node]:
-    """The namespaces of grants that hold for the request.
+    """The namespaces of grants that hold for the request, the whole cluster (None) first.
 
     ``patterns`` are those of the grants' namespaces that end in ``*``.
     """
@@ -242,7 +249,10 @@ def _may_allow(unknown: Unknown, request: AccessRequest) -> bool:
 
 
 def _may_cover(namespace: Node, request: AccessRequest) -> bool:
-    """Whether a scope could hold for the request; None is the whole cluster."""
+    """Whether a scope could hold for the request; None is the whole cluster.
+
+    A request for a path, or without a namespace, is in no namespace (VisitRulesFor).
+    """
     if namespace is None:
         return True
     if request.path is not None:

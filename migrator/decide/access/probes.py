@@ -171,7 +171,10 @@ def _by_rank(verbs: Iterable[str]) -> list[str]:
 
 
 def _example(scope: Node, namespaces: Sequence[str]) -> str | None:
-    """A namespace that a scope covers; None cluster-wide."""
+    """A namespace that a scope covers; None cluster-wide.
+
+    One that exists, if ``namespaces`` has one: its objects are real.
+    """
     if scope is None:
         return None
     if not scope.endswith("*"):
@@ -238,7 +241,10 @@ def _uncovered(permissions: PermissionSet, namespaces: Sequence[str]) -> str | N
 
 
 def _in_turn(*lists: Iterable[AccessRequest]) -> Iterator[AccessRequest]:
-    """The first of each list, then the second of each, until all are used up."""
+    """The first of each list, then the second of each, until all are used up.
+
+    A limit that cuts the result takes from every list.
+    """
     for turn in zip_longest(*lists):
         yield from (request for request in turn if request is not None)
 

@@ -96,7 +96,10 @@ def with_witnesses(rows: Iterable[PermissionRow], found: Found) -> tuple[Permiss
 
 
 def _rest(row: PermissionRow) -> tuple[object, ...]:
-    """What joined rows have in common: all but API groups and resources."""
+    """What joined rows have in common: all but API groups and resources.
+
+    Rows are joined over these two fields only (``permission_rows.arranged``).
+    """
     return row.scope, row.verbs, row.resource_names, row.non_resource_urls
 
 
@@ -183,7 +186,8 @@ def _places(scope: str, namespaces: Sequence[str]) -> list[str | None]:
 def _names(tokens: Sequence[str]) -> list[str]:
     """Object names of a row; the empty one is a request that names no object.
 
-    Tokens are names, or exclusions ``!name``: without a name beside them they exclude from all.
+    Tokens are names, or exclusions ``!name``. Names alone are all that the row holds, the empty one
+    last. Exclusions take from every name: then one that is made up is in the row.
     """
     without = {token[1:] for token in tokens if token.startswith("!")}
     if tokens and not without:
@@ -256,7 +260,10 @@ def _is(token: str, value: str) -> bool:
 
 
 def _has_subresource(token: str, value: str) -> bool:
-    """A resource, with its subresource after a slash: equal, any, or any resource's subresource."""
+    """A resource, with its subresource after a slash: equal, any, or any resource's subresource.
+
+    ``pods`` does not hold ``pods/log`` (ResourceMatches).
+    """
     if _is(token, value):
         return True
     # `*/log` is that subresource of every resource (ResourceMatches).
@@ -267,7 +274,10 @@ def _has_subresource(token: str, value: str) -> bool:
 
 
 def _has_prefix(token: str, value: str) -> bool:
-    """A namespace or URL: equal, or ``*`` at the token's end and the value starts with the rest."""
+    """A namespace or URL: equal, or ``*`` at the token's end and the value starts with the rest.
+
+    RBAC's namespaces have no patterns; those of access scopes and the URLs of rules do.
+    """
     if token == value:
         return True
     if not token.endswith("*"):

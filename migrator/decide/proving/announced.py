@@ -172,7 +172,11 @@ def unannounced_end(plan: Plan, snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _other_roles(plan: Plan, rbac: RbacState) -> Iterator[str]:
-    """Parallel bindings that bind another role than the binding they are named after."""
+    """Parallel bindings that bind another role than the binding they are named after.
+
+    A parallel binding gives a renamed group what a binding gives the old name, and its name is made
+    of that binding's: the role in a plan that was changed by hand is another one.
+    """
     made = [step.effect for step in plan.steps if isinstance(step.effect, CreateBinding)]
     for effect in made:
         # The bridge of an administrator is named after no binding.
@@ -242,7 +246,10 @@ def _differences_of(
 
 
 def _as_in_basis(plan: Plan, entry: AccessEntry) -> bool:
-    """Whether the entry is still what the plan was made on, by its digest."""
+    """Whether the entry is still what the plan was made on.
+
+    The basis of a plan holds each entry in short, by principal.
+    """
     known = plan.basis.get("accessEntries") or {}
     return bool(known.get(entry.principal_arn) == entries_basis([entry])[entry.principal_arn])
 
@@ -258,11 +265,15 @@ def _identity(entry: AccessEntry, before: Identity) -> Identity:
     # A group of an earlier run was there before: it is a part of what is compared.
     if before.via == "access-entry" and any(map(is_ours, before.groups)):
         return found
-    return replace(found, groups=tuple(group for group in found.groups if not is_ours(group)))
+    groups = [group for group in found.groups if not is_ours(group)]
+    return replace(found, groups=tuple(groups))
 
 
 def _key(row: PermissionRow) -> tuple[object, ...]:
-    """What a row says, without what further fields show it by."""
+    """What a row says, without what further fields show it by.
+
+    Two rows are the same announcement where this is equal: a witness is an example only.
+    """
     return (
         row.scope,
         row.api_groups,
@@ -297,6 +308,7 @@ def _widest(rows: Iterable[PermissionRow]) -> PermissionSet:
 
 
 def _without_exceptions(tokens: Iterable[str]) -> tuple[str, ...]:
+    """The tokens of a field that add to it: ``*`` of ``* !secrets``."""
     return tuple(each for each in tokens if not each.startswith("!"))
 
 

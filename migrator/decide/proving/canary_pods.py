@@ -143,7 +143,8 @@ def look_at_pod(raw: Mapping[str, Any], events: Sequence[str] = ()) -> PodSeen:
     ``raw`` is the Pod as the API server shows it; ``events``: what events say of it, oldest first.
     The last text is shown to people.
     """
-    node = str((raw.get("spec") or {}).get("nodeName") or "")
+    spec = raw.get("spec") or {}
+    node = str(spec.get("nodeName") or "")
     # The Fargate scheduler names the node once the pod execution role was accepted.
     if node:
         return PodSeen("placed", node)
@@ -162,7 +163,15 @@ def look_at_pod(raw: Mapping[str, Any], events: Sequence[str] = ()) -> PodSeen:
 
 
 def _unmet_conditions(raw: Mapping[str, Any]) -> list[str]:
-    """Messages of the pod's conditions that are False, for example of ``PodScheduled``."""
-    conditions = (raw.get("status") or {}).get("conditions") or ()
-    unmet = [each for each in conditions if each.get("status") == "False"]
-    return [str(each.get("message") or "") for each in unmet]
+    """Messages of the pod's conditions that are False, for example of ``PodScheduled``.
+
+    Shape (Kubernetes API reference, PodCondition)::
+
+        status: {conditions: [{type, status: "True" | "False" | "Unknown", message}]}
+    """
+    status = raw.get("status") or {}
+    messages: list[str] = []
+    for condition in status.get("conditions") or ():
+        if condition.get("status") == "False":
+            messages.append(str(condition.get("message") or ""))
+    return messages

@@ -69,13 +69,17 @@ def policy_probe(policy: AssociatedPolicy) -> AccessRequest | None:
     cover no namespace that can be named.
     """
     table = ACCESS_POLICIES.get(policy.policy_name)
-    if table is None or not table.exact:
+    if table is None:
+        return None
+    # An upper bound does not say that one of its requests is allowed.
+    if not table.exact:
         return None
     namespace = None
     if policy.scope.type == "namespace":
-        namespace = next((each for each in policy.scope.namespaces if "*" not in each), None)
-        if namespace is None:
+        plain = [each for each in policy.scope.namespaces if "*" not in each]
+        if not plain:
             return None
+        namespace = plain[0]
     for rule in table.rules:
         # A rule for paths, or for objects of certain names, is no rule for any namespace.
         if rule.resources and not rule.resource_names:

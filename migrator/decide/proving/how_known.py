@@ -52,17 +52,24 @@ def how_of_login(subject: SelfSubject | None, results: Sequence[ProbeResult], at
     at = clock_time(at)
     if subject is None:
         return f"tried to log in at {at}, and was refused"
-    plain = [result for result in results if result.probe.announced is None]
-    asked = [result for result in plain if result.probe.expected]
-    negative = [result for result in plain if not result.probe.expected]
+    allowed = asked = 0
+    denied = negative = 0
+    for result in results:
+        if result.probe.announced is not None:
+            continue
+        if result.probe.expected:
+            asked += 1
+            allowed += result.allowed
+        else:
+            negative += 1
+            denied += not result.allowed
     parts = [f"logged in as {subject.username} at {at}"]
     if asked:
-        allowed = sum(each.allowed for each in asked)
-        parts.append(f"{allowed} of {len(asked)} probes equal")
+        parts.append(f"{allowed} of {asked} probes equal")
     if negative:
-        denied = sum(not each.allowed for each in negative)
-        parts.append(f"{denied} of {len(negative)} negative probes denied")
-    if not plain:
+        parts.append(f"{denied} of {negative} negative probes denied")
+    # A login alone shows who the principal is, and nothing of what it may do.
+    if not asked and not negative:
         parts.append("no probe was asked")
     return "; ".join(parts)
 

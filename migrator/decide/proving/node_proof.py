@@ -141,7 +141,7 @@ class NodeJudgement:
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """What shows the entry to be wrong; empty while nothing does."""
+        """What shows the entry to be wrong, one line each; empty while nothing does."""
         return tuple(_differences(self))
 
     @property
@@ -236,9 +236,15 @@ def judge_nodes(nodes: Sequence[NodeState], window: NodeWindow) -> NodeJudgement
 
 def _latest_by_node(logins: Iterable[SeenLogin], window: NodeWindow) -> dict[str, SeenLogin]:
     """Node -> its last admitted login since the entry got its present shape."""
-    admitted = [each for each in logins if not each.refused and each.at >= window.begin]
-    in_order = sorted(admitted, key=lambda each: each.at)
-    return {login.username.removeprefix(_NODE_USER): login for login in in_order}
+    latest: dict[str, SeenLogin] = {}
+    for login in sorted(logins, key=lambda each: each.at):
+        # A refused login says nothing of a node: it has no username.
+        if login.refused:
+            continue
+        if login.at < window.begin:
+            continue
+        latest[login.username.removeprefix(_NODE_USER)] = login
+    return latest
 
 
 def _finding(node: NodeState, login: SeenLogin | None, window: NodeWindow) -> NodeFinding:
@@ -251,11 +257,13 @@ def _finding(node: NodeState, login: SeenLogin | None, window: NodeWindow) -> No
         through = _through(login, window)
         if through == "entry" and fresh:
             return "proven"
+        # The entry could have admitted this login and did not: the row answered instead.
         if through == "row":
             return "by-row"
     # A login in the past says nothing of a node that has stopped since.
     if not fresh:
         return _why_not_fresh(node, window)
+    # The kubelet has had to log in again since, and was admitted.
     if window.lease_is_enough and _token_is_new(node, window):
         return "alive"
     if login is None and _may_be_missing_in_log(node, window):
@@ -264,7 +272,11 @@ def _finding(node: NodeState, login: SeenLogin | None, window: NodeWindow) -> No
 
 
 def _token_is_new(node: NodeState, window: NodeWindow) -> bool:
-    """Whether the lease was renewed with a token that was taken after the entry was in force."""
+    """Whether the lease was renewed with a token that was taken after the entry was in force.
+
+    A kubelet keeps its token until shortly before it expires: a renewal soon after the entry says
+    nothing, one that is later than a token lives says all.
+    """
     # A token lives 15 minutes (aws-iam-authenticator pkg/token): every older one has expired.
     if node.renewed is not None and node.renewed >= window.in_force + TOKEN_LIFE:
         return True
@@ -368,7 +380,11 @@ def _differences(found: NodeJudgement) -> Iterable[str]:
 
 
 def _how(found: NodeJudgement) -> str:
-    """One line for people: how many nodes were seen by what, and how the others are."""
+    """One line for people: how many nodes were seen by what, and how the others are.
+
+    For example ``2 of 3 nodes logged in through the entry (since 2026-01-01 10:00:00Z); not seen
+    yet: ip-10-0-0-7``.
+    """
     window = found.window
     if not found.findings:
         return "no node runs under the role now"
@@ -384,6 +400,7 @@ def _how(found: NodeJudgement) -> str:
         names = found.named(finding)
         if names:
             parts.append(f"{text}: {_some(names)}")
+    # While a row may answer, a live node does not show that the entry is right.
     if not found.attributable and found.seen:
         parts.append("leases do not tell the entry from the row")
     return "; ".join(parts)

@@ -112,16 +112,17 @@ def writers_of(objects: Iterable[Mapping[str, Any] | None]) -> AwsAuthWriters | 
     unknown: list[str] = []
     tells = False
     for config_map in objects:
-        metadata: Mapping[str, Any] = {}
-        if config_map is not None:
-            metadata = config_map.get("metadata") or {}
+        # No ConfigMap has no writer, and says so.
+        if config_map is None:
+            tells = True
+            continue
+        metadata = config_map.get("metadata") or {}
         # The first sign of a tool counts: field managers say the most, the label of the tool's name
         # the least.
         for tool, sign in _signs(metadata):
             found.setdefault(tool, sign)
         unknown += _unknown_signs(metadata)
-        # No ConfigMap has no writer, and says so.
-        if config_map is None or _tells(metadata):
+        if _tells(metadata):
             tells = True
     if not found and not unknown and not tells:
         return None
@@ -132,7 +133,8 @@ def writers_of(objects: Iterable[Mapping[str, Any] | None]) -> AwsAuthWriters | 
 def _tells(metadata: Mapping[str, Any]) -> bool:
     """Whether no sign of a writer means that there is none.
 
-    It does not where this tool wrote the data: the field manager before it is not on record.
+    It does not where field managers were cut off, nor where this tool wrote the data: the writer
+    before it is not on record.
     """
     # Exports and older tools cut the field managers off.
     if "managedFields" not in metadata:
@@ -141,7 +143,11 @@ def _tells(metadata: Mapping[str, Any]) -> bool:
 
 
 def _signs(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Known tools and what shows them, as ``(tool, text)``, the surest signs first."""
+    """Known tools and what shows them, as ``(tool, text)``, the surest signs first.
+
+    A field manager wrote the object itself. A label or annotation may be a copy of another
+    object's, and the label of the tool's name is a convention that people use, too.
+    """
     for entry in metadata.get("managedFields") or ():
         if not entry:
             continue
@@ -161,11 +167,12 @@ def _unknown_signs(metadata: Mapping[str, Any]) -> Iterator[str]:
     for manager in _data_managers(metadata):
         if _is_known(manager):
             continue
+        sign = f"field manager {manager}"
         meaning = _MAY_BE.get(manager)
-        if meaning is None:
-            yield f"field manager {manager}"
-        else:
-            yield f"field manager {manager} ({meaning})"
+        # Several programs use the name: people know which of them they run.
+        if meaning is not None:
+            sign = f"{sign} ({meaning})"
+        yield sign
     by = _label(metadata, _MANAGED_BY)
     is_known_tool = bool(tuple(_named(by, "")))
     if by and not is_known_tool:
@@ -179,7 +186,10 @@ def _unknown_signs(metadata: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_known(manager: str) -> bool:
-    """Whether a field manager is this tool, EKS, a person's program or a tool of the list."""
+    """Whether a field manager is this tool, EKS, a person's program or a tool of the list.
+
+    Names of persons' programs are compared whole, those of tools as parts.
+    """
     if manager == FIELD_MANAGER:
         return True
     if manager in _EKS:
@@ -190,7 +200,10 @@ def _is_known(manager: str) -> bool:
 
 
 def _label(metadata: Mapping[str, Any], name: str) -> str:
-    """A label's value as text; empty where the object does not have it."""
+    """A label's value as text; empty where the object does not have it.
+
+    A manifest of a backup may hold a number there, which the API server would refuse.
+    """
     labels = metadata.get("labels") or {}
     return str(labels.get(name, ""))
 

@@ -79,9 +79,10 @@ def colon_before_session(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _tokens(text: str, wildcards: bool) -> tuple[_Token, ...]:
-    """The text as characters and repeated classes of characters.
+    """The text as characters and repeated classes of characters, kept for the next question.
 
     A template is the class of what it can become; with ``wildcards`` a ``*`` is the class of all.
+    What a session name may hold is in the STS API reference, AssumeRole.
     """
     found: list[_Token] = []
     at = 0
@@ -93,7 +94,7 @@ def _tokens(text: str, wildcards: bool) -> tuple[_Token, ...]:
 
 
 def _plain(text: str, wildcards: bool) -> list[_Token]:
-    """The characters of a text without templates."""
+    """The characters of a text without templates; with ``wildcards`` a ``*`` is any text."""
     found: list[_Token] = []
     for char in text:
         if wildcards and char == "*":
@@ -135,7 +136,10 @@ def _meet(left: tuple[_Token, ...], right: tuple[_Token, ...]) -> bool:
 def _steps(
     left: tuple[_Token, ...], right: tuple[_Token, ...], place: tuple[int, int]
 ) -> Iterator[tuple[int, int]]:
-    """The pairs of places that follow."""
+    """The pairs of places that follow: one of the patterns moves on, or both do.
+
+    A place is the number of tokens of a pattern that have been used up.
+    """
     i, j = place
     left_goes = i < len(left)
     right_goes = j < len(right)
@@ -149,7 +153,10 @@ def _steps(
 
 
 def _both(left: _Token, right: _Token, i: int, j: int) -> Iterator[tuple[int, int]]:
-    """The step that takes one character of both patterns, if there is one."""
+    """The step that takes one character of both patterns, if there is one.
+
+    ``i`` and ``j`` are their places. A class stays at its place, because it may take more.
+    """
     (a, many_a), (b, many_b) = left, right
     # Two repeated classes: each may end, which is a step already.
     if many_a is not None and many_b is not None:

@@ -207,12 +207,17 @@ def _account_number(key: str) -> str:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any YAML value
-    """A value of the YAML library as plain JSON values."""
+    """A value of the YAML library as plain JSON values.
+
+    Recursion is as deep as the document, which was read with a bound on its nesting.
+    """
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | float):
+    if value is None:
+        return None
+    if isinstance(value, bool | int | float):
         return value
     # Texts of the YAML library carry their style; dates and the like become text.
     return str(value)

@@ -109,7 +109,10 @@ def _text(value: object, where: str) -> str:
 
 
 def _items(value: object, where: str) -> list[Any]:
-    """A list, or the items of a Kubernetes ``List``."""
+    """A list, or the items of a Kubernetes ``List``.
+
+    ``kubectl get … -o json`` gives the second, the API shapes of AWS the first.
+    """
     if isinstance(value, Mapping) and isinstance(value.get("items"), list):
         value = value["items"]
     if not isinstance(value, list):
@@ -119,6 +122,26 @@ def _items(value: object, where: str) -> list[Any]:
 
 def _texts(value: object, where: str) -> tuple[str, ...]:
     return tuple(_text(item, where) for item in _items(value, where))
+
+
+def _text_in(raw: Mapping[str, Any], key: str, where: str) -> str:
+    """A text that may be left out, or be null: it is empty then."""
+    return _text(raw.get(key) or "", f"{where}.{key}")
+
+
+def _object_in(raw: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+    """An object that may be left out, or be null: it is empty then."""
+    return _mapping(raw.get(key) or {}, f"{where}.{key}")
+
+
+def _items_in(raw: Mapping[str, Any], key: str, where: str) -> list[Any]:
+    """A list that may be left out, or be null: it is empty then."""
+    return _items(raw.get(key) or [], f"{where}.{key}")
+
+
+def _texts_in(raw: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
+    """A list of texts that may be left out, or be null: it is empty then."""
+    return tuple(_text(item, f"{where}.{key}") for item in _items_in(raw, key, where))
 
 
 class _Reader:
@@ -154,7 +177,7 @@ class _Reader:
         """The whole document. Raises ``snapshot-malformed`` for the first field of a wrong type."""
         document = self.document
         cluster = _mapping(document.get("cluster"), "cluster")
-        _mapping(cluster.get("computeConfig") or {}, "cluster.computeConfig")
+        _object_in(cluster, "computeConfig", "cluster")
         parse_time(document.get("takenAt"), "takenAt")
         _check_config_map(document)
         return Snapshot(
@@ -202,8 +225,8 @@ class _Reader:
         roles, users}]}``.
         """
         iam = self.optional("iam", lambda v: _mapping(v, "iam")) or {}
-        principals = _items(iam.get("principals") or [], "iam.principals")
-        accounts = _items(iam.get("accountsRead") or [], "iam.accountsRead")
+        principals = _items_in(iam, "principals", "iam")
+        accounts = _items_in(iam, "accountsRead", "iam")
         known: list[IamPrincipal] = []
         for index, principal in enumerate(principals):
             known.append(iam_principal(principal, f"iam.principals[{index}]"))
@@ -253,7 +276,7 @@ def _check_config_map(document: Mapping[str, Any]) -> None:
 def cluster_ref(cluster: Mapping[str, Any]) -> ClusterRef:
     """Name, ARN and mode out of DescribeCluster ``.cluster``.
 
-    A cluster without accessConfig is in CONFIG_MAP mode (EKS API reference, AccessConfigResponse).
+    A cluster without accessConfig is in CONFIG_MAP mode: it is older than access entries.
     """
     text = _text(cluster.get("arn"), "cluster.arn")
     wanted = "the ARN of an EKS cluster"
@@ -262,7 +285,7 @@ def cluster_ref(cluster: Mapping[str, Any]) -> ClusterRef:
         raise _malformed("cluster.arn", wanted, text)
     if not arn.resource.startswith("cluster/"):
         raise _malformed("cluster.arn", wanted, text)
-    access = _mapping(cluster.get("accessConfig") or {}, "cluster.accessConfig")
+    access = _object_in(cluster, "accessConfig", "cluster")
     mode = access.get("authenticationMode") or "CONFIG_MAP"
     if mode not in get_args(AuthenticationMode):
         raise _malformed("cluster.accessConfig.authenticationMode", "an authentication mode", mode)
@@ -284,17 +307,16 @@ def access_entry(raw: Mapping[str, Any], where: str) -> AccessEntry:
     kind = raw.get("type") or "STANDARD"
     if kind not in get_args(EntryType):
         raise _malformed(f"{where}.type", "a type of access entry that is known", kind)
-    policies = raw.get("associatedAccessPolicies") or []
-    tags = _mapping(raw.get("tags") or {}, f"{where}.tags")
+    tags = _object_in(raw, "tags", where)
     return AccessEntry(
         principal_arn=_text(raw.get("principalArn"), f"{where}.principalArn"),
         type=cast("EntryType", kind),
-        username=_text(raw.get("username") or "", f"{where}.username"),
-        kubernetes_groups=_texts(raw.get("kubernetesGroups") or [], f"{where}.kubernetesGroups"),
-        access_policies=tuple(_policies(policies, f"{where}.associatedAccessPolicies")),
+        username=_text_in(raw, "username", where),
+        kubernetes_groups=_texts_in(raw, "kubernetesGroups", where),
+        access_policies=tuple(_policies(raw, where)),
         created_at=_time(raw.get("createdAt"), f"{where}.createdAt"),
         modified_at=_time(raw.get("modifiedAt"), f"{where}.modifiedAt"),
-        entry_arn=_text(raw.get("accessEntryArn") or "", f"{where}.accessEntryArn"),
+        entry_arn=_text_in(raw, "accessEntryArn", where),
         tags={key: _text(value, f"{where}.tags") for key, value in tags.items()},
     )
 
@@ -305,22 +327,21 @@ def _time(value: object, where: str) -> datetime | None:
     return parse_time(value, where)
 
 
-def _policies(value: object, where: str) -> Iterable[AssociatedPolicy]:
-    """ListAssociatedAccessPolicies ``.associatedAccessPolicies``."""
-    for index, item in enumerate(_items(value, where)):
-        place = f"{where}[{index}]"
+def _policies(entry: Mapping[str, Any], where: str) -> Iterable[AssociatedPolicy]:
+    """ListAssociatedAccessPolicies ``.associatedAccessPolicies``, beside the entry's fields."""
+    for index, item in enumerate(_items_in(entry, "associatedAccessPolicies", where)):
+        place = f"{where}.associatedAccessPolicies[{index}]"
         raw = _mapping(item, place)
-        scope = _scope(raw.get("accessScope") or {}, f"{place}.accessScope")
+        scope = _scope(_object_in(raw, "accessScope", place), f"{place}.accessScope")
         yield AssociatedPolicy(_text(raw.get("policyArn"), f"{place}.policyArn"), scope)
 
 
-def _scope(value: object, where: str) -> AccessScope:
+def _scope(raw: Mapping[str, Any], where: str) -> AccessScope:
     """An access scope; without a type it is the whole cluster."""
-    raw = _mapping(value, where)
     kind = raw.get("type") or "cluster"
     if kind not in ("cluster", "namespace"):
         raise _malformed(f"{where}.type", "`cluster` or `namespace`", kind)
-    namespaces = tuple(sorted(_texts(raw.get("namespaces") or [], f"{where}.namespaces")))
+    namespaces = tuple(sorted(_texts_in(raw, "namespaces", where)))
     if kind == "cluster":
         return AccessScope("cluster", namespaces)
     return AccessScope("namespace", namespaces)
@@ -337,9 +358,9 @@ def _identity_provider(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
 
     The prefix of groups is compared with names, so that it must be text.
     """
-    oidc = _mapping(raw.get("oidc") or {}, f"{where}.oidc")
+    oidc = _object_in(raw, "oidc", where)
     for found, at in ((raw, where), (oidc, f"{where}.oidc")):
-        _text(found.get("groupsPrefix") or "", f"{at}.groupsPrefix")
+        _text_in(found, "groupsPrefix", at)
     return raw
 
 
@@ -347,42 +368,55 @@ def _nodegroup(raw: Mapping[str, Any], where: str) -> Nodegroup:
     return Nodegroup(
         name=_text(raw.get("nodegroupName"), f"{where}.nodegroupName"),
         node_role=_text_or_none(raw.get("nodeRole"), f"{where}.nodeRole"),
-        status=_text(raw.get("status") or "", f"{where}.status"),
-        ami_type=_text(raw.get("amiType") or "", f"{where}.amiType"),
+        status=_text_in(raw, "status", where),
+        ami_type=_text_in(raw, "amiType", where),
     )
 
 
 def _fargate_profile(raw: Mapping[str, Any], where: str) -> FargateProfile:
     selectors: list[FargateSelector] = []
-    for index, each in enumerate(_items(raw.get("selectors") or [], f"{where}.selectors")):
+    for index, each in enumerate(_items_in(raw, "selectors", where)):
         selectors.append(_fargate_selector(each, f"{where}.selectors[{index}]"))
     return FargateProfile(
         name=_text(raw.get("fargateProfileName"), f"{where}.fargateProfileName"),
         pod_execution_role=_text(raw.get("podExecutionRoleArn"), f"{where}.podExecutionRoleArn"),
-        status=_text(raw.get("status") or "", f"{where}.status"),
+        status=_text_in(raw, "status", where),
         selectors=tuple(selectors),
     )
 
 
 def _fargate_selector(raw: Any, where: str) -> FargateSelector:  # noqa: ANN401 - JSON
+    """Which pods a profile takes: ``{namespace, labels}``.
+
+    Both may hold ``*`` and ``?`` as wildcards.
+    """
     selector = _mapping(raw, where)
-    labels = _mapping(selector.get("labels") or {}, f"{where}.labels")
+    labels = _object_in(selector, "labels", where)
     return FargateSelector(
-        namespace=_text(selector.get("namespace") or "", f"{where}.namespace"),
+        namespace=_text_in(selector, "namespace", where),
         labels={str(key): _text(value, f"{where}.labels") for key, value in labels.items()},
     )
 
 
 def _node(raw: Mapping[str, Any], where: str) -> Node:
-    """A node cut to four fields, or a whole Node object as kubectl gives it."""
-    metadata = _mapping(raw.get("metadata") or {}, f"{where}.metadata")
-    spec = _mapping(raw.get("spec") or {}, f"{where}.spec")
-    labels = _mapping(raw.get("labels") or metadata.get("labels") or {}, f"{where}.labels")
-    provider_id = raw.get("providerID") or spec.get("providerID") or ""
+    """A node cut to four fields, or a whole Node object as kubectl gives it.
+
+    Shapes: ``{name, labels, providerID, roleArn}``, or ``{metadata: {name, labels}, spec:
+    {providerID}}``. The role of a whole object is not known.
+    """
+    metadata = _object_in(raw, "metadata", where)
+    spec = _object_in(raw, "spec", where)
+    # The whole object has the same fields one level deeper.
+    cut = {
+        "name": raw.get("name") or metadata.get("name"),
+        "labels": raw.get("labels") or metadata.get("labels"),
+        "providerID": raw.get("providerID") or spec.get("providerID"),
+    }
+    labels = _object_in(cut, "labels", where)
     return Node(
-        name=_text(raw.get("name") or metadata.get("name"), f"{where}.name"),
+        name=_text(cut["name"], f"{where}.name"),
         labels={key: _text(value, f"{where}.labels") for key, value in labels.items()},
-        provider_id=_text(provider_id, f"{where}.providerID"),
+        provider_id=_text_in(cut, "providerID", where),
         role_arn=_text_or_none(raw.get("roleArn"), f"{where}.roleArn"),
     )
 
@@ -406,16 +440,13 @@ def _namespaces(value: object) -> tuple[str, ...]:
 
 
 def _group_reference(raw: Mapping[str, Any], where: str) -> GroupReference:
-    def text(field: str) -> str:
-        return _text(raw.get(field) or "", f"{where}.{field}")
-
     return GroupReference(
-        api_version=text("apiVersion"),
-        kind=text("kind"),
+        api_version=_text_in(raw, "apiVersion", where),
+        kind=_text_in(raw, "kind", where),
         namespace=_text_or_none(raw.get("namespace"), f"{where}.namespace"),
-        name=text("name"),
-        path=text("path"),
-        text=text("text"),
+        name=_text_in(raw, "name", where),
+        path=_text_in(raw, "path", where),
+        text=_text_in(raw, "text", where),
     )
 
 
@@ -448,7 +479,7 @@ def _creator(value: object) -> Creator | None:
     raw = _mapping(value, "creator")
     return Creator(
         arn=_text(raw.get("arn"), "creator.arn"),
-        source=_text(raw.get("source") or "", "creator.source"),
+        source=_text_in(raw, "source", "creator"),
     )
 
 
@@ -458,13 +489,13 @@ def _before_mode_step(value: object) -> BeforeModeStep | None:
         return None
     where = "beforeModeStep"
     raw = _mapping(value, where)
-    config_map = _mapping(raw.get("configMap") or {}, f"{where}.configMap")
-    data = _mapping(config_map.get("data") or {}, f"{where}.configMap.data")
+    config_map = _object_in(raw, "configMap", where)
+    data = _object_in(config_map, "data", f"{where}.configMap")
     return BeforeModeStep(
         run=_text(raw.get("run"), f"{where}.run"),
         at=parse_time(raw.get("at"), f"{where}.at"),
         data={str(key): _text(text, f"{where}.configMap.data") for key, text in data.items()},
-        automatic=frozenset(_texts(raw.get("automaticEntries") or [], f"{where}.automaticEntries")),
+        automatic=frozenset(_texts_in(raw, "automaticEntries", where)),
     )
 
 
@@ -482,7 +513,7 @@ def decode_usage(value: object) -> Usage:
     """
     raw = _mapping(value, "usage")
     logins = []
-    for index, item in enumerate(_items(raw.get("logins") or [], "usage.logins")):
+    for index, item in enumerate(_items_in(raw, "logins", "usage")):
         where = f"usage.logins[{index}]"
         login = _mapping(item, where)
         count = login.get("count", 1)
@@ -491,8 +522,8 @@ def decode_usage(value: object) -> Usage:
         logins.append(
             Login(
                 arn=_text(login.get("arn"), f"{where}.arn"),
-                username=_text(login.get("username") or "", f"{where}.username"),
-                groups=_texts(login.get("groups") or [], f"{where}.groups"),
+                username=_text_in(login, "username", where),
+                groups=_texts_in(login, "groups", where),
                 first=parse_time(login.get("first"), f"{where}.first"),
                 last=parse_time(login.get("last"), f"{where}.last"),
                 count=count,

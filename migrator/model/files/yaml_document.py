@@ -139,7 +139,11 @@ def _children(node: Any) -> list[Any]:  # noqa: ANN401 - nodes of ruamel.yaml
     value = node.value
     if not isinstance(value, list):
         return []
-    # A mapping's items are pairs of key and value.
-    if value and isinstance(value[0], tuple):
-        return [part for pair in value for part in pair]
-    return value
+    found: list[Any] = []
+    for item in value:
+        # A mapping's items are pairs of key and value.
+        if isinstance(item, tuple):
+            found += item
+        else:
+            found.append(item)
+    return found

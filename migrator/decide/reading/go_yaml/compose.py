@@ -132,12 +132,13 @@ class _Composer:
         return node
 
     def _check_key(self, node: Node, kind: Kind, event: LibyamlEvent) -> None:
-        """Notes a merge key."""
+        """Notes a merge key, ``<<``, which is a plain scalar or has the tag ``!!merge``."""
         # go-yaml takes `<<` for a merge where nothing says that it is text (decode.go, isMerge).
         if kind == "scalar" and event.value == "<<":
             node.is_merge_key = event.implicit[0] or event.tag == MERGE_TAG
 
     def _on_scalar(self, event: LibyamlEvent) -> None:
+        """A text, which may have a tag or an anchor. Raises YamlProblem."""
         node = self._add("scalar", event)
         node.text = event.value
         if self._source.is_repaired:
@@ -151,12 +152,14 @@ class _Composer:
         self._document.nodes.append(node)
 
     def _check_slashes(self, event: LibyamlEvent) -> None:
+        """Raise YamlProblem for an escape that libyaml knows and go-yaml does not."""
         mark = event.start_mark
         if self._source.escapes_slash(mark, event.end_mark):
             message = "while parsing a quoted scalar: unknown escape \\/"
             raise lost(mark.line + 1, mark.column + 1, message)
 
     def _on_alias(self, event: LibyamlEvent) -> None:
+        """An alias of a node before it. Raises YamlProblem for an unknown anchor."""
         node = self._add("alias", event)
         node.text = event.anchor
         node.target = self._anchors.get(event.anchor)
@@ -184,9 +187,11 @@ class _Composer:
             raise doubtful(node.line, node.column, f"it has more than {MAX_LEVELS:,} levels")
 
     def _on_end(self, event: LibyamlEvent) -> None:
+        """A collection is complete. Raises YamlProblem where versions of go-yaml differ over it."""
         node = self._open.pop()
         self._flow_levels -= node.flow
         self._document.nodes.append(node)
+        # `{}` or `[]` as a key: go-yaml's list of simple keys loses count (scannerc.go).
         is_empty_flow = node.flow and not node.children
         if is_empty_flow and self._open and self._is_key(node):
             raise doubtful(node.line, node.column, "an empty flow collection as a key")

@@ -86,7 +86,8 @@ _BASES: Final = {"0b": 2, "0o": 8, "0x": 16}
 def resolve(tag: str, text: str) -> ScalarValue:
     """The value of a plain or tagged scalar.
 
-    ``tag`` is ``""`` for none, else in full (``tag:yaml.org,2002:int``).
+    ``tag`` is ``""`` for none, else in full (``tag:yaml.org,2002:int``). The value is text, None
+    for null, or a value of another type that keeps its text out of the way.
 
     Raises CannotDecodeError where go-yaml gives up, NotCertainError where its versions differ.
     """
@@ -122,6 +123,8 @@ def _tag_of(value: ScalarValue) -> str:
 def _resolve_plain(text: str) -> ScalarValue:
     """The value of a text without a tag: the first character says what it may be
     (``resolveTable``).
+
+    ``y``, ``~``, ``0x1f``, ``.5`` and ``-.inf`` are no texts; ``1.2.3`` and ``0b12`` are.
     """
     first = text[:1]
     if not first or first in _WORD_STARTS:
@@ -155,7 +158,10 @@ def _number(text: str) -> ScalarValue:
 
 
 def _integer(plain: str) -> ScalarValue:
-    """An integer, without underscores; a float where it is too large for 64 bits."""
+    """An integer, without underscores; a float where it is too large for 64 bits.
+
+    Raises NotCertainError for a number that is written in no way that a float is.
+    """
     number = _whole_number(plain.lstrip("+-"))
     if plain.startswith("-"):
         number = -number
@@ -195,7 +201,7 @@ def _float(plain: str, text: str) -> ScalarValue:
 
 
 def _fraction(text: str) -> ScalarValue:
-    """A text that starts with a dot."""
+    """A text that starts with a dot: a float, or text. Underscores in it are not certain."""
     if "_" in text and _FLOAT.fullmatch(text.replace("_", "")):
         raise NotCertainError(f"underscores in {text[:40]}")
     if not _FLOAT.fullmatch(text):
@@ -206,7 +212,8 @@ def _fraction(text: str) -> ScalarValue:
 def _timestamp(text: str) -> str:
     """A date with an explicit tag, as its text: dates are handed over as text.
 
-    Only plain dates are certain: go-yaml tries several formats of a time.
+    Only plain dates are certain: go-yaml tries several formats of a time. The day is at most 28, so
+    that no calendar is needed to know that it exists.
     """
     if _DATE.fullmatch(text):
         return text
