@@ -118,10 +118,12 @@ class Stub:
     an account).
 
     ``key`` None: the section itself holds the answer. ``about`` are lines for people, foreign text
-    unescaped.
+    unescaped. ``choices`` are the numbers of the answers that this is part of: all stubs of one
+    number are given together, and each number is an answer of its own.
     """
 
     section: str
     key: str | None
     answer: Any
     about: tuple[str, ...] = ()
+    choices: tuple[int, ...] = (1,)

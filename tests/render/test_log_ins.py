@@ -65,7 +65,7 @@ def test_questions_say_which_answer_gains_and_which_loses() -> None:
         "GAINS access: with this answer every session of the role logs in, not only those of EC2 "
         "instances." in plain
     )
-    assert "LOSES access, the other way: action: skip here" in plain
+    assert "Answer 2 of 2: LOSES access" in plain
     assert text.index("GAINS access") < text.index("LOSES access")
     assert "accept_gain:" in text
 

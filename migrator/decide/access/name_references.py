@@ -58,6 +58,11 @@ class NameIndex:
                 found += places
         return tuple(found)
 
+    def only_of_group(self, group: str, other: str) -> tuple[str, ...]:
+        """The places that name ``group`` in objects that do not name ``other`` too."""
+        both = {object_of(place) for place in self.of_group(other)}
+        return tuple(place for place in self.of_group(group) if object_of(place) not in both)
+
     def bindings_of_group(self, group: str) -> tuple[Binding, ...]:
         """The bindings with the group among their subjects, in the cluster's order, each once.
 
@@ -176,6 +181,11 @@ def binding_place(binding: Binding) -> str:
     if binding.namespace is None:
         return f"ClusterRoleBinding {binding.name}"
     return f"RoleBinding {_at(binding)}"
+
+
+def object_of(place: str) -> str:
+    """The object of a place, without the path inside it."""
+    return place.partition(" (")[0]
 
 
 def is_ours(binding: Binding) -> bool:

@@ -1,75 +1,28 @@
 """Answers that could be given to a plan's blockers: what ``plan --write-decisions`` writes as
 commented stubs.
 
-Values that only a person knows are written in angle brackets; nothing here decides.
+Values that only a person knows are written in angle brackets; nothing here decides. Where several
+answers are possible, the one that keeps the access of today comes first, and what an answer loses
+or gains is written beside it.
 """
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from migrator.decide.planning.entries.classify_node import MASTERS, NODE_GROUPS
-from migrator.decide.planning.entries.entry_for import is_reserved
-from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN
-from migrator.model.access_entry import EntrySpec
+from migrator.decide.planning.possible_answers import (
+    WHY,
+    AnswerPart,
+    PossibleAnswer,
+    answers_about_principal,
+    proposed_name,
+)
 from migrator.model.decision import Stub
 from migrator.model.finding import Finding
 from migrator.model.plan import Plan, PlannedPrincipal
 
-_WHO = "<your name>"
-_WHY = "<why>"
-_ACCEPTED: dict[str, Any] = {"by": _WHO, "reason": _WHY}
-_GAINS = (
-    "GAINS access: with this answer every session of the role logs in, not only those of EC2 "
-    "instances."
-)
-_LOSES = (
-    "LOSES access, the other way: action: skip here, and the principal under accept_loss; "
-    "its "
-    "instances end too."
-)
-_OR_LOSES = (
-    "LOSES access, the other way: action: skip here, and the principal under accept_loss: it can "
-    "then log in no more."
-)
-_LOSES_ALL = "LOSES access: with this answer the principal can log in no more."
-_LOSES_NODE = "LOSES the permissions of a node, which no answer keeps."
-_LOSES_NAMED = "LOSES what the finding names."
-_LOSES_ACCOUNT = (
-    "LOSES access: with this answer every principal of the account that has no row can log in no "
-    "more."
-)
-# Blockers that the acceptance of a loss answers, and blockers that only leaving the principal out
-# answers.
-_BY_LOSS = frozenset(
-    {"node-row-extra-groups", "policy-loses-rules", "loss-not-accepted", "creator-row-differs"}
-)
-_BY_SKIP = frozenset(
-    {
-        "service-linked-role",
-        "federated-user",
-        "root-user",
-        "foreign-node-row",
-        "node-template-refuted",
-        "node-name-differs",
-        "node-row-with-masters",
-        "absent-but-logged-in",
-        "dead-row-logged-in",
-    }
-)
-_BY_ARN = frozenset({"role-unverified", "foreign-role-unverified"})
-_BY_GROUPS = frozenset({"group-template", "ambiguous-user", "node-groups-bound"})
-# These have counterparts of their own: node types, an access policy, or every login has them.
-_NEVER_RENAMED = NODE_GROUPS | {MASTERS, "system:authenticated"}
-_BY_TYPE = frozenset(
-    {
-        "node-entry-dead",
-        "instance-id-node-names",
-        "node-type-unknown",
-        "node-trust-ambiguous",
-        "node-names-contradict",
-    }
-)
+__all__ = ["UNANSWERABLE", "proposed_name", "stubs_for", "what_lifts"]
+
 # Only a change of the cluster, the ConfigMap or the snapshot answers these.
 UNANSWERABLE = frozenset(
     {
@@ -77,7 +30,6 @@ UNANSWERABLE = frozenset(
         "lost-section-nodes-unknown",
         "bridge-name-used",
         "rehearsal-unfinished",
-        "policy-unavailable",
         "entry-wrong-type",
         "fargate-entry-missing",
         "fargate-profiles-unread",
@@ -90,6 +42,7 @@ UNANSWERABLE = frozenset(
         "outpost-without-entries",
         "platform-without-entries",
         "entries-over-quota",
+        "reserved-group-unread",
     }
 )
 
@@ -97,13 +50,13 @@ UNANSWERABLE = frozenset(
 def stubs_for(plan: Plan) -> tuple[Stub, ...]:
     """The stubs of all blocking findings, in the plan's order, each once."""
     principals = {principal.principal_arn: principal for principal in plan.principals}
-    stubs: dict[tuple[str, str | None], Stub] = {}
+    found: dict[tuple[str, str | None], list[Stub]] = {}
     for finding in plan.findings:
         if finding.severity != "block":
             continue
-        for stub in _stubs(finding, principals.get(finding.principal_arn or "")):
-            stubs.setdefault((stub.section, stub.key), stub)
-    return tuple(stubs.values())
+        for stub in _stubs(finding, principals.get(finding.principal_arn or ""), plan):
+            _add(found.setdefault((stub.section, stub.key), []), stub)
+    return tuple(stub for stubs in found.values() for stub in stubs)
 
 
 def what_lifts(plan: Plan) -> str:
@@ -114,7 +67,7 @@ def what_lifts(plan: Plan) -> str:
     principals = {principal.principal_arn: principal for principal in plan.principals}
     asked = 0
     for finding in blocking:
-        asked += any(_stubs(finding, principals.get(finding.principal_arn or "")))
+        asked += any(_stubs(finding, principals.get(finding.principal_arn or ""), plan))
     if asked == len(blocking):
         return "Answer in decisions.yaml: migrate plan --write-decisions FILE writes the questions."
     others = "do what the finding says, then plan again."
@@ -126,110 +79,89 @@ def what_lifts(plan: Plan) -> str:
     )
 
 
-def _stubs(finding: Finding, principal: PlannedPrincipal | None) -> Iterator[Stub]:
+def _add(stubs: list[Stub], stub: Stub) -> None:
+    """Add a stub to those of its section and key; one that says what another says joins it."""
+    for at, other in enumerate(stubs):
+        joined = _joined(other, stub)
+        if joined is not None:
+            stubs[at] = joined
+            return
+    stubs.append(stub)
+
+
+def _joined(one: Stub, other: Stub) -> Stub | None:
+    """Both as one stub; None where they are different answers."""
+    choices = tuple(sorted({*one.choices, *other.choices}))
+    if one.answer == other.answer:
+        return replace(one, choices=choices)
+    if not {*one.choices} & {*other.choices}:
+        return None
+    # Two findings ask for parts of one answer: the username and the groups of an entry.
+    if _creates(one.answer) and _creates(other.answer):
+        answer = {**one.answer, **other.answer}
+        return replace(one, answer=answer, about=(*one.about, *other.about))
+    return one
+
+
+def _creates(answer: object) -> bool:
+    return isinstance(answer, dict) and answer.get("action") == "create"
+
+
+def _stubs(finding: Finding, principal: PlannedPrincipal | None, plan: Plan) -> Iterator[Stub]:
     title = f"{finding.code} ({finding.source})" if finding.source else finding.code
-    about = (title, finding.message, finding.remedy)
+    answers = _possible_answers(finding, principal, plan)
+    asked: tuple[str, ...] = (title, finding.message, finding.remedy)
+    for number, answer in enumerate(answers, 1):
+        says = _says(answer, number, len(answers))
+        for part in answer.parts:
+            choices = tuple(_choices_with(part, answers))
+            yield Stub(part.section, part.key, part.answer, (*asked, *says), choices)
+        # What is asked is written once, above the first answer.
+        asked = (title,)
+
+
+def _possible_answers(
+    finding: Finding, principal: PlannedPrincipal | None, plan: Plan
+) -> tuple[PossibleAnswer, ...]:
+    if finding.code in UNANSWERABLE:
+        return ()
     if finding.code == "section-lost":
-        yield Stub("accept_lost_sections", None, [finding.source], about)
+        lost = AnswerPart("accept_lost_sections", None, [finding.source])
+        return (PossibleAnswer("No row of this section is in force today.", (lost,)),)
     # An entry names one principal: an account is answered by its principals, or is left out.
-    elif finding.code == "map-accounts":
-        account = re.sub(r"\D", "", finding.message)[:12]
-        yield Stub("expand_accounts", account, [f"arn:aws:iam::{account}:role/<name>"], about)
-        skipped = {"action": "skip", "reason": _WHY}
-        yield Stub("accounts", account, skipped, (*about, _LOSES_ACCOUNT))
-    elif principal is not None and finding.code not in UNANSWERABLE:
-        yield from _of_principal(finding.code, principal, about)
+    if finding.code == "map-accounts":
+        return _about_account(re.sub(r"\D", "", finding.message)[:12])
+    if principal is None:
+        return ()
+    return answers_about_principal(finding.code, principal, plan)
 
 
-def _of_principal(code: str, principal: PlannedPrincipal, about: tuple[str, ...]) -> Iterator[Stub]:
-    arn = principal.principal_arn
-    match code:
-        case "reserved-group-bound":
-            yield from _new_names(principal, about)
-        case "automatic-entry-thinner":
-            yield from _of_thinner_entry(principal, about)
-        case "creator-entry-wider":
-            yield from _of_creator(principal, about)
-        case "log-in-population-gained":
-            yield Stub("accept_gain", arn, dict(_ACCEPTED), (*about, _GAINS))
-        # The answer that keeps the access of today comes first, the one that loses it is marked.
-        case "username-ec2-template":
-            yield Stub("principals", arn, _answer(code, principal), (*about, _GAINS, _LOSES))
-        # Leaving out a principal that can log in is a loss, and is accepted by name.
-        case "node-row-with-masters" if principal.proposed is not None:
-            yield Stub("principals", arn, _as_proposed(principal.proposed), (*about, _OR_LOSES))
-        case "node-template-refuted" if principal.proposed is not None:
-            proposed = _as_proposed(principal.proposed)
-            yield Stub("principals", arn, proposed, (*about, _LOSES_NODE, _OR_LOSES))
-            yield Stub("accept_loss", arn, dict(_ACCEPTED), (*about, _LOSES_NODE))
-        case _ if code in _BY_SKIP:
-            about = (*about, _LOSES_ALL)
-            yield Stub("principals", arn, {"action": "skip", "reason": _WHY}, about)
-            yield Stub("accept_loss", arn, dict(_ACCEPTED), about)
-        case _ if code in _BY_LOSS:
-            yield Stub("accept_loss", arn, dict(_ACCEPTED), (*about, _LOSES_NAMED))
-        case _:
-            yield Stub("principals", arn, _answer(code, principal), about)
+def _about_account(account: str) -> tuple[PossibleAnswer, ...]:
+    listed = AnswerPart("expand_accounts", account, [f"arn:aws:iam::{account}:role/<name>"])
+    left_out = AnswerPart("accounts", account, {"action": "skip", "reason": WHY})
+    return (
+        PossibleAnswer(
+            "The listed principals keep their access. LOSES access: every other principal of the "
+            "account.",
+            (listed,),
+        ),
+        PossibleAnswer(
+            "LOSES access: every principal that logs in through this account alone.", (left_out,)
+        ),
+    )
 
 
-def _new_names(principal: PlannedPrincipal, about: tuple[str, ...]) -> Iterator[Stub]:
-    """An ordinary name for each reserved group that an entry cannot carry."""
-    for group in principal.before.groups:
-        if is_reserved(group) and group not in _NEVER_RENAMED:
-            yield Stub("groups", group, {"rename_to": proposed_name(group)}, about)
+def _choices_with(part: AnswerPart, answers: Iterable[PossibleAnswer]) -> Iterator[int]:
+    for number, answer in enumerate(answers, 1):
+        if part in answer.parts:
+            yield number
 
 
-def _of_thinner_entry(principal: PlannedPrincipal, about: tuple[str, ...]) -> Iterator[Stub]:
-    """Give the entry what the row gives, or accept that it does not."""
-    # Where nothing is proposed, the entry is of another type than the row needs: no answer changes
-    # the type of an entry (EKS API).
-    if principal.proposed is None:
-        return
-    arn = principal.principal_arn
-    yield Stub("principals", arn, {"action": "create", "reason": _WHY}, about)
-    yield Stub("accept_loss", arn, dict(_ACCEPTED), (*about, _LOSES_NAMED))
-
-
-def _of_creator(principal: PlannedPrincipal, about: tuple[str, ...]) -> Iterator[Stub]:
-    """Confirm the creator, or give it the policies that its row gives and not the admin's."""
-    arn = principal.principal_arn
-    yield Stub("creator", None, {"arn": arn, **_ACCEPTED}, about)
-    policies = principal.proposed.access_policies if principal.proposed else ()
-    names = [policy.policy_name for policy in policies]
-    own = [{"policy": name} for name in names if name != CLUSTER_ADMIN]
-    yield Stub("principals", arn, {"action": "create", "policies": own, "reason": _WHY}, about)
-
-
-def _answer(code: str, principal: PlannedPrincipal) -> dict[str, Any]:
-    """``create`` with what is proposed; what is missing in angle brackets."""
-    answer: dict[str, Any] = {"action": "create"}
-    proposed = principal.proposed
-    # aws-auth has no paths, and an entry needs the path (EKS user guide, "Create access entries").
-    if code in _BY_ARN:
-        head, _, name = principal.principal_arn.rpartition("/")
-        answer["principal_arn"] = f"{head}/<path>/{name}"
-    if code in _BY_TYPE:
-        answer["type"] = proposed.type if proposed else "<type>"
-    if code.startswith("username-"):
-        answer["username"] = "<username>"
-    if code in _BY_GROUPS:
-        answer["groups"] = list(proposed.kubernetes_groups) if proposed else ["<group>"]
-    return answer | {"reason": _WHY}
-
-
-def _as_proposed(proposed: EntrySpec) -> dict[str, Any]:
-    """``create`` with all that is proposed of an entry of type STANDARD."""
-    answer: dict[str, Any] = {"action": "create", "username": proposed.username}
-    if proposed.kubernetes_groups:
-        answer["groups"] = list(proposed.kubernetes_groups)
-    if proposed.access_policies:
-        names = [policy.policy_name for policy in proposed.access_policies]
-        answer["policies"] = [{"policy": name} for name in names]
-    return answer | {"reason": _WHY}
-
-
-def proposed_name(group: str) -> str:
-    """An ordinary name for a reserved group: ``eks:developer`` becomes
-    ``migrated-eks-developer``.
-    """
-    return "migrated-" + re.sub(r"[^A-Za-z0-9.-]+", "-", group).strip("-")
+def _says(answer: PossibleAnswer, number: int, total: int) -> tuple[str, ...]:
+    """What the answer does, and which stubs make it up."""
+    head = f"Answer {number} of {total}: " if total > 1 else ""
+    sections = list(dict.fromkeys(part.section for part in answer.parts))
+    together = ""
+    if len(sections) > 1:
+        together = f" Give it under {' and '.join(sections)}."
+    return (f"{head}{answer.says}{together}",)

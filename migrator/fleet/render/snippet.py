@@ -14,9 +14,6 @@ from migrator.model.decision import Stub
 from migrator.model.files.yaml_text import yaml_lines
 from migrator.render.escape import comment
 
-# Answers of the one section are instead of those of the other.
-_OTHERWISE = {"accounts": "expand_accounts"}
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -44,11 +41,7 @@ class Asked:
 
 
 def asked(questions: Sequence[OpenQuestion]) -> tuple[Asked, ...]:
-    """Every question in one place, those that lift most first.
-
-    Questions whose principals differ in the account alone, and that block for the same reasons, are
-    one.
-    """
+    """Every question in one place, those that lift most first."""
     groups: dict[tuple[str, tuple[str, ...]], list[OpenQuestion]] = {}
     for question in questions:
         name = resource_of(question.principal_arn or "")
@@ -58,9 +51,6 @@ def asked(questions: Sequence[OpenQuestion]) -> tuple[Asked, ...]:
 
 
 def _name(name: str, questions: Sequence[OpenQuestion]) -> str:
-    """What asks, for people: the cluster, one principal with its account, or what principals of
-    many accounts have in common.
-    """
     arns = sorted({question.principal_arn or "" for question in questions})
     if arns == [""]:
         return "the cluster itself"
@@ -94,31 +84,27 @@ def _clusters_of(questions: Iterable[OpenQuestion]) -> set[str]:
 
 
 def _item(where: Selector, stubs: Sequence[Stub]) -> list[str]:
-    """An item of ``where``. What is to be completed comes first: there may be very many
-    clusters.
-    """
+    # what is to be completed comes first: there may be very many clusters
     first, *rest = [*_body(stubs), *yaml_lines({"clusters": where.conditions})]
     return [f"  - {first}", *(f"    {line}" for line in rest)]
 
 
 def _body(stubs: Sequence[Stub]) -> list[str]:
-    """The sections of answers; those that would be given instead of others are comments."""
+    """The first answer; the others are comments."""
     if not stubs:
         return []
-    given = {stub.section for stub in stubs}
-    instead = [stub for stub in stubs if _OTHERWISE.get(stub.section) in given]
-    main = [stub for stub in stubs if stub not in instead]
-    lines = yaml_lines(_sections(main))
-    if instead:
-        lines.append("# or instead:")
-        lines += [f"# {line}" for line in yaml_lines(_sections(instead))]
+    lines: list[str] = []
+    for choice in sorted({choice for stub in stubs for choice in stub.choices}):
+        answer = yaml_lines(_sections([stub for stub in stubs if choice in stub.choices]))
+        # The first answer is the one that keeps most of the access of today.
+        if choice == 1:
+            lines += answer
+            continue
+        lines += ["# or instead:", *(f"# {line}" for line in answer)]
     return lines
 
 
 def _sections(stubs: Sequence[Stub]) -> dict[str, object]:
-    """Answers as decisions.yaml holds them: by section and key. A section without keys is its
-    answer.
-    """
     found: dict[str, object] = {}
     for stub in stubs:
         if stub.key is None:

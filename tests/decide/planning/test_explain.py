@@ -184,14 +184,15 @@ def test_stub_for_a_node_type() -> None:
 
 
 def test_stub_for_a_username_and_for_groups() -> None:
-    (bound,) = stubs_for(
+    bound, loss = stubs_for(
         planned(world([row(DEV, "{{SessionName}}")], rbac=rbac(bind(named("al")))))
     )
     assert bound.answer["username"] == "<username>"
-    (template,) = stubs_for(planned(world([row(DEV, "x", ("a", "t:{{SessionName}}"))])))
+    assert (bound.choices, loss.section, loss.choices) == ((1, 2), "accept_loss", (2,))
+    template, _ = stubs_for(planned(world([row(DEV, "x", ("a", "t:{{SessionName}}"))])))
     assert template.answer["groups"] == ["a"]
     ambiguous = world(users=[row(user("a"), "1"), row(user("A"), "2")], principals=[iam(user("a"))])
-    assert stubs_for(planned(ambiguous))[0].answer["groups"] == ["<group>"]
+    assert stubs_for(planned(ambiguous))[0].answer["username"] == "2"
 
 
 def test_stubs_for_what_can_only_be_left_out() -> None:

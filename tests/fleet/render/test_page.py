@@ -205,7 +205,7 @@ def test_an_answer_survives_whatever_a_principal_or_a_tag_is_called(
 def test_of_two_answers_that_exclude_each_other_the_second_is_a_comment() -> None:
     stubs = (
         Stub("expand_accounts", "111122223333", ["arn:aws:iam::111122223333:role/<name>"]),
-        Stub("accounts", "111122223333", {"action": "skip", "reason": "<why>"}),
+        Stub("accounts", "111122223333", {"action": "skip", "reason": "<why>"}, (), (2,)),
     )
     lines = snippet([OpenQuestion(None, ("map-accounts",), ("c",), stubs)])
     assert YAML(typ="safe").load("\n".join(lines)) == {

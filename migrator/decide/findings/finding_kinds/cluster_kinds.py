@@ -9,7 +9,7 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "There is no aws-auth ConfigMap, or nothing in it is in force.",
         "That is a valid state: no principal logs in through aws-auth.",
-        "Nothing.",
+        "Nothing has to be done.",
         ref.AUTH_CONFIGMAP,
     ),
     FindingKind(
@@ -71,7 +71,7 @@ KINDS: tuple[FindingKind, ...] = (
         "The cluster's creator is a hidden admin; EKS makes its entry, with "
         "AmazonEKSClusterAdminPolicy, itself.",
         "The first mode switch is the cut-over for the creator.",
-        "Nothing. Delete the entry later, if the creator shall not be an admin.",
+        "Nothing has to be done. Delete the entry later, if the creator shall not be an admin.",
         ref.ACCESS_ENTRIES,
     ),
     FindingKind(
@@ -80,7 +80,8 @@ KINDS: tuple[FindingKind, ...] = (
         "The creator's row has groups or a name that something in the cluster names; EKS's own "
         "entry has neither.",
         "The automatic entry shadows the row at the mode switch, until it is updated.",
-        "Accept the gap under accept_loss: the entry is updated right after the switch.",
+        "Accept the gap under accept_loss: the entry is updated right after the switch. Or write "
+        "the creator's row with the username that EKS gives and no further groups.",
         ref.ACCESS_ENTRIES,
     ),
     FindingKind(
@@ -90,9 +91,8 @@ KINDS: tuple[FindingKind, ...] = (
         "creator's row does not.",
         "With a row, the creator is what the row says until the mode step. EKS's policy is never "
         "taken away silently.",
-        "Answer `creator` in decisions.yaml (arn, by, reason): the policy stays. Or answer under "
-        "principals with "
-        "action: create and the policies that the entry shall have.",
+        "Answer under principals with action: create and the policies that the entry shall have. "
+        "Or answer `creator` in decisions.yaml (arn, by, reason): the policy stays.",
         ref.ACCESS_ENTRIES,
         ("gain",),
     ),
@@ -118,7 +118,8 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "The logs show a login that no row and no access entry explains.",
         "It was the hidden creator, or the row was changed or deleted since.",
-        "Find out which principal that is before cut-over: its access may end there.",
+        "Find out which principal that is before cut-over: its access may end there. Map it in "
+        "aws-auth, or let the logs run past its last login.",
         ref.ACCESS_ENTRIES,
     ),
     FindingKind(
@@ -129,7 +130,7 @@ KINDS: tuple[FindingKind, ...] = (
         "An entry shadows its row immediately, and its policy is associated by a second call. On "
         "roll-back EKS deletes the policy together with the entry, and the API server caches "
         "logins by the entry for two minutes.",
-        "Plan without accepting the gap where bindings may be created.",
+        "Plan without `--accept-gap` where bindings may be created.",
         ref.MIGRATING_ENTRIES,
     ),
     FindingKind(
@@ -137,7 +138,8 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "A bridge of an earlier run still exists.",
         "The run was interrupted before it could remove it.",
-        "Nothing: it is removed at the end.",
+        "Nothing has to be done. `migrate apply` removes it at its end, and `migrate rollback "
+        "--leftovers` without a run.",
         ref.RBAC,
     ),
     FindingKind(

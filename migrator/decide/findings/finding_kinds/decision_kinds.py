@@ -9,7 +9,7 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "The principal is left out, as decided.",
         "A person answered so.",
-        "Nothing.",
+        "Nothing has to be done. To end it, take the answer back in decisions.yaml and plan again.",
         ref.MIGRATING_ENTRIES,
     ),
     FindingKind(
@@ -17,7 +17,7 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "Access is lost, as a named person accepted.",
         "A person answered so.",
-        "Nothing.",
+        "Nothing has to be done. To end it, take the answer back in decisions.yaml and plan again.",
         ref.MIGRATING_ENTRIES,
         ("loss",),
     ),
@@ -26,7 +26,7 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "The answer would lose access that exists today.",
         "A loss needs the name of the person who accepts it.",
-        "Add the principal under accept_loss with by and reason, or change the answer.",
+        "Add the principal under accept_loss with by and reason, or take the answer back.",
         ref.MIGRATING_ENTRIES,
     ),
     FindingKind(
@@ -50,7 +50,7 @@ KINDS: tuple[FindingKind, ...] = (
         "Log-ins that are refused today are admitted, as a named person accepted.",
         "A person answered so. It covers log-ins alone: what the principal may do is never "
         "widened.",
-        "Nothing.",
+        "Nothing has to be done. To end it, take the answer back in decisions.yaml and plan again.",
         ref.SERVER,
         ("log-in gain",),
     ),
@@ -59,7 +59,7 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "The answer gives access to a principal that has none today.",
         "A person answered so.",
-        "Nothing, if that is meant.",
+        "Nothing has to be done. To end it, take the answer back in decisions.yaml and plan again.",
         ref.ACCESS_ENTRIES,
         ("gain", "log-in gain"),
     ),
@@ -68,7 +68,7 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "The entry is what a person decided.",
         "decisions.yaml answers for this principal.",
-        "Nothing.",
+        "Nothing has to be done.",
         ref.MIGRATING_ENTRIES,
     ),
     FindingKind(
@@ -76,7 +76,7 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "The answer changes access. How is unknown, because RBAC was not read.",
         "An answer may not widen what exists.",
-        "Let the snapshot read RBAC.",
+        "Let the snapshot read RBAC, or take the answer back.",
         ref.RBAC,
     ),
 )

@@ -9,7 +9,8 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "An access entry exists, decides already, and differs from the row.",
         "An entry overrides its row immediately and completely; nothing is merged.",
-        "Nothing, if the access of today is right. To change the entry, answer under principals.",
+        "Delete the row, if the access of today is right: the entry decides already. To change "
+        "the entry, answer under principals.",
         ref.MIGRATING_ENTRIES,
     ),
     FindingKind(
@@ -28,7 +29,7 @@ KINDS: tuple[FindingKind, ...] = (
         "EKS made an automatic entry at the mode step of an earlier run. The entry gets what the "
         "row gave until then.",
         "The journal and the backup in the state folder show that the row was in force.",
-        "Nothing.",
+        "Nothing has to be done. `migrate apply` completes the entry.",
         ref.ACCESS_ENTRIES,
     ),
     FindingKind(
@@ -38,7 +39,8 @@ KINDS: tuple[FindingKind, ...] = (
         "answers instead.",
         "Entries are pinned to the unique id of the principal, which a re-created one does not "
         "have.",
-        "Nothing: the entry is deleted and made again from the row.",
+        "Nothing has to be done. `migrate apply` deletes the entry and makes it again from the "
+        "row.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -47,7 +49,7 @@ KINDS: tuple[FindingKind, ...] = (
         "An access entry that matches no login: its principal was deleted or re-created, and no "
         "row answers.",
         "Making it again would be a new grant.",
-        "Delete the entry when convenient.",
+        "Delete the entry when convenient: `aws eks delete-access-entry`.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -74,7 +76,7 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "An entry of an earlier run that is not what that run meant it to be.",
         "The run was interrupted.",
-        "Nothing: it is completed.",
+        "Nothing has to be done. `migrate apply` completes the entry.",
         ref.MIGRATING_ENTRIES,
         ("gain", "loss"),
     ),
@@ -84,7 +86,8 @@ KINDS: tuple[FindingKind, ...] = (
         "An entry of an earlier run that is not what that run meant it to be, and no row shows "
         "what that was.",
         "The run was interrupted and the row has gone since.",
-        "Roll that run back, or answer under principals what the entry shall be.",
+        "Roll that run back with `migrate rollback`, or answer under principals what the entry "
+        "shall be.",
         ref.MIGRATING_ENTRIES,
     ),
 )

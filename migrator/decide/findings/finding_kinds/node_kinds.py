@@ -11,7 +11,8 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "Nodes run under this role, but what aws-auth makes of it is no node.",
         "Two intents and one entry whose type cannot be changed.",
-        "Correct the row, give nodes and people roles of their own, or answer under principals.",
+        "Correct the row, or give nodes and people roles of their own. Or answer under "
+        "principals with the type of the entry: STANDARD keeps what the row gives.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -19,7 +20,8 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "A node's username together with system:masters: nodes and an admin in one row.",
         _ONE_TYPE,
-        "Give the admin a separate role, then correct the row.",
+        "Give the admin a separate role, then correct the row. Or answer under principals with "
+        "the type of the nodes, and accept the loss of system:masters under accept_loss.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -38,7 +40,7 @@ KINDS: tuple[FindingKind, ...] = (
         "system:bootstrappers and system:node-proxier are not needed by nodes with an entry, and "
         "the others are bound "
         "to nothing.",
-        "Nothing.",
+        "Nothing has to be done.",
         ref.CREATING_ENTRIES,
         ("loss",),
     ),
@@ -48,7 +50,8 @@ KINDS: tuple[FindingKind, ...] = (
         "Windows nodes run under this role, whose row does not give eks:kube-proxy-windows; the "
         "entry's type does.",
         "Nodes on Windows need the group for kube-proxy, and the type EC2_WINDOWS always gives it.",
-        "Nothing.",
+        "Add eks:kube-proxy-windows to the row if the finding shall go. The entry gives the "
+        "group either way, and nodes on Windows need it.",
         ref.WINDOWS,
         ("gain",),
     ),
@@ -59,7 +62,9 @@ KINDS: tuple[FindingKind, ...] = (
         "that EKS makes does.",
         "kube-proxy on Fargate needs the group, and EKS itself makes the entry at the first mode "
         "switch.",
-        "Nothing, unless a binding of yours gives the group more than kube-proxy needs.",
+        "Add system:node-proxier to the row if the finding shall go. The entry that EKS makes "
+        "gives the group either way; look whether a binding of yours gives it more than "
+        "kube-proxy needs.",
         ref.FARGATE_ROLE,
         ("gain",),
     ),
@@ -68,7 +73,8 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "A row with a node's username but without the group system:nodes.",
         "A node entry would give system:nodes, which this row does not.",
-        "Correct the row before the migration, or answer under principals.",
+        "Correct the row before the migration: nodes need system:nodes. Or leave the row out: "
+        "action: skip under principals and accept_loss.",
         ref.NODE_AUTHORIZER,
     ),
     FindingKind(
@@ -76,7 +82,8 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "The row gives nodes another name than any type of node entry does.",
         "Node types fix the username; a kubelet that changes its name is another node.",
-        "Write the row as EKS does, or skip the principal with accept_loss.",
+        "Write the row as EKS does, or skip the principal under principals with accept_loss: its "
+        "nodes then cannot log in.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -84,7 +91,7 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "The role may be assumed by several kinds of nodes.",
         _ONE_TYPE,
-        "Narrow the trust policy, or give the type under principals.",
+        "Narrow the trust policy, or give the type of its nodes under principals.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -136,7 +143,8 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "{{EC2PrivateDNSName}} in a row that is no node's, and the trust policy was not read.",
         "On a role for EC2 instances the row is alive, on any other it is dead.",
-        "Allow iam:GetRole and take a new snapshot, or answer under principals.",
+        "Allow iam:GetRole and take a new snapshot. Or answer under principals with a username "
+        "and accept under accept_gain that every session of the role logs in with it.",
         ref.SERVER,
     ),
     FindingKind(
@@ -144,7 +152,7 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "No Fargate profile uses this role.",
         "Only EKS can make entries for Fargate. It makes them when a profile is created.",
-        "Nothing; delete the row when convenient.",
+        "Delete the row when convenient. EKS makes the entry when a Fargate profile is created.",
         ref.FARGATE_ROLE,
         ("loss",),
     ),
@@ -187,7 +195,7 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "EKS makes this entry itself when access entries are switched on.",
         "It shadows the row immediately.",
-        "Nothing.",
+        "Nothing has to be done.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -203,7 +211,8 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "Entries of type EC2_LINUX and EC2_WINDOWS need iam:PassRole on the node role.",
         "EKS checks it when the entry is created.",
-        "Allow iam:PassRole on these roles to the principal that runs apply.",
+        "Nothing has to be done. `migrate doctor` checks that the principal that runs apply has "
+        "iam:PassRole on these roles.",
         ref.PASS_ROLE,
     ),
 )

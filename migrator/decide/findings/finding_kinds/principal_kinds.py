@@ -12,7 +12,7 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "The principal does not exist in its account.",
         "No login is possible as it today, and EKS refuses an entry for it.",
-        "Nothing; delete the row when convenient.",
+        "Delete the row when convenient; no login is possible by it.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -20,7 +20,8 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "The principal does not exist, yet the logs show that it logged in, or nodes run under it.",
         "It was deleted within the log window, or was re-created under another name.",
-        "Find out which principal does that work now, then answer under principals.",
+        "Find out which principal does that work now and map that one, or take a new snapshot if "
+        "the principal exists again. Or leave the row out: action: skip under principals.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -90,7 +91,8 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "`:root` means the root user of the account, never every principal in it.",
         "Whether EKS takes an entry for the root user is not documented.",
-        "Use a role instead of the root user; then skip the row with accept_loss.",
+        "Map a role instead of the root user. Then delete this row, or answer under principals "
+        "with action: skip and under accept_loss.",
         ref.CANONICAL_ARN,
     ),
     FindingKind(
@@ -99,7 +101,8 @@ KINDS: tuple[FindingKind, ...] = (
         "A group is built from the login (a template): the caller may choose it by the session's "
         "name.",
         "Templates in groups are not documented for access entries.",
-        "Give the groups that are meant under principals, or skip the row with accept_loss.",
+        "Give the groups that are meant under principals, and accept under accept_loss what the "
+        "others give; or write the groups without a template in aws-auth.",
         ref.SERVER,
     ),
     FindingKind(
@@ -107,7 +110,8 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "The row stays in aws-auth, because the migration ends at API_AND_CONFIG_MAP.",
         "It cannot become an access entry, and keeps working while the ConfigMap is asked.",
-        "Nothing. API mode stays out of reach until this is solved.",
+        "Nothing has to be done. API mode stays out of reach until the finding beside it is "
+        "solved.",
         ref.SETTING_UP_ENTRIES,
     ),
     FindingKind(
@@ -115,7 +119,7 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "The cluster is in API mode: aws-auth is no longer asked.",
         "The row grants nothing; an entry made from it would be a new grant.",
-        "Delete aws-auth with `migrate retire` when convenient.",
+        "Nothing has to be done. Delete aws-auth with `migrate retire` when convenient.",
         ref.SETTING_UP_ENTRIES,
     ),
     FindingKind(
@@ -123,7 +127,8 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "The logs show no login through this row within the log window.",
         "A row without logins may be left behind, which a person decides.",
-        "Skip it under principals if it is no longer needed.",
+        "Nothing has to be done. If it is no longer needed, answer under principals with action: "
+        "skip and under accept_loss.",
         ref.MIGRATING_ENTRIES,
     ),
 )

@@ -42,7 +42,8 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "The text of a row suggests more than the authenticator makes of it.",
         "A field of the wrong type becomes empty and the row stays: a user without those groups.",
-        "Nothing, if the access of today is right. Otherwise correct the row before the migration.",
+        "Correct the row in aws-auth and plan again. Nothing has to be done where the access of "
+        "today is right.",
         ref.CONFIGMAP_MAPPER,
     ),
     FindingKind(
@@ -76,7 +77,7 @@ KINDS: tuple[FindingKind, ...] = (
         "A row is without effect because another row of the same principal wins.",
         "Of several rows with one role ARN the last wins, mapRoles is asked before mapUsers, "
         "groups are not merged.",
-        "Nothing, if the access of today is right: the winning row is migrated.",
+        "Delete the row that is without effect. The winning row is migrated either way.",
         ref.ROW_MATCHING,
     ),
     FindingKind(
@@ -85,7 +86,8 @@ KINDS: tuple[FindingKind, ...] = (
         "One user has two spellings with different mappings; which of them answers is random for "
         "every login.",
         "Users are kept by their ARN as written and compared without case.",
-        "Leave one of the rows in aws-auth, or answer under principals what the user shall be.",
+        "Leave one of the rows in aws-auth, or answer under principals with the username and "
+        "groups that the user shall have.",
         ref.ROW_MATCHING,
     ),
     FindingKind(
@@ -167,7 +169,9 @@ KINDS: tuple[FindingKind, ...] = (
         "The logs show a login that no live row explains, by the principal of a row that should be "
         "dead.",
         "What is not understood must not be dropped.",
-        "Look at the login in the authenticator log, then answer under principals.",
+        "Look at the login in the authenticator log and find out which row or entry it came "
+        "through. Then answer under principals with action: skip, or correct the row and plan "
+        "again.",
         ref.CANONICAL_ARN,
     ),
     FindingKind(
@@ -186,7 +190,7 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "An element of mapAccounts that is no account number matches no login.",
         "Accounts are compared as text with the caller's twelve digits.",
-        _NOTHING,
+        "Nothing has to be done. Delete the element when convenient.",
         ref.SERVER,
     ),
     FindingKind(
@@ -194,7 +198,7 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "An account of mapAccounts is dropped, as decided.",
         "Every principal that logs in through it loses access at cut-over.",
-        "Nothing, if that is meant.",
+        "Nothing has to be done. To end it, take the answer back in decisions.yaml and plan again.",
         ref.MIGRATING_ENTRIES,
         ("loss",),
     ),
@@ -203,7 +207,8 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "An account of mapAccounts is replaced by the listed principals.",
         "Every other principal of the account that logs in today loses access at cut-over.",
-        "Compare the list with `migrate observe` over a complete log window.",
+        "Compare the list with `migrate observe` over a complete log window. To end it, take the "
+        "answer back in decisions.yaml and plan again.",
         ref.MIGRATING_ENTRIES,
         ("loss",),
     ),

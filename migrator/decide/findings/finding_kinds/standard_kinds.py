@@ -11,8 +11,8 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "system:masters becomes AmazonEKSClusterAdminPolicy; the other groups stay.",
         _RESERVED + " The policy allows the same, through another authorizer.",
-        "Read what names system:masters in this cluster; `also` under groups adds an ordinary "
-        "group beside it.",
+        "Nothing has to be done. `also` under groups adds an ordinary group beside the policy "
+        "for tools that go by groups.",
         ref.MIGRATING_ENTRIES,
     ),
     FindingKind(
@@ -22,7 +22,8 @@ KINDS: tuple[FindingKind, ...] = (
         "that group.",
         "Exemptions of admission policies and flow schemas, and reviews by group, do not see "
         "access policies.",
-        "Add an ordinary group with `also` under groups, and name it in these places too.",
+        "Add an ordinary group with `also` under groups, and name it in these places beside "
+        "system:masters.",
         ref.FLOW_CONTROL,
     ),
     FindingKind(
@@ -30,7 +31,9 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "The cluster's partition does not offer this access policy.",
         "ListAccessPolicies does not name it.",
-        "Use another policy, or bind a group to the ClusterRole that is meant.",
+        "Bind a group to the ClusterRole that is meant, cluster-admin for administrators. Then "
+        "answer under principals with this group and policies: [], or write the group into the "
+        "row.",
         ref.POLICY_PERMISSIONS,
     ),
     FindingKind(
@@ -39,7 +42,7 @@ KINDS: tuple[FindingKind, ...] = (
         "The entry has an ordinary group bound to cluster-admin besides the access policy, as "
         "decided.",
         "It keeps exemptions, reviews by group and tools that cannot see access policies working.",
-        "Nothing.",
+        "Nothing has to be done.",
         ref.RBAC,
     ),
     FindingKind(
@@ -47,7 +50,7 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "A group with a reserved prefix that nothing names is left out.",
         _RESERVED,
-        "Nothing.",
+        "Nothing has to be done.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -82,7 +85,7 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "A group gets a new name and parallel bindings of our own, as decided.",
         "Existing bindings are not edited: Helm, Argo CD or EKS would revert that.",
-        "Nothing.",
+        "Nothing has to be done.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -90,7 +93,7 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "Something other than a binding names a group that gets a new name.",
         "Parallel bindings have no effect in these places.",
-        "Name the new group there too, before apply.",
+        "Name the new group in these places too, beside the old one, before apply.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -98,7 +101,8 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "Groups of nodes under an ordinary username.",
         _RESERVED + " Node groups never get a twin: they are power of their own.",
-        "Give the groups that are meant under principals, or skip the row with accept_loss.",
+        "Give the groups that are meant under principals, and accept under accept_loss what the "
+        "groups of nodes give; or take them out of the row.",
         ref.NODE_AUTHORIZER,
     ),
     FindingKind(
@@ -107,7 +111,7 @@ KINDS: tuple[FindingKind, ...] = (
         "The username cannot be carried; EKS gives its own, and nothing in the cluster can mean "
         "either.",
         "An entry wants a colon before the session's name, and no access key.",
-        "Nothing. Audit logs show the new name.",
+        "Nothing has to be done. Audit logs show the new name.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -116,7 +120,8 @@ KINDS: tuple[FindingKind, ...] = (
         "The username cannot be carried, and something in the cluster can mean the old name or the "
         "new one.",
         "A new name loses what the old one has, or gains what others gave to it.",
-        "Give a username under principals, and bind it as the old one was.",
+        "Bind a new name as the old one is bound, and give it as username under principals. Or "
+        "accept under accept_loss what the old name gives.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -124,7 +129,8 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "The username cannot be carried, and it was not read what names it.",
         "Whether the name matters is not known.",
-        "Let the snapshot read RBAC and group references, or give a username under principals.",
+        "Let the snapshot read RBAC and group references. Where RBAC was read, a username under "
+        "principals is an answer, too.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -152,7 +158,7 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "The row has no username; EKS gives its own.",
         "Every principal with such a row is the user with the empty name today.",
-        "Nothing. Audit logs show the new name.",
+        "Nothing has to be done. Audit logs show the new name.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(
@@ -160,7 +166,7 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "A group or username that nothing binds is carried as it is.",
         "It may be used by what is installed later, or by tools outside RBAC.",
-        "Nothing; look for a name that is one letter off.",
+        "Nothing has to be done. Look for a name that is one letter off.",
         ref.RBAC,
     ),
     FindingKind(
@@ -168,7 +174,8 @@ KINDS: tuple[FindingKind, ...] = (
         "warn",
         "A group is replaced by access policies, because the strategy asks for it.",
         "Its bindings are expressible as access policies.",
-        "Read what is lost; access policies do not aggregate rules of custom resources.",
+        "Read what is lost: access policies do not aggregate rules of custom resources. To keep "
+        "the group, plan with the strategy preserve.",
         ref.POLICY_PERMISSIONS,
     ),
     FindingKind(
@@ -176,7 +183,7 @@ KINDS: tuple[FindingKind, ...] = (
         "info",
         "A group is kept, although the strategy asks for access policies.",
         "Its bindings are not exactly expressible as access policies.",
-        "Nothing.",
+        "Nothing has to be done.",
         ref.POLICY_PERMISSIONS,
     ),
     FindingKind(

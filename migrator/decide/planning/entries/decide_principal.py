@@ -360,7 +360,11 @@ def _completed(
         note = DraftFinding(
             "half-made-without-row", f"The entry of `{candidate.arn}` was left half-made."
         )
-        return PrincipalDecision(candidate, "block", before, None, notes=(*notes, note))
+        groups = tuple(g for g in entry.kubernetes_groups if not g.startswith(_OURS_FOR_A_WHILE))
+        rest = replace(spec_of(entry), kubernetes_groups=groups)
+        return PrincipalDecision(
+            candidate, "block", before, None, proposed=rest, notes=(*notes, note)
+        )
     # What the entry gives now was part of a run: completing it needs a decision about the row.
     if desired.action == "block":
         note = DraftFinding(

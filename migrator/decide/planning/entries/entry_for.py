@@ -205,7 +205,8 @@ class _Work:
             "reserved-group-renamed", f"`{group}` becomes `{new_name}`, with bindings of our own."
         )
         bound = {binding_place(binding) for binding in self.facts.names.bindings_of_group(group)}
-        others = [place for place in places if place not in bound]
+        only_old = self.facts.names.only_of_group(group, new_name)
+        others = [place for place in only_old if place not in bound]
         if others:
             self.note("renamed-group-referenced", f"`{group}` is also named by {quoted(others)}.")
 

@@ -294,8 +294,11 @@ def _creator(facts: PlanFacts) -> Iterator[Finding]:
 
 def _masters(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
     """What names system:masters besides Kubernetes' own binding of it."""
+    also = facts.decisions.groups.get("system:masters")
+    second = (also.also if also else None) or ""
+    # What names a second group, too, means the same principals by both.
     named: dict[str, None] = {}
-    for place in facts.names.of_group("system:masters"):
+    for place in facts.names.only_of_group("system:masters", second):
         if place != _OWN_BINDING:
             named[place] = None
     if not named:

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 from itertools import chain
 
-from migrator.decide.access.name_references import binding_place, is_ours
+from migrator.decide.access.name_references import binding_place, is_ours, object_of
 from migrator.decide.planning.entries.answers import names_of
 from migrator.decide.planning.entries.entry_for import is_reserved
 from migrator.decide.planning.entries.parallel_bindings import is_admin_group
@@ -141,7 +141,10 @@ def _check_group(group: str, answer: GroupAnswer, facts: PlanFacts) -> None:
     if answer.also is not None and is_admin_group(name, facts):
         return
     # Rule of the plan: a new group gets bindings, so each other user of its name would gain access.
-    users = (*users_of(name, facts), *_other_answers(group, name, facts))
+    # An object that names the old group and the new one means the same principals by both.
+    meant = {object_of(place) for place in facts.names.of_group(group)}
+    others = [each for each in users_of(name, facts) if object_of(each) not in meant]
+    users = (*others, *_other_answers(group, name, facts))
     if users:
         raise invalid(
             group, f"`{name}` is used already: {quoted(users)}.", "Choose a name that nothing uses."

@@ -139,12 +139,13 @@ class _Same(_Strict):
 
 class _Possible(_Strict):
     """An answer for decisions.yaml, under ``section`` for ``key`` (null: the section itself holds
-    it).
+    it). All answers with one number in ``choices`` are given together.
     """
 
     section: str
     key: str | None
     answer: Any
+    choices: list[int] = msgspec.field(default_factory=lambda: [1])
 
 
 class _Question(_Strict):
@@ -335,7 +336,7 @@ def _question(question: OpenQuestion) -> _Question:
 
 
 def _possible(stub: Stub) -> _Possible:
-    return _Possible(stub.section, stub.key, stub.answer)
+    return _Possible(stub.section, stub.key, stub.answer, list(stub.choices))
 
 
 def _run(run: RunSeen) -> _Run:

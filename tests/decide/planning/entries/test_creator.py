@@ -202,8 +202,8 @@ def test_entry_of_eks_that_gives_the_creator_more_than_its_row_blocks_until_answ
     taken = planned(snapshot, answers(MAKER, policies=()))
     assert "disassociate-policy" in kinds(taken, MAKER)
     first, second = stubs_for(plan)
-    assert (first.section, first.key, first.answer["arn"]) == ("creator", None, MAKER)
-    assert (second.section, second.key, second.answer["policies"]) == ("principals", MAKER, [])
+    assert (first.section, first.key, first.answer["policies"]) == ("principals", MAKER, [])
+    assert (second.section, second.key, second.answer["arn"]) == ("creator", None, MAKER)
 
 
 def test_row_that_is_bound_to_everything_is_no_narrower_than_the_entry_of_eks() -> None:

@@ -13,7 +13,7 @@ from migrator.decide.planning.stubs import stubs_for
 from migrator.decide.proving.announced import unannounced_changes
 from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec, EntryType
-from migrator.model.decision import Acceptance, Decisions, PrincipalAnswer
+from migrator.model.decision import Acceptance, Decisions, PrincipalAnswer, Stub
 from migrator.model.files.plan import decode_plan, encode_plan
 from migrator.model.log_ins import LogIns
 from migrator.model.plan import Plan
@@ -64,11 +64,15 @@ def jenkins(
     )
 
 
+def first_answer(plan: Plan) -> list[Stub]:
+    return [stub for stub in stubs_for(plan) if 1 in stub.choices]
+
+
 def test_stub_that_gives_a_username_does_not_admit_every_session_silently() -> None:
     """The stub of username-ec2-template asks for a username. Before, its answer made an entry for
     every session of the role, with an empty `gained`.
     """
-    (stub,) = (stub for stub in stubs_for(planned(jenkins())) if stub.section == "principals")
+    (stub,) = (stub for stub in first_answer(planned(jenkins())) if stub.section == "principals")
     assert stub.answer["username"] == "<username>"
     plan = planned(jenkins(), answers(JENKINS, username="jenkins"))
     principal = only(plan)
@@ -100,10 +104,12 @@ def test_open_question_names_the_gain_before_any_answer() -> None:
     plan = planned(jenkins())
     assert {"username-ec2-template", "log-in-population-gained"} <= set(only(plan).findings)
     assert only(plan).access.log_ins_gained == (OTHERS,)
-    assert [stub.section for stub in stubs_for(plan)] == ["principals", "accept_gain"]
-    principals, gain = stubs_for(plan)
-    assert any(line.startswith("GAINS access") for line in principals.about)
-    assert principals.about[-1].startswith("LOSES access")
+    assert [stub.section for stub in first_answer(plan)] == ["principals", "accept_gain"]
+    principals, gain = first_answer(plan)
+    assert any(line.startswith("Answer 1 of 2: GAINS access") for line in principals.about)
+    other = [stub for stub in stubs_for(plan) if stub.choices == (2,)]
+    assert [stub.section for stub in other] == ["principals", "accept_loss"]
+    assert all(stub.about[-1].startswith("Answer 2 of 2: LOSES access") for stub in other)
     assert gain.answer == {"by": "<your name>", "reason": "<why>"}
 
 
@@ -111,7 +117,7 @@ def test_stubs_taken_literally_leave_no_blocker() -> None:
     filled = {"<username>": "jenkins", "<why>": "reviewed", "<your name>": "Ana"}
     chosen = {
         stub.section: {k: filled.get(v, v) for k, v in stub.answer.items()}
-        for stub in stubs_for(planned(jenkins()))
+        for stub in first_answer(planned(jenkins()))
     }
     decisions = Decisions(
         principals={JENKINS: PrincipalAnswer(**chosen["principals"])},

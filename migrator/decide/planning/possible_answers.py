@@ -1,0 +1,353 @@
+"""Which answers about one principal lift a blocker, the one that keeps the access of today first.
+
+Each is an answer that ``entries/answers.py`` takes; ``tests/decide/remedies`` gives all of them.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from migrator.decide.planning.entries.classify_node import MASTERS, NODE_GROUPS, WINDOWS_GROUP
+from migrator.decide.planning.entries.entry_for import is_reserved
+from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN
+from migrator.decide.reading.row_keys import principal_key
+from migrator.decide.reading.templates import colon_before_session, templates_in
+from migrator.model.access_entry import EntrySpec
+from migrator.model.plan import Plan, PlannedPrincipal
+
+WHY = "<why>"
+ACCEPTED: Mapping[str, Any] = {"by": "<your name>", "reason": WHY}
+_NODE_USERNAME = "system:node:{{EC2PrivateDNSName}}"
+# These have counterparts of their own: node types, an access policy, or every login has them.
+_NEVER_RENAMED = NODE_GROUPS | {MASTERS, "system:authenticated"}
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPart:
+    """What is written under one section of decisions.yaml, for one key."""
+
+    section: str
+    key: str | None
+    answer: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PossibleAnswer:
+    """One answer: what it does to access, and all its parts."""
+
+    says: str
+    parts: tuple[AnswerPart, ...]
+
+
+_Answers = tuple[PossibleAnswer, ...]
+
+
+def answers_about_principal(code: str, principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    """All answers that lift this blocker of the principal; none where only a change of the cluster,
+    of aws-auth or of the snapshot does.
+    """
+    return _ANSWERS.get(code, _confirmed)(principal, plan)
+
+
+def proposed_name(group: str) -> str:
+    """An ordinary name for a reserved group: ``eks:developer`` becomes
+    ``migrated-eks-developer``.
+    """
+    return "migrated-" + re.sub(r"[^A-Za-z0-9.-]+", "-", group).strip("-")
+
+
+def _create(principal: PlannedPrincipal, **fields: Any) -> AnswerPart:  # noqa: ANN401 - as in YAML
+    answer = {"action": "create", **fields, "reason": WHY}
+    return AnswerPart("principals", principal.principal_arn, answer)
+
+
+def _accept(section: str, principal: PlannedPrincipal) -> AnswerPart:
+    return AnswerPart(section, principal.principal_arn, dict(ACCEPTED))
+
+
+def _confirmed(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    """The entry as it is proposed."""
+    return (PossibleAnswer("Makes the entry that is proposed.", (_create(principal),)),)
+
+
+def _left_out(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    """Leave the principal out; not where EKS makes its entry, or an entry decides already."""
+    if _made_by_eks(principal, plan) or principal.before.via == "access-entry":
+        return ()
+    skip = AnswerPart("principals", principal.principal_arn, {"action": "skip", "reason": WHY})
+    # A principal that cannot log in today has no access to lose.
+    if principal.before.via == "none":
+        return (PossibleAnswer("No login works through this row today.", (skip,)),)
+    says = f"LOSES access: {principal.principal_arn} cannot log in after cut-over."
+    return (PossibleAnswer(says, (skip, _accept("accept_loss", principal))),)
+
+
+def _made_by_eks(principal: PlannedPrincipal, plan: Plan) -> bool:
+    """Whether EKS makes the entry at the mode switch, so that it cannot be left out."""
+    # EKS makes these entries at the first mode switch alone (EKS user guide, "Access entries").
+    if plan.cluster.authentication_mode != "CONFIG_MAP":
+        return False
+    return bool(_node_groups(principal, plan)) or "creator-becomes-entry" in principal.findings
+
+
+def _node_groups(principal: PlannedPrincipal, plan: Plan) -> list[Mapping[str, Any]]:
+    """The node groups and Fargate profiles that use the role, as the basis of the plan has them."""
+    mine = principal_key(principal.principal_arn)
+    uses = [
+        use
+        for part in ("nodegroups", "fargateProfiles")
+        for use in (plan.basis.get(part) or {}).values()
+    ]
+    return [use for use in uses if use["counts"] and principal_key(use["role"]) == mine]
+
+
+def _loss_accepted(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    says = f"LOSES access: {principal.principal_arn} loses what the plan lists."
+    return (PossibleAnswer(says, (_accept("accept_loss", principal),)),)
+
+
+def _gap_accepted(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    says = (
+        "LOSES access for a moment: from the mode step until the entry is updated, the creator "
+        "has the entry of EKS alone. Then it has what its row gives."
+    )
+    return (PossibleAnswer(says, (_accept("accept_loss", principal),)),)
+
+
+def _gain_accepted(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    return (PossibleAnswer(_EVERY_SESSION, (_accept("accept_gain", principal),)),)
+
+
+_EVERY_SESSION = (
+    "GAINS access: with this answer every session of the role logs in, not only those of EC2 "
+    "instances."
+)
+
+
+def _instance_name(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    named = _create(principal, username="<username>")
+    keeps = PossibleAnswer(_EVERY_SESSION, (named, _accept("accept_gain", principal)))
+    return (keeps, *_left_out(principal, plan))
+
+
+def _full_arn(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    # aws-auth has no paths, and an entry needs the path (EKS user guide, "Create access entries").
+    head, _, name = principal.principal_arn.rpartition("/")
+    says = "Keeps the access of today. A role without a path: remove `<path>/`."
+    return (PossibleAnswer(says, (_create(principal, principal_arn=f"{head}/<path>/{name}"),)),)
+
+
+def _type_confirmed(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    kind = principal.proposed.type if principal.proposed else "<type>"
+    says = "Makes the entry of this type."
+    if kind == "<type>":
+        says = (
+            "Keeps the access of today with the type that fits the nodes: EC2_LINUX or "
+            "EC2_WINDOWS where the row names them by {{EC2PrivateDNSName}}, HYBRID_LINUX or EC2 "
+            "where it names them by {{SessionName}}."
+        )
+    return (PossibleAnswer(says, (_create(principal, type=kind),)),)
+
+
+def _made_again(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    kind = principal.proposed.type if principal.proposed else "<type>"
+    says = "GAINS access: the nodes, which cannot log in now, can log in again."
+    return (PossibleAnswer(says, (_create(principal, type=kind),)),)
+
+
+def _nodes_and_people(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    """A role of nodes whose row is no node's, or that has no row."""
+    groups = _node_groups(principal, plan)
+    if principal.before.via == "none":
+        kinds = {str(use.get("amiType", "")).startswith("WINDOWS") for use in groups}
+        kind = "<type>"
+        if kinds == {False}:
+            kind = "EC2_LINUX"
+        if kinds == {True}:
+            kind = "EC2_WINDOWS"
+        says = "GAINS access: the nodes of this role, which no row gives an identity, can log in."
+        return (PossibleAnswer(says, (_create(principal, type=kind),)),)
+    # EKS makes a node entry at the switch: neither another type nor leaving it out is possible.
+    if _made_by_eks(principal, plan):
+        return ()
+    says = "Keeps what the row gives. As today, no node can log in with this role."
+    return (PossibleAnswer(says, (_create(principal, type="STANDARD", **_as_today(principal)),)),)
+
+
+def _nodes_and_admin(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    """A node's row that gives system:masters too."""
+    left_out = _left_out(principal, plan)
+    # The role of a person or a pipeline under a node's name: all but the name can be carried.
+    if principal.proposed is not None and principal.proposed.type == "STANDARD":
+        says = "Keeps the access of today under another name."
+        return (PossibleAnswer(says, (_as_proposed(principal),)), *left_out)
+    # Only this name is one that a node entry gives to the instances of the role.
+    if principal.before.username != _NODE_USERNAME:
+        return left_out
+    kind = "EC2_WINDOWS" if WINDOWS_GROUP in principal.before.groups else "EC2_LINUX"
+    parts = (_create(principal, type=kind), _accept("accept_loss", principal))
+    says = "The nodes keep their access. LOSES access: what system:masters gives to the role."
+    return (PossibleAnswer(says, parts), *left_out)
+
+
+def _refuted(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    """A node's name on a role that no node can assume."""
+    left_out = _left_out(principal, plan)
+    if principal.proposed is None:
+        return left_out
+    says = "Keeps the ordinary groups. LOSES access: the permissions of a node."
+    parts = (_as_proposed(principal), _accept("accept_loss", principal))
+    return (PossibleAnswer(says, parts), *left_out)
+
+
+def _as_proposed(principal: PlannedPrincipal) -> AnswerPart:
+    """``create`` with all that is proposed of an entry of type STANDARD."""
+    proposed = principal.proposed or EntrySpec()
+    fields: dict[str, Any] = {"username": proposed.username}
+    if proposed.kubernetes_groups:
+        fields["groups"] = list(proposed.kubernetes_groups)
+    if proposed.access_policies:
+        names = [policy.policy_name for policy in proposed.access_policies]
+        fields["policies"] = [{"policy": name} for name in names]
+    return _create(principal, **fields)
+
+
+def _as_today(principal: PlannedPrincipal) -> dict[str, Any]:
+    """Username, groups and policy of an entry that gives what the principal has today, as far as an
+    entry can carry it.
+    """
+    fields: dict[str, Any] = {}
+    before = principal.before
+    is_plain = before.username and not is_reserved(before.username)
+    if is_plain and colon_before_session(before.username):
+        fields["username"] = before.username
+    fields["groups"] = [
+        name for name in before.groups if name and not is_reserved(name) and not templates_in(name)
+    ]
+    if MASTERS in before.groups:
+        fields["policies"] = [{"policy": CLUSTER_ADMIN}]
+    return fields
+
+
+def _one_of_two(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    """A user with two mappings: either of them, the last one as written."""
+    parts = (_create(principal, **_as_today(principal)), _accept("accept_loss", principal))
+    says = (
+        "Gives what the last of the rows gives. LOSES access: what another of the rows gives and "
+        "this one does not."
+    )
+    return (PossibleAnswer(says, parts),)
+
+
+def _plain_groups(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    """The groups that an entry can carry."""
+    # What is lost is judged by RBAC.
+    if plan.basis.get("rbac") is None:
+        return ()
+    proposed = principal.proposed
+    groups = list(proposed.kubernetes_groups) if proposed else ["<group>"]
+    parts = (_create(principal, groups=groups), _accept("accept_loss", principal))
+    says = "LOSES access: what the groups give that are left out, where something names them."
+    return (PossibleAnswer(says, parts),)
+
+
+def _admin_by_group(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    """A group bound to cluster-admin instead of an access policy that is not offered."""
+    kept = list(principal.proposed.kubernetes_groups) if principal.proposed else []
+    groups = [*kept, "<group bound to cluster-admin>"]
+    says = "Keeps the access of today, once the group is bound to the ClusterRole cluster-admin."
+    return (PossibleAnswer(says, (_create(principal, groups=groups, policies=[]),)),)
+
+
+def _new_username(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    # Whether another name keeps access is judged by RBAC.
+    if plan.basis.get("rbac") is None:
+        return ()
+    named = _create(principal, username="<username>")
+    keeps = "Keeps the access of today, once the new name is bound as the old one is."
+    loses = "LOSES access: what the old name is bound to and the new one is not."
+    return (
+        PossibleAnswer(keeps, (named,)),
+        PossibleAnswer(loses, (named, _accept("accept_loss", principal))),
+    )
+
+
+def _attested_username(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    says = "Makes the entry with a name that EKS takes."
+    return (PossibleAnswer(says, (_create(principal, username="<username>"),)),)
+
+
+def _new_names(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    """An ordinary name for each reserved group that an entry cannot carry."""
+    parts = [
+        AnswerPart("groups", group, {"rename_to": proposed_name(group)})
+        for group in principal.before.groups
+        if is_reserved(group) and group not in _NEVER_RENAMED
+    ]
+    says = "Keeps the access of today: bindings of our own give the new group what the old one has."
+    return (PossibleAnswer(says, tuple(parts)),)
+
+
+def _of_thinner_entry(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    """Give the entry what the row gives, or accept that it does not."""
+    # Where nothing is proposed, the entry is of another type than the row needs: no answer changes
+    # the type of an entry (EKS API).
+    if principal.proposed is None:
+        return ()
+    given = PossibleAnswer("The entry gets what the row gives.", (_create(principal),))
+    says = "LOSES access: what the row gives and the entry of EKS does not."
+    return (given, PossibleAnswer(says, (_accept("accept_loss", principal),)))
+
+
+def _of_creator(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    """The policies that the creator's row gives, or the policy of the entry that EKS makes."""
+    policies = principal.proposed.access_policies if principal.proposed else ()
+    names = [policy.policy_name for policy in policies]
+    own = [{"policy": name} for name in names if name != CLUSTER_ADMIN]
+    as_row = PossibleAnswer(
+        "Keeps the access of today: the creator has what its row gives.",
+        (_create(principal, policies=own),),
+    )
+    named = AnswerPart("creator", None, {"arn": principal.principal_arn, **ACCEPTED})
+    stays = PossibleAnswer("GAINS access: the creator stays an administrator.", (named,))
+    return (as_row, stays)
+
+
+_ANSWERS: Mapping[str, Callable[[PlannedPrincipal, Plan], _Answers]] = {
+    "absent-but-logged-in": _left_out,
+    "ambiguous-user": _one_of_two,
+    "automatic-entry-thinner": _of_thinner_entry,
+    "creator-entry-wider": _of_creator,
+    "creator-row-differs": _gap_accepted,
+    "dead-row-logged-in": _left_out,
+    "federated-user": _left_out,
+    "foreign-node-row": _left_out,
+    "foreign-role-unverified": _full_arn,
+    "group-template": _plain_groups,
+    "instance-id-node-names": _type_confirmed,
+    "log-in-population-gained": _gain_accepted,
+    "loss-not-accepted": _loss_accepted,
+    "node-entry-dead": _made_again,
+    "node-groups-bound": _plain_groups,
+    "node-names-contradict": _type_confirmed,
+    "node-name-differs": _left_out,
+    "node-role-without-node-row": _nodes_and_people,
+    "node-row-extra-groups": _loss_accepted,
+    "node-row-with-masters": _nodes_and_admin,
+    "node-row-without-nodes-group": _left_out,
+    "node-template-refuted": _refuted,
+    "node-template-unverified": _instance_name,
+    "node-trust-ambiguous": _type_confirmed,
+    "node-type-unknown": _type_confirmed,
+    "policy-loses-rules": _loss_accepted,
+    "policy-unavailable": _admin_by_group,
+    "reserved-group-bound": _new_names,
+    "role-unverified": _full_arn,
+    "root-user": _left_out,
+    "service-linked-role": _left_out,
+    "username-bound": _new_username,
+    "username-ec2-template": _instance_name,
+    "username-reserved": _attested_username,
+    "username-unread": _new_username,
+}
