@@ -90,6 +90,9 @@ def apply_plan(
 
 
 def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOptions) -> RunOutcome:
+    """Apply under the cluster's lock: compare with the cluster that was read afresh, then start or
+    continue the run. Nothing is written before every refusal has been asked.
+    """
     ports, chain = held.ports, held.chain
     snapshot = ports.read_snapshot()
     refuse_other_cluster(plan, snapshot)
@@ -121,6 +124,9 @@ def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOption
 
 
 def _refuse_unknown(plan: Plan, only: tuple[str, ...]) -> None:
+    """Raises ``WrongUse`` for an ARN of ``--only`` that the plan does not have: it would leave a
+    principal out without a word.
+    """
     known = {p.principal_arn for p in plan.principals}
     for arn in only:
         if arn not in known:
@@ -132,6 +138,7 @@ def _refuse_unknown(plan: Plan, only: tuple[str, ...]) -> None:
 
 
 def _all_settled(plan: Plan, progress: Progress) -> bool:
+    """Whether every step is done or adopted: then the run only looks whether that is still so."""
     return all(progress.of(step.id).status in SETTLED for step in plan.steps)
 
 
@@ -198,6 +205,9 @@ def _look_at_automatic_entries(run: OneRun, ports: RunPorts) -> None:
 
 
 def _go(run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, ...]) -> RunOutcome:
+    """Carry the steps out and end the run in the journal. An error is part of the outcome, with
+    what was reached before it.
+    """
     error: MigratorError | None = None
     finished = Finished()
     try:
@@ -324,6 +334,9 @@ def outcome_of(
 
 
 def _exit_code(outcome: RunOutcome, codes: set[str]) -> int:
+    """The exit code of a run: that of its error, else the worst reason for which a principal was
+    given up. ``codes`` are those reasons.
+    """
     if outcome.error is not None:
         return outcome.error.exit_code
     if codes & CHANGED_CODES:

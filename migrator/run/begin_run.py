@@ -22,7 +22,8 @@ from migrator.decide.running.progress import (
     standing,
 )
 from migrator.decide.running.row_identity import row_gives
-from migrator.decide.running.source_differences import row_difference
+from migrator.decide.running.source_differences import Difference, row_difference
+from migrator.decide.running.unfinished import still_to_undo
 from migrator.decide.steps.bindings import PLAN_LABEL, RUN_LABEL, plan_label
 from migrator.decide.steps.entry_states import PLAN_TAG, RUN_TAG
 from migrator.decide.steps.rehearsal_objects import blank_under_rehearsal
@@ -34,7 +35,7 @@ from migrator.model.journal import Journal
 from migrator.model.plan import Plan
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
-from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, EnableEntries, RemoveBridge
+from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, EnableEntries
 from migrator.ports import (
     ClusterLock,
     ClusterReader,
@@ -77,11 +78,14 @@ class RunPorts(StepPorts):
 def refuse_blocked(plan: Plan) -> None:
     """Raises ``Blocked`` while a person must decide something first."""
     if plan.blocked:
-        codes = sorted({finding.code for finding in plan.findings if finding.severity == "block"})
+        codes: set[str] = set()
+        for finding in plan.findings:
+            if finding.severity == "block":
+                codes.add(finding.code)
         raise Blocked(
             "plan-blocked",
             "The plan is blocked: a person must decide something first.",
-            why="Open findings: " + ", ".join(codes) + ".",
+            why="Open findings: " + ", ".join(sorted(codes)) + ".",
             remedy=what_lifts(plan),
         )
 
@@ -91,9 +95,10 @@ def refuse_without_entries(plan: Plan, snapshot: Snapshot) -> None:
     them: the plan may be older than what is known of the platform.
     """
     obstacle = platform_obstacle(snapshot.cluster_raw)
-    if obstacle is None or not any(isinstance(step.effect, EnableEntries) for step in plan.steps):
+    if obstacle is None:
         return
-    raise Refused(obstacle.code, obstacle.message, remedy=obstacle.remedy)
+    if any(isinstance(step.effect, EnableEntries) for step in plan.steps):
+        raise Refused(obstacle.code, obstacle.message, remedy=obstacle.remedy)
 
 
 def refuse_other_cluster(plan: Plan, snapshot: Snapshot) -> None:
@@ -156,12 +161,14 @@ def refuse_changed(
     """
     before, surprises = as_before(snapshot, plan, progress, plan_digest, begun=begun)
     basis = basis_of(before)
-    data = None if snapshot.config_map is None else snapshot.aws_auth_data
-    rows = {
-        p.principal_arn: found
-        for p in plan.principals
-        if (found := row_difference(data, p)) is not None
-    }
+    data: Mapping[str, str] | None = None
+    if snapshot.config_map is not None:
+        data = snapshot.aws_auth_data
+    rows: dict[str, Difference] = {}
+    for principal in plan.principals:
+        difference = row_difference(data, principal)
+        if difference is not None:
+            rows[principal.principal_arn] = difference
     # IAM is asked about what rows name: of a principal whose row was deleted nothing is read, and
     # that is no denial.
     unseen = [arn for arn in not_read_again(plan.basis, basis) if arn not in rows]
@@ -217,20 +224,15 @@ def refuse_going_back(progress: Progress, plan: Plan) -> None:
     """Raises ``Refused`` while a roll-back that was started has more to undo: going forward
     undoes what it did.
     """
-    left = [
-        step
-        for sequence in sequences_of(plan).values()
-        for step in standing(sequence, progress.states)
-        if not isinstance(step.effect, EnableEntries | RemoveBridge)
-    ]
-    if progress.going_back and left:
+    if not progress.going_back:
+        return
+    left = still_to_undo(plan, progress)
+    if left:
+        following = f"{left[-1].effect.kind} {left[-1].principal_arn or ''}".rstrip()
         raise Refused(
             "rollback-unfinished",
             "A roll-back of this plan was started and did not finish.",
-            why=f"{len(left)} steps are still to be undone, the next one: "
-            f"{left[-1].effect.kind} "
-            f"{left[-1].principal_arn or ''}".rstrip()
-            + ".",
+            why=f"{len(left)} steps are still to be undone, the next one: {following}.",
             remedy="Finish it: `migrate rollback PLAN`. Or go forward: `migrate apply PLAN "
             "--abandon-rollback`.",
         )
@@ -258,8 +260,11 @@ def run_id_for(
     left = _run_on_entries(snapshot, plan_digest) or _run_on_bindings(snapshot, plan_digest)
     if left is not None:
         return left
-    undone = any(state.status == "undone" for state in progress.states.values())
-    return begun if begun and not undone else entropy.run_id()
+    statuses = {state.status for state in progress.states.values()}
+    # A run that was undone is over: the names of its groups are not used again.
+    if begun and "undone" not in statuses:
+        return begun
+    return entropy.run_id()
 
 
 def _has_effects(plan: Plan, progress: Progress) -> bool:
@@ -293,7 +298,9 @@ def _run_on_bindings(snapshot: Snapshot, plan_digest: str) -> str | None:
 
 def is_run_id(text: str) -> bool:
     """Whether the text can be an id of ours; nothing else is ever put into the name of a group."""
-    return len(text) == _RUN_ID_LENGTH and all(c in "0123456789abcdef" for c in text)
+    if len(text) != _RUN_ID_LENGTH:
+        return False
+    return set(text) <= set("0123456789abcdef")
 
 
 def back_up(
@@ -318,15 +325,15 @@ def back_up(
 
 def aws_auth_backups(store: StateStore) -> tuple[Mapping[str, Any] | None, ...]:
     """The ConfigMap as each run and rehearsal saved it before its first write, oldest first."""
-    files = [
-        str(name)
-        for record in store.journal()
-        if record.event == "backed-up"
-        for name in record.effect.get("files", ())
-    ]
+    files: dict[str, None] = {}
+    for record in store.journal():
+        if record.event == "backed-up":
+            files |= dict.fromkeys(map(str, record.effect.get("files", ())))
     found: list[Mapping[str, Any] | None] = []
-    for name in dict.fromkeys(files):
-        content = store.read(name) if name.endswith("aws-auth.json") else None
+    for name in files:
+        if not name.endswith("aws-auth.json"):
+            continue
+        content = store.read(name)
         if content is None:
             continue
         # A damaged backup says nothing of who wrote the ConfigMap: the other ones may.
@@ -340,6 +347,9 @@ def aws_auth_backups(store: StateStore) -> tuple[Mapping[str, Any] | None, ...]:
 
 
 def _names_of_bindings(snapshot: Snapshot) -> list[dict[str, Any]] | None:
+    """The bindings by name, namespace and role, for people who look what was there before the run;
+    None where RBAC was not read.
+    """
     if snapshot.rbac is None:
         return None
     return [
@@ -355,7 +365,10 @@ def row_check(plan: Plan, config_maps: ConfigMaps, *, api_mode: bool) -> Callabl
     before = {p.principal_arn: p.before for p in plan.principals}
 
     def gives(arn: str) -> bool:
-        if api_mode or arn not in before:
+        if api_mode:
+            return False
+        # The plan knows nothing of the principal: its entry stays.
+        if arn not in before:
             return False
         live = config_maps.read()
         if live is None:
@@ -367,17 +380,18 @@ def row_check(plan: Plan, config_maps: ConfigMaps, *, api_mode: bool) -> Callabl
 
 def all_entries(reader: ClusterReader) -> tuple[AccessEntry, ...]:
     """Every access entry of the cluster, read now; none in CONFIG_MAP mode."""
-    return tuple(
-        access_entry(raw, str(raw["principalArn"])) for raw in reader.list_access_entries() or ()
-    )
+    listed = reader.list_access_entries() or ()
+    return tuple(access_entry(raw, str(raw["principalArn"])) for raw in listed)
 
 
 def callers_in(plan: Plan, chain: tuple[str, ...]) -> frozenset[str]:
     """The plan's principals that the operator is, or arrives through."""
     behind = {_canonical(arn) for arn in chain}
-    return frozenset(
-        p.principal_arn for p in plan.principals if _canonical(p.principal_arn) in behind
-    )
+    callers: set[str] = set()
+    for principal in plan.principals:
+        if _canonical(principal.principal_arn) in behind:
+            callers.add(principal.principal_arn)
+    return frozenset(callers)
 
 
 def arrives_through(arn: str, chain: tuple[str, ...]) -> bool:

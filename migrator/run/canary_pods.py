@@ -158,6 +158,7 @@ def await_arrival(ports: RunPorts, pod: CanaryPod) -> Arrival:
 
 
 def _waiting(pod: CanaryPod, seen: PodSeen) -> str:
+    """The line about a pod that has not started, with what Kubernetes says of it."""
     line = f"waiting: canary pod {pod.full_name} {seen.state}"
     return f"{line} ({seen.said})" if seen.said else line
 
@@ -178,6 +179,7 @@ def _on_node(ports: RunPorts, pod: CanaryPod, name: str, now: datetime) -> Arriv
 
 
 def _stuck(pod: CanaryPod, seen: PodSeen) -> str:
+    """Why a pod shows nothing in time: it is on no node, or its node does not renew its lease."""
     minutes = PATIENCE // timedelta(minutes=1)
     if seen.node:
         return (
@@ -220,6 +222,9 @@ def remove_left_pods(ports: RunPorts) -> None:
 
 
 def _removed_or_said(ports: RunPorts, pod: CanaryPod) -> bool:
+    """Whether the pod is removed. What cannot be removed is named with the command for it: a run
+    does not fail because of a pod that is left.
+    """
     try:
         if _removed(ports, pod):
             return True
@@ -233,6 +238,9 @@ def _removed_or_said(ports: RunPorts, pod: CanaryPod) -> bool:
 
 
 def _removed(ports: RunPorts, pod: CanaryPod) -> bool:
+    """Delete the pod and wait until it is not there any more; False where that takes too long. A
+    pod that is no canary is never deleted, whatever its name is.
+    """
     assert ports.pods is not None  # noqa: S101 - asked before
     found = ports.pods.read(pod.namespace, pod.name)
     if found is None:
@@ -253,6 +261,9 @@ def _removed(ports: RunPorts, pod: CanaryPod) -> bool:
 
 
 def _noted(ports: RunPorts) -> list[CanaryPod]:
+    """The pods on record, which an earlier process may have left; none where the record is
+    damaged.
+    """
     try:
         found = json.loads(ports.store.read(RECORD) or b"{}").get("pods", [])
         return [
@@ -268,6 +279,8 @@ def _noted(ports: RunPorts) -> list[CanaryPod]:
 
 
 def _journal(ports: RunPorts) -> JournaledRun:
+    """The record of pods as a journal: written before a pod is made, and after it is removed."""
+
     def read() -> Mapping[str, Mapping[str, Any]]:
         return {pod.full_name: _document(pod) for pod in _noted(ports)}
 

@@ -178,6 +178,7 @@ def _gates(
     progress: Progress,
     chain: tuple[str, ...],
 ) -> tuple[Gate, ...]:
+    """All gates of the cut-over, from a snapshot that was just read and from evidence."""
     mode, status = ports.mode.read()
     before, surprises = as_before(snapshot, plan, progress, plan_digest)
     changes = end_state_changes(plan, progress, snapshot, plan_digest, ports.basis_of(before))
@@ -257,6 +258,7 @@ def _verify_options(options: CutOverOptions) -> VerifyOptions:
 
 
 def _refused(gates: tuple[Gate, ...], snapshot: Snapshot, ports: RunPorts) -> CutOverOutcome:
+    """The outcome of gates without a switch: an error where one is closed."""
     closed = ", ".join(
         f"{gate.number} ({gate.name}: {gate.state})" for gate in gates if not gate.passes
     )
@@ -313,6 +315,7 @@ def _switch(
 
 
 def _stopped(gates: tuple[Gate, ...], ports: RunPorts, error: MigratorError) -> CutOverOutcome:
+    """The outcome of a switch that ended in an error, with the mode that the cluster has now."""
     try:
         mode = ports.mode.read()[0]
     except MigratorError:

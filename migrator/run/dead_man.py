@@ -116,12 +116,15 @@ def _put_back(ports: TimerPorts, original: Mapping[str, Any]) -> None:
 
 
 def _say(ports: TimerPorts, annotations: Mapping[str, str]) -> None:
+    """Write annotations on the Lease: the only way in which the timer reports."""
     ports.objects.patch("Lease", NAME, {"metadata": {"annotations": dict(annotations)}})
 
 
 def _said(lease: Mapping[str, Any], annotation: str) -> str:
+    """An annotation of the Lease; empty where it has none."""
     return str(((lease.get("metadata") or {}).get("annotations") or {}).get(annotation, ""))
 
 
 def _renewed(lease: Mapping[str, Any]) -> str:
+    """When the rehearsal renewed the Lease last, as the API gives it; empty where it never did."""
     return str((lease.get("spec") or {}).get("renewTime", ""))

@@ -96,12 +96,16 @@ def diagnose(
 
 
 def _caller(ports: DiagnosePorts) -> Iterable[Check]:
+    """Who the operator is, and through which roles it arrives."""
     chain = list(ports.cluster.caller_chain())
     through = f", through {' and '.join(chain[:-1])}" if len(chain) > 1 else ""
     yield Check("caller", "ok", f"You are {ports.cluster.caller_identity()['Arn']}{through}.")
 
 
 def _access_policies(ports: DiagnosePorts) -> Iterable[Check]:
+    """Whether EKS offers the access policies that plans use; not known where they may not be
+    listed.
+    """
     try:
         offered = ports.cluster.list_access_policies()
     except MigratorError as error:
@@ -112,6 +116,9 @@ def _access_policies(ports: DiagnosePorts) -> Iterable[Check]:
 
 
 def _version_support(ports: DiagnosePorts, cluster: Raw) -> Iterable[Check]:
+    """Until when the cluster's Kubernetes version has standard support: after extended support EKS
+    upgrades the control plane without a request (EKS user guide, "Kubernetes version lifecycle").
+    """
     support: Raw | None = None
     try:
         support = ports.cluster.version_support(str(cluster.get("version") or ""))
@@ -138,6 +145,9 @@ def _way_in(ports: DiagnosePorts, cluster: Raw) -> Iterable[Check]:
 
 
 def _iam(ports: DiagnosePorts, cluster: ClusterRef, commands: Sequence[str]) -> Iterable[Check]:
+    """Whether IAM allows each command what it needs, by simulation of the operator's own policies.
+    Not known where IAM may not be asked.
+    """
     by_tag = lock_tag_needs(
         cluster
     )  # only where no Lease may be written: the check of the lock judges both
@@ -161,6 +171,9 @@ def _iam(ports: DiagnosePorts, cluster: ClusterRef, commands: Sequence[str]) -> 
 
 
 def _iam_check(command: str, missing: list[str]) -> Check:
+    """The answer for one command. ``missing``: actions that IAM refuses; what only reads is a
+    warning, because the command does without it.
+    """
     name = f"iam-permissions-{command}"
     if not missing:
         return Check(name, "ok", f"IAM allows what `{command}` needs.")
@@ -281,6 +294,9 @@ def _leftovers(ports: DiagnosePorts, cluster: ClusterRef) -> list[Check]:
 
 
 def _leftover(left: Leftover, cluster: ClusterRef) -> Check:
+    """What an earlier run left: a failure where it gives access that no run will take away, or
+    where no row is in force.
+    """
     remedy = ""
     if left.removable:
         remedy = f"`migrate rollback {cluster.name} --leftovers`"
@@ -294,12 +310,14 @@ def _leftover(left: Leftover, cluster: ClusterRef) -> Check:
 
 
 def _asking(reviewer: AccessReviewer) -> Callable[[AccessRequest], bool]:
+    """The question to the API server, without its reason."""
     return lambda request: reviewer.can(request)[0]
 
 
 def _kubernetes_check(
     command: str, needs: Sequence[AccessRequest], answers: dict[AccessRequest, bool]
 ) -> Check:
+    """The answer for one command: whether the API server allows its requests."""
     name = f"kubernetes-permissions-{command}"
     refused = [need for need in needs if not answers[need]]
     if not refused:
@@ -314,5 +332,6 @@ def _kubernetes_check(
 
 
 def _spelled(need: AccessRequest) -> str:
+    """A request in words: ``get configmaps aws-auth``."""
     name = f" {need.name}" if need.name else ""
     return f"{need.verb} {need.resource}{name}"

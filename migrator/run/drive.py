@@ -53,8 +53,11 @@ def drive(run: OneRun) -> Finished:
         waits = [action for action in actions if isinstance(action, Wait)]
         run.ports.events.say("info", f"waiting: {waits[0].why}")
         run.ports.clock.sleep(_pause(run, waits))
-        for look in dict.fromkeys(wait.look for wait in waits if wait.look is not None):
-            run.look(look)
+        # Several sequences may wait for one thing: it is read once.
+        wanted = dict.fromkeys(wait.look for wait in waits)
+        for waited_for in wanted:
+            if waited_for is not None:
+                run.look(waited_for)
 
 
 def _by_sequence(run: OneRun, actions: Iterable[Action]) -> tuple[list[ReadFirst], list[str]]:
@@ -123,6 +126,9 @@ def _sequence(run: OneRun, key: str) -> MigratorError | None:
 
 
 def _along(run: OneRun, key: str) -> MigratorError | None:
+    """One sequence, action by action. The error that stopped it, or None where it waits, is
+    finished, or another sequence stopped the run.
+    """
     met_again = 0
     while not run.stopping:
         action = sequence_action(run.run_state(), key)
@@ -133,10 +139,12 @@ def _along(run: OneRun, key: str) -> MigratorError | None:
                 return stop(run, action)
             one_action(run, action)
         except MigratorError as error:
+            # Only the answer to a write may say that the write was not needed, or not possible.
             if not isinstance(action, Do):
                 return error
             if not _settled(run, action.step.id, action.step.principal_arn, error):
                 return error
+            # EKS may answer the same for ever: then the error is the outcome.
             met_again += 1
             if met_again > TRIES:
                 return error
@@ -190,7 +198,9 @@ def _taken_over(entry: AccessEntry) -> str:
         f"row gave"
     )
     text = f"EKS made the entry of {entry.principal_arn}; it is changed to what was planned"
-    return text + (stays if policies else "")
+    if not policies:
+        return text
+    return text + stays
 
 
 def _still_decided(run: OneRun, action: Do | Undo) -> bool:
@@ -208,7 +218,9 @@ def _still_decided(run: OneRun, action: Do | Undo) -> bool:
 
 def describe(kind: str, principal_arn: str | None) -> str:
     """``create-entry arn:…``: one line about a step."""
-    return f"{kind} {principal_arn}" if principal_arn else kind
+    if not principal_arn:
+        return kind
+    return f"{kind} {principal_arn}"
 
 
 def _settled(run: OneRun, step_id: str, arn: str | None, error: MigratorError) -> bool:

@@ -80,6 +80,7 @@ def execute(run: OneRun, step: Step) -> None:
 
 
 def _written(run: OneRun, step: Step, effect: Effect) -> AccessEntry | None:
+    """Send the effect, then read the entry until it shows the effect."""
     send(run, effect, token=token_of(run, step))
     return read_back(run, step)
 
@@ -98,6 +99,7 @@ def intention(effect: Effect) -> dict[str, Any]:
 
 
 def _plain(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with lists for tuples, as JSON reads it back."""
     return {
         key: list(value) if isinstance(value, tuple) else value for key, value in document.items()
     }
@@ -173,6 +175,9 @@ def read_back(run: OneRun, step: Step) -> AccessEntry | None:
 
 
 def _until_shown(run: OneRun, arn: str, fits: Any) -> AccessEntry | None:  # noqa: ANN401 - a predicate
+    """Read the entry until it fits: a read of EKS may be older than the last write. Raises
+    ``Failed`` ``not-shown`` after ``READ_BACK``.
+    """
     deadline = run.now() + READ_BACK
     while True:
         entry = run.ports.entries.describe(arn)
@@ -192,6 +197,9 @@ def _until_shown(run: OneRun, arn: str, fits: Any) -> AccessEntry | None:  # noq
 
 
 def _enable(run: OneRun, step: Step, effect: EnableEntries) -> None:
+    """Switch the mode after a person has confirmed it; it is asked once, not again when a run
+    continues.
+    """
     if run.progress.of(step.id).status == "pending" and effect.mode_to == "API_AND_CONFIG_MAP":
         run.ports.approver.confirm(
             f"Switch cluster {run.plan.cluster.name} from {effect.mode_from} to {effect.mode_to}? "
@@ -208,6 +216,9 @@ def _enable(run: OneRun, step: Step, effect: EnableEntries) -> None:
 
 
 def _switch(run: OneRun, step: Step, effect: EnableEntries) -> None:
+    """Send the switch. An answer that must be looked at again (an update is running already) leaves
+    the step as it is: the next look decides.
+    """
     run.see(mode=None)
     try:
         update_id = run.ports.mode.switch(effect.mode_to, token=token_of(run, step))
@@ -227,6 +238,7 @@ LOOK_AGAIN = frozenset(
 
 
 def _bind(run: OneRun, step: Step, effect: CreateBridge | CreateBinding) -> None:
+    """Apply a binding with the labels of this plan and run, by which it is found again."""
     wanted = binding_object(effect, plan_digest=run.digest, run=run.run_id)
     made = {"binding": binding_key(effect), "group": effect.group}
 
@@ -240,6 +252,7 @@ def _bind(run: OneRun, step: Step, effect: CreateBridge | CreateBinding) -> None
 
 
 def _unbind(run: OneRun, effect: CreateBridge | CreateBinding | RemoveBridge) -> None:
+    """Delete a binding, and forget what was seen of it."""
     namespace = None if isinstance(effect, CreateBridge) else effect.namespace
     run.ports.rbac.delete_binding(effect.binding_name, namespace)
     run.forget(ReadFirst("binding", binding_key(effect)))
@@ -258,6 +271,7 @@ def take_back(run: OneRun, action: Undo) -> None:
 
 
 def _reverse(run: OneRun, step: Step) -> None:
+    """Send the stored undo of a step, and see that it arrived."""
     match rendered(step.effect, run.run_id), step.undo:
         case (CreateBridge() | CreateBinding() as binding, _):
             _unbind(run, binding)
@@ -284,6 +298,7 @@ def _found_instead(run: OneRun, step: Step) -> str:
 
 
 def _read_back_undone(run: OneRun, step: Step) -> None:
+    """Read the entry until it is as it was before the step."""
     state = run.run_state()
     sequence = state.sequences[state.sequence_of[step.id]]
     wanted = sequence_states(sequence, run.run_id)[sequence.index(step)]
@@ -291,6 +306,9 @@ def _read_back_undone(run: OneRun, step: Step) -> None:
 
 
 def _gone_is_fine(call: Any, *codes: str) -> None:  # noqa: ANN401 - a call without arguments
+    """Make a call whose effect is there already when the API answers with one of the codes: an
+    attempt before may have arrived.
+    """
     try:
         call()
     except MigratorError as error:

@@ -68,6 +68,9 @@ class LeasedLock:
         return tuple(seen for seen in found if seen is not None and self._may_be_held(seen))
 
     def _may_be_held(self, seen: LockSeen) -> bool:
+        """Whether a lock is still that of a run: not where its process has ended on this machine,
+        or where it expired long ago.
+        """
         if seen.record is None or self._ports.runs(seen.record.holder.process) is False:
             return False
         return not long_expired(seen.record, self._ports.time.now())
@@ -253,11 +256,15 @@ class Hold:
                 )
 
     def _raise_lost(self) -> None:
+        """Raises the error of a lost lock, where it is lost."""
         if self._lost is not None:
             self._told = True
             raise self._lost
 
     def _renew_now(self) -> None:
+        """Renew the lock directly before a write. Raises ``Interrupted`` where it is lost, or may
+        be: another run may write by now.
+        """
         if self._lost is None and not self._records.settle_seconds:
             try:
                 self.renew()
@@ -375,6 +382,7 @@ class Hold:
             )
 
     def _clear_record(self) -> None:
+        """Delete the record of this run, and only of this run."""
         try:
             self._records.clear(version=self._version)
         except MigratorError as error:
@@ -393,6 +401,7 @@ class Hold:
                 self._lost = self._taken(found)
 
     def _taken(self, found: LockSeen | None) -> Interrupted:
+        """The error for a lock that another run, or an operator, took."""
         now = (
             "removed by another operator"
             if found is None or found.record is None
@@ -411,6 +420,7 @@ class Hold:
         )
 
     def _unsure(self, why: str) -> Interrupted:
+        """The error for a lock that may have expired because it could not be renewed."""
         return Interrupted(
             "cluster-lock-lost",
             "This run could not renew the lock of the cluster in time and stopped before its next "

@@ -75,6 +75,7 @@ def requests_of(
 def _from_authenticator(
     logs: AuditLogs, arn: str, start: datetime, end: datetime
 ) -> tuple[SeenLogin, ...]:
+    """Log-ins of a principal in the authenticator's log, between two times."""
     # a term in quotes is searched for as it is, with case; the line spells a role without its path
     events = logs.events(
         "authenticator", start, end + timedelta(seconds=1), pattern=_quoted(canonical_arn(arn))
@@ -89,6 +90,7 @@ def _from_authenticator(
 def _from_audit(
     logs: AuditLogs, arn: str, start: datetime, end: datetime
 ) -> tuple[SeenRequest, ...]:
+    """Requests of a principal in the audit log, between two times."""
     pattern = f"{{ $.user.extra.canonicalArn[0] = {_quoted(canonical_arn(arn))} }}"
     events = logs.events("audit", start, end + timedelta(seconds=1), pattern=pattern)
     found = (
@@ -99,6 +101,9 @@ def _from_audit(
 
 
 def _quoted(text: str) -> str:
+    """A term of a CloudWatch Logs filter pattern: in quotes, with quotes and backslashes escaped
+    (CloudWatch Logs user guide, "Filter pattern syntax").
+    """
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

@@ -101,11 +101,17 @@ class SourceReader:
         return tuple(found)
 
     def _row(self, planned: PlannedPrincipal, data: Mapping[str, str] | None) -> Difference | None:
+        """How the live row of a principal differs; None where aws-auth is the text that was
+        approved.
+        """
         if data is not None and data == self._approved:
             return None
         return row_difference(data, planned)
 
     def _id(self, planned: PlannedPrincipal) -> Difference | None:
+        """How the unique id in IAM differs. Ids are read again when they are older than a few
+        minutes, for all principals together.
+        """
         if planned.principal_id is None or self._ports.fresh_principals is None:
             return None
         with self._lock:
@@ -115,6 +121,9 @@ class SourceReader:
         return id_difference(planned, self._ids.get(planned.principal_arn))
 
     def _read_ids(self, principals: Principals) -> Mapping[str, str | None]:
+        """The unique id of each principal of the plan that has one, None where IAM no longer has
+        the principal. Raises what keeps IAM from being read: an unknown id is no deletion.
+        """
         arns = [
             arn
             for arn, planned in self._planned.items()

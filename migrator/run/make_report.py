@@ -77,6 +77,7 @@ def _gates_at_the_switch(journal: Journal) -> tuple[tuple[Gate, ...], str | None
 
 
 def _baseline(evidence: Iterable[Evidence]) -> dict[str, Evidence]:
+    """The newest evidence from before the change, by principal ARN."""
     return {each.principal_arn: each for each in evidence if each.phase == "before"}
 
 
@@ -95,6 +96,9 @@ def _texts_of_aws_auth(
 
 
 def _data_in(content: bytes | None) -> Mapping[str, Any]:
+    """The data of a saved ConfigMap; empty where there was none. Raises ``Failed``
+    ``backup-damaged``.
+    """
     try:
         config_map = json.loads(content or b"null")
     except ValueError as error:

@@ -153,6 +153,7 @@ def _agree(ports: ObservePorts, scan: Scan) -> None:
 
 
 def _size(count: int) -> str:
+    """A number of bytes in words: ``1.2 GB``."""
     for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             return f"{count / size:.1f} {unit}"
@@ -163,6 +164,9 @@ def _size(count: int) -> str:
 
 
 def _save(ports: ObservePorts, scan: Scan) -> None:
+    """Write the checkpoint, so that a scan that is stopped continues instead of reading, and
+    paying, again.
+    """
     document = {
         "from": scan.window.start.isoformat(),
         "to": scan.window.end.isoformat(),
@@ -229,6 +233,7 @@ def _report(ports: ObservePorts, scan: Scan) -> UsageReport:
 
 
 def _aws_auth(ports: ObservePorts) -> Mapping[str, str] | None:
+    """The data of aws-auth; empty where there is no ConfigMap, None where it cannot be read."""
     try:
         found = ports.config_maps.read()
     except MigratorError as error:
@@ -240,6 +245,7 @@ def _aws_auth(ports: ObservePorts) -> Mapping[str, str] | None:
 
 
 def _entries(ports: ObservePorts) -> Iterator[str] | None:
+    """The ARNs that have an access entry; None where entries cannot be read."""
     try:
         found = ports.reader.list_access_entries()
     except MigratorError as error:

@@ -98,6 +98,7 @@ def close_endpoint(ports: OpenPorts, *, run: str) -> bool:
 
 
 def _without(ports: OpenPorts, block: str, run: str) -> None:
+    """Take a block out of ``publicAccessCidrs`` again; nothing where it is not in it."""
     now = ports.access.public_cidrs()
     if block in now:
         _set(ports, tuple(cidr for cidr in now if cidr != block), run)
@@ -120,6 +121,9 @@ def _opened(ports: OpenPorts) -> dict[str, Mapping[str, Any]]:
 
 
 def _set(ports: OpenPorts, cidrs: Sequence[str], run: str) -> None:
+    """Set ``publicAccessCidrs`` and wait for the update. Raises ``Failed``
+    ``endpoint-update-failed`` where it fails or takes too long.
+    """
     # The same list may be asked for twice: EKS then needs another token for another update.
     moment = ports.clock.now().isoformat()
     token = digest_of([run, list(cidrs), moment]).removeprefix("sha256:")[:64]

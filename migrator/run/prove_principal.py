@@ -183,10 +183,12 @@ def _by_logs(
 
 
 def _enough(evidence: Evidence, effect: Prove) -> bool:
+    """Whether the evidence is of the class that the step asks for, or of a stronger one."""
     return PROOF_CLASSES.index(evidence.proof_class) <= PROOF_CLASSES.index(effect.proof_class)
 
 
 def _what_differs(evidence: Evidence) -> Iterable[str]:
+    """What the login showed otherwise than the plan has it, one line each."""
     yield from evidence.differences
     for result in evidence.probes:
         if result.allowed != result.probe.expected:
@@ -266,6 +268,7 @@ def _logged_in(subject: SelfSubject | None) -> str:
 def _policy_probes(
     effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer
 ) -> tuple[ProbeResult, ...]:
+    """The questions that only the entry's access policies can answer, and the answers."""
     policies: tuple[AssociatedPolicy, ...] = (
         entry.access_policies if entry and effect.attribution == "policy" else ()
     )
@@ -285,6 +288,9 @@ def by_node_entry(subject: SelfSubject | None) -> bool:
 def _attribution(
     run_id: str, subject: SelfSubject | None, probes: tuple[ProbeResult, ...]
 ) -> Attribution:
+    """By what a login is tied to the entry: the marker group of this run, or an access policy that
+    the authorizer names in its reason.
+    """
     if (
         subject is not None
         and run_id

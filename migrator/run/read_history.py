@@ -23,20 +23,27 @@ def with_history(document: Mapping[str, Any], store: StateStore) -> dict[str, An
     """The snapshot document with what the state of its cluster adds: ``beforeModeStep`` and, from a
     baseline, ``creator``. Raises ``Failed("journal-damaged")``.
     """
-    mode = (document["cluster"].get("accessConfig") or {}).get("authenticationMode")
-    added: dict[str, Any] | None = None
-    if mode == "API_AND_CONFIG_MAP":
-        key, added = "beforeModeStep", _before_mode_step(store)
-    elif document.get("creator") is None:
-        key, added = "creator", _by_baseline(store, _keys_of_rows(document))
-    if added is None:
-        return dict(document)
-    return {**document, key: added}
+    added = dict(document)
+    access = document["cluster"].get("accessConfig") or {}
+    if access.get("authenticationMode") == "API_AND_CONFIG_MAP":
+        before = _before_mode_step(store)
+        if before is not None:
+            added["beforeModeStep"] = before
+        return added
+    # CloudTrail, or the operator's own login, may have shown the creator.
+    if document.get("creator") is not None:
+        return added
+    creator = _by_baseline(store, _keys_of_rows(document))
+    if creator is not None:
+        added["creator"] = creator
+    return added
 
 
 def _keys_of_rows(document: Mapping[str, Any]) -> set[str]:
-    data = (document.get("configMap") or {}).get("data") or {}
-    return {row_key(row.arn) for row in read_aws_auth(data).rows}
+    """The principals of all rows, as keys that do not depend on the spelling."""
+    config_map = document.get("configMap") or {}
+    rows = read_aws_auth(config_map.get("data") or {}).rows
+    return {row_key(row.arn) for row in rows}
 
 
 def _before_mode_step(store: StateStore) -> dict[str, Any] | None:
@@ -49,7 +56,10 @@ def _before_mode_step(store: StateStore) -> dict[str, Any] | None:
         return None
     run, at = switched
     backup = store.read(f"backup/{run}/aws-auth.json")
-    config_map = json.loads(backup) if backup else None
+    if not backup:
+        return None
+    config_map = json.loads(backup)
+    # The run found no aws-auth: then no row decided.
     if not isinstance(config_map, dict):
         return None
     return {
@@ -72,7 +82,10 @@ def _switch(journal: Journal) -> tuple[str, str] | None:
 
 
 def _is_switch(record: Record) -> bool:
-    if record.event != "intended" or record.effect.get("kind") != "enable-entries":
+    """Whether a record says that a run was about to leave CONFIG_MAP mode."""
+    if record.event != "intended":
+        return False
+    if record.effect.get("kind") != "enable-entries":
         return False
     return bool(record.effect.get("mode_to") == "API_AND_CONFIG_MAP")
 
@@ -81,7 +94,10 @@ def _by_baseline(store: StateStore, rows: set[str]) -> dict[str, Any] | None:
     """The one principal that a baseline saw log in as ``kubernetes-admin`` and that has no row."""
     seen: dict[str, str] = {}
     for evidence in evidence_in(store.read(EVIDENCE_FILE) or b""):
-        if evidence.phase != "before" or evidence.subject is None:
+        if evidence.phase != "before":
+            continue
+        # A proof that is no login shows no username.
+        if evidence.subject is None:
             continue
         if evidence.subject.username != HIDDEN_NAME:
             continue

@@ -71,6 +71,7 @@ def own_bindings(rbac: Rbac) -> tuple[Binding, ...]:
 
 
 def _parsed(raws: Iterable[Raw]) -> tuple[Binding, ...]:
+    """The bindings of raw objects; what is no binding is left out."""
     found = (
         Binding.from_raw(raw, namespaced="namespace" in (raw.get("metadata") or {})) for raw in raws
     )
@@ -90,10 +91,12 @@ def own_objects(rbac: Rbac, reader: ClusterReader, timer: TimerReads | None = No
 
 
 def _place(metadata: Mapping[str, Any]) -> tuple[str | None, str]:
+    """Namespace and name of an object."""
     return metadata.get("namespace"), str(metadata.get("name", ""))
 
 
 def _rehearsal_ended_by(timer: TimerReads | None) -> str:
+    """What ends a rehearsal whose objects are in the cluster."""
     # Without a look at the timer, its objects may be all that restores aws-auth.
     if timer is None:
         return NOT_READ
@@ -197,6 +200,7 @@ class _Removal:
         return found is not None and found.removable
 
     def _keep(self, leftovers: Iterable[Leftover], why: str) -> None:
+        """Keep leftovers in place, with the reason."""
         for each in leftovers:
             self._changed[_key(each)] = replace(each, changed=why)
 
@@ -227,6 +231,7 @@ def _key(leftover: Leftover) -> _Key:
 
 
 def _difference(shown: AccessEntry | None, now: AccessEntry | None) -> str:
+    """How an entry differs from the one that was shown; empty where it does not."""
     if now is None:
         return "another writer deleted the entry"
     if shown is None or _gives(shown) != _gives(now):
@@ -235,6 +240,7 @@ def _difference(shown: AccessEntry | None, now: AccessEntry | None) -> str:
 
 
 def _gives(entry: AccessEntry) -> tuple[object, ...]:
+    """What an entry gives, without the order of groups and policies."""
     return (
         entry.type,
         entry.username,

@@ -43,5 +43,6 @@ def read_principals(
 
 
 def _listed(principals: Principals, account: str) -> Mapping[str, Raw]:
+    """All principals of an account, by ARN."""
     items, _, _ = principals.list_account(account)
     return {str(item["arn"]): item for item in items}

@@ -55,6 +55,9 @@ class Watcher:
         }
 
     def _become(self, arn: str) -> AccessReviewer | None:
+        """A login as the principal before the map is blanked; None where it is not possible, so
+        that later silence shows nothing.
+        """
         try:
             reviewer = self._ports.reviewers.as_principal(arn)
         except MigratorError as error:
@@ -73,6 +76,9 @@ class Watcher:
             self._logins_at = now
 
     def _look_at_nodes(self, now: datetime) -> None:
+        """Raises ``Trouble`` where a node that renewed its lease before does not any more: its next
+        token was refused.
+        """
         found = read_nodes(self._ports.nodes)
         if found is None:
             return
@@ -114,6 +120,7 @@ class Watcher:
                 )
 
     def _log_in_as_everybody(self) -> None:
+        """Raises ``Trouble`` for the first principal that cannot log in any more."""
         arns = list(self._reviewers)
         for arn, let_in in zip(arns, self._ports.tasks.map(self._lets_in, arns), strict=True):
             if not let_in:

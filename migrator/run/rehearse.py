@@ -124,6 +124,7 @@ def _nothing_to_rehearse(ports: RunPorts) -> RehearseOutcome:
 
 
 def _unexpected(raised: Exception) -> Failed:
+    """The error for an exception of another kind: the map is restored before it is reported."""
     return Failed(
         "unexpected",
         "Something went wrong that should not, and the rehearsal was ended.",
@@ -210,12 +211,14 @@ class _RehearsalRun:
                 self._stop("it was stopped by hand", 7)
 
     def _over(self, why: str) -> RehearseOutcome:
+        """The outcome of a rehearsal that has ended, with what aws-auth is now."""
         # A map that another writer changed stays as they wrote it.
         if why in (brain.CHANGED_BEFORE, brain.CHANGED_AFTER):
             return self._outcome(why, "as another writer left it")
         return self._outcome(why, "as it was")
 
     def _see(self) -> brain.SeenRehearsal:
+        """Look at the map and the timer, and gather what the state machine depends on."""
         return brain.SeenRehearsal(
             now=self.ports.clock.now(),
             map=self._map(),
@@ -228,6 +231,7 @@ class _RehearsalRun:
         return brain.map_state(self.ports.config_maps.read(), self._original["data"])
 
     def _do(self, action: brain.Rehearsing) -> None:
+        """Carry one action of the state machine out, and nothing else."""
         match action:
             case brain.StartTimer():
                 self._start_timer()
@@ -283,6 +287,7 @@ class _RehearsalRun:
     # effects
 
     def _start_timer(self) -> None:
+        """Create the timer's objects, journaled before and after."""
         self._held.check()
         self._journal.carry_out(
             brain.TIMER_STEP,
@@ -334,6 +339,9 @@ class _RehearsalRun:
             self.ports.events.say("step", "aws-auth is blank: only access entries admit logins")
 
     def _write_blank(self, version: str) -> None:
+        """Blank the values, unless another writer was faster. The Lease says so first: a timer that
+        sees no announcement does not restore what it finds.
+        """
         self._objects.patch("Lease", NAME, {"metadata": {"annotations": {BLANKED: "true"}}})
         try:
             self.ports.config_maps.write_data(
@@ -370,6 +378,7 @@ class _RehearsalRun:
         self.beat()
 
     def _renew(self) -> None:
+        """Renew the Lease: until it is not renewed, the timer waits."""
         now = self.ports.clock.now()
         self._objects.patch("Lease", NAME, {"spec": {"renewTime": lease_time(now)}})
         self._renewed = now
@@ -443,6 +452,7 @@ class _RehearsalRun:
         )
 
     def _delete_timer(self) -> None:
+        """Delete the timer's objects; the annotation stops a pod that still runs."""
         if self._objects.read("Lease", NAME) is not None:
             self._objects.patch("Lease", NAME, {"metadata": {"annotations": {OVER: "true"}}})
         for kind in KINDS:
@@ -465,6 +475,7 @@ class _RehearsalRun:
         self._progress = advance(self._progress, {}, record)
 
     def _stop(self, why: str, code: int) -> None:
+        """Note why the rehearsal must end; the first reason counts."""
         if self._end is None:
             self._end = (why, code)
             self.ports.events.say("warn", why)
@@ -488,6 +499,9 @@ class _RehearsalRun:
         return self._outcome(error.message, where)
 
     def _outcome(self, why: str, aws_auth: str) -> RehearseOutcome:
+        """The outcome, after the end of the run is journaled. ``why`` is empty when the rehearsal
+        passed.
+        """
         reason, code = self._end or (why, 6 if why else 0)
         self._journal.end(code)
         return RehearseOutcome(
@@ -508,6 +522,7 @@ def _version(config_map: Mapping[str, Any]) -> str:
 
 
 def _saved(ports: RunPorts) -> dict[str, Any]:
+    """The aws-auth of before, from the state folder. Raises ``Failed`` ``backup-missing``."""
     content = ports.store.read(BACKUP)
     if content is None:
         raise Failed(

@@ -93,6 +93,9 @@ def _journal(ports: RunPorts) -> JournaledRun:
 def _delete(
     plan_digest: str, ports: RunPorts, progress: Progress, found: dict[str, object], caller: str
 ) -> RunOutcome:
+    """Delete aws-auth after a backup and a confirmation, with the resourceVersion that was read:
+    what another writer changed since is not deleted.
+    """
     now = ports.clock.now()
     journal = _journal(ports)
     again = _what_comes_back(writers_of((found, *aws_auth_backups(ports.store))))
@@ -130,6 +133,7 @@ def _what_comes_back(writers: AwsAuthWriters | None) -> str:
 
 
 def _outcome(ports: RunPorts, progress: Progress, error: MigratorError | None) -> RunOutcome:
+    """The outcome of a retirement: one step, done unless there is an error."""
     code = error.exit_code if error else 0
     return RunOutcome(
         RETIRE,

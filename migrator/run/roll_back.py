@@ -120,6 +120,7 @@ def roll_back(
 
 
 def _go(run: OneRun, ports: RunPorts, rows: _Rows) -> RunOutcome:
+    """Undo the steps and end the run in the journal; an error is part of the outcome."""
     error: MigratorError | None = None
     finished = Finished()
     try:
@@ -205,6 +206,9 @@ def _with_shadowed_rows(
 def _outcome(
     plan: Plan, progress: Progress, ports: RunPorts, finished: Finished, error: MigratorError | None
 ) -> RunOutcome:
+    """What was undone and what is left, each with its reason. Exit code 4 where entries stay in
+    place.
+    """
     still = {step.id for step in still_to_undo(plan, progress)}
     undone = sum(state.status == "undone" for state in progress.states.values())
     left = tuple(

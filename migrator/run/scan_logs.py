@@ -58,6 +58,9 @@ class Scanner:
         self.save(scan)
 
     def _read_events(self, scan: Scan, log_type: LogType) -> None:
+        """Read a log line by line, from the cursor on. Lines of the cursor's own millisecond may
+        come again, and are counted once.
+        """
         at, seen = scan.cursors.get(log_type, (milliseconds(scan.window.start), []))
         known, unsaved = set(seen), 0
         for event in self.logs.events(
@@ -78,6 +81,7 @@ class Scanner:
                 self._show_progress(scan, log_type, at)
 
     def _ask_queries(self, scan: Scan, log_type: LogType) -> None:
+        """Ask CloudWatch Logs Insights slice by slice, from the cursor on."""
         end = milliseconds(scan.window.end)
         at = scan.cursors.get(log_type, (milliseconds(scan.window.start), []))[0]
         while at < end:
@@ -117,6 +121,9 @@ class Scanner:
 
 
 def _count(scan: Scan, log_type: LogType, event: Raw, timestamp: int) -> None:
+    """Add a line of a log to the tally. One that is no log-in and no request shows until when the
+    log was read.
+    """
     scan.tally.saw(log_type, timestamp)
     if log_type == "authenticator":
         login = login_of(event["message"], timestamp)

@@ -2,7 +2,9 @@
 shown as unknown.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from migrator.decide.running.actions import (
     Action,
@@ -115,56 +117,84 @@ def show_status(
     Raises ``Failed("journal-damaged")``.
     """
     unknown: list[str] = []
-    mode = status = None
-    if ports.mode is None:
-        unknown.append("the cluster was not asked")
-    else:
-        try:
-            mode, status = ports.mode.read()
-        except MigratorError as error:
-            unknown.append(f"mode and status of the cluster: {error.message}")
+    asked = _mode_and_status(ports, unknown)
     journal = ports.store.journal()
     seen = _seen_in_cluster(ports, unknown)
     if plan is None or plan_digest is None:
-        unknown.append("there is no plan" if not journal else "which plan the journal belongs to")
-        last = next((r for r in reversed(journal) if r.event == "run-started"), None)
-        effect = last.effect if last else {}
-        return StatusOutcome(
-            cluster=cluster,
-            mode=mode,
-            cluster_status=status,
-            plan_digest=None,
-            run=effect.get("run"),
-            command=effect.get("command"),
-            done=0,
-            total=0,
-            next="make a plan",
-            unknown=tuple(unknown),
-            exit_code=1,
-            state=ports.store.location,
-            locks=seen.locks,
-            state_lock=ports.store.lock_owner(),
-            leftovers=seen.leftovers,
-        )
+        return _without_plan(cluster, ports, journal, asked, unknown, seen)
     beyond = _beyond_rows(plan, journal, ports, unknown, seen, creator)
-    found = _of_plan(plan, plan_digest, ports, journal, (mode, status), unknown, seen)
+    found = _of_plan(plan, plan_digest, ports, journal, asked, unknown, seen)
     if beyond:
-        settle = (
-            found.next if found.exit_code else "answer `creator`, or remove the policy (see Left)"
-        )
-        found = replace(
-            found,
-            left=(*found.left, *beyond),
-            next=settle,
-            exit_code=found.exit_code or 7,
-        )
+        found = replace(found, left=(*found.left, *beyond))
+        # What is worse, or left to do before, keeps its exit code and its advice.
+        if found.exit_code == 0:
+            found = replace(
+                found,
+                next="answer `creator`, or remove the policy (see Left)",
+                exit_code=7,
+            )
     # What a run left and no run under way made is unfinished work, whatever the journal here says:
     # also what this plan's own last run left, which ended before it could delete it.
-    unfinished = found.exit_code == 0 and any(not each.locked_by for each in seen.leftovers)
+    is_left_over = any(not each.locked_by for each in seen.leftovers)
+    if found.exit_code == 0 and is_left_over:
+        found = replace(
+            found,
+            next="settle what is left over (see Leftover)",
+            exit_code=7,
+        )
     return replace(
         found,
-        exit_code=7 if unfinished else found.exit_code,
-        next="settle what is left over (see Leftover)" if unfinished else found.next,
+        locks=seen.locks,
+        state_lock=ports.store.lock_owner(),
+        leftovers=seen.leftovers,
+    )
+
+
+def _mode_and_status(ports: StatusPorts, unknown: list[str]) -> tuple[str | None, str | None]:
+    """The cluster's mode and status; None where they cannot be read, with the reason in
+    ``unknown``.
+    """
+    if ports.mode is None:
+        unknown.append("the cluster was not asked")
+        return None, None
+    try:
+        return ports.mode.read()
+    except MigratorError as error:
+        unknown.append(f"mode and status of the cluster: {error.message}")
+        return None, None
+
+
+def _without_plan(
+    cluster: str,
+    ports: StatusPorts,
+    journal: Journal,
+    asked: tuple[str | None, str | None],
+    unknown: list[str],
+    seen: "_SeenInCluster",
+) -> StatusOutcome:
+    """The status of a cluster without a plan: how far anything came is unknown."""
+    if journal:
+        unknown.append("which plan the journal belongs to")
+    else:
+        unknown.append("there is no plan")
+    mode, status = asked
+    started: Mapping[str, Any] = {}
+    for record in journal:
+        if record.event == "run-started":
+            started = record.effect
+    return StatusOutcome(
+        cluster=cluster,
+        mode=mode,
+        cluster_status=status,
+        plan_digest=None,
+        run=started.get("run"),
+        command=started.get("command"),
+        done=0,
+        total=0,
+        next="make a plan",
+        unknown=tuple(unknown),
+        exit_code=1,
+        state=ports.store.location,
         locks=seen.locks,
         state_lock=ports.store.lock_owner(),
         leftovers=seen.leftovers,
@@ -180,24 +210,31 @@ class _SeenInCluster:
 
     @property
     def leftovers(self) -> tuple[Leftover, ...]:
-        return self.own.leftovers(self.locks) if self.own is not None else ()
+        """What runs left in the cluster; empty where it is not looked for."""
+        if self.own is None:
+            return ()
+        return self.own.leftovers(self.locks)
 
     @property
     def rehearsing(self) -> bool:
         """Whether a rehearsal of any state folder works on the cluster, or has not ended."""
         if self.own is not None and self.own.rehearsal_ended_by:
             return True
-        return any(
-            seen.record is not None and seen.record.holder.command == REHEARSE
-            for seen in self.locks
-        )
+        for seen in self.locks:
+            if seen.record is None:
+                continue
+            if seen.record.holder.command == REHEARSE:
+                return True
+        return False
 
 
 def _seen_in_cluster(ports: StatusPorts, unknown: list[str]) -> _SeenInCluster:
+    """Read locks and leftovers. What cannot be read is added to ``unknown``."""
     locks: tuple[LockSeen, ...] = ()
     own: OwnObjects | None = None
     try:
-        locks = ports.lock.current() if ports.lock is not None else ()
+        if ports.lock is not None:
+            locks = ports.lock.current()
     except MigratorError as error:
         unknown.append(f"whether a run holds the lock of the cluster: {error.message}")
     try:
@@ -209,6 +246,7 @@ def _seen_in_cluster(ports: StatusPorts, unknown: list[str]) -> _SeenInCluster:
 
 
 def _timer_reads(ports: StatusPorts) -> TimerReads | None:
+    """Where the timer of a rehearsal is read; None where it is not."""
     if ports.objects is None or ports.config_maps is None:
         return None
     return TimerReads(ports.objects, ports.config_maps)
@@ -223,9 +261,13 @@ def _of_plan(
     unknown: list[str],
     in_cluster: _SeenInCluster,
 ) -> StatusOutcome:
+    """The status by a plan. ``seen``: mode and status of the cluster, None where they are not
+    known.
+    """
     progress = progress_in(journal, plan, plan_digest)
     elsewhere = _elsewhere(plan, plan_digest, progress, in_cluster)
-    unknown += [elsewhere] if elsewhere else []
+    if elsewhere:
+        unknown.append(elsewhere)
     at = run_state(
         plan,
         progress,
@@ -235,24 +277,33 @@ def _of_plan(
     actions = next_actions(at)
     entries = _entries(ports, unknown, in_cluster.own)
     untouched = all(progress.of(step.id).status == "pending" for step in plan.steps)
-    astray = (
-        () if untouched or entries is None else entries_astray(plan, progress, entries, plan_digest)
-    )
-    astray += () if entries is None else kept_entries_astray(plan, entries, plan_digest)
+    astray: tuple[tuple[str, str], ...] = ()
+    if entries is not None:
+        # Before the first step the entries are as the plan found them, which apply compares.
+        if not untouched:
+            astray += entries_astray(plan, progress, entries, plan_digest)
+        astray += kept_entries_astray(plan, entries, plan_digest)
     astray += _bindings_astray(plan, progress, ports, unknown, entries or ())
     rows = _rows(progress, ports, seen[0], in_cluster, unknown)
     if rows is not None:
         astray += tuple((each.subject, each.message) for each in row_differences(plan, rows.data))
     dead = _dead(plan, plan_digest, entries or (), ports, unknown)
-    begun = [
-        s.id for s in plan.steps if progress.of(s.id).status in ("intended", "sent", "undoing")
-    ]
-    unknown += [f"whether step {step_id} came to its end: the next run looks" for step_id in begun]
-    sequences = sequences_of(plan)
+    for step in plan.steps:
+        if progress.of(step.id).status in ("intended", "sent", "undoing"):
+            unknown.append(f"whether step {step.id} came to its end: the next run looks")
     left = _left(plan, plan_digest, progress, actions[0], entries, rows)
     begun_command = command_to_continue(
         plan, progress, is_verified=_is_verified(plan, plan_digest, progress, ports, journal)
     )
+    if astray or dead:
+        advice = "plan again: the new plan starts from what is there"
+    elif elsewhere:
+        advice = (
+            "name the state folder of that run (--state-dir), or go on from here: migrate apply "
+            "adopts what it made"
+        )
+    else:
+        advice = _next(plan, progress, actions, seen[0], begun_command)
     return StatusOutcome(
         cluster=plan.cluster.name,
         mode=seen[0],
@@ -262,23 +313,10 @@ def _of_plan(
         command=_last_command(journal, plan_digest),
         done=sum(progress.of(step.id).status in SETTLED for step in plan.steps),
         total=len(plan.steps),
-        next="plan again: the new plan starts from what is there"
-        if astray or dead
-        else "name the state folder of that run (--state-dir), or go on from here: migrate apply "
-        "adopts what it made"
-        if elsewhere
-        else _next(plan, progress, actions, seen[0], begun_command),
+        next=advice,
         left=left,
-        refused=tuple(
-            (key, str(state.effect.get("message", "")))
-            for key, sequence in sequences.items()
-            if (state := refusal_of(sequence, progress)) is not None
-        ),
-        outstanding=tuple(
-            (step.principal_arn or step.id, str(progress.of(step.id).effect.get("why", "")))
-            for step in plan.steps
-            if progress.of(step.id).status == "deferred"
-        ),
+        refused=_given_up(plan, progress),
+        outstanding=_outstanding(plan, progress),
         unknown=tuple(unknown),
         changed=astray,
         dead=dead,
@@ -292,14 +330,37 @@ def _of_plan(
     )
 
 
+def _given_up(plan: Plan, progress: Progress) -> tuple[tuple[str, str], ...]:
+    """``(principal ARN, why)`` of the sequences that a run gave up."""
+    found: list[tuple[str, str]] = []
+    for key, sequence in sequences_of(plan).items():
+        refusal = refusal_of(sequence, progress)
+        if refusal is not None:
+            found.append((key, str(refusal.effect.get("message", ""))))
+    return tuple(found)
+
+
+def _outstanding(plan: Plan, progress: Progress) -> tuple[tuple[str, str], ...]:
+    """``(principal ARN, why)`` of the proofs that a run could not have yet."""
+    found: list[tuple[str, str]] = []
+    for step in plan.steps:
+        state = progress.of(step.id)
+        if state.status == "deferred":
+            found.append((step.principal_arn or step.id, str(state.effect.get("why", ""))))
+    return tuple(found)
+
+
 def _exit_code(*, astray: bool, unknown: bool, blocked: bool, unfinished: bool) -> int:
+    """The exit code of a status: the worst of what was found, 0 where nothing is left."""
     if astray:
         return 5
     if unknown:
         return 1
     if blocked:
         return 3
-    return 7 if unfinished else 0
+    if unfinished:
+        return 7
+    return 0
 
 
 def _left(
@@ -311,26 +372,41 @@ def _left(
     rows: "_Rows | None",
 ) -> tuple[StepOutcome, ...]:
     """The steps that are left, with the reason: to be done, or to be undone after a roll-back."""
-    if progress.command == ROLL_BACK and still_to_undo(plan, progress):
-        return tuple(
-            _step_left(step, progress.of(step.id).held or "to be undone")
-            for step in still_to_undo(plan, progress)
-        )
     if progress.command == ROLL_BACK:
-        if entries is None or rows is None:
-            return ()
-        found = rows_shadowed_by_eks(plan, progress, entries, rows.data, plan_digest)
-        return tuple(StepOutcome(step.id, step.effect.kind, arn, why) for step, arn, why in found)
+        return _left_of_roll_back(plan, plan_digest, progress, entries, rows)
     if isinstance(action, Finished) and action.left:
         return tuple(_step_left(step, why) for step, why in action.left)
-    return tuple(
-        _step_left(step, progress.of(step.id).status)
-        for step in plan.steps
-        if progress.of(step.id).status not in SETTLED
-    )
+    left: list[StepOutcome] = []
+    for step in plan.steps:
+        status = progress.of(step.id).status
+        if status not in SETTLED:
+            left.append(_step_left(step, status))
+    return tuple(left)
+
+
+def _left_of_roll_back(
+    plan: Plan,
+    plan_digest: str,
+    progress: Progress,
+    entries: tuple[AccessEntry, ...] | None,
+    rows: "_Rows | None",
+) -> tuple[StepOutcome, ...]:
+    """The steps that are still to be undone; where there are none, the entries of EKS that shadow a
+    row. ``entries`` and ``rows`` are None where they are not read.
+    """
+    steps = still_to_undo(plan, progress)
+    if steps:
+        return tuple(
+            _step_left(step, progress.of(step.id).held or "to be undone") for step in steps
+        )
+    if entries is None or rows is None:
+        return ()
+    found = rows_shadowed_by_eks(plan, progress, entries, rows.data, plan_digest)
+    return tuple(StepOutcome(step.id, step.effect.kind, arn, why) for step, arn, why in found)
 
 
 def _step_left(step: Step, why: str) -> StepOutcome:
+    """A step with the reason why it is left."""
     return StepOutcome(step.id, step.effect.kind, step.principal_arn, why)
 
 
@@ -383,7 +459,10 @@ def _elsewhere(plan: Plan, plan_digest: str, progress: Progress, seen: _SeenInCl
 
 
 def _is_of_plan(lock: LockSeen, plan_digest: str) -> bool:
-    return lock.record is not None and lock.record.holder.plan_digest == plan_digest
+    """Whether the run that holds a lock carries out this plan."""
+    if lock.record is None:
+        return False
+    return lock.record.holder.plan_digest == plan_digest
 
 
 def _entries(
@@ -395,9 +474,8 @@ def _entries(
     if ports.reader is None:
         return None
     try:
-        return tuple(
-            access_entry(raw, "accessEntry") for raw in ports.reader.list_access_entries() or ()
-        )
+        listed = ports.reader.list_access_entries() or ()
+        return tuple(access_entry(raw, "accessEntry") for raw in listed)
     except MigratorError as error:
         unknown.append(f"whether the entries are as they were left: {error.message}")
         return None
@@ -423,8 +501,11 @@ def _dead(
     found: dict[str, IamPrincipal | None] = {}
     read_before = {p.principal_arn for p in plan.principals if p.principal_id is not None}
     for arn, answer in answers.items():
-        if not isinstance(answer, MigratorError):
-            found[arn] = iam_principal(answer, arn) if answer is not None else None
+        if answer is None:
+            found[arn] = None
+        elif not isinstance(answer, MigratorError):
+            found[arn] = iam_principal(answer, arn)
+        # What the plan could not read either is no change.
         elif arn in read_before:
             unknown.append(f"whether the entry of {arn} is dead: {answer.message}")
     return dead_entries(plan, plan_digest, entries, found)
@@ -477,20 +558,25 @@ def _rows(
     except MigratorError as error:
         unknown.append(f"whether the rows of aws-auth are as the plan has them: {error.message}")
         return None
-    return _Rows(None if live is None else dict(live.get("data") or {}))
+    if live is None:
+        return _Rows(None)
+    return _Rows(dict(live.get("data") or {}))
 
 
 def _rehearsing(progress: Progress) -> bool:
     """Whether a rehearsal of this plan was started here and did not put aws-auth back."""
-    return (
-        progress.of(f"{REHEARSE}-timer").status != "pending"
-        and progress.of(f"{REHEARSE}-clean").status not in SETTLED
-    )
+    if progress.of(f"{REHEARSE}-timer").status == "pending":
+        return False
+    return progress.of(f"{REHEARSE}-clean").status not in SETTLED
 
 
 def _last_command(journal: Journal, plan_digest: str) -> str | None:
-    started = [r for r in records_of(journal, plan_digest) if r.event == "run-started"]
-    return str(started[-1].effect.get("command")) if started else None
+    """The command that a run of this plan was started with last; None before the first run."""
+    command: str | None = None
+    for record in records_of(journal, plan_digest):
+        if record.event == "run-started":
+            command = str(record.effect.get("command"))
+    return command
 
 
 def _next(
@@ -507,14 +593,15 @@ def _next(
         return "rehearse: put back what an interrupted rehearsal left"
     if begun_command:
         return begun_command
-    if is_rolled_back(plan, progress) and mode != "API":
-        return "nothing: the plan is rolled back; `migrate apply PLAN` applies it again"
     if mode == "API":
         return _next_after_cut_over(progress)
+    if is_rolled_back(plan, progress):
+        return "nothing: the plan is rolled back; `migrate apply PLAN` applies it again"
     return _next_of_run(plan, actions[0])
 
 
 def _next_after_cut_over(progress: Progress) -> str:
+    """What comes after the switch, by the journal."""
     if progress.of(f"{RETIRE}-delete").status in SETTLED:
         return "nothing: aws-auth is retired"
     if progress.of(f"{CUT_OVER}-switch").status in SETTLED:
@@ -523,6 +610,7 @@ def _next_after_cut_over(progress: Progress) -> str:
 
 
 def _next_of_run(plan: Plan, action: Action) -> str:
+    """What ``migrate apply`` would do first."""
     match action:
         case Finished(left=()) if plan.target == "API":
             return "cut over"

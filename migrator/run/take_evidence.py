@@ -214,6 +214,7 @@ def _settles_it(nodes: Evidence) -> bool:
 
 
 def _why_no_login(error: MigratorError, nodes: Evidence | None, canary: Arrival) -> str:
+    """Why no login shows the access, with what the nodes and the canary pod showed instead."""
     parts = [error.message, error.why]
     # The evidence by nodes says of the canary what there is to say.
     if nodes is None and canary.how:
@@ -239,6 +240,9 @@ def _left_out(measure: Measure, arn: str, entry: AccessEntry, phase: Phase) -> E
 def _expected(
     measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase
 ) -> Identity:
+    """The identity that a login must have: that of today before the change, that of the entry after
+    it.
+    """
     spec = measure.spec(principal.principal_arn)
     return principal.before if phase == "before" else identity_after(principal, spec, entry)
 
@@ -272,6 +276,7 @@ def _probes(measure: Measure, principal: PlannedPrincipal, phase: Phase) -> tupl
 
 
 def _own_probes(measure: Measure, principal: PlannedPrincipal) -> tuple[Probe, ...]:
+    """The questions of the operator about this principal, and those about every principal."""
     key = principal_key(principal.principal_arn)
     return tuple(
         each.probe
@@ -420,6 +425,7 @@ def _attribution(
 
 
 def _is_allowed_by_policy(result: ProbeResult) -> bool:
+    """Whether an access policy gave the permission, by the authorizer's reason."""
     # Only an access entry can have an access policy.
     return result.allowed and result.reason.startswith("EKS Access Policy")
 
@@ -590,6 +596,7 @@ def _by_rules(
 def _rule_differences(
     spec: EntrySpec | None, expected: Identity, entry: AccessEntry | None
 ) -> tuple[str, ...]:
+    """How the entry as it was read differs from what the plan has, by the rules alone."""
     if entry is None:
         return ("there is no entry",)
     if spec is not None and spec.type != entry.type:

@@ -127,16 +127,22 @@ def _read_cluster(ports: SnapshotPorts, described: Raw | None) -> dict[str, Any]
             _reference(one) for one in references_in(rbac.list_group_reference_objects())
         ],
     }
-    reads = [*essential.items(), *((name, _if_allowed(read)) for name, read in optional.items())]
-    answers = ports.tasks.map(lambda named: named[1](), reads)
-    found = {
-        "configMap": config_map,
-        **dict(zip((name for name, _ in reads), answers, strict=True)),
-    }
-    return found if described is None else {**found, "cluster": described}
+    reads = dict(essential)
+    for name, read in optional.items():
+        reads[name] = _if_allowed(read)
+    answers = ports.tasks.map(lambda named: named[1](), list(reads.items()))
+    found: dict[str, Any] = {"configMap": config_map}
+    found.update(zip(reads, answers, strict=True))
+    if described is not None:
+        found["cluster"] = described
+    return found
 
 
 def _if_allowed(read: Callable[[], Any]) -> Callable[[], Any]:
+    """The read, with :class:`_Denied` as its answer where a permission is missing. Every other
+    error is raised.
+    """
+
     def attempt() -> Any:  # noqa: ANN401 - whatever the read gives
         try:
             return read()
@@ -149,21 +155,28 @@ def _if_allowed(read: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def _reference(reference: Any) -> dict[str, Any]:  # noqa: ANN401 - a GroupReference, in the file's spelling
+    """A reference as the file spells it."""
     fields = asdict(reference)
     return {"apiVersion": fields.pop("api_version"), **fields}
 
 
 def _pop_unread(found: dict[str, Any]) -> list[dict[str, str]]:
     """Take what was not allowed out of ``found``, lists inside ``rbac`` too, and say why."""
-    unread = []
-    for name in [name for name, value in found.items() if isinstance(value, _Denied)]:
-        unread.append(_why(name, found.pop(name)))
-    partly = found.get("rbac", {}).pop("unread", {}) if "rbac" in found else {}
-    unread += [{"what": f"rbac.{name}", "remedy": "", **reason} for name, reason in partly.items()]
+    unread: list[dict[str, str]] = []
+    for name, value in list(found.items()):
+        if isinstance(value, _Denied):
+            unread.append(_why(name, found.pop(name)))
+    if "rbac" not in found:
+        return unread
+    # Some kinds of RBAC objects may be listed and others not.
+    partly = found["rbac"].pop("unread", {})
+    for name, reason in partly.items():
+        unread.append({"what": f"rbac.{name}", "remedy": "", **reason})
     return unread
 
 
 def _why(what: str, denied: _Denied | MigratorError) -> dict[str, str]:
+    """An item of ``unread``."""
     return {"what": what, "code": denied.code, "message": denied.message, "remedy": denied.remedy}
 
 
@@ -185,12 +198,15 @@ def _add_node_roles(
             raise
         unread.append(_why("nodes.roleArn", error))
         return
-    document["nodes"] = [
-        {**node, "roleArn": roles[instances[node["name"]]]}
-        if instances[node["name"]] in roles
-        else dict(node)
-        for node in nodes
-    ]
+    with_roles: list[dict[str, Any]] = []
+    for node in nodes:
+        role = roles.get(instances[node["name"]])
+        # The node is not on EC2, or its role could not be resolved.
+        if role is None:
+            with_roles.append(dict(node))
+        else:
+            with_roles.append({**node, "roleArn": role})
+    document["nodes"] = with_roles
 
 
 def _creator(
@@ -208,15 +224,21 @@ def _creator(
     found = _creator_by_event(ports, document["cluster"], now)
     if found is not None:
         return found
-    return _creator_by_own_login(ports, document) if mode == "CONFIG_MAP" else None
+    # In API_AND_CONFIG_MAP mode the creator logs in by its entry, under its own name.
+    if mode != "CONFIG_MAP":
+        return None
+    return _creator_by_own_login(ports, document)
 
 
 def _creator_by_event(
     ports: SnapshotPorts, cluster: Mapping[str, Any], now: datetime
 ) -> dict[str, Any] | None:
     """The principal that called CreateCluster, by CloudTrail."""
-    creation, created = ports.creation, _moment(cluster.get("createdAt"))
-    if creation is None or created is None:
+    creation = ports.creation
+    if creation is None:
+        return None
+    created = _moment(cluster.get("createdAt"))
+    if created is None:
         return None
     # CloudTrail keeps events for 90 days (its user guide, "Event history").
     if now - created > _EVENTS_KEPT:
@@ -226,7 +248,9 @@ def _creator_by_event(
     if isinstance(found, _Denied):
         ports.events.say("info", f"the creator is not looked up in CloudTrail: {found.message}")
         return None
-    return None if found is None else dict(found)
+    if found is None:
+        return None
+    return dict(found)
 
 
 def _creator_by_own_login(
@@ -259,6 +283,7 @@ def _own_login(ports: SnapshotPorts) -> SelfSubject | None:
 
 
 def _caller_arn(document: Mapping[str, Any]) -> str:
+    """The ARN of the caller as STS gives it; empty where it was not asked."""
     caller = document.get("callerIdentity") or {}
     return str(caller.get("Arn") or "")
 
@@ -278,23 +303,33 @@ def _arn_in(extra: Mapping[str, Sequence[str]]) -> str:
 
 
 def _moment(value: object) -> datetime | None:
+    """A time with its zone; None for one that is not known or has none."""
     if isinstance(value, datetime):
         return value
     try:
         moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
     except ValueError:
         return None
-    return moment if moment.tzinfo else None
+    if moment.tzinfo is None:
+        return None
+    return moment
 
 
 def _read_iam(
     ports: SnapshotPorts, document: Mapping[str, Any], unread: list[dict[str, str]]
 ) -> dict[str, Any]:
+    """What IAM says of every principal of the document, account by account, and which accounts were
+    listed completely. What was not allowed is added to ``unread``.
+    """
     accounts: dict[str, set[str]] = {}
-    for arn in filter(None, map(_readable, _principals_of(document))):
-        accounts.setdefault(arn.account, set()).add(
-            str(arn.pathless if arn.kind == "role" else arn)
-        )
+    for text in _principals_of(document):
+        arn = _readable(text)
+        if arn is None:
+            continue
+        # A role is asked for by its name: rows have its ARN without the path.
+        if arn.kind == "role":
+            arn = arn.pathless
+        accounts.setdefault(arn.account, set()).add(str(arn))
     order = sorted(accounts)
     read = ports.tasks.map(
         lambda account: _read_account(ports, account, sorted(accounts[account])), order
@@ -383,4 +418,9 @@ def _is_meant(arn: str, item: Any) -> bool:  # noqa: ANN401 - what a single read
     if not isinstance(item, Mapping):
         return False
     given = parse_arn(item["arn"])
-    return given is not None and (given.kind != "user" or item["arn"].lower() == arn.lower())
+    if given is None:
+        return False
+    # A role's path is not known where it is asked for by its row's ARN.
+    if given.kind != "user":
+        return True
+    return bool(item["arn"].lower() == arn.lower())

@@ -17,6 +17,7 @@ from migrator.decide.reading.row_keys import principal_key
 from migrator.decide.running.automatic_entries import automatic_in, plan_over, wider_entries
 from migrator.decide.running.progress import SETTLED
 from migrator.errors import WrongUse
+from migrator.model.access_entry import AccessEntry
 from migrator.model.canonical import canonical_bytes
 from migrator.model.evidence import (
     Evidence,
@@ -59,7 +60,7 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     automatic = automatic_in(ports.store.journal())
     if options.canary_image is None:
         clean_up_after_others(ports)
-    index = RbacIndex(snapshot.rbac) if snapshot.rbac is not None else None
+    index = _index_of(snapshot)
     earlier = evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
     announced = announced_access(plan, snapshot)
     made = _made(plan, ports, snapshot)
@@ -74,16 +75,22 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
         automatic=automatic,
         made=made,
     )
-    chosen = [p for p in plan.principals if not options.only or p.principal_arn in options.only]
+    chosen = list(plan.principals)
+    if options.only:
+        chosen = [each for each in plan.principals if each.principal_arn in options.only]
     ports.reviewers.prepare(_asked_by_login(measure, chosen))
     with _canaries(measure, chosen) as canaries:
         measure = replace(measure, canaries=canaries)
-        taken = tuple(
-            each
-            for each in ports.tasks.map(_Counted(measure, len(chosen)), chosen)
-            if each is not None
-        )
+        found = ports.tasks.map(_Counted(measure, len(chosen)), chosen)
+        taken = tuple(each for each in found if each is not None)
     return _outcome(measure, chosen, taken)
+
+
+def _index_of(snapshot: Snapshot) -> RbacIndex | None:
+    """The index of the cluster's RBAC; None where it was not read."""
+    if snapshot.rbac is None:
+        return None
+    return RbacIndex(snapshot.rbac)
 
 
 def verify_with_canaries(
@@ -131,10 +138,14 @@ def _refuse_strangers(plan: Plan, options: VerifyOptions) -> None:
 
 
 def _stranger(arn: str, code: str) -> WrongUse:
+    """The error for an ARN that the plan does not have."""
+    why = ""
+    if code == "probe-for-nobody":
+        why = "A probe names it."
     return WrongUse(
         code,
         f"The plan has no principal {arn}.",
-        why="A probe names it." if code == "probe-for-nobody" else "",
+        why=why,
         remedy="Give the ARN as `migrate show PLAN` prints it.",
     )
 
@@ -154,10 +165,14 @@ def _canaries(measure: Measure, chosen: list[PlannedPrincipal]) -> AbstractConte
 
 
 def _wants_canary(measure: Measure, principal: PlannedPrincipal) -> bool:
+    """Whether the principal is a Fargate role that a pod can show something of."""
     if principal.action == "skip":
         return False
     spec = measure.spec(principal.principal_arn)
-    if spec is None or spec.type != "FARGATE_LINUX":
+    if spec is None:
+        return False
+    # The nodes themselves show the access of the other types.
+    if spec.type != "FARGATE_LINUX":
         return False
     return there_is_something_to_ask(measure, principal)
 
@@ -199,9 +214,14 @@ def current_verdicts(
     """The verdicts that the evidence on disk gives now, nothing asked again."""
     automatic = automatic_in(ports.store.journal())
     earlier = evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
-    index = RbacIndex(snapshot.rbac) if snapshot.rbac is not None else None
     measure = Measure(
-        plan_over(plan, automatic), snapshot, index, earlier, ports, options, automatic=automatic
+        plan_over(plan, automatic),
+        snapshot,
+        _index_of(snapshot),
+        earlier,
+        ports,
+        options,
+        automatic=automatic,
     )
     return _verdicts(measure, list(plan.principals), ())
 
@@ -209,6 +229,7 @@ def current_verdicts(
 def _outcome(
     measure: Measure, chosen: list[PlannedPrincipal], taken: tuple[Evidence, ...]
 ) -> VerifyOutcome:
+    """The outcome of a verification: what was taken now, and the verdicts from all evidence."""
     phase = _phase_of(measure, taken)
     verdicts = _verdicts(measure, chosen, taken)
     verdict = cluster_verdict(verdicts)
@@ -216,21 +237,29 @@ def _outcome(
         is_good = _all_hold(taken or _taken_before(measure, chosen))
     else:
         is_good = verdict == "ok"
-    exit_code = 0 if is_good else 6
+    exit_code = 6
+    if is_good:
+        exit_code = 0
     return VerifyOutcome(
         phase, measure.mode, verdicts, verdict, taken, exit_code, measure.ports.store.location
     )
 
 
 def _phase_of(measure: Measure, taken: tuple[Evidence, ...]) -> Phase:
+    """Whether the verification shows access before or after the change."""
     if measure.options.baseline:
         return "before"
-    return "before" if all(evidence.phase == "before" for evidence in taken) else "after"
+    # One principal whose entry decides makes it a verification of the change.
+    if any(evidence.phase != "before" for evidence in taken):
+        return "after"
+    return "before"
 
 
 def _all_hold(evidence: tuple[Evidence, ...]) -> bool:
-    """No evidence shows nothing."""
-    return bool(evidence) and all(each.holds for each in evidence)
+    """Whether there is evidence, and all of it is as it must be."""
+    if not evidence:
+        return False
+    return all(each.holds for each in evidence)
 
 
 def _taken_before(measure: Measure, chosen: list[PlannedPrincipal]) -> tuple[Evidence, ...]:
@@ -240,7 +269,9 @@ def _taken_before(measure: Measure, chosen: list[PlannedPrincipal]) -> tuple[Evi
     arns = {principal.principal_arn for principal in chosen}
     newest: dict[str, Evidence] = {}
     for evidence in measure.earlier:
-        if evidence.phase == "before" and evidence.principal_arn in arns:
+        if evidence.phase != "before":
+            continue
+        if evidence.principal_arn in arns:
             newest[evidence.principal_arn] = evidence
     return tuple(newest.values())
 
@@ -248,9 +279,14 @@ def _taken_before(measure: Measure, chosen: list[PlannedPrincipal]) -> tuple[Evi
 def _verdicts(
     measure: Measure, chosen: list[PlannedPrincipal], taken: tuple[Evidence, ...]
 ) -> tuple[PrincipalVerdict, ...]:
+    """The verdict on each principal, from earlier evidence and that of now; the newest decides."""
     evidence = (*measure.earlier, *taken)
     now = measure.ports.clock.now()
-    entries = {p.principal_arn: entry for p in chosen if (entry := measure.entry(p.principal_arn))}
+    entries: dict[str, AccessEntry] = {}
+    for principal in chosen:
+        entry = measure.entry(principal.principal_arn)
+        if entry is not None:
+            entries[principal.principal_arn] = entry
     wider = wider_entries(
         measure.plan, measure.automatic, entries, measure.index, measure.options.creator
     )
@@ -295,10 +331,13 @@ def _judged(measure: Measure, principal: PlannedPrincipal, evidence: tuple[Evide
         return True
     now = measure.digest(measure.entry(principal.principal_arn))
     for each in evidence:
-        if each.principal_arn != principal.principal_arn or each.phase != "after":
+        if each.principal_arn != principal.principal_arn:
             continue
-        if each.holds:
+        if each.phase != "after" or each.holds:
             continue
-        if each.proof_class == "live" or each.state_digest == now:
+        if each.proof_class == "live":
+            return True
+        # What the rules say of an entry counts while the entry is the same.
+        if each.state_digest == now:
             return True
     return False

@@ -115,6 +115,9 @@ def sequence_over(sequence: Sequence, automatic: EntrySpec, base: tuple[str, ...
 
 
 def _spec(spec: EntrySpec, held: Mapping[str, AssociatedPolicy]) -> EntrySpec:
+    """An entry without the bridge group, with the policies that it has at this place of the
+    sequence.
+    """
     groups = tuple(group for group in spec.kubernetes_groups if group != BRIDGE_GROUP)
     return replace(spec, kubernetes_groups=groups, access_policies=tuple(held.values()))
 
@@ -214,6 +217,7 @@ def wider_entries(
 
 
 def _why_wider(plan: Plan, arn: str, extra: tuple[AssociatedPolicy, ...]) -> str:
+    """The line about a policy of EKS's own entry that the row does not give, with both ways out."""
     names = ", ".join(policy.policy_name for policy in extra)
     cluster = plan.cluster
     removals = "; ".join(

@@ -45,6 +45,9 @@ def _create(
     effect: CreateBridge | CreateBinding,
     found: Mapping[str, Any] | None,
 ) -> Action:
+    """Create the binding, or adopt one that is as this run makes it. ``found``: what the API server
+    has under its name, None where there is none.
+    """
     if found is None:
         if _bridge_over(state, effect):
             return Adopt(step, "bridge not needed: every entry that used it is final")
@@ -65,6 +68,7 @@ def _create(
 def _remove(
     state: RunState, step: PlanStep, bridge: RemoveBridge, found: Mapping[str, Any] | None
 ) -> Action:
+    """Delete the bridge when no login can depend on it any more, or adopt that it is not there."""
     whose = whose_binding(found, bridge.group)
     # Other subjects use the binding by now: to delete it would take their access away.
     if whose == "shared":
@@ -115,6 +119,7 @@ def _bridge_over(state: RunState, effect: CreateBridge | CreateBinding) -> bool:
 
 
 def _is_final(state: RunState, arn: str) -> bool:
+    """Whether the entry, as it was read, is as its last step leaves it."""
     if arn not in state.observed.entries:
         return False
     final = sequence_states(state.sequences[arn], state.run)[-1]

@@ -483,6 +483,7 @@ def _differences(before: Any, now: Any, path: str) -> list[str]:  # noqa: ANN401
 
 
 def _mapping_differences(before: Mapping[Any, Any], now: Mapping[Any, Any], path: str) -> list[str]:
+    """The lines about all members of two objects, in the order of their names."""
     lines: list[str] = []
     # Keys of hostile JSON or YAML may be of several types, which have no common order.
     for key in sorted({*before, *now}, key=str):
@@ -492,6 +493,7 @@ def _mapping_differences(before: Mapping[Any, Any], now: Mapping[Any, Any], path
 
 
 def _member(before: Mapping[Any, Any], now: Mapping[Any, Any], key: Any, path: str) -> list[str]:  # noqa: ANN401
+    """The lines about one member, which may be new or no longer there."""
     if key not in now:
         return [f"{path}: gone, was {_short(before[key])}"]
     if key not in before:

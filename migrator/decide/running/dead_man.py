@@ -84,11 +84,15 @@ def timer_objects(
 def _object(
     api_version: str, kind: str, labels: Mapping[str, str], **rest: object
 ) -> dict[str, Any]:
+    """An object of the timer, under the one name that all of them have."""
     metadata = {"name": NAME, "namespace": NAMESPACE, "labels": dict(labels)}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **rest}
 
 
 def _rules() -> list[dict[str, Any]]:
+    """What the timer may do: read and write aws-auth, read the aws-auth that was saved, and report
+    in its Lease. Nothing else in the cluster.
+    """
     return [
         {
             "apiGroups": [""],
@@ -107,6 +111,7 @@ def _rules() -> list[dict[str, Any]]:
 
 
 def _job(labels: Mapping[str, str], image: str, length: timedelta) -> dict[str, Any]:
+    """The Job: one pod without privileges that waits for the Lease to expire."""
     container = {
         "name": "timer",
         "image": image,

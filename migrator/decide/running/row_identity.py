@@ -28,6 +28,7 @@ def rows_in(data: Mapping[str, str]) -> tuple[AwsAuth, RowIndex]:
 
 @lru_cache(maxsize=4)
 def _read_once(items: tuple[tuple[str, str], ...]) -> tuple[AwsAuth, RowIndex]:
+    """The rows of one text; the key is hashable."""
     aws_auth = read_aws_auth(dict(items))
     return aws_auth, index_rows(aws_auth)
 

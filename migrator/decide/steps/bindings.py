@@ -58,6 +58,7 @@ def same_binding(found: Mapping[str, object], wanted: Mapping[str, object]) -> b
 
 
 def _has_our_label(found: Mapping[str, object]) -> bool:
+    """Whether an object has the label that runs put on theirs."""
     # Kubernetes API: metadata.labels is left out of an object without labels.
     metadata = found.get("metadata")
     if not isinstance(metadata, Mapping):
@@ -104,6 +105,7 @@ def whose_binding(
 
 
 def _subjects(binding: Mapping[str, object]) -> list[Mapping[str, object]]:
+    """The subjects of a binding as the API gives them."""
     # Kubernetes API: subjects may be left out, and a binding without any binds nothing.
     subjects = binding.get("subjects")
     return subjects if isinstance(subjects, list) else []
@@ -112,6 +114,9 @@ def _subjects(binding: Mapping[str, object]) -> list[Mapping[str, object]]:
 def _role_and_subjects(
     binding: Mapping[str, object],
 ) -> tuple[object, object, list[tuple[str, str, str]]]:
+    """What a binding gives and to whom, in a form that can be compared: the order of subjects has
+    no meaning.
+    """
     role = binding.get("roleRef")
     if not isinstance(role, Mapping):
         role = {}

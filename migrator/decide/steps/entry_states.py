@@ -303,6 +303,7 @@ def _has_policies(state: EntryState, entry: AccessEntry) -> bool:
 def _normal(
     policies: Iterable[AssociatedPolicy],
 ) -> frozenset[tuple[str, str, frozenset[str]]]:
+    """Policies with their scopes, in a form that can be compared."""
     # EKS API: the order of the namespaces in an access scope has no meaning either.
     return frozenset(
         (policy.policy_arn, policy.scope.type, frozenset(policy.scope.namespaces))
@@ -361,6 +362,7 @@ def rendered(effect: Effect, run: str) -> Effect:
 
 
 def _rendered_spec(spec: EntrySpec, run: str) -> EntrySpec:
+    """A spec with the run's id in the names of its groups."""
     return replace(
         spec, kubernetes_groups=tuple(render_run(group, run) for group in spec.kubernetes_groups)
     )

@@ -52,6 +52,7 @@ def undo_of(effect: Effect) -> Effect | None:
 
 
 def _as_made(effect: CreateEntry) -> AccessEntry:
+    """The entry that a step makes, as EKS shows it: what deleting it must find."""
     entry = effect.entry
     username = entry.username
     # EKS names an entry that was made without a name. The names of node types are EKS's own, and

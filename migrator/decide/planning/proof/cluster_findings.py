@@ -205,6 +205,9 @@ def _accounts(facts: PlanFacts) -> Iterator[Finding]:
 
 
 def _account(row: AccountRow, facts: PlanFacts) -> Finding:
+    """What becomes of an account of mapAccounts: skipped, expanded, kept in aws-auth, or a
+    question.
+    """
     account, decisions = row.account, facts.decisions
     source, line = row.source, row.line
     # The authenticator compares texts: a text that is no account number is no login's account.

@@ -75,6 +75,7 @@ class _World:
         self.now = _moment(snapshot.taken_at)
 
     def apply(self, step: Step) -> None:
+        """The cluster after one more step."""
         effect = step.effect
         match effect:
             case EnableEntries():
@@ -114,6 +115,7 @@ class _World:
                 assert_never(effect)
 
     def _apply_to_entries(self, effect: EntryEffect) -> None:
+        """The entries after a step about one of them."""
         arn = effect.principal_arn
         match effect:
             # EKS makes this entry together with its policies; it has no tag of ours.
@@ -140,6 +142,7 @@ class _World:
         policies: tuple[AssociatedPolicy, ...],
         tags: Mapping[str, str],
     ) -> None:
+        """A new entry, with the username and groups that EKS shows of it."""
         # EKS fixes username and groups of the node types (EKS user guide, "Create access entries").
         username, groups = NODE_IDENTITIES.get(spec.type, ("", ()))
         if spec.type == "STANDARD":
@@ -153,6 +156,7 @@ class _World:
         )
 
     def _update(self, effect: UpdateEntry) -> None:
+        """The entry after UpdateAccessEntry: username and groups, and nothing else."""
         arn, spec = effect.principal_arn, effect.entry
         self.entries[arn] = replace(
             self.entries[arn],
@@ -170,6 +174,7 @@ class _World:
         self.entries[arn] = replace(entry, access_policies=tuple(policies))
 
     def _bind(self, namespace: str | None, name: str, kind: str, role: str, group: str) -> None:
+        """A binding of these steps; one of that name that was read is replaced."""
         self.removed.discard((namespace, name))
         self.added[namespace, name] = Binding(
             name,

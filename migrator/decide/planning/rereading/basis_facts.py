@@ -57,6 +57,7 @@ def facts_of_basis(plan: Plan) -> PlanFacts:
 
 
 def _snapshot(plan: Plan) -> Snapshot:
+    """A snapshot with what the basis holds; what it does not hold is "not read"."""
     basis = plan.basis
     return Snapshot(
         taken_at=plan.created_at,
@@ -78,6 +79,7 @@ def _snapshot(plan: Plan) -> Snapshot:
 
 
 def _optional(found: Mapping[str, Any] | None, make: Any) -> tuple[Any, ...] | None:  # noqa: ANN401 - JSON values
+    """Items of a part of the basis, each made from its name and value."""
     # None is "not read": that is no empty list.
     if found is None:
         return None
@@ -85,6 +87,7 @@ def _optional(found: Mapping[str, Any] | None, make: Any) -> tuple[Any, ...] | N
 
 
 def _entry(arn: str, found: Mapping[str, Any]) -> AccessEntry:
+    """An access entry from the form of :func:`basis.entries_basis`."""
     return AccessEntry(
         principal_arn=arn,
         type=found["type"],
@@ -108,11 +111,13 @@ def _profile(name: str, found: Mapping[str, Any]) -> FargateProfile:
 
 
 def _status(found: Mapping[str, Any]) -> str:
+    """A status that counts, or does not count, as the one that was read did."""
     # The basis holds whether the status counts, and not which status it was.
     return "ACTIVE" if found["counts"] else "DELETING"
 
 
 def _principal(arn: str, found: Mapping[str, Any]) -> IamPrincipal:
+    """An IAM principal; its trust policy is reduced to the services that it admits."""
     services = found["trustedServices"]
     return IamPrincipal(
         arn,
@@ -127,6 +132,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _aws_auth(found: Mapping[str, Any]) -> AwsAuth:
+    """aws-auth as the basis holds it: places without lines."""
     return AwsAuth(
         rows=tuple(_row(*row) for row in found["rows"]),
         accounts=tuple(
@@ -139,6 +145,7 @@ def _aws_auth(found: Mapping[str, Any]) -> AwsAuth:
 
 
 def _row(source: str, arn: str, username: str, groups: list[str] | None, sso: bool) -> RowMapping:
+    """A row by its place. Raises ``ValueError`` for a place that no row can have."""
     place = _SOURCE.fullmatch(source)
     if place is None:
         raise ValueError(source)

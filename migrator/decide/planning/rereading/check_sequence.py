@@ -302,6 +302,9 @@ class _Walk:
         return {policy.policy_arn: policy for policy in self.state.access_policies}
 
     def _set_policies(self, held: dict[str, AssociatedPolicy]) -> None:
+        """The policies of the entry after a step; where there is no entry, another inconsistency
+        says so.
+        """
         if self.state is not None:
             self.state = replace(self.state, access_policies=tuple(held.values()))
 

@@ -39,6 +39,7 @@ def inconsistencies(plan: Plan) -> Iterator[Inconsistency]:
 
 
 def _check_cluster(plan: Plan) -> Iterator[Inconsistency]:
+    """The plan is about the cluster that its basis was read from, and names it by its own ARN."""
     cluster, arn = plan.cluster, parse_arn(plan.cluster.arn)
     if plan.snapshot_digest != digest_of(dict(plan.basis)):
         yield Inconsistency("its basis", "The snapshotDigest is not that of the basis.")
