@@ -65,18 +65,22 @@ class DaskRun:
     def go_on(self, allowed: int) -> list[JobEnd] | None:
         """Begin what may begin, wait a moment, and return what has ended; None: there is nothing
         more to wait for.
+
+        ``allowed`` is how many jobs may be under way now. Who is there is looked at once a second.
         """
         allowed = min(self._options.overall, allowed)
-        while (
-            len(self._begun) < allowed
-            and self._reachable
-            and (job := self._waiting.take(self._fits))
-        ):
+        while len(self._begun) < allowed and self._reachable:
+            job = self._waiting.take(self._fits)
+            if job is None:
+                break
             self._begin(job)
-        if not self._begun and (allowed <= 0 or next(iter(self._waiting), None) is None):
+        none_waits = next(iter(self._waiting), None) is None
+        if not self._begun and (allowed <= 0 or none_waits):
             return None
+        ends = []
         attempt = self._bell.wait(_LOOK_SECONDS)
-        ends = [] if attempt is None else self._ended(attempt)
+        if attempt is not None:
+            ends = self._ended(attempt)
         if attempt is None or time.monotonic() - self._looked >= _LOOK_SECONDS:
             ends += self._look()
         return ends
@@ -96,6 +100,9 @@ class DaskRun:
         return self._pool.free(job.placement) is not None
 
     def _begin(self, job: Job) -> None:
+        """Hand a job to a free worker. The key names the work in dask's dashboard; the bell rings
+        when it has ended.
+        """
         worker = self._pool.free(job.placement)
         if worker is None:  # pragma: no cover - the job was chosen because there is one
             return
@@ -107,7 +114,9 @@ class DaskRun:
             "arguments": job.arguments,
         }
         key = f"{job.task.partition(':')[2]}-{job.arn.rpartition('/')[2]}-{attempt}"
-        needs = {job.placement: 1} if job.placement and not worker.anything else None
+        needs = None
+        if job.placement and not worker.anything:
+            needs = {job.placement: 1}
         future = self._pool.submit(
             dask_worker.do, order, key=key, workers=[worker.address], resources=needs
         )
@@ -116,19 +125,22 @@ class DaskRun:
         future.add_done_callback(lambda _: self._bell.ring(attempt))
 
     def _ended(self, attempt: str) -> list[JobEnd]:
+        """The end of a job: its answer, or why there is none. A job that was given up already has
+        none here.
+        """
         begun = self._begun.get(attempt)
         if begun is None:
-            return []  # it was given up already
+            return []
         text, why = text_of(begun.future)
         if text is None:
-            self._looked = (
-                -_LOOK_SECONDS
-            )  # its worker may be gone, too: look before another job is given to it
+            # Its worker may be lost, too: look before another job is given to it.
+            self._looked = -_LOOK_SECONDS
             return [self._end(attempt, lost=why)]
         found = json.loads(text)
         return [self._end(attempt, answer=found.get("answer"), lost=found.get("lost", ""))]
 
     def _end(self, attempt: str, **how: Any) -> JobEnd:
+        """Free what the job held, its worker and its account's place."""
         begun = self._begun.pop(attempt)
         begun.worker.used[begun.job.placement] -= 1
         self._waiting.give_back(begun.job)
@@ -142,11 +154,8 @@ class DaskRun:
             self._silent = None
         except OSError:
             self._silent = self._silent or now
-        ends = [
-            self._let_go(attempt)
-            for attempt, each in [*self._begun.items()]
-            if not self._pool.there(each.worker)
-        ]
+        lost = [key for key, each in self._begun.items() if not self._pool.there(each.worker)]
+        ends = [self._let_go(attempt) for attempt in lost]
         if self._silent is not None:
             return ends + self._without_scheduler(now)
         return ends + self._unplaced(now)
@@ -173,6 +182,9 @@ class DaskRun:
         return [JobEnd(job.arn, unplaced=self._nobody_for(job.placement)) for job in given_up]
 
     def _nobody_for(self, placement: str | None) -> str:
+        """Why a job was given up for want of a worker: what it needs, how long was waited, and why
+        workers that are there do not count.
+        """
         told = [f"no worker has the resource {placement}" if placement else "no worker is left"]
         told.append(f"{self._options.wait:g} s were waited")
         if self._pool.too_many:
@@ -185,13 +197,10 @@ class DaskRun:
 
     def _without_scheduler(self, now: float) -> list[JobEnd]:
         """The end of a started job is unknown once the scheduler is permanently unreachable."""
-        if (
-            self._pool.client.status != "closed"
-            and now - (self._silent or now) < self._options.wait
-        ):
+        waited = now - (self._silent or now)
+        if self._pool.client.status != "closed" and waited < self._options.wait:
             return []
         why = "dask's scheduler does not answer any more"
         ends = [self._end(attempt, lost=why) for attempt in [*self._begun]]
-        return ends + [
-            JobEnd(job.arn, unplaced=why) for job in self._waiting.give_up(lambda _: True)
-        ]
+        given_up = self._waiting.give_up(lambda _: True)
+        return ends + [JobEnd(job.arn, unplaced=why) for job in given_up]

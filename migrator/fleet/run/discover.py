@@ -66,8 +66,8 @@ class _Asked:
 def discover(file: FleetFile, ports: DiscoverPorts, only: Sequence[str] = ()) -> Found:
     """The inventory of the fleet. ``only``: ARNs of clusters; nothing else is asked then.
 
-    Raises ``no-organization`` and ``iam-denied`` where the organization itself cannot be read:
-    without it the number of accounts to expect is unknown.
+    Accounts and Regions are asked concurrently. Raises ``no-organization`` and ``iam-denied`` where
+    the organization itself cannot be read: without it the number of accounts to expect is unknown.
     """
     accounts, left_out = _accounts(file, ports)
     wanted = tuple(only) or file.clusters
@@ -81,11 +81,11 @@ def discover(file: FleetFile, ports: DiscoverPorts, only: Sequence[str] = ()) ->
         missing += each.missing
         for raw in each.clusters:
             cluster = _placed(cluster_of(raw, by_id[each.answer.account]), file)
-            if selects(file.select, cluster):
-                clusters.append(cluster)
-                described[cluster.arn] = raw
-            else:
+            if not selects(file.select, cluster):
                 not_selected += 1
+                continue
+            clusters.append(cluster)
+            described[cluster.arn] = raw
     inventory = Inventory(
         taken_at=utc_seconds(ports.clock.now()),
         fleet=file.name,
@@ -100,9 +100,13 @@ def discover(file: FleetFile, ports: DiscoverPorts, only: Sequence[str] = ()) ->
 
 
 def _placed(cluster: FleetCluster, file: FleetFile) -> FleetCluster:
-    """The cluster with the placement that the file's rules give it, else its account's."""
-    rule = next((rule for rule in file.placements if selects(rule.select, cluster)), None)
-    return replace(cluster, placement=rule.resource) if rule else cluster
+    """The cluster with the placement that the file's first fitting rule gives it, else its
+    account's.
+    """
+    for rule in file.placements:
+        if selects(rule.select, cluster):
+            return replace(cluster, placement=rule.resource)
+    return cluster
 
 
 def _in_use(accounts: Sequence[FleetAccount], asked: Iterable[_Asked]) -> tuple[FleetAccount, ...]:
@@ -150,30 +154,40 @@ def _named(raw: Raw, patterns: Iterable[str]) -> bool:
 
 
 def _left_out_by_unit(raw: Raw, source: OrganizationSource) -> str:
+    """Why the account's unit leaves it out; empty where it does not. ``not_units`` is the stronger
+    one.
+    """
     unit = str(raw.get("organizationalUnit", "/"))
-    if _is_in_one_of(unit, source.not_units):
+    if any(in_unit(unit, pattern) for pattern in source.not_units):
         return f"not_units leaves {unit} out"
-    if source.units and not _is_in_one_of(unit, source.units):
+    if not source.units:
+        return ""
+    if not any(in_unit(unit, pattern) for pattern in source.units):
         return f"units does not name {unit}"
     return ""
 
 
-def _is_in_one_of(unit: str, patterns: Iterable[str]) -> bool:
-    return any(in_unit(unit, pattern) for pattern in patterns)
-
-
 def _left_out_by_tags(raw: Raw, source: OrganizationSource) -> str:
+    """Why the account's tags leave it out; empty where they do not. An account with unreadable tags
+    is asked: a cluster that is overlooked is the worse error.
+    """
     if not source.tags:
         return ""
-    # An account with unreadable tags is asked: a cluster that is overlooked is the worse error.
     if not isinstance(raw.get("tags"), Mapping):
         return ""
-    return "" if has_tags(raw["tags"], source.tags) else "tags leaves it out"
+    if has_tags(raw["tags"], source.tags):
+        return ""
+    return "tags leaves it out"
 
 
 def _of_organization(
     raw: Raw, source: OrganizationSource, named: FleetAccount | None
 ) -> FleetAccount:
+    """An account of the organization with the way into it.
+
+    ``named`` is the same account in the file, None where the file does not name it: the file's way
+    in holds, and its tags are added. The caller's own account needs no role.
+    """
     account, name = str(raw["id"]), str(raw.get("name", ""))
     about = {
         "name": name,
@@ -196,6 +210,9 @@ def _of_organization(
 
 
 def _ask_all(accounts: Sequence[FleetAccount], ports: DiscoverPorts) -> list[_Asked]:
+    """The answers of all Regions of all accounts; one that cannot tell its Regions is one answer
+    for all.
+    """
     resolved = ports.tasks.map(lambda account: _regions(account, ports), accounts)
     places = [
         (account, region)
@@ -208,6 +225,9 @@ def _ask_all(accounts: Sequence[FleetAccount], ports: DiscoverPorts) -> list[_As
 
 
 def _regions(account: FleetAccount, ports: DiscoverPorts) -> Sequence[str] | _Asked:
+    """The Regions that are on in an account, or why it did not say. A file that names Regions is
+    believed.
+    """
     if ALL_REGIONS not in account.regions:
         return account.regions
     try:
@@ -217,6 +237,9 @@ def _regions(account: FleetAccount, ports: DiscoverPorts) -> Sequence[str] | _As
 
 
 def _ask(account: FleetAccount, region: str, ports: DiscoverPorts) -> _Asked:
+    """The clusters of one account in one Region. An error is an answer, too, and is shown while it
+    happens.
+    """
     try:
         clusters = ports.accounts.clusters(account, region)
     except MigratorError as error:
@@ -227,6 +250,9 @@ def _ask(account: FleetAccount, region: str, ports: DiscoverPorts) -> _Asked:
 
 
 def _silent(account: str, region: str, error: MigratorError) -> Answer:
+    """The answer of an account or Region that gave an error; ``region`` is ``*`` where it is all of
+    them.
+    """
     status = _STATUS.get(error.code, "failed")
     reason = f"{error.message} {error.why}".strip()
     return Answer(account, region, status, 0, error.code, reason, error.remedy)
@@ -243,14 +269,15 @@ def _ask_named(
     unknown: list[_Asked] = []
     for text in dict.fromkeys(arns):
         arn = parse_arn(text)
-        if arn is None or arn.account not in by_id:
-            account = arn.account if arn else ""
-            answer = Answer(account, arn.region if arn else "", "failed", 0, "account-not-in-fleet")
-            unknown.append(
-                _Asked(answer, missing=((text, f"account {account} is not in the fleet file"),))
-            )
+        account, region = "", ""
+        if arn is not None:
+            account, region = arn.account, arn.region
+        if arn is None or account not in by_id:
+            answer = Answer(account, region, "failed", 0, "account-not-in-fleet")
+            why = f"account {account} is not in the fleet file"
+            unknown.append(_Asked(answer, missing=((text, why),)))
             continue
-        places.setdefault((arn.account, arn.region), []).append(arn)
+        places.setdefault((account, region), []).append(arn)
     asked = ports.tasks.map(
         lambda place: _ask_for(by_id[place[0][0]], place[1], ports), list(places.items())
     )
@@ -258,6 +285,11 @@ def _ask_named(
 
 
 def _ask_for(account: FleetAccount, arns: Sequence[Arn], ports: DiscoverPorts) -> _Asked:
+    """Named clusters of one account and Region, asked one by one.
+
+    A cluster that does not exist is missing; any other error ends the questions, and those that
+    were not found yet are missing for that reason.
+    """
     region = arns[0].region
     found: list[Raw] = []
     missing: list[tuple[str, str]] = []
@@ -266,23 +298,22 @@ def _ask_for(account: FleetAccount, arns: Sequence[Arn], ports: DiscoverPorts) -
         try:
             found.append(ports.accounts.cluster(account, region, name))
         except MigratorError as error:
-            if error.code != "cluster-not-found":
-                left = [
-                    *missing,
-                    *((str(each), error.message) for each in arns if str(each) not in _arns(found)),
-                ]
-                return _Asked(_silent(account.id, region, error), tuple(found), tuple(left))
-            missing.append((str(arn), error.message))
+            if error.code == "cluster-not-found":
+                missing.append((str(arn), error.message))
+                continue
+            known = {str(raw["arn"]) for raw in found}
+            missing += [(str(each), error.message) for each in arns if str(each) not in known]
+            return _Asked(_silent(account.id, region, error), tuple(found), tuple(missing))
     status: AnswerStatus = "answered" if found else "empty"
     return _Asked(Answer(account.id, region, status, len(found)), tuple(found), tuple(missing))
 
 
-def _arns(found: Iterable[Raw]) -> set[str]:
-    return {str(raw["arn"]) for raw in found}
-
-
 def cluster_of(raw: Raw, account: FleetAccount) -> FleetCluster:
-    """A cluster of the fleet from DescribeCluster and its account."""
+    """A cluster of the fleet from DescribeCluster and its account.
+
+    ``mode`` is None for an authentication mode that this version does not know; a cluster that
+    names none is from before access entries.
+    """
     arn = str(raw["arn"])
     partition, region = arn.split(":")[1], arn.split(":")[3]
     mode = (raw.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP"

@@ -136,8 +136,15 @@ def _begin(
     ports: FleetPorts,
     options: FleetOptions,
 ) -> _Run:
+    """The run: the latest one, if it had the same inputs and is not finished, else a new one.
+
+    Its results so far are those that need not be tried again. The inventory is kept for status and
+    report, except by a command on a part of the fleet.
+    """
     records = decode_records(ports.store.read(RUNS_FILE) or b"")
-    going_on = None if options.fresh else run_to_go_on_with(records, command, options.inputs)
+    going_on = None
+    if not options.fresh:
+        going_on = run_to_go_on_with(records, command, options.inputs)
     run = _Run(command, going_on or ports.run_id(), file, ports, options)
     if going_on is None:
         run.record("run-started", inputs=options.inputs)
@@ -157,14 +164,16 @@ def _done_before(
     still_done = run.options.still_done
     if still_done is None:
         # Without a check of their own, results count in the run that wrote them and nowhere else.
-        earlier = {} if going_on is None else results_of(records, run.command, going_on)
-        return _final(earlier, inventory)
+        if going_on is None:
+            return {}
+        return _final(results_of(records, run.command, going_on), inventory)
     final = _final(results_of(records, run.command, None), inventory)
     holds = run.ports.tasks.map(still_done, list(final.values()))
     return {arn: each for (arn, each), hold in zip(final.items(), holds, strict=True) if hold}
 
 
 def _final(results: Mapping[str, ClusterResult], inventory: Inventory) -> dict[str, ClusterResult]:
+    """Results that need not be tried again, of clusters that the fleet still has."""
     here = {cluster.arn for cluster in inventory.clusters}
     return {arn: each for arn, each in results.items() if arn in here and is_settled(each)}
 
@@ -201,8 +210,14 @@ def _before(run: _Run, wave: Wave, number: int, todo: Sequence[FleetCluster]) ->
 
 
 def _unapproved(run: _Run, wave: Wave, todo: Sequence[FleetCluster]) -> str:
-    """Why a wave that needs approval has none; empty where it has, or needs none."""
-    if not wave.approve or wave.name in run.options.approved:
+    """Why a wave that needs approval has none; empty where it has, or needs none.
+
+    The answer is asked for at the terminal; without one the wave waits until a later command names
+    it.
+    """
+    if not wave.approve:
+        return ""
+    if wave.name in run.options.approved:
         return ""
     try:
         run.ports.approver.confirm(
@@ -214,13 +229,17 @@ def _unapproved(run: _Run, wave: Wave, todo: Sequence[FleetCluster]) -> str:
 
 
 def _stop(run: _Run) -> str:
-    """Why nothing may begin right now."""
+    """Why nothing may begin right now; empty where it may. It is asked before each cluster, so that
+    a freeze or the stop file takes effect within a wave.
+    """
     if run.interrupted:
         return "it was interrupted"
     if run.ports.stop_wanted():
         return "the stop file is there"
-    # A freeze is of changes: reads go on.
-    if run.command not in WRITING or not run.file.freeze:
+    # A freeze is of changes: reads are not stopped.
+    if run.command not in WRITING:
+        return ""
+    if not run.file.freeze:
         return ""
     window = frozen(run.file.freeze, run.ports.clock.now())
     if window is None:
@@ -247,6 +266,9 @@ def _pause(run: _Run, wave: Wave) -> str:
 
 
 def _last_wave_ended(run: _Run) -> datetime | None:
+    """When the latest wave of this run ended, also in an earlier process; None before the first
+    end.
+    """
     ended = None
     for record in decode_records(run.ports.store.read(RUNS_FILE) or b""):
         if record.run == run.id and record.event == "wave-ended":
@@ -307,6 +329,12 @@ def _work(
 
 
 def _result(run: _Run, end: JobEnd) -> ClusterResult:
+    """The result of a cluster from how its job ended: not begun for want of a worker, lost with its
+    worker, or with an answer.
+
+    A lost job may have changed the cluster: what it did is in the cluster's own journal, from which
+    the same command continues.
+    """
     at = run.now_text()
     if end.unplaced:
         return ClusterResult(
@@ -342,18 +370,19 @@ def _leave_waiting(run: _Run, waves: Sequence[Wave]) -> None:
     at = run.now_text()
     for wave in waves:
         for cluster in wave.clusters:
-            if cluster.arn not in run.results:
-                run.results[cluster.arn] = ClusterResult(
-                    arn=cluster.arn,
-                    command=run.command,
-                    status="waiting",
-                    exit_code=8,
-                    at=at,
-                    code="not-begun",
-                    message=f"Not started: {why}.",
-                    remedy="The same command continues from here.",
-                    wave=wave.name,
-                )
+            if cluster.arn in run.results:
+                continue
+            run.results[cluster.arn] = ClusterResult(
+                arn=cluster.arn,
+                command=run.command,
+                status="waiting",
+                exit_code=8,
+                at=at,
+                code="not-begun",
+                message=f"Not started: {why}.",
+                remedy="The same command continues from here.",
+                wave=wave.name,
+            )
 
 
 def _facts(run: _Run, wave: Wave, todo: Sequence[FleetCluster]) -> Mapping[str, object]:

@@ -113,7 +113,10 @@ def facts_of(
     cluster: FleetCluster, store: StateStore, clock: Clock, proven: ClusterResult | None = None
 ) -> ClusterFacts:
     """What the files of one cluster say; ``proven`` is its latest verification, which counts for
-    the plan that it was of. Raises what keeps them from being read.
+    the plan that it was of.
+
+    Raises what keeps them from being read: a damaged plan, journal or gate file is an error here,
+    and a problem of the cluster in the report.
     """
     content = store.read("plan.json")
     if content is None:
@@ -125,6 +128,12 @@ def facts_of(
     progress = progress_in(store.journal(), plan, digest)
     mode = _latest_mode(cluster, plan, progress)
     rolled_back = is_rolled_back(plan, progress) and mode != "API"
+    following = _next(mode, status.next)
+    if rolled_back:
+        following = "apply"
+    verdict = ""
+    if proven and proven.plan_digest == digest:
+        verdict = str(proven.detail.get("verdict", ""))
     return ClusterFacts(
         arn=cluster.arn,
         plan_digest=digest,
@@ -141,10 +150,8 @@ def facts_of(
         ),
         steps=status.total,
         done=status.done,
-        next="apply" if rolled_back else _next(mode, status.next),
-        verdict=str(proven.detail.get("verdict", ""))
-        if proven and proven.plan_digest == digest
-        else "",
+        next=following,
+        verdict=verdict,
         stubs=_stubs(plan),
         rehearsed=last_rehearsal(progress),
         retired=progress.of(f"{RETIRE}-delete").status in SETTLED,
@@ -173,12 +180,15 @@ def _next(mode: str, told: str) -> str:
     """
     if mode == "API":
         return "verify, then retire aws-auth"
-    return "apply" if told.startswith("apply: ") else told
+    if told.startswith("apply: "):
+        return "apply"
+    return told
 
 
 def _latest_mode(cluster: FleetCluster, plan: Plan, progress: Progress) -> str:
-    """The furthest mode that was seen: discovery, the plan, or the journal of what was done
-    since.
+    """The furthest mode that was seen: discovery, the plan, or the journal of what was done since.
+    A cluster never goes back (EKS user guide, "Change authentication mode to use access entries"),
+    so the furthest one is the latest.
     """
     seen: list[str] = [plan.cluster.authentication_mode, cluster.mode or _MODES[0]]
     if progress.of(f"{CUT_OVER}-switch").status in SETTLED:

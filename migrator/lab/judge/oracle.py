@@ -96,7 +96,9 @@ class Oracle:
             return [found for found in every if found.stated == stated]
 
     def report(self) -> Mapping[str, Any]:
-        """Counts, and the first wrong answers."""
+        """Counts, and the first wrong answers. What is still to be judged up to now is judged
+        first.
+        """
         if self._world.oracle is self:
             self.look()
         wrong, stated = self.wrong(), self.wrong(stated=True)
@@ -121,7 +123,8 @@ def control_oracle(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
     """``{on: true, clusters, each, most, stated: {ARN: [denied, allowed]}}`` starts (or restarts)
     the oracle; ``{on: false}`` ends it.
 
-    Returns the report of the oracle that was started or ended.
+    Returns the report of the oracle that was started or ended. Raises ValueError for other members,
+    and where there is none to end.
     """
     known = {"on", "clusters", "each", "most", "stated"}
     if unknown := set(body) - known:
@@ -143,7 +146,11 @@ def control_oracle(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _shown(found: WrongDecision) -> Mapping[str, Any]:
+    """A wrong decision with its times in ISO 8601; ``until`` is null while the answer is still
+    wrong.
+    """
     shown = asdict(found)
     shown["since"] = found.since.isoformat()
-    shown["until"] = found.until.isoformat() if found.until is not None else None
+    if found.until is not None:
+        shown["until"] = found.until.isoformat()
     return shown

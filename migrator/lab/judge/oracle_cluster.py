@@ -80,6 +80,12 @@ class _Login:
             each.known = None
 
 
+def _key_in_order(key: _Key) -> tuple[Kind, Age, str]:
+    """A sort key: wrong decisions are reported in the same order in every run."""
+    kind, request, age = key
+    return kind, age, request_text(request)
+
+
 class ClusterOracle:
     """Judges one cluster. The caller holds the world's lock.
 
@@ -159,13 +165,14 @@ class ClusterOracle:
         self._looked = now
 
     def _upcoming(self) -> list[datetime]:
-        settled = {login.settled for login in self._logins.values() if login.settled is not None}
-        return sorted(
-            {
-                *self._api.cluster.upcoming(self._looked),
-                *(each for each in settled if each > self._looked),
-            }
-        )
+        """Moments after the last look at which an answer may change: delayed changes of access, and
+        ends of the time in which an edit's old answers count as right.
+        """
+        moments = set(self._api.cluster.upcoming(self._looked))
+        for login in self._logins.values():
+            if login.settled is not None and login.settled > self._looked:
+                moments.add(login.settled)
+        return sorted(moments)
 
     def look_ahead(self, effect: int) -> None:
         """Judge the moments to come as well, as if nothing more was done: the last look of all."""
@@ -175,10 +182,16 @@ class ClusterOracle:
     # who
 
     def _log_in(self, moment: datetime) -> Iterator[tuple[Credential, User | None]]:
+        """Every login of the world with the user that it is at a moment; None where it is
+        refused.
+        """
         for credential in logins_of(self._world, self._api):
             yield credential, self._user(credential, moment)
 
     def _user(self, credential: Credential, moment: datetime) -> User | None:
+        """The user of one login at a moment; None for a login that is refused, and for a deleted
+        principal.
+        """
         caller = self._world.caller_of(credential)
         return self._api.user_at(caller, moment) if caller is not None else None
 
@@ -198,6 +211,9 @@ class ClusterOracle:
     # what
 
     def _judge(self, moment: datetime, effect: int) -> None:
+        """Judge one moment, if anything that decides access differs from the last one that was
+        judged.
+        """
         self._admit(moment)
         self._settle(moment)
         state = self._state_at(moment)
@@ -227,6 +243,11 @@ class ClusterOracle:
         return cluster.mode(moment), in_force, rows, self._rbac, self._ids
 
     def _judge_login(self, login: _Login, moment: datetime, effect: int) -> None:
+        """Judge one login: its fresh token, and those from before that are still remembered.
+
+        A wrong answer is opened when it is first seen and closed when it is right again; one of a
+        remembered token ends at the latest when the last such token is forgotten.
+        """
         user = self._user(login.credential, moment)
         if user != login.user:
             if login.user is not None:
@@ -242,11 +263,12 @@ class ClusterOracle:
             for each in login.remembered:
                 each.known = self._wrong(login, each.user, moment, "remembered", each.known)
                 wrong |= each.known[1]
-        for key in [key for key in login.open if key not in wrong]:
-            login.open.pop(key).until = moment if key[2] == "fresh" else min(moment, last)
-        for key in sorted(
-            wrong - set(login.open), key=lambda key: (key[0], key[2], request_text(key[1]))
-        ):
+        for key in login.open.keys() - wrong:
+            until = moment
+            if key[2] == "remembered":
+                until = min(moment, last)
+            login.open.pop(key).until = until
+        for key in sorted(wrong - login.open.keys(), key=_key_in_order):
             login.open[key] = found = self._wrong_decision(login, key, moment, effect)
             self.found.append(found)
 
@@ -258,22 +280,31 @@ class ClusterOracle:
         age: Age,
         known: tuple[State, frozenset[_Key]] | None,
     ) -> tuple[State, frozenset[_Key]]:
-        policies = self._policies(user, moment) if user is not None else ()
+        """The wrong answers to a user at a moment, with the state that they follow from; ``known``
+        is the last such pair, which is the same while the state is.
+
+        No caller can log in as a deleted principal, so no answer to it is wrong.
+        """
+        policies: tuple[AssociatedPolicy, ...] = ()
+        if user is not None:
+            policies = self._policies(user, moment)
         state: State = (user, policies, self._rbac, age)
         if known is not None and known[0] == state:
             return known
         if self._world.caller_of(login.credential) is None:
-            return state, frozenset()  # no caller can log in as a deleted principal
+            return state, frozenset()
         answers = self._answers(user, moment)
-        return state, frozenset(
-            ("allowed" if answer else "denied", probe, age)
-            for probe, answer, *right in zip(
-                self.probes, answers, login.right, *login.also_right, strict=True
-            )
-            if answer not in right
-        )
+        rows = zip(self.probes, answers, login.right, *login.also_right, strict=True)
+        wrong: set[_Key] = set()
+        for probe, answer, *right in rows:
+            if answer not in right:
+                wrong.add(("allowed" if answer else "denied", probe, age))
+        return state, frozenset(wrong)
 
     def _answers(self, user: User | None, moment: datetime) -> tuple[bool, ...]:
+        """Whether a user may make each probe, in the order of the probes; a login that is refused
+        may make none.
+        """
         if user is None:
             return (False,) * len(self.probes)
         self.questions += len(self.probes)
@@ -286,14 +317,19 @@ class ClusterOracle:
     def _wrong_decision(
         self, login: _Login, key: _Key, moment: datetime, effect: int
     ) -> WrongDecision:
+        """What is reported of a wrong answer, with the reason that the authorizer gives for it
+        now.
+        """
         kind, request, age = key
         arn = login.credential.principal_arn
-        user = login.user if age == "fresh" else login.remembered[-1].user
-        reason = (
-            ""
-            if user is None
-            else self._api.authorizer.decide(user, request, moment=moment, rbac=self._rbac).reason
-        )
+        user = login.user
+        if age == "remembered":
+            user = login.remembered[-1].user
+        reason = username = ""
+        if user is not None:
+            decide = self._api.authorizer.decide
+            reason = decide(user, request, moment=moment, rbac=self._rbac).reason
+            username = user.username
         return WrongDecision(
             cluster=self._api.cluster.name,
             principal_arn=arn,
@@ -301,7 +337,7 @@ class ClusterOracle:
             kind=kind,
             request=request_text(request),
             token=age,
-            username=user.username if user is not None else "",
+            username=username,
             reason=reason,
             since=moment,
             effect=effect,
