@@ -22,6 +22,7 @@ from migrator.lab.worlds.world import World
 
 PREFIX = "/_lab/v1/"
 TOKEN_HEADER = "x-lab-token"  # noqa: S105 - a header's name
+_OWN_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 Answer = Mapping[str, Any]
 
 
@@ -60,13 +61,20 @@ class ControlApi:
             return _json(400, {"error": f"{type(error).__name__}: {error}"})
 
     def _answer(self, request: Request) -> Answer:
+        """The document of an answer. Raises ControlError: 403 for a request that a web page of
+        another origin could have sent or that lacks the token, 404 for a control that does not
+        exist.
+
+        A page can make a browser send requests to this machine, and resolve its own name to it: the
+        first has an ``Origin``, the second a foreign ``Host``.
+        """
         name = request.raw_path[len(PREFIX) :]
         host = request.joined("host").rpartition(":")[0]
-        if "origin" in request.headers or host not in ("127.0.0.1", "localhost", "[::1]"):
+        if "origin" in request.headers or host not in _OWN_HOSTS:
             raise ControlError("the lab is controlled from this machine only", 403)
-        if name != "clock" and not hmac.compare_digest(
-            request.joined(TOKEN_HEADER).encode("utf-8", "replace"), self._token.encode()
-        ):
+        given = request.joined(TOKEN_HEADER).encode("utf-8", "replace")
+        has_token = hmac.compare_digest(given, self._token.encode())
+        if name != "clock" and not has_token:
             raise ControlError(f"the control token is missing or wrong ({TOKEN_HEADER})", 403)
         if request.method == "GET":
             return self._get(name, dict(parse_qsl(request.raw_query)))
@@ -78,17 +86,18 @@ class ControlApi:
         return self._posts[name](body)
 
     def _get(self, name: str, query: Mapping[str, str]) -> Answer:
+        """What is asked with GET: the clock, effects since a number, faults, the world, the
+        oracle's report.
+        """
         world = self._world
         if name == "clock":
             return self._show_clock()
         if name == "effects":
-            shown = [
-                {**asdict(effect), "at": effect.at.isoformat()}
-                for effect in world.effects.all(int(query.get("since", "0")))
-            ]
+            effects = world.effects.all(int(query.get("since", "0")))
+            shown = [{**asdict(each), "at": each.at.isoformat()} for each in effects]
             return {"effects": shown, "count": len(world.effects)}
         if name == "fault":
-            return {"faults": [_show_fault(fault) for fault in world.faults.all()]}
+            return self._show_faults()
         if name == "world":
             return self._show_world()
         if name == "oracle" and world.oracle is not None:
@@ -96,7 +105,12 @@ class ControlApi:
             return report
         raise ControlError(f"no control GET {name}", 404)
 
+    def _show_faults(self) -> Answer:
+        """The faults that are injected, with how often each has struck."""
+        return {"faults": [_show_fault(fault) for fault in self._world.faults.all()]}
+
     def _show_clock(self) -> Answer:
+        """Lab time and machine time in ISO 8601, and how far they are apart."""
         clock = self._world.clock
         return {
             "now": clock.now().isoformat(),
@@ -106,24 +120,29 @@ class ControlApi:
         }
 
     def _show_world(self) -> Answer:
+        """Names and ARNs of what the world holds; no keys are among them."""
         with self._world.lock:
+            clusters = [
+                {
+                    "name": item.name,
+                    "account": item.account,
+                    "region": item.region,
+                    "arn": item.arn,
+                }
+                for item in self._world.clusters.values()
+            ]
             return {
                 "name": self._world.name,
                 "operator": self._world.settings.operator,
                 "accounts": sorted(self._world.accounts),
                 "principals": [principal.arn for principal in self._world.principals()],
-                "clusters": [
-                    {
-                        "name": item.name,
-                        "account": item.account,
-                        "region": item.region,
-                        "arn": item.arn,
-                    }
-                    for item in self._world.clusters.values()
-                ],
+                "clusters": clusters,
             }
 
     def _step(self, body: Mapping[str, Any]) -> Answer:
+        """Freeze or thaw the clock, advance it by seconds, or to a moment with an offset from
+        UTC.
+        """
         clock = self._world.clock
         with self._world.lock:
             if body.get("freeze"):
@@ -140,24 +159,34 @@ class ControlApi:
         return self._show_clock()
 
     def _fault(self, body: Mapping[str, Any]) -> Answer:
+        """Remove all faults (``clear``), inject one (the members of :class:`Fault`), or both in
+        this order.
+
+        Raises ControlError for an unknown member, ValueError for a fault that could never strike.
+        """
         if body.get("clear"):
             self._world.faults.clear()
-        if "operation" in body:
-            known = {item.name for item in fields(Fault) if item.init} - {"seen", "struck"}
-            unknown = set(body) - known - {"clear"}
-            if unknown:
-                raise ControlError(f"unknown members of a fault: {', '.join(sorted(unknown))}")
-            fault = Fault(**{key: value for key, value in body.items() if key in known})
-            check_operation(fault.operation)
-            check_meanwhile(self._world, fault)
-            self._world.faults.add(fault)
-        return {"faults": [_show_fault(fault) for fault in self._world.faults.all()]}
+        if "operation" not in body:
+            return self._show_faults()
+        # The counts are the lab's own.
+        known = {item.name for item in fields(Fault) if item.init} - {"seen", "struck"}
+        unknown = set(body) - known - {"clear"}
+        if unknown:
+            raise ControlError(f"unknown members of a fault: {', '.join(sorted(unknown))}")
+        fault = Fault(**{key: value for key, value in body.items() if key in known})
+        check_operation(fault.operation)
+        check_meanwhile(self._world, fault)
+        self._world.faults.add(fault)
+        return self._show_faults()
 
     def _latency(self, body: Mapping[str, Any]) -> Answer:
         self._world.latency.set(str(body.get("operation", "*")), float(body["seconds"]))
         return {}
 
     def _kill(self, body: Mapping[str, Any]) -> Answer:
+        """Arm the kill of a client's process after its n-th effect: before the next one, or while
+        the answer is on its way. ``cancel`` disarms it.
+        """
         if body.get("cancel"):
             self._world.effects.cancel_kill()
             return {"armed": False}
@@ -168,6 +197,9 @@ class ControlApi:
         return {"armed": True}
 
     def _credentials(self, body: Mapping[str, Any]) -> Answer:
+        """Keys of a principal, of the operator where none is named. Raises ControlError 404 for a
+        principal that does not exist.
+        """
         arn = str(body.get("principalArn") or self._world.settings.operator or "")
         try:
             found = self._world.credentials_of(arn, str(body.get("sessionName") or "lab"))

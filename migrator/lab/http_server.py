@@ -114,6 +114,9 @@ class HttpServer:
     def _accept(
         self, selector: selectors.BaseSelector, woken: socket.socket, wake: socket.socket
     ) -> None:
+        """Accept connections of all ports until the last one is closed. Each is served by a
+        separate thread, so that a slow peer does not hold up the others.
+        """
         while self._selector is selector:
             for key, _ in selector.select():
                 if key.data is None:
@@ -129,6 +132,11 @@ class HttpServer:
         wake.close()
 
     def _serve(self, plain: socket.socket, client: str, port: _Port) -> None:
+        """Serve one connection from its TLS handshake to its end.
+
+        Where the port does not admit the peer, the connection stays open and silent, as a firewall
+        that drops packets looks to a client.
+        """
         connection = plain
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -53,12 +53,17 @@ class Request:
     @property
     def path(self) -> str:
         """The path, decoded."""
-        return unquote(self.raw_path) if "%" in self.raw_path else self.raw_path
+        # Decoding costs more than looking, and few paths need it.
+        if "%" not in self.raw_path:
+            return self.raw_path
+        return unquote(self.raw_path)
 
     def header(self, name: str) -> str:
         """The first value of a header; empty when it was not sent."""
         values = self.headers.get(name)
-        return values[0] if values else ""
+        if not values:
+            return ""
+        return values[0]
 
     def joined(self, name: str) -> str:
         """Every value of a header as one (RFC 9110, 5.3); empty when it was not sent."""
@@ -66,15 +71,21 @@ class Request:
 
     @property
     def query(self) -> dict[str, list[str]]:
-        """The query parameters, decoded."""
+        """The query parameters, decoded, with every value in order. They are parsed when first
+        asked for.
+        """
         if self._query is None:
-            self._query = parse_qs(self.raw_query, keep_blank_values=True) if self.raw_query else {}
+            self._query = {}
+            if self.raw_query:
+                self._query = parse_qs(self.raw_query, keep_blank_values=True)
         return self._query
 
     def parameter(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""
         values = self.query.get(name)
-        return values[0] if values else default
+        if not values:
+            return default
+        return values[0]
 
 
 @dataclass(slots=True)
@@ -131,7 +142,12 @@ class CutRequestError(BadRequestError):
 def read_request(
     reader: Reader, rules: WireRules, send_continue: Callable[[], None], client: str = ""
 ) -> Request | None:
-    """The next request, None when the peer has closed. Raises :class:`BadRequestError`."""
+    """The next request, None when the peer has closed.
+
+    ``send_continue`` is called where the peer waits for it before it sends the body (RFC 9110,
+    10.1.1). Raises :class:`BadRequestError`, and :class:`CutRequestError` where the peer closed
+    within a request.
+    """
     line = reader.readline(rules.header_bytes)
     # A client may send an empty line after a body (RFC 9112, 2.2).
     if line in _EMPTY_LINES:
@@ -157,6 +173,9 @@ def _origin_form(target: str) -> str:
 
 
 def _read_headers(reader: Reader, rules: WireRules) -> dict[str, list[str]]:
+    """Header names in lower case, each with its values in order. Raises :class:`BadRequestError`
+    413 for more bytes than the port allows: a peer must not fill the memory.
+    """
     headers: dict[str, list[str]] = {}
     size = 0
     while True:
@@ -175,6 +194,7 @@ def _read_headers(reader: Reader, rules: WireRules) -> dict[str, list[str]]:
 
 
 def _read_body(reader: Reader, request: Request, rules: WireRules) -> bytes:
+    """The body, whose length is that of its chunks, or stated in bytes (RFC 9112, 6.3)."""
     if "chunked" in request.joined("transfer-encoding").lower():
         return _read_chunks(reader, rules.body_bytes)
     length = request.joined("content-length") or "0"
@@ -184,6 +204,9 @@ def _read_body(reader: Reader, request: Request, rules: WireRules) -> bytes:
 
 
 def _read_chunks(reader: Reader, allowed: int) -> bytes:
+    """The chunks of a body in one, ``allowed`` bytes at most; trailers are read and ignored (RFC
+    9112, 7.1).
+    """
     body = bytearray()
     while True:
         try:
@@ -201,6 +224,9 @@ def _read_chunks(reader: Reader, allowed: int) -> bytes:
 
 
 def _read_exactly(reader: Reader, length: int, allowed: int) -> bytes:
+    """``length`` bytes. Raises :class:`BadRequestError` 413 for more than ``allowed``, before any
+    is read.
+    """
     if not length:
         return b""
     if length > allowed:

@@ -132,17 +132,18 @@ class DaskPool:
         self._ask_newcomers(seen)
 
     def _ask_newcomers(self, seen: Mapping[str, Mapping[str, Any]]) -> None:
+        """Ask workers that are new who they are, as many as are still needed; :attr:`too_many`
+        counts those that are left.
+        """
         known = {*self._workers, *self._asked, *self.unfit}
         new = [
             address
             for address, each in seen.items()
             if address not in known and each["status"] == "running"
         ]
-        room = (
-            len(new)
-            if self.most is None
-            else max(0, self.most - len(self._workers) - len(self._asked))
-        )
+        room = len(new)
+        if self.most is not None:
+            room = max(0, self.most - len(self._workers) - len(self._asked))
         self.too_many = max(0, len(new) - room)
         for address in new[:room]:
             order = dict(zip(("file", "content"), self._shared, strict=True))
@@ -150,6 +151,9 @@ class DaskPool:
             self._asked[address] = self.submit(dask_worker.about, order, key=key, workers=[address])
 
     def _judge(self, address: str, future: Any, seen: Mapping[str, Any]) -> None:
+        """Accept a worker, or turn it away: it must have this version of the program, and see the
+        same state.
+        """
         found, why = text_of(future)
         if found is None:
             return self._turn_away(address, why)

@@ -66,7 +66,7 @@ class DaskRun:
         """Begin what may begin, wait a moment, and return what has ended; None: there is nothing
         more to wait for.
 
-        ``allowed`` is how many jobs may be under way now. Who is there is looked at once a second.
+        ``allowed`` is how many jobs may be under way now. The workers are looked at every second.
         """
         allowed = min(self._options.overall, allowed)
         while len(self._begun) < allowed and self._reachable:

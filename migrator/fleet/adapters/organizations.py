@@ -83,13 +83,14 @@ def clusters_of(session: AwsSession, tasks: TaskRunner) -> list[Raw]:
     names = sorted(session.pages("eks", "list_clusters", "clusters", subject=where))
 
     def describe(name: str) -> Raw | None:
+        """One cluster; None for one that was deleted after the listing."""
         try:
             found: Raw = jsonable(
                 session.call("eks", "describe_cluster", subject=name, name=name)["cluster"]
             )
         except MigratorError as error:
             if error.code == "cluster-not-found":
-                return None  # deleted after the listing
+                return None
             raise
         return found
 

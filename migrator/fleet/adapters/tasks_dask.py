@@ -67,6 +67,9 @@ class FleetDask:
         return pool
 
     def _wait_for_workers(self, pool: DaskPool, wanted: int, until: float) -> None:
+        """Wait until enough workers are accepted, all were refused, or the time is up. It is said
+        once, unless the workers are processes of this command.
+        """
         announced = self._options.scheduler is None  # workers of this process need no message
         while True:
             _look(pool)
@@ -130,6 +133,9 @@ def _complete(pool: DaskPool, wanted: int) -> bool:
 
 
 def _no_workers(pool: DaskPool, wait: float) -> Failed:
+    """The error where no worker can be used: ``workers-unfit`` with the reason of one, or
+    ``no-workers`` where none came within ``wait`` seconds.
+    """
     if pool.unfit:
         address, why = min(pool.unfit.items())
         return Failed(

@@ -99,7 +99,10 @@ class Waiting:
         return (job for waiting in self._queues.values() for _, job in waiting)
 
     def take(self, fits: Callable[[Job], bool] = lambda _: True) -> Job | None:
-        """The next job that fits and whose account has room; None where there is none."""
+        """The next job that fits and whose account has room; None where there is none.
+
+        Of each account only its first job that fits is compared, so that its jobs stay in order.
+        """
         with_room = (
             queue
             for account, queue in self._queues.items()
@@ -114,13 +117,14 @@ class Waiting:
         return item[1]
 
     def _turn(self, item: tuple[int, Job]) -> tuple[float, int]:
+        """A sort key: in order, or first of the account that has most jobs left for each that is
+        under way, so that no large account is worked on alone at the end.
+        """
         number, job = item
-        share = (
-            0.0
-            if self._in_order
-            else len(self._queues[job.account]) / (self._busy[job.account] + 1)
-        )
-        return -share, number
+        if self._in_order:
+            return 0.0, number
+        left, busy = len(self._queues[job.account]), self._busy[job.account]
+        return -left / (busy + 1), number
 
     def give_up(self, hopeless: Callable[[Job], bool]) -> list[Job]:
         """Take out all jobs that are hopeless; returns them."""

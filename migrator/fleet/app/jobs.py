@@ -89,16 +89,23 @@ def _over_part(function: Callable[..., Any]) -> CarryOut:
 
 
 def _applied(request: ApplyRequest, outcome: RunOutcome) -> Ending:
+    """How an apply ended on a cluster. The first round of a fleet does the mode step alone: that it
+    leaves the principals' steps is no failure.
+    """
     named = [f"{who}: {reason}" for who, reason in (*outcome.refused, *outcome.outstanding)]
     # A step about a person's answer is named at the step, with the command that settles it.
     named = named or [f"{each.principal_arn or each.kind}: {each.why}" for each in outcome.left]
     unfinished = outcome.exit_code == Interrupted.exit_code and outcome.error is None
     # After the round of the mode step the principals come next, in the round that follows.
-    exit_code = 0 if unfinished and request.mode_only else outcome.exit_code
+    exit_code, message = outcome.exit_code, ""
+    if unfinished and request.mode_only:
+        exit_code = 0
+    if exit_code:
+        message = f"{outcome.done} of {outcome.total} steps done."
     return Ending(
         exit_code,
         outcome.error,
-        message=f"{outcome.done} of {outcome.total} steps done." if exit_code else "",
+        message=message,
         why="; ".join((*named, *outcome.leftovers)[:5]),
         detail={
             "done": outcome.done,
@@ -113,34 +120,37 @@ def _applied(request: ApplyRequest, outcome: RunOutcome) -> Ending:
 
 
 def _verified(request: VerifyRequest, outcome: VerifyOutcome) -> Ending:
-    too_late = (
-        "No baseline was taken in time: entries are in force."
-        if request.baseline and not outcome.evidence
-        else ""
-    )
+    """How a verification ended on a cluster: every principal that is not proven, with the reason. A
+    baseline that comes after the entries proves nothing.
+    """
     bad = [
         f"{each.principal_arn}: {each.verdict} ({each.why})"
         for each in outcome.verdicts
         if each.verdict != "ok"
     ]
+    message = ""
+    if outcome.exit_code:
+        message = f"{len(bad)} of {len(outcome.verdicts)} principals are not proven."
+        if request.baseline and not outcome.evidence:
+            message = "No baseline was taken in time: entries are in force."
     return Ending(
         outcome.exit_code,
         None,
-        message=too_late or f"{len(bad)} of {len(outcome.verdicts)} principals are not proven."
-        if outcome.exit_code
-        else "",
+        message=message,
         why="; ".join(bad[:5]),
         detail={"verdict": outcome.verdict, "phase": outcome.phase, "mode": outcome.mode},
     )
 
 
 def _rehearsed(_request: RehearseRequest, outcome: RehearseOutcome) -> Ending:
+    """How a rehearsal ended on a cluster, and what became of aws-auth."""
+    message = ""
+    if outcome.exit_code:
+        message = f"The rehearsal did not pass; aws-auth is {outcome.aws_auth}."
     return Ending(
         outcome.exit_code,
         outcome.error,
-        message=f"The rehearsal did not pass; aws-auth is {outcome.aws_auth}."
-        if outcome.exit_code
-        else "",
+        message=message,
         why=outcome.why,
         detail={
             "seconds": outcome.seconds,
@@ -151,19 +161,24 @@ def _rehearsed(_request: RehearseRequest, outcome: RehearseOutcome) -> Ending:
 
 
 def _cut_over(_request: CutOverRequest, outcome: CutOverOutcome) -> Ending:
-    closed = [f"{gate.name}: {gate.detail}" for gate in outcome.gates if not gate.passes]
-    verdict = outcome.verification.verdict if outcome.verification is not None else ""
+    """How a cut-over ended on a cluster: the gates that are closed, or what the verification after
+    the switch says.
+    """
+    closed = [gate for gate in outcome.gates if not gate.passes]
+    verdict = message = ""
+    if outcome.verification is not None:
+        verdict = outcome.verification.verdict
+    if outcome.exit_code:
+        message = f"Switched to {outcome.mode}; the verification is {verdict or 'open'}."
     return Ending(
         outcome.exit_code,
         outcome.error,
-        message=f"Switched to {outcome.mode}; the verification is {verdict or 'open'}."
-        if outcome.exit_code
-        else "",
-        why="; ".join(closed),
+        message=message,
+        why="; ".join(f"{gate.name}: {gate.detail}" for gate in closed),
         detail={
             "mode": outcome.mode,
             "verdict": verdict,
-            "closed": [gate.name for gate in outcome.gates if not gate.passes],
+            "closed": [gate.name for gate in closed],
         },
     )
 

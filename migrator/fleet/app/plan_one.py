@@ -88,6 +88,9 @@ def _planned(
     snapshot: Mapping[str, Any],
     questions: tuple[tuple[str, str], ...],
 ) -> ClusterResult:
+    """The result of a plan on a cluster. A blocked plan is a plan: the codes of what blocks are in
+    the detail, with what could not be read and which answers were asked for.
+    """
     made = outcome.plan
     blocking = sorted({each.code for each in made.findings if each.severity == "block"})
     detail = {

@@ -8,7 +8,7 @@ cluster. However large the fleet, it stays below what GitHub takes as the text o
 import re
 from collections.abc import Iterable, Sequence
 
-from migrator.fleet.model.report import FleetReport, RunSeen
+from migrator.fleet.model.report import AccountProgress, FleetReport, RunSeen
 from migrator.fleet.model.short_texts import short_cluster
 from migrator.fleet.render.headline import account_urgency, fleet_figures, fleet_sentence, troubles
 from migrator.fleet.render.names import accounts_line, count_of, short_principal, some
@@ -38,6 +38,7 @@ def fleet_markdown(report: FleetReport) -> str:
 
 
 def _head(report: FleetReport) -> str:
+    """Title, sentence, figures and stages: what is there however large the fleet is."""
     facts = "".join(
         f"| {each.label} | **{each.value}** | {markdown(each.detail)} |\n"
         for each in fleet_figures(report)
@@ -55,6 +56,7 @@ def _head(report: FleetReport) -> str:
 
 
 def _tables(report: FleetReport) -> Iterable[str]:
+    """The tables in the order in which they are left out where the document would be too long."""
     yield _table(
         "Not known, and ended badly",
         ("What", "Why", "Where"),
@@ -73,26 +75,15 @@ def _tables(report: FleetReport) -> Iterable[str]:
         ("Findings", "Clusters"),
         ((", ".join(each.codes), _clusters(each.clusters)) for each in report.same if each.codes),
     )
-    open_ones = sorted(
-        (each for each in report.accounts if not each.answered or each.left), key=account_urgency
-    )
+    unfinished = [each for each in report.accounts if not each.answered or each.left]
+    unfinished.sort(key=account_urgency)
     yield _table(
-        f"What is left: {len(report.accounts) - len(open_ones)} accounts are done, "
-        f"{len(open_ones)} are not",
+        f"What is left: {len(report.accounts) - len(unfinished)} accounts are done, "
+        f"{len(unfinished)} are not",
         ("Account", "Name", "Migrated", "Left"),
         (
-            (
-                each.id,
-                each.name,
-                f"{each.migrated} of {each.clusters}",
-                "; ".join(
-                    [
-                        *([each.reason] if each.reason else []),
-                        *(f"{n}: {what}" for what, n in each.left.items()),
-                    ]
-                ),
-            )
-            for each in open_ones
+            (each.id, each.name, f"{each.migrated} of {each.clusters}", _left(each))
+            for each in unfinished
         ),
     )
     yield _table(
@@ -119,11 +110,21 @@ def _tables(report: FleetReport) -> Iterable[str]:
 
 
 def _ended(run: RunSeen) -> str:
+    """When and how a run ended, and why it was stopped."""
     if run.exit_code is None:
         return "did not end"
-    return f"{when(run.ended)}, exit code {run.exit_code}" + (
-        f": {run.stopped}" if run.stopped else ""
-    )
+    text = f"{when(run.ended)}, exit code {run.exit_code}"
+    if run.stopped:
+        text += f": {run.stopped}"
+    return text
+
+
+def _left(account: AccountProgress) -> str:
+    """Why the account is not known completely, then what is left in it, each with its count."""
+    left = [f"{count}: {what}" for what, count in account.left.items()]
+    if account.reason:
+        left.insert(0, account.reason)
+    return "; ".join(left)
 
 
 def _waves(run: RunSeen) -> str:
@@ -147,8 +148,10 @@ def _answers(report: FleetReport) -> str:
 
 
 def _answer(question: Asked, lines: Sequence[str]) -> str:
+    """A question that opens to its answer. A fence is longer than every run of backticks inside it
+    (CommonMark, "Fenced code blocks").
+    """
     text = "\n".join(lines)
-    # A fence is longer than every run of backticks inside it (CommonMark, "Fenced code blocks").
     longest = max(map(len, re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return (
@@ -158,8 +161,9 @@ def _answer(question: Asked, lines: Sequence[str]) -> str:
 
 
 def _asking(question: Asked) -> str:
-    many = question.principals
-    return f"{question.name} (one in each of {many} accounts)" if many > 1 else question.name
+    if question.principals == 1:
+        return question.name
+    return f"{question.name} (one in each of {question.principals} accounts)"
 
 
 def _clusters(arns: Sequence[str]) -> str:
@@ -170,17 +174,26 @@ def _some(names: Iterable[str]) -> str:
     shown, more = some(names, _NAMED)
     text = ", ".join(shown)
     # Here thousands are grouped, as in the rest of this document.
-    return f"{text}, and {more:,} more" if more else text
+    if more:
+        text += f", and {more:,} more"
+    return text
 
 
 def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table with its title; nothing without rows. Cells are escaped, since they hold text of
+    clusters.
+    """
     lines = [f"| {' | '.join(markdown(_short(text)) for text in row)} |\n" for row in rows]
     if not lines:
         return ""
-    more = f"\n{len(lines) - _ROWS:,} more are in the JSON form.\n" if len(lines) > _ROWS else ""
     table = f"| {' | '.join(head)} |\n|{'---|' * len(head)}\n" + "".join(lines[:_ROWS])
-    return f"## {title}\n\n{table}{more}"
+    if len(lines) > _ROWS:
+        table += f"\n{len(lines) - _ROWS:,} more are in the JSON form.\n"
+    return f"## {title}\n\n{table}"
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _TEXT else f"{text[:_TEXT]}…"
+    """A text of a cell, cut where it would fill the page."""
+    if len(text) <= _TEXT:
+        return text
+    return f"{text[:_TEXT]}…"

@@ -64,6 +64,9 @@ def _stages(stages: Mapping[str, int], total: int) -> RenderableType:
 
 
 def _troubles(report: FleetReport) -> list[RenderableType]:
+    """What is not known and what ended badly: each reason once, with whom it concerns and what to
+    do.
+    """
     found = troubles(report)
     if not found:
         return []
@@ -81,6 +84,7 @@ def _troubles(report: FleetReport) -> list[RenderableType]:
 
 
 def _questions(report: FleetReport) -> list[RenderableType]:
+    """The questions that lift most, without their answers: those are too long for a terminal."""
     if not report.questions:
         return []
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
@@ -117,17 +121,21 @@ def _progress(report: FleetReport) -> list[RenderableType]:
     table.add_column("DONE", justify="right", no_wrap=True)
     table.add_column("STAGES", overflow="fold", ratio=2)
     table.add_column("LEFT", overflow="fold", ratio=2)
-    open_ones = sorted(
-        (each for each in report.accounts if not each.answered or each.finished < each.clusters),
-        key=account_urgency,
-    )
+    open_ones = []
+    for account in report.accounts:
+        if not account.answered or account.finished < account.clusters:
+            open_ones.append(account)
+    open_ones.sort(key=account_urgency)
     for account in open_ones[:SHOWN]:
         stages = Text(", ").join(
             Text(f"{count} {stage}", style=STAGE_STYLE[stage])
             for stage, count in account.stages.items()
         )
-        first, count = next(iter(account.left.items()), ("", 0))
-        left = account.reason if not account.answered else f"{first} ({count})"
+        left = account.reason
+        # What concerns most clusters comes first.
+        if account.answered:
+            first, count = next(iter(account.left.items()), ("", 0))
+            left = f"{first} ({count})"
         done = f"{account.migrated}/{account.clusters}"
         table.add_row(account.id, foreign(account.name), done, stages, foreign(left))
     done_ones = len(report.accounts) - len(open_ones)

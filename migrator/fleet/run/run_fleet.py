@@ -329,8 +329,8 @@ def _work(
 
 
 def _result(run: _Run, end: JobEnd) -> ClusterResult:
-    """The result of a cluster from how its job ended: not begun for want of a worker, lost with its
-    worker, or with an answer.
+    """The result of a cluster from how its job ended: not started for want of a worker, lost with
+    its worker, or with an answer.
 
     A lost job may have changed the cluster: what it did is in the cluster's own journal, from which
     the same command continues.

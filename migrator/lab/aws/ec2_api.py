@@ -47,7 +47,7 @@ _FILTERS: Mapping[str, Callable[[Instance], str]] = {
 
 def describe_instances(call: Call) -> Mapping[str, Any]:
     """DescribeInstances of the account in the region, by id or filter; each instance is a
-    reservation of its own.
+    separate reservation.
 
     Filters must all pass, each by any of its values. Raises InvalidInstanceID.NotFound for ids that
     do not exist, which fails the whole call.

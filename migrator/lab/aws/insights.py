@@ -289,7 +289,7 @@ def _milliseconds(record: Record) -> int:
 
 
 def _record(line: LogLine) -> Record:
-    """A log event as Insights sees it: the fields that it discovers in JSON, and those of its own
+    """A log event as Insights sees it: the fields that it discovers in JSON, and its own ones
     with ``@`` (CloudWatch Logs user guide, "Supported logs and discovered fields"). A message that
     is no JSON object has no others.
     """

@@ -165,7 +165,7 @@ class RunningQuery:
 def start_query(call: Call) -> Mapping[str, Any]:
     """StartQuery over one log group, with a name or an ARN in any of the three parameters.
 
-    Times are seconds since 1970, the end included. The query runs in a thread of its own. Raises
+    Times are seconds since 1970, the end included. The query runs in a separate thread. Raises
     InvalidParameterException, ResourceNotFoundException and MalformedQueryException.
     """
     params = call.params

@@ -19,8 +19,8 @@ ASSUME_WITH_WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 def trusts(policy: Mapping[str, Any], caller: Caller, external_id: str | None) -> bool:
     """Whether ``caller`` may assume a role with this trust policy, giving ``external_id``.
 
-    A statement can name everybody, the caller's account (by number or as its root), the role or
-    user behind the caller, or the one session (IAM user guide, "AWS JSON policy elements:
+    A statement can name every caller (``*``), the caller's account (by number or as its root), the
+    role or user behind the caller, or the one session (IAM user guide, "AWS JSON policy elements:
     Principal").
     """
     partition = caller.arn.split(":")[1]

@@ -78,7 +78,7 @@ def check_escalation(
 
 def _only_bookkeeping(found: Json, before: Json | None) -> bool:
     """Whether nothing but owner references and finalizers changes: the garbage collector writes
-    those without any right of its own (kubernetes ``pkg/registry/rbac/helpers.go``,
+    those without any such right (kubernetes ``pkg/registry/rbac/helpers.go``,
     IsOnlyMutatingGCFields).
     """
     if before is None:
@@ -152,7 +152,7 @@ def _covers_url(spec: str, url: str) -> bool:
 
 
 def _covers_resource(owner: PolicyRule, resource: str) -> bool:
-    """Whether a rule holds a resource (``pods`` or ``pods/log``) of its own groups."""
+    """Whether a rule holds a resource (``pods`` or ``pods/log``) of its API groups."""
     if _has(owner.resources, resource):
         return True
     # ``*/scale`` is the subresource of every resource (policy_comparator.go, resourceCoversAll).

@@ -69,7 +69,7 @@ class Jobs:
             self._begin(change.object)
 
     def _begin(self, job: Json) -> None:
-        """Run a job in a thread of its own, if its pod is one that the lab runs."""
+        """Run a job in a separate thread, if its pod is one that the lab runs."""
         spec, status = job.get("spec") or {}, job.get("status") or {}
         # A suspended job waits, and one with conditions has ended.
         if spec.get("suspend") or status.get("conditions"):
@@ -254,7 +254,7 @@ class Jobs:
 
 
 def _pod_of(job: Json) -> Json:
-    """The next pod of a job, with a name of its own and the labels by which the job's pods are
+    """The next pod of a job, with a new name and the labels by which the job's pods are
     found (Kubernetes documentation, "Jobs").
     """
     metadata, template = job["metadata"], job["spec"]["template"]

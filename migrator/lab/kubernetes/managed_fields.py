@@ -446,7 +446,7 @@ def _conflicts(found: list[tuple[Owner, list[Path]]]) -> ApiError:
     """The 409 of an apply, in the words of apimachinery
     ``pkg/util/managedfields/internal/conflict.go`` (NewConflictError).
 
-    One conflict is one sentence; several are grouped by manager. Each field is a cause of its own.
+    One conflict is one sentence; several are grouped by manager. Each field is a separate cause.
     """
     causes = []
     for owner, paths in found:

@@ -51,7 +51,7 @@ def merge_patch(target: Value, patch: Value) -> Value:
 
 
 def json_patch(target: Json, operations: Value) -> Json:
-    """RFC 6902: the object after all operations, or none of them.
+    """RFC 6902: the object after every operation, in order.
 
     Raises a 400 ApiError for what is no patch, 422 for one that cannot be applied. The limit of
     10,000 operations is the API server's (apiserver ``pkg/endpoints/handlers/patch.go``,

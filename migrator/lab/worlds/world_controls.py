@@ -28,6 +28,9 @@ def add_aws_controls(world: World) -> None:
 
 
 def _settings(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Change delays, in seconds of lab time. Clusters have their own copies of two of them, which
+    change too. Raises ValueError for a delay that is not known.
+    """
     delays = {key: timedelta(seconds=float(value)) for key, value in body.items()}
     with world.lock:
         for key, delay in delays.items():
@@ -49,18 +52,26 @@ def _settings(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _permissions(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Change what principals may do, by ARN: ``{deniedActions, allowedActions}``; without the
+    latter everything that is not denied. Raises ValueError for a principal that does not exist.
+    """
     with world.lock:
         for arn, change in body.items():
             principal = world.principal(arn)
             if principal is None:
                 raise ValueError(f"no principal {arn} in this world")
             allowed = change.get("allowedActions")
+            if allowed is not None:
+                allowed = tuple(allowed)
             principal.permissions.denied = tuple(change.get("deniedActions") or ())
-            principal.permissions.allowed = None if allowed is None else tuple(allowed)
+            principal.permissions.allowed = allowed
     return {}
 
 
 def _automatic(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Change which entries EKS will make itself, by name of the cluster. Raises ValueError for a
+    kind that is not known.
+    """
     with world.lock:
         for name, kinds in body.items():
             if unknown := set(kinds) - AUTOMATIC:

@@ -183,7 +183,7 @@ class _Copier:
         self._copy.left_out.append(text)
 
     def _operator_has_a_row(self) -> bool:
-        """Whether aws-auth admits the operator: by a row of its own, or by its account
+        """Whether aws-auth admits the operator: by a row for it, or by its account
         (``mapAccounts``).
         """
         arn = parse_arn(self._world.settings.operator or "")

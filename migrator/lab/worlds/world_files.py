@@ -130,16 +130,18 @@ class _Part:
         return [_Part(item, f"{self.where}.{key}[{index}]") for index, item in enumerate(value)]
 
     def moment(self, key: str, default: datetime) -> datetime:
+        """A time, which YAML may have read already; one without an offset is UTC."""
         value = self.get(key, default)
-        try:
-            moment = (
-                value
-                if isinstance(value, datetime)
-                else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-            )
-        except ValueError:
-            raise self.wrong(f"{key} must be a time such as 2024-03-01T09:00:00Z") from None
-        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        if isinstance(value, datetime):
+            moment = value
+        else:
+            try:
+                moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+            except ValueError:
+                raise self.wrong(f"{key} must be a time such as 2024-03-01T09:00:00Z") from None
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=timezone.utc)
+        return moment
 
     def seconds(self, key: str, default: float) -> timedelta:
         return timedelta(seconds=float(self.get(key, default)))
@@ -150,6 +152,9 @@ class _Part:
 
 
 def _settings(top: _Part) -> Settings:
+    """The settings of a world, in seconds of lab time where they are delays; the defaults are those
+    of a small cluster that is not busy.
+    """
     part = _Part(top.get("settings", {}), "settings")
     settings = Settings(
         propagation=part.seconds("propagationSeconds", 2),
@@ -183,21 +188,27 @@ def _account(part: _Part) -> Account:
 
 
 def _permissions(part: _Part) -> Permissions:
+    """What a principal may do: everything but ``deniedActions``, or ``allowedActions`` alone."""
     allowed = part.texts("allowedActions") if "allowedActions" in part.raw else None
     return Permissions(part.texts("deniedActions"), allowed)
 
 
 def _role(account: Account, part: _Part) -> IamRole:
+    """A role; its id follows from its ARN where the file gives none. A whole ``trustPolicy``
+    replaces the short form ``trust``.
+    """
     name, path = part.need("name"), str(part.get("path", "/"))
     arn = account.arn_of(f"role{path}{name}")
+    trust = part.get("trustPolicy")
+    if not trust:
+        trust = trust_policy(account, _Part(part.get("trust", {}), part.where))
     role = IamRole(
         arn=arn,
         name=name,
         path=path,
         id=str(part.get("id", make_id("AROA", arn))),
         create_date=part.moment("createDate", LONG_AGO),
-        trust_policy=part.get("trustPolicy")
-        or trust_policy(account, _Part(part.get("trust", {}), part.where)),
+        trust_policy=trust,
         permissions=_permissions(part),
         tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
         description=str(part.get("description", "")),
@@ -208,11 +219,15 @@ def _role(account: Account, part: _Part) -> IamRole:
 
 
 def trust_policy(account: Account, part: _Part) -> dict[str, Any]:
-    """A trust policy from its short form; without one, the account trusts itself."""
+    """A trust policy from its short form; without one, the account trusts itself.
+
+    The short form names ``aws`` principals (with ``externalId``), ``services`` and ``federated``
+    providers, of SAML or OpenID Connect by their ARN.
+    """
     aws, services, federated = part.texts("aws"), part.texts("services"), part.texts("federated")
     external_id = part.get("externalId")
     part.done()
-    if not (aws or services or federated):
+    if not any((aws, services, federated)):
         aws = (account.root.arn,)
     statements: list[dict[str, Any]] = []
     if services:
@@ -272,6 +287,9 @@ def _instance(part: _Part) -> Instance:
 
 
 def _cluster(world: World, part: _Part) -> None:
+    """Put a cluster into the world, with its updates and entries. Raises ``world-invalid`` for an
+    account that the world does not have, and for unknown modes and kinds.
+    """
     account = world.accounts.get(part.need("account"))
     if account is None:
         raise part.wrong(f"account {part.raw['account']} is not in this world")
@@ -307,10 +325,10 @@ def _cluster(world: World, part: _Part) -> None:
     )
     if "automatic" in part.raw:
         cluster.automatic = frozenset(part.texts("automatic"))
-        if unknown := cluster.automatic - AUTOMATIC:
-            raise part.wrong(
-                f"automatic knows {', '.join(sorted(AUTOMATIC))}, not {', '.join(sorted(unknown))}"
-            )
+        unknown = cluster.automatic - AUTOMATIC
+        if unknown:
+            known = ", ".join(sorted(AUTOMATIC))
+            raise part.wrong(f"automatic knows {known}, not {', '.join(sorted(unknown))}")
     cluster.updates += [_update(item, cluster) for item in part.parts("updates")]
     ensure_service_role(account)
     world.add_cluster(cluster)
