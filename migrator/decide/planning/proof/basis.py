@@ -14,7 +14,7 @@ from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import principal_key
 from migrator.decide.steps.entry_states import ENTRY_TAG, PLAN_TAG
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy
-from migrator.model.aws_auth import AwsAuth, RowMapping
+from migrator.model.aws_auth import AwsAuth
 from migrator.model.canonical import digest_of
 from migrator.model.principal import IamPrincipal, parse_arn
 from migrator.model.rbac import Binding, RbacState, Role
@@ -113,25 +113,23 @@ def _named(snapshot: Snapshot, aws_auth: AwsAuth) -> frozenset[str]:
 
 
 def aws_auth_basis(aws_auth: AwsAuth) -> dict[str, Any]:
-    """What decisions depend on of aws-auth alone: equal for two texts that differ in layout and
-    comments only.
+    """What decisions depend on of aws-auth alone.
+
+    It is equal for two texts that differ in layout and comments only. Each row is its place, ARN,
+    username and groups, and whether it is one of the SSO matcher.
     """
+    rows: list[list[Any]] = []
+    for row in aws_auth.rows:
+        # A row without the key `groups` (None) is another text than one with an empty list.
+        groups = None
+        if row.groups is not None:
+            groups = list(row.groups)
+        rows.append([row.source, row.arn, row.username, groups, row.sso])
     return {
-        "rows": [_row(row) for row in aws_auth.rows],
+        "rows": rows,
         "accounts": sorted({row.account for row in aws_auth.accounts}),
         "problems": sorted([problem.section, problem.kind] for problem in aws_auth.problems),
     }
-
-
-def _row(row: RowMapping) -> list[Any]:
-    """Place, ARN, username and groups of a row, and whether it is one of the SSO matcher.
-
-    A row without the key ``groups`` (None) is another text than one with an empty list.
-    """
-    groups = None
-    if row.groups is not None:
-        groups = list(row.groups)
-    return [row.source, row.arn, row.username, groups, row.sso]
 
 
 def entries_basis(entries: Iterable[AccessEntry]) -> dict[str, Any]:
