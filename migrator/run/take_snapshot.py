@@ -352,6 +352,7 @@ def _principals_of(document: Mapping[str, Any]) -> Iterator[str]:
     profiles and live nodes, and the creator.
     """
     yield from _arns_of_rows(document)
+    yield from _arns_of_mapped_accounts(document)
     for entry in document["accessEntries"] or ():
         yield entry["principalArn"]
     yield from _arns_in(document, "nodegroups", "nodeRole")
@@ -365,6 +366,34 @@ def _principals_of(document: Mapping[str, Any]) -> Iterator[str]:
         yield canonical_arn(creator) or creator
     else:
         yield creator
+
+
+def _arns_of_mapped_accounts(document: Mapping[str, Any]) -> Iterator[str]:
+    """The ARNs that bindings name as users, of accounts whose principals log in through
+    mapAccounts: the path of a role is not in its username.
+
+    A name of another account, and one that is no ARN, is the name of another kind of user.
+    """
+    config_map = document["configMap"] or {}
+    rows = read_aws_auth(config_map.get("data") or {}).accounts
+    mapped = {row.account for row in rows}
+    # Without mapAccounts no principal logs in under its ARN.
+    if not mapped:
+        return
+    for name in _users_of_bindings(document):
+        arn = parse_arn(name)
+        if arn is not None and arn.account in mapped:
+            yield name
+
+
+def _users_of_bindings(document: Mapping[str, Any]) -> Iterator[str]:
+    """The names of all subjects of kind User, as the API server shows them."""
+    rbac = document.get("rbac") or {}
+    for section in ("roleBindings", "clusterRoleBindings"):
+        for binding in rbac.get(section) or ():
+            for subject in binding.get("subjects") or ():
+                if subject.get("kind") == "User":
+                    yield str(subject.get("name", ""))
 
 
 def _arns_in(document: Mapping[str, Any], section: str, field: str) -> Iterator[str]:

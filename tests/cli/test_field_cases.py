@@ -160,7 +160,7 @@ def test_instance_ids_in_a_managed_group_block_with_the_two_ways_out(tmp_path: P
         (told,) = found(document, "automatic-entry-differs")
         assert "EKS makes one of type EC2_LINUX" in told["message"]
         assert "One way:" in told["remedy"]
-        assert not (tmp_path / "stubs.yaml").exists()
+        assert "action:" not in (tmp_path / "stubs.yaml").read_text(encoding="utf-8")
         assert "No answer in decisions.yaml lifts this" in words(ran.stdout)
         # The other way, as the steps say.
         cluster, now = session.world.cluster(CLUSTER), session.world.now()
@@ -187,7 +187,7 @@ def test_standard_entry_of_a_node_role_gets_the_type_of_row_name_and_trust(
         assert the(document, NODES)["proposed"]["type"] == "EC2_LINUX"
         (told,) = found(document, "entry-wrong-type")
         assert "need EC2_LINUX" in told["message"]
-        assert not (tmp_path / "stubs.yaml").exists()
+        assert "action:" not in (tmp_path / "stubs.yaml").read_text(encoding="utf-8")
         assert "No answer in decisions.yaml lifts this" in words(ran.stdout)
         eks_of(session).delete_access_entry(clusterName=CLUSTER, principalArn=NODES)
         ran, document = plan(session)
@@ -206,11 +206,14 @@ def test_admin_under_a_nodes_name_is_offered_the_answer_that_keeps_its_access(
         (told,) = found(document, "node-row-with-masters")
         assert "An administrator under a node's name" in told["message"]
         lines = (tmp_path / "stubs.yaml").read_text(encoding="utf-8").splitlines()
-        marked = [place for place, line in enumerate(lines) if "LOSES access" in line]
-        keeps = [place for place, line in enumerate(lines) if 'action: "create"' in line]
-        assert (len(marked), len(keeps)) == (1, 1)
-        # The answer as it was written, with a reason.
-        taken = [line.removeprefix("  # ") for line in lines[keeps[0] - 1 :]]
+        answers = [place for place, line in enumerate(lines) if "  #   action:" in line]
+        losing = [place for place, line in enumerate(lines) if "LOSES access" in line]
+        # The answer that keeps the access comes before every one that loses it, which says so.
+        assert 'action: "create"' in lines[answers[0]]
+        assert answers[0] < losing[0] < answers[1]
+        # The first answer as it was written, with a reason.
+        end = next(place for place in range(answers[0], len(lines)) if "reason:" in lines[place])
+        taken = [line.removeprefix("  # ") for line in lines[answers[0] - 1 : end + 1]]
         answer = "\n".join(f"  {line}" for line in taken).replace("<why>", "it is an admin")
         (tmp_path / "answers.yaml").write_text(f"principals:\n{answer}\n", encoding="utf-8")
         ran, document = plan(session, "--decisions", "answers.yaml")
@@ -219,3 +222,30 @@ def test_admin_under_a_nodes_name_is_offered_the_answer_that_keeps_its_access(
         assert entry["username"] == f"{name}:{{{{SessionName}}}}"
         (policy,) = entry["accessPolicies"]
         assert policy["policyArn"].endswith("/AmazonEKSClusterAdminPolicy")
+
+
+def test_principal_of_a_mapped_account_that_a_binding_names_is_read_and_written_in_full(
+    tmp_path: Path,
+) -> None:
+    """MapAccounts with the cluster's own account; the bound role has a path, its name has none."""
+    document = json.loads((CASES / "group-template-account-id" / "world.json").read_bytes())
+    (cluster,) = document["clusters"]
+    aws_auth, binding = cluster["kubernetes"][0], cluster["kubernetes"][-1]
+    aws_auth["data"]["mapAccounts"] = f"- '{ACCOUNT}'\n"
+    document["accounts"][0]["roles"].append({"name": "deployer", "path": "/team/"})
+    binding["subjects"][0] |= {"kind": "User", "name": f"arn:aws:iam::{ACCOUNT}:role/deployer"}
+    with lab_session(tmp_path, build_world(document)) as session:
+        ran, planned = plan(session, "--write-decisions", "stubs.yaml")
+        assert ran.returncode == 3
+        full = f"arn:aws:iam::{ACCOUNT}:role/team/deployer"
+        (told,) = found(planned, "map-accounts")
+        assert f"Named in the cluster: `{full}`" in told["message"]
+        assert full in (tmp_path / "stubs.yaml").read_text(encoding="utf-8")
+        answer = f"accounts:\n  '{ACCOUNT}': {{action: skip, reason: closed}}\n"
+        (tmp_path / "answers.yaml").write_text(answer, encoding="utf-8")
+        ran, planned = plan(session, "--decisions", "answers.yaml")
+        assert (ran.returncode, the(planned, full)["action"]) == (3, "block")
+        answer += f"accept_loss:\n  {full}: {{by: Ana, reason: closed}}\n"
+        (tmp_path / "answers.yaml").write_text(answer, encoding="utf-8")
+        ran, planned = plan(session, "--decisions", "answers.yaml")
+        assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -1,20 +1,30 @@
 """mapAccounts: a whole account may log in, which no access entry can say."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from migrator.decide.planning.stubs import stubs_for
 from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec
 from migrator.model.decision import Decisions
+from migrator.model.principal import AccountRead
+from migrator.model.snapshot import Snapshot
 from tests.support.worlds import (
+    ACCEPTED,
     ACCOUNT,
     OTHER,
+    bind,
     entry,
     finding,
     iam,
+    named,
     node,
     one,
     only,
     planned,
+    rbac,
     role,
     row,
     user,
@@ -64,8 +74,6 @@ def test_expanded_principal_that_has_an_entry_is_kept() -> None:
 
 
 def test_expanded_principal_that_does_not_exist_is_skipped() -> None:
-    from migrator.model.principal import AccountRead
-
     decisions = Decisions(expand_accounts={OTHER: (role("gone", OTHER),)})
     read = (AccountRead(OTHER, roles=True, users=True),)
     assert only(planned(world(accounts=[OTHER], accounts_read=read), decisions)).findings == (
@@ -117,3 +125,87 @@ def test_expanding_an_account_never_makes_a_person_of_a_role_of_nodes() -> None:
 def test_answer_of_an_earlier_run_brings_in_no_principal_when_its_account_is_not_mapped() -> None:
     decisions = Decisions(expand_accounts={OTHER: (role("ops", OTHER),)})
     assert planned(world(mode="API"), decisions).principals == ()
+
+
+NAMED = role("team/deployer", OTHER)
+SUBJECT = role("deployer", OTHER)
+PERSON = user("x/ana", OTHER)
+
+
+def named_world(*names: str, **changes: Any) -> Snapshot:  # noqa: ANN401 - any field
+    """An account of mapAccounts, two of whose principals bindings may name."""
+    fields: dict[str, Any] = {
+        "accounts": [OTHER],
+        "principals": [iam(NAMED), iam(PERSON)],
+        "rbac": rbac(bind(*(named(name) for name in names))),
+        **changes,
+    }
+    return world(**fields)
+
+
+def test_principals_that_bindings_name_are_in_the_finding_and_in_the_question() -> None:
+    plan = planned(named_world(SUBJECT, PERSON, role("deployer"), "ana"))
+    assert f"Named in the cluster: `{NAMED}`, `{PERSON}`." in finding(plan, "map-accounts").message
+    expand, drop = stubs_for(plan)
+    assert (expand.key, expand.answer) == (OTHER, [NAMED, PERSON])
+    assert "LOSES access" in drop.about[-1]
+    answered = planned(
+        named_world(SUBJECT, PERSON), Decisions(expand_accounts={OTHER: expand.answer})
+    )
+    assert not answered.blocked
+    entry_made = one(answered, NAMED).entry
+    assert entry_made is not None
+    assert entry_made.username == SUBJECT
+
+
+def test_dropping_an_account_drops_by_name_whom_bindings_name() -> None:
+    dropped = Decisions(accounts={OTHER: "it was closed"})
+    plan = planned(named_world(SUBJECT), dropped)
+    assert (one(plan, NAMED).action, one(plan, NAMED).findings) == ("block", ("loss-not-accepted",))
+    assert f"left out: `{NAMED}`" in finding(plan, "account-skipped").message
+    (stub,) = stubs_for(plan)
+    assert (stub.section, stub.key) == ("accept_loss", NAMED)
+    accepted = planned(named_world(SUBJECT), replace(dropped, accept_loss={NAMED: ACCEPTED}))
+    assert not accepted.blocked
+    assert (one(accepted, NAMED).action, one(accepted, NAMED).findings) == (
+        "skip",
+        ("loss-accepted",),
+    )
+    assert one(accepted, NAMED).access.lost
+
+
+def test_list_that_lacks_a_named_principal_leaves_it_behind_by_name() -> None:
+    answer = Decisions(expand_accounts={OTHER: (PERSON,)})
+    plan = planned(named_world(SUBJECT, PERSON), answer)
+    assert one(plan, NAMED).findings == ("loss-not-accepted",)
+    assert one(plan, PERSON).action == "create"
+
+
+def test_role_whose_account_was_not_read_is_asked_with_its_path_open() -> None:
+    snapshot = named_world(SUBJECT, principals=())
+    expand, _ = stubs_for(planned(snapshot))
+    assert expand.answer == [role("<path>/deployer", OTHER)]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rbac": rbac(bind(named(SUBJECT.lower().replace("deployer", "DEPLOYER"))))},
+        {"rbac": rbac(bind(named(f"{SUBJECT}` `{role('evil', OTHER)}")))},
+        {"roles": [row(SUBJECT, "deployer")]},
+        {"entries": [entry(NAMED, SUBJECT)]},
+        {
+            "principals": (),
+            "accounts_read": (AccountRead(OTHER, roles=True, users=True),),
+        },
+    ],
+)
+def test_name_that_gives_nothing_through_the_account_is_not_named(changes: dict[str, Any]) -> None:
+    plan = planned(named_world(SUBJECT, **changes))
+    assert "Named in the cluster" not in finding(plan, "map-accounts").message
+
+
+def test_dropped_account_loses_nothing_while_aws_auth_stays() -> None:
+    dropped = Decisions(accounts={OTHER: "it stays"})
+    plan = planned(named_world(SUBJECT), dropped, target="API_AND_CONFIG_MAP")
+    assert plan.principals == ()

@@ -8,6 +8,7 @@ can mean it.
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from itertools import takewhile
 
 from migrator.decide.reading.templates import can_become, literal_prefix, templates_in
 from migrator.model.rbac import Binding, PolicyRule, RbacState, Role
@@ -79,6 +80,11 @@ class NameIndex:
         if username not in self._judged:
             self._judged[username] = tuple(self._find(username))
         return self._judged[username]
+
+    def users_starting(self, prefix: str) -> tuple[str, ...]:
+        """The names of users, without wildcards, that begin so."""
+        first = bisect_left(self._sorted_users, prefix)
+        return tuple(takewhile(lambda name: name.startswith(prefix), self._sorted_users[first:]))
 
     def _find(self, username: str) -> Iterable[str]:
         """Places that name the username itself, then places with a pattern that it can match."""

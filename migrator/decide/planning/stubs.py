@@ -7,7 +7,7 @@ or gains is written beside it.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from migrator.decide.planning.possible_answers import (
@@ -130,14 +130,17 @@ def _possible_answers(
         return (PossibleAnswer("No row of this section is in force today.", (lost,)),)
     # An entry names one principal: an account is answered by its principals, or is left out.
     if finding.code == "map-accounts":
-        return _about_account(re.sub(r"\D", "", finding.message)[:12])
+        named = re.findall(r"`(arn:[^`]+)`", finding.message)
+        return _about_account(re.sub(r"\D", "", finding.message)[:12], named)
     if principal is None:
         return ()
     return answers_about_principal(finding.code, principal, plan)
 
 
-def _about_account(account: str) -> tuple[PossibleAnswer, ...]:
-    listed = AnswerPart("expand_accounts", account, [f"arn:aws:iam::{account}:role/<name>"])
+def _about_account(account: str, named: Sequence[str]) -> tuple[PossibleAnswer, ...]:
+    """``named``: the principals that something in the cluster names."""
+    arns = list(named) or [f"arn:aws:iam::{account}:role/<name>"]
+    listed = AnswerPart("expand_accounts", account, arns)
     left_out = AnswerPart("accounts", account, {"action": "skip", "reason": WHY})
     return (
         PossibleAnswer(

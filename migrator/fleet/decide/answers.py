@@ -116,7 +116,10 @@ def _names(
     expanded = {
         account: arns for account, arns in decisions.expand_accounts.items() if account in mapped
     }
-    only_expanded = replace(NO_DECISIONS, expand_accounts=expanded)
+    dropped = {
+        account: answer for account, answer in decisions.accounts.items() if account in mapped
+    }
+    only_expanded = replace(NO_DECISIONS, expand_accounts=expanded, accounts=dropped)
     facts = gather(snapshot, only_expanded, aws_auth, strategy="preserve", target="API")
     here: set[str] = set()
     for subject in candidates_of(facts):

@@ -20,6 +20,7 @@ from migrator.decide.planning.entries.entry_for import standard_entry
 from migrator.decide.planning.entries.policies_strategy import with_policies
 from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal
 from migrator.decide.planning.principals.plan_facts import DesiredEntry, PlanFacts, quoted
+from migrator.decide.planning.principals.principal_answers import is_for
 from migrator.decide.reading.row_keys import canonical_arn, principal_key
 from migrator.decide.reading.templates import EC2_NAME, SESSION, SESSION_RAW, rendered_row
 from migrator.model.access_entry import NOBODY, EntrySpec, Identity
@@ -146,6 +147,8 @@ def _without_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEnt
         if facts.mode == "API":
             return DesiredEntry("skip", None, _nodes_without_entry(candidate))
         return no_node_row(None, candidate.use)
+    if candidate.is_left_behind:
+        return _left_behind(candidate, facts)
     # An entry has no counterpart of mapAccounts: each principal gets an entry with the identity
     # that mapAccounts gives it.
     if candidate.account is not None:
@@ -156,6 +159,25 @@ def _without_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEnt
         )
         return DesiredEntry("skip", None, (note,))
     return NOTHING_WANTED
+
+
+def _left_behind(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEntry:
+    """A principal that logs in through mapAccounts and is named by something in the cluster: who
+    drops its account accepts by name what it loses.
+    """
+    name = canonical_arn(candidate.arn)
+    places = quoted(facts.names.of_username(name))
+    message = f"`{name}` logs in through mapAccounts and is named by {places}."
+    accepted = facts.decisions.accept_loss
+    given = next((each for key, each in accepted.items() if is_for(key, (candidate.arn,))), None)
+    if given is None:
+        message = f"{message} Its account is left out, and accept_loss does not name it."
+        note = DraftFinding("loss-not-accepted", message)
+        return DesiredEntry("block", EntrySpec("STANDARD", name), (note,))
+    told = DraftFinding(
+        "loss-accepted", f"{given.by} accepts what `{candidate.arn}` loses: {given.reason}"
+    )
+    return DesiredEntry("skip", None, (told,))
 
 
 def _nodes_without_entry(candidate: CandidatePrincipal) -> tuple[DraftFinding, ...]:

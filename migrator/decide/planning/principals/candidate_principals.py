@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from migrator.decide.planning.principals.creator_evidence import has_hidden_creator
 from migrator.decide.planning.principals.find_principal import Found
+from migrator.decide.planning.principals.mapped_accounts import left_behind
 from migrator.decide.planning.principals.plan_facts import UNUSED, NodeUse, PlanFacts
 from migrator.decide.planning.principals.principal_answers import answered_arn
 from migrator.decide.reading.row_keys import principal_key, row_key
@@ -26,7 +27,8 @@ class CandidatePrincipal:
 
     ``arn`` is IAM's spelling where known, else the ARN as written. ``group`` holds the rows that
     decide, ``dead`` further rows that spell this principal in a way that never matches. ``account``
-    is set for a principal that an answer brings in from mapAccounts.
+    is set for a principal that an answer brings in from mapAccounts; ``is_left_behind`` where the
+    answer leaves it out, although something in the cluster names it.
 
     Derived: ``rows`` are all rows of this principal in document order, ``row`` is the row that
     decides today, as far as rows do, and ``given`` the identity that it gives (NOBODY without it).
@@ -41,6 +43,7 @@ class CandidatePrincipal:
     use: NodeUse = UNUSED
     is_creator: bool = False
     account: str | None = None
+    is_left_behind: bool = False
 
     rows: tuple[RowMapping, ...] = field(init=False)
     row: RowMapping | None = field(init=False, default=None)
@@ -217,6 +220,22 @@ def _add_accounts(further: dict[str, CandidatePrincipal], facts: PlanFacts) -> N
             key = row_key(found.arn)
             known = further.get(key) or CandidatePrincipal(found.arn, found)
             further[key] = replace(known, account=account)
+    for account in sorted(mapped):
+        _add_left_behind(account, further, facts)
+
+
+def _add_left_behind(
+    account: str, further: dict[str, CandidatePrincipal], facts: PlanFacts
+) -> None:
+    # mapAccounts ends with the target API alone, and in API mode it ended already.
+    if facts.mode == "API" or facts.target != "API":
+        return
+    for found in left_behind(account, facts):
+        key = row_key(found.arn)
+        if key not in further:
+            further[key] = CandidatePrincipal(
+                found.arn, found, account=account, is_left_behind=True
+            )
 
 
 def _of_dead_rows(

@@ -11,6 +11,11 @@ from migrator.decide.planning.order.order_steps import acting_keys, needs_bridge
 from migrator.decide.planning.order.required_proof import is_admin
 from migrator.decide.planning.principals.candidate_principals import creator_is_known
 from migrator.decide.planning.principals.creator_evidence import has_hidden_creator
+from migrator.decide.planning.principals.mapped_accounts import (
+    answer_arn,
+    left_behind,
+    named_principals,
+)
 from migrator.decide.planning.principals.plan_facts import PlanFacts, quoted
 from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.decide.reading.unread_rows import unread_rows
@@ -215,19 +220,31 @@ def _account(row: AccountRow, facts: PlanFacts) -> Finding:
         message = f"`{account}` is no account number."
         return make_finding("map-accounts-dead", message, source=source, line=line)
     if account in decisions.accounts:
-        message = f"Account {account}: {decisions.accounts[account]}"
+        message = f"Account {account}: {decisions.accounts[account]}{_names_lost(account, facts)}"
         return make_finding("account-skipped", message, source=source, line=line)
     if account in decisions.expand_accounts:
         arns = quoted(decisions.expand_accounts[account])
         message = f"Account {account} becomes {arns or 'no principal'}."
+        message += _names_lost(account, facts)
         return make_finding("account-expanded", message, source=source, line=line)
     # Entries name principals one by one: nothing expresses an account (EKS user guide, "Create
     # access entries"). It keeps working where the ConfigMap stays in force.
     message = f"Every principal of account {account} that has no row may log in."
+    # In full: each of them is written into the question for decisions.yaml.
+    named = [f"`{answer_arn(each)}`" for each in named_principals(account, facts)]
+    if named:
+        message += f" Named in the cluster: {', '.join(named)}."
     severity: Severity | None = None
     if facts.target == "API_AND_CONFIG_MAP":
         severity = "warn"
     return make_finding("map-accounts", message, source=source, line=line, severity=severity)
+
+
+def _names_lost(account: str, facts: PlanFacts) -> str:
+    lost = left_behind(account, facts)
+    if not lost:
+        return ""
+    return f" Named in the cluster and left out: {quoted(each.arn for each in lost)}."
 
 
 def _is_account_number(text: str) -> bool:

@@ -1,0 +1,62 @@
+"""Principals of an account in mapAccounts that something in the cluster names.
+
+mapAccounts gives a principal its canonical ARN as username and no group, so that a subject of kind
+User with that ARN is all that such a principal can have. A principal with a row or an entry does
+not log in through mapAccounts (aws-iam-authenticator ``pkg/server/server.go``, doMapping).
+"""
+
+from collections.abc import Iterator
+
+from migrator.decide.planning.principals.find_principal import Found
+from migrator.decide.planning.principals.plan_facts import PlanFacts
+from migrator.decide.reading.row_keys import canonical_arn, principal_key, row_key
+from migrator.decide.reading.who_can_match import match_of
+
+
+def named_principals(account: str, facts: PlanFacts) -> tuple[Found, ...]:
+    """The principals of the account, by ARN, that have more than a login through mapAccounts."""
+    found = {each.arn: each for each in _named(account, facts)}
+    return tuple(found[arn] for arn in sorted(found))
+
+
+def left_behind(account: str, facts: PlanFacts) -> tuple[Found, ...]:
+    """Those that an answer about the account leaves out: all where it drops the account, those
+    that its list lacks where it expands the account, none without an answer.
+    """
+    decisions = facts.decisions
+    if account in decisions.accounts:
+        return named_principals(account, facts)
+    if account not in decisions.expand_accounts:
+        return ()
+    listed = {principal_key(arn) for arn in decisions.expand_accounts[account]}
+    return tuple(
+        each for each in named_principals(account, facts) if principal_key(each.arn) not in listed
+    )
+
+
+def answer_arn(found: Found) -> str:
+    """The ARN as an answer has to give it; a role's path that was not read is left to a person."""
+    arn = found.arn
+    if found.state == "found" or ":user/" in arn:
+        return arn
+    head, _, name = arn.rpartition("/")
+    return f"{head}/<path>/{name}"
+
+
+def _named(account: str, facts: PlanFacts) -> Iterator[Found]:
+    partition = facts.snapshot.cluster.partition
+    start = f"arn:{partition}:iam::{account}:"
+    for name in facts.names.users_starting(start):
+        # Text from the cluster: only what IAM could have as a name is taken.
+        if match_of(name, partition).kind not in ("role", "user"):
+            continue
+        if row_key(name) in facts.row_keys or principal_key(name) in facts.entries:
+            continue
+        found = facts.find(name)
+        # IAM does not have it: no principal logs in under the name.
+        if found.state == "absent":
+            continue
+        # Kubernetes compares usernames with their case.
+        if found.state == "found" and canonical_arn(found.arn) != name:
+            continue
+        yield found
