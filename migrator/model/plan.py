@@ -1,14 +1,14 @@
 """The plan: one action per principal, the findings, the ordered steps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from migrator.model.access_entry import AuthenticationMode, EntrySpec, Identity
 from migrator.model.finding import Finding
 from migrator.model.log_ins import LogInPopulation
 from migrator.model.rbac import PermissionRow
-from migrator.model.step import ProofClass, Step
+from migrator.model.step import ProofClass, Sequence, Step
 
 Action: TypeAlias = Literal["create", "update", "recreate", "keep", "await", "skip", "block"]
 ACTIONS: tuple[Action, ...] = ("create", "update", "recreate", "keep", "await", "skip", "block")
@@ -66,7 +66,11 @@ class PlannedPrincipal:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole plan. ``basis`` is the normalised object that the decisions depend on."""
+    """The whole plan. ``basis`` is the normalised object that the decisions depend on.
+
+    ``sequences`` are the steps in plan order by key: all steps of one principal under its ARN, or
+    one step about the cluster under ``step ID``.
+    """
 
     created_at: str
     cluster: ClusterRef
@@ -78,6 +82,14 @@ class Plan:
     findings: tuple[Finding, ...]
     steps: tuple[Step, ...]
     break_glass: str | None = None
+    sequences: Mapping[str, Sequence] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found: dict[str, list[Step]] = {}
+        for step in self.steps:
+            found.setdefault(step.principal_arn or f"step {step.id}", []).append(step)
+        sequences = {key: tuple(steps) for key, steps in found.items()}
+        object.__setattr__(self, "sequences", sequences)
 
     @property
     def blocked(self) -> bool:

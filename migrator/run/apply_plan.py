@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from migrator.decide.running.actions import Finished, RunRequest
 from migrator.decide.running.changes import surprising_entries
 from migrator.decide.running.gates import in_force
-from migrator.decide.running.progress import APPLY, SETTLED, Progress, refusal_of, sequences_of
+from migrator.decide.running.progress import APPLY, SETTLED, Progress, refusal_of
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
 from migrator.decide.running.second_admin import admins_to_prove, second_admin
 from migrator.decide.running.source_differences import CHANGED_CODES, Difference, added_rows
@@ -180,7 +180,7 @@ def _start(
     run.journal.start(APPLY, run=run_id, plan_digest=plan_digest, caller=chain[-1])
     run.journal.backed_up(files)
     waivers = in_force(options.waive_gates, ports.clock.now())
-    callers = run.run_state().observed.callers
+    callers = run.state.observed.callers
     proven = second_admin(plan, run.progress, callers, {})
     waiver = waivers.get(SECOND_ADMIN)
     if not proven and waiver is not None and callers:
@@ -240,7 +240,7 @@ def _last_look(run: OneRun, ports: RunPorts) -> MigratorError | None:
     """
     given_up = [
         Difference(str(state.effect["code"]), key, str(state.effect.get("message", "")))
-        for key, sequence in sequences_of(run.plan).items()
+        for key, sequence in run.plan.sequences.items()
         if (state := refusal_of(sequence, run.progress)) is not None
         and state.effect.get("code") in CHANGED_CODES
     ]
@@ -271,7 +271,7 @@ def _drive_to_the_end(
     proven, try to prove one; then try to show that the break-glass principal can make its entry.
     """
     finished = drive(run)
-    observed = run.run_state().observed
+    observed = run.state.observed
     if observed.second_admin:
         return finished
     if not any(step.principal_arn in observed.callers for step, _ in finished.left):
@@ -305,7 +305,7 @@ def outcome_of(
     proven; 1 a principal was refused; 6 a proof failed; 7 not finished, the same command continues
     it (a later observation gives the proof); else the error's own.
     """
-    sequences = sequences_of(plan)
+    sequences = plan.sequences
     refused = {
         key: (str(state.effect.get("code", "")), str(state.effect.get("message", "")))
         for key, sequence in sequences.items()

@@ -18,7 +18,6 @@ from migrator.decide.running.progress import (
     Progress,
     progress_of,
     records_of,
-    sequences_of,
     standing,
 )
 from migrator.decide.running.row_identity import row_gives
@@ -269,7 +268,7 @@ def run_id_for(
 
 def _has_effects(plan: Plan, progress: Progress) -> bool:
     """Whether anything that the journal has of the run is still in the cluster."""
-    sequences = sequences_of(plan).values()
+    sequences = plan.sequences.values()
     return any(standing(sequence, progress.states) for sequence in sequences)
 
 
@@ -447,7 +446,7 @@ def _entries_at_start(plan: Plan, snapshot: Snapshot) -> dict[str, AccessEntry |
     """
     if snapshot.access_entries is not None:
         found = {entry.principal_arn: entry for entry in snapshot.access_entries}
-        keys = [key for key in sequences_of(plan) if not key.startswith("step ")]
+        keys = [key for key in plan.sequences if not key.startswith("step ")]
         return {key: found.get(key) for key in keys}
     # In this mode a cluster has no entries (EKS user guide, "Authentication mode").
     if snapshot.cluster.authentication_mode == "CONFIG_MAP":

@@ -35,7 +35,8 @@ def drive(run: OneRun) -> Finished:
     far it got.
     """
     while True:
-        actions = next_actions(run.run_state())
+        run.see_time()
+        actions = next_actions(run.state)
         first = actions[0]
         if isinstance(first, Refuse):
             raise stop(run, first)
@@ -91,7 +92,7 @@ def stop(run: OneRun, action: Refuse) -> MigratorError:
 
 def _sequence_of(run: OneRun, action: Action) -> str | None:
     """The sequence that an action belongs to, None for waiting and for looks at the cluster."""
-    state = run.run_state()
+    state = run.state
     match action:
         case Do() | Adopt() | Undo() | LeaveInPlace() | GiveUp() | TakeOver():
             return state.sequence_of[action.step.id]
@@ -131,7 +132,8 @@ def _along(run: OneRun, key: str) -> MigratorError | None:
     """
     met_again = 0
     while not run.stopping:
-        action = sequence_action(run.run_state(), key)
+        run.see_time()
+        action = sequence_action(run.state, key)
         if isinstance(action, Finished | Wait):
             return None
         try:
@@ -166,7 +168,7 @@ def one_action(
             run.ports.events.say("step", describe(step.effect.kind, step.principal_arn))
             execute(run, step)
         case Adopt(step, why):
-            entry = run.run_state().observed.entries.get(step.principal_arn or "")
+            entry = run.state.observed.entries.get(step.principal_arn or "")
             run.record(step.id, "adopted", {"why": why, "entry": entry_document(entry)})
             if isinstance(step.effect, EnableEntries):
                 run.mode_step_done()
@@ -212,7 +214,8 @@ def _still_decided(run: OneRun, action: Do | Undo) -> bool:
         run.take_turn()
     for look in action.first:
         run.look(look)
-    state = run.run_state()
+    run.see_time()
+    state = run.state
     return sequence_action(state, state.sequence_of[action.step.id]) == action
 
 

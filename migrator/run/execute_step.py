@@ -9,6 +9,7 @@ from typing import Any
 
 from migrator.decide.planning.entries.entry_identity import entry_digest
 from migrator.decide.running.actions import ReadFirst, Undo
+from migrator.decide.running.progress import PENDING
 from migrator.decide.steps.bindings import binding_key, binding_object
 from migrator.decide.steps.entry_states import (
     ENTRY_TAG,
@@ -82,27 +83,26 @@ def execute(run: OneRun, step: Step) -> None:
 def _written(run: OneRun, step: Step, effect: Effect) -> AccessEntry | None:
     """Send the effect, then read the entry until it shows the effect."""
     send(run, effect, token=token_of(run, step))
-    return read_back(run, step)
+    _read_back(run, step)
+    return run.state.observed.entries[step.principal_arn or ""]
 
 
 def token_of(run: OneRun, step: Step) -> str:
     """The clientRequestToken: the same for a repeated attempt of the same step, another after it
     was undone.
     """
-    return digest_of([run.digest, run.run_id, step.id, run.progress.of(step.id).attempts])[-64:]
+    attempts = run.state.progress.states.get(step.id, PENDING).attempts
+    return digest_of([run.digest, run.run_id, step.id, attempts])[-64:]
 
 
 def intention(effect: Effect) -> dict[str, Any]:
     """What is about to be sent, for the journal. It holds names and groups, no secret."""
-    document = {key: value for key, value in asdict(effect).items() if key != "before"}
-    return {"kind": effect.kind, **_plain(document)}
-
-
-def _plain(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with lists for tuples, as JSON reads it back."""
-    return {
-        key: list(value) if isinstance(value, tuple) else value for key, value in document.items()
-    }
+    document: dict[str, Any] = {"kind": effect.kind}
+    for key, value in asdict(effect).items():
+        # The plan has the state before; a record says what is sent.
+        if key != "before":
+            document[key] = list(value) if isinstance(value, tuple) else value
+    return document
 
 
 def entry_document(entry: AccessEntry | None) -> dict[str, Any] | None:
@@ -163,18 +163,17 @@ def tags_of(run: OneRun, effect: CreateEntry) -> dict[str, str]:
     }
 
 
-def read_back(run: OneRun, step: Step) -> AccessEntry | None:
-    """The entry once it is shown as the step made it. Raises ``Failed("not-shown")`` when it is not
+def _read_back(run: OneRun, step: Step) -> None:
+    """See the entry as the step made it. Raises ``Failed("not-shown")`` when it is not shown
     within a minute.
     """
-    arn = step.principal_arn or ""
-    state = run.run_state()
+    state = run.state
     sequence = state.sequences[state.sequence_of[step.id]]
     wanted = sequence_states(sequence, run.run_id)[sequence.index(step) + 1]
-    return _until_shown(run, arn, lambda entry: matches(wanted, entry, run.digest))
+    _until_shown(run, step.principal_arn or "", lambda entry: matches(wanted, entry, run.digest))
 
 
-def _until_shown(run: OneRun, arn: str, fits: Any) -> AccessEntry | None:  # noqa: ANN401 - a predicate
+def _until_shown(run: OneRun, arn: str, fits: Any) -> None:  # noqa: ANN401 - a predicate
     """Read the entry until it fits: a read of EKS may be older than the last write. Raises
     ``Failed`` ``not-shown`` after ``READ_BACK``.
     """
@@ -183,7 +182,7 @@ def _until_shown(run: OneRun, arn: str, fits: Any) -> AccessEntry | None:  # noq
         entry = run.ports.entries.describe(arn)
         run.see_entry(arn, entry)
         if fits(entry):
-            return entry
+            return
         if run.now() >= deadline:
             raise Failed(
                 "not-shown",
@@ -289,7 +288,7 @@ def _found_instead(run: OneRun, step: Step) -> str:
     effect = rendered(step.effect, run.run_id)
     if not isinstance(effect, CreateBridge | CreateBinding):
         return "not there"
-    if run.run_state().observed.bindings.get(binding_key(effect)) is None:
+    if run.state.observed.bindings.get(binding_key(effect)) is None:
         return "not there"
     run.ports.events.say(
         "warn", f"the binding {binding_key(effect)} is not as this run made it: it stays"
@@ -299,7 +298,7 @@ def _found_instead(run: OneRun, step: Step) -> str:
 
 def _read_back_undone(run: OneRun, step: Step) -> None:
     """Read the entry until it is as it was before the step."""
-    state = run.run_state()
+    state = run.state
     sequence = state.sequences[state.sequence_of[step.id]]
     wanted = sequence_states(sequence, run.run_id)[sequence.index(step)]
     _until_shown(run, step.principal_arn or "", lambda entry: matches(wanted, entry, run.digest))

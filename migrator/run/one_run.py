@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from migrator.decide.running.actions import Observed, ReadFirst, RunRequest, RunState, run_state
+from migrator.decide.running.actions import Observed, ReadFirst, RunRequest, run_state
 from migrator.decide.running.bridge import users_of
 from migrator.decide.running.progress import Progress, advance
 from migrator.decide.running.rate import full_bucket, take
@@ -82,7 +82,10 @@ DEFAULTS = RunSettings()
 
 
 class OneRun:
-    """Progress and observations of a run. Everything that changes here changes under one lock."""
+    """Progress and observations of a run. Everything that changes here changes under one lock.
+
+    ``state`` is everything known. It is replaced as a whole, so that reading it needs no lock.
+    """
 
     def __init__(
         self,
@@ -98,7 +101,7 @@ class OneRun:
         self.settings = settings
         self.journal = JournaledRun(self.record)
         self._lock = threading.RLock()
-        self._situation = run_state(plan, progress, observed, run_request)
+        self.state = run_state(plan, progress, observed, run_request)
         self._sequences = 0
         self._stopping = False
         self._idle = threading.Condition(self._lock)
@@ -107,17 +110,17 @@ class OneRun:
     @property
     def progress(self) -> Progress:
         """What the journal says."""
-        return self._situation.progress
+        return self.state.progress
 
     @property
     def run_id(self) -> str:
         """The run's id."""
-        return self._situation.run
+        return self.state.run
 
     @property
     def digest(self) -> str:
         """The plan's digest."""
-        return self._situation.run_request.plan_digest
+        return self.state.run_request.plan_digest
 
     @property
     def stopping(self) -> bool:
@@ -150,31 +153,27 @@ class OneRun:
                 "interrupted", "Stopped on the way.", remedy="The same command continues from here."
             )
 
-    def run_state(self) -> RunState:
-        """Everything known, with the clock read now."""
+    def see_time(self) -> None:
+        """Read the clock: what is decided next depends on it."""
         with self._lock:
-            now = self.ports.clock.now()
-            return replace(self._situation, observed=replace(self._situation.observed, now=now))
+            self.see(now=self.ports.clock.now())
 
     def record(self, step: str | None, event: Event, effect: Mapping[str, Any]) -> None:
         """Write to the journal, on disk before this returns, and fold it into the progress."""
         with self._lock:
             record = self.ports.store.append_record(step, event, effect, self.ports.clock.now())
-            at = self._situation
+            at = self.state
             progress = advance(at.progress, at.sequences, record)
-            if (
-                progress.automatic != at.progress.automatic
-            ):  # other steps lead from the entry that EKS made
-                self._situation = run_state(at.plan, progress, at.observed, at.run_request)
+            # Other steps lead from the entry that EKS made.
+            if progress.automatic != at.progress.automatic:
+                self.state = run_state(at.plan, progress, at.observed, at.run_request)
             else:
-                self._situation = replace(at, progress=progress)
+                self.state = replace(at, progress=progress)
 
     def see(self, **changes: Any) -> None:  # noqa: ANN401 - fields of Observed
         """Replace fields of the observation."""
         with self._lock:
-            self._situation = replace(
-                self._situation, observed=replace(self._situation.observed, **changes)
-            )
+            self.state = replace(self.state, observed=replace(self.state.observed, **changes))
 
     def see_entry(self, arn: str, entry: AccessEntry | None) -> None:
         """An entry as it is now."""
@@ -188,12 +187,12 @@ class OneRun:
         """What was known is no longer valid: look again before the next decision."""
         with self._lock:
             name = _FIELDS[what.subject]
-            known = getattr(self._situation.observed, name)
+            known = getattr(self.state.observed, name)
             self.see(**{name: {key: value for key, value in known.items() if key != what.name}})
 
     def _keep(self, name: str, key: str, value: object) -> None:
         with self._lock:
-            self.see(**{name: {**getattr(self._situation.observed, name), key: value}})
+            self.see(**{name: {**getattr(self.state.observed, name), key: value}})
 
     def look(self, what: ReadFirst) -> None:
         """Read what a decision asks for."""
@@ -223,7 +222,7 @@ class OneRun:
         This run's group is random and only entries of its plan can carry it; for another run's, all
         are read.
         """
-        users = users_of(self.run_state(), group)
+        users = users_of(self.state, group)
         if not users:
             return frozenset(
                 e.principal_arn
@@ -232,7 +231,7 @@ class OneRun:
             )
         for arn in users:
             self.look(ReadFirst("entry", arn))
-        entries = self.run_state().observed.entries
+        entries = self.state.observed.entries
         return frozenset(
             arn for arn in users if (e := entries[arn]) is not None and group in e.kubernetes_groups
         )

@@ -21,7 +21,7 @@ def nodes_evidence(
     run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None
 ) -> Evidence | Waiting | None:
     """What leases and logs show of the role's nodes; None where they may not be read."""
-    mode = run.run_state().observed.mode or "API_AND_CONFIG_MAP"
+    mode = run.state.observed.mode or "API_AND_CONFIG_MAP"
     arn = effect.principal_arn
     looked = look_at_nodes(
         run.ports, arn, since=shaped_at(run, step, entry), api_mode=mode == "API"
@@ -40,7 +40,7 @@ def shaped_at(run: OneRun, step: Step, entry: AccessEntry | None) -> datetime:
     """
     if entry is not None and (shown := entry.modified_at or entry.created_at) is not None:
         return shown
-    state = run.run_state()
+    state = run.state
     sequence = state.sequences[state.sequence_of[step.id]]
     done = (moment(state.progress.of(each.id).at) for each in sequence[: sequence.index(step)])
     return max((each for each in done if each is not None), default=run.now())

@@ -54,14 +54,14 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
     way.
     """
     arn = effect.principal_arn
-    entry = run.run_state().observed.entries.get(arn)
+    entry = run.state.observed.entries.get(arn)
     waiver = run.settings.waived_proofs.get(arn)
+    principal = next((each for each in run.plan.principals if each.principal_arn == arn), None)
     evidence = nodes_evidence(run, step, effect, entry) if effect.attribution == "node" else None
     if isinstance(evidence, Waiting):
         return
     if evidence is None or (evidence.proof_class != "observed" and not evidence.differences):
-        evidence = _by_login_or_logs(run, step, effect, entry, evidence)
-    principal = _planned(run, arn)
+        evidence = _by_login_or_logs(run, step, effect, entry, evidence, principal)
     if principal is not None and (more := unannounced_log_ins(principal, entry)):
         evidence = replace(evidence, differences=(*evidence.differences, *more))
     if waiver is not None and evidence.proof_class not in ("live", "observed"):
@@ -91,7 +91,12 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
 
 
 def _by_login_or_logs(
-    run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None, nodes: Evidence | None
+    run: OneRun,
+    step: Step,
+    effect: Prove,
+    entry: AccessEntry | None,
+    nodes: Evidence | None,
+    principal: PlannedPrincipal | None,
 ) -> Evidence:
     """Log in as the principal; where that is not possible, use what the logs or the nodes show, or
     the rules.
@@ -103,7 +108,7 @@ def _by_login_or_logs(
             raise
         why = " ".join(filter(None, (error.message, error.why)))
     else:
-        expected = _expected_log_in(run, effect.principal_arn, reviewer)
+        expected = _expected_log_in(principal, reviewer)
         if expected is None or expected.expectation == "admitted":
             return _by_login(run, effect, entry, reviewer)
         refused = _refused_login(run, effect, entry, reviewer, expected)
@@ -115,20 +120,15 @@ def _by_login_or_logs(
     return _by_logs(run, step, effect, entry, why)
 
 
-def _expected_log_in(run: OneRun, arn: str, reviewer: AccessReviewer) -> ExpectedLogIn | None:
+def _expected_log_in(
+    principal: PlannedPrincipal | None, reviewer: AccessReviewer
+) -> ExpectedLogIn | None:
     """What the result of a login as the principal with the session at hand must be; None for a
     principal that is not in the plan.
     """
-    principal = _planned(run, arn)
-    return (
-        None
-        if principal is None
-        else expected_log_in(principal, "after", reviewer.session_name(), ())
-    )
-
-
-def _planned(run: OneRun, arn: str) -> PlannedPrincipal | None:
-    return next((each for each in run.plan.principals if each.principal_arn == arn), None)
+    if principal is None:
+        return None
+    return expected_log_in(principal, "after", reviewer.session_name(), ())
 
 
 def _refused_login(
@@ -146,7 +146,7 @@ def _refused_login(
         proof_class="live",
         phase="after",
         at=at,
-        state_digest=state_digest(entry, run.run_state().observed.mode),
+        state_digest=state_digest(entry, run.state.observed.mode),
         subject=subject,
         differences=expected.differences(subject, "after"),
         how=f"{_logged_in(subject)} at {clock_time(at)}" + ("" if subject else ", and was refused"),
@@ -163,7 +163,7 @@ def _by_logs(
     arn, since, mode = (
         effect.principal_arn,
         shaped_at(run, step, entry),
-        run.run_state().observed.mode,
+        run.state.observed.mode,
     )
     found = logins_of(run.ports.logs, arn, since, run.now())
     only_entry: Attribution = "api-mode" if mode == "API" else "none"
@@ -213,7 +213,7 @@ def _without_login(run: OneRun, effect: Prove, entry: AccessEntry | None, why: s
         proof_class="simulated",
         phase="after",
         at=run.now().isoformat(),
-        state_digest=state_digest(entry, run.run_state().observed.mode),
+        state_digest=state_digest(entry, run.state.observed.mode),
         differences=differences,
         how=f"evaluated from the entry as read back; {why}",
     )
@@ -250,7 +250,7 @@ def _by_login(
         proof_class="live",
         phase="after",
         at=at,
-        state_digest=state_digest(entry, run.run_state().observed.mode),
+        state_digest=state_digest(entry, run.state.observed.mode),
         attribution="node"
         if node and by_node_entry(subject)
         else _attribution(run.run_id, subject, probes),
@@ -324,7 +324,7 @@ def prove_admin(run: OneRun, arn: str) -> str:
         proof_class="live",
         phase="after",
         at=at,
-        state_digest=state_digest(run.ports.entries.describe(arn), run.run_state().observed.mode),
+        state_digest=state_digest(run.ports.entries.describe(arn), run.state.observed.mode),
         attribution=_attribution(run.run_id, subject, probes),
         subject=subject,
         probes=probes,

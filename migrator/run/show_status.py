@@ -37,7 +37,6 @@ from migrator.decide.running.progress import (
     Progress,
     records_of,
     refusal_of,
-    sequences_of,
 )
 from migrator.decide.running.source_differences import row_differences
 from migrator.decide.running.unfinished import (
@@ -333,7 +332,7 @@ def _of_plan(
 def _given_up(plan: Plan, progress: Progress) -> tuple[tuple[str, str], ...]:
     """``(principal ARN, why)`` of the sequences that a run gave up."""
     found: list[tuple[str, str]] = []
-    for key, sequence in sequences_of(plan).items():
+    for key, sequence in plan.sequences.items():
         refusal = refusal_of(sequence, progress)
         if refusal is not None:
             found.append((key, str(refusal.effect.get("message", ""))))

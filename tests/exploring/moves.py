@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from migrator.decide.running.progress import sequences_of
 from migrator.model.decision import Decisions
 from tests.exploring.answers import (
     DURABLE,
@@ -148,7 +147,7 @@ class Scene:
     def keep(self, made: Made) -> None:
         """A plan that somebody has made."""
         self.plans[made.digest] = made
-        self.facts.sequences[made.digest] = sequences_of(made.plan)
+        self.facts.sequences[made.digest] = dict(made.plan.sequences)
 
 
 def shared(call: Call) -> bool:

@@ -203,7 +203,7 @@ def kept_entries_astray(
     of principals that the plan leaves without an entry and that have one.
     """
     found = {entry.principal_arn: entry for entry in entries}
-    sequences, astray = sequences_of(plan), []
+    sequences, astray = plan.sequences, []
     for planned in plan.principals:
         arn = planned.principal_arn
         entry = found.get(arn)

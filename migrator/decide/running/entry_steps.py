@@ -57,7 +57,7 @@ def settle_entry(state: RunState, sequence: Sequence, place: int) -> Action:
     if is_before and _changes_nothing(step):
         return Adopt(step, "the policy is on the entry")
     if is_before:
-        return _write_or_wait(state, step)
+        return _write(state, step)
     # The write arrived, and the process died before its `done`; or the journal was lost.
     if any(fits[place + 1 :]):
         return Adopt(step, "the entry is at this step or past it")
@@ -77,15 +77,6 @@ def _changes_nothing(step: PlanStep) -> bool:
     return step.effect.policy == step.effect.before
 
 
-def _write_or_wait(state: RunState, step: PlanStep) -> Action:
-    """Carry the step out, unless it is a proof that was asked for and needs time."""
-    now = state.observed.now
-    until, why = state.observed.waits.get(step.id, (now, ""))
-    if now < until:
-        return Wait(step, why, until)
-    return _write(state, step)
-
-
 def _shown_by(state: RunState, earlier: Sequence) -> datetime:
     """When the last of the earlier steps must be visible in a read."""
     now = state.observed.now
@@ -101,6 +92,9 @@ def not_shown_yet(step: PlanStep, arn: str, until: datetime) -> Wait:
 
 def _write(state: RunState, step: PlanStep) -> Action:
     """The action of the next step where its principal and the bridge are as the write needs."""
+    until, why = state.observed.waits.get(step.id, (state.observed.now, ""))
+    if state.observed.now < until:
+        return Wait(step, why, until)
     difference = _source_difference(state, step)
     # aws-auth or IAM no longer gives the principal what the plan was made for.
     if difference is not None:

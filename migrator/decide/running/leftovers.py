@@ -4,7 +4,7 @@ label and state.
 
 from collections.abc import Mapping
 
-from migrator.decide.running.progress import Progress, sequences_of, standing
+from migrator.decide.running.progress import Progress, standing
 from migrator.decide.steps.bindings import PLAN_LABEL, RUN_LABEL, plan_label
 from migrator.decide.steps.entry_states import PLAN_TAG, matches, rendered, sequence_states
 from migrator.model.access_entry import AccessEntry
@@ -35,7 +35,7 @@ def what_stands(
     entries = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
     bindings = _bindings_of(snapshot)
     found: list[Step] = []
-    for key, sequence in sequences_of(plan).items():
+    for key, sequence in plan.sequences.items():
         if sequence[0].principal_arn is None:
             stands = _bindings_stand(sequence, bindings, plan_digest, run)
         elif key in entries:

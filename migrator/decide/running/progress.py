@@ -79,24 +79,21 @@ class Progress:
         return self.states.get(step_id, PENDING)
 
 
-def sequences_of(plan: Plan, progress: Progress | None = None) -> dict[str, Sequence]:
-    """The plan's steps as sequences, in plan order: all steps of one principal, or one step about
-    the cluster.
+def sequences_of(plan: Plan, progress: Progress) -> Mapping[str, Sequence]:
+    """The sequences that are carried out: those of the plan, but one whose entry EKS made begins
+    from EKS's entry.
 
     Steps of one sequence run one after the other; sequences run in parallel as far as ``requires``
-    permits. With ``progress`` a sequence whose entry EKS made is the one that is carried out: it
-    begins from EKS's entry.
+    permits.
     """
-    found: dict[str, list[Step]] = {}
-    for step in plan.steps:
-        found.setdefault(step.principal_arn or f"step {step.id}", []).append(step)
-    sequences = {key: tuple(steps) for key, steps in found.items()}
-    if progress is None:
-        return sequences
-    for arn, entry in progress.automatic.items():
-        if arn in sequences:
-            sequences[arn] = sequence_over(sequences[arn], entry, base_of(plan))
-    return sequences
+    taken_over = progress.automatic.keys() & plan.sequences.keys()
+    if not taken_over:
+        return plan.sequences
+    base = base_of(plan)
+    over = {
+        arn: sequence_over(plan.sequences[arn], progress.automatic[arn], base) for arn in taken_over
+    }
+    return {**plan.sequences, **over}
 
 
 def records_of(journal: Journal, plan_digest: str) -> Journal:
@@ -113,10 +110,9 @@ def records_of(journal: Journal, plan_digest: str) -> Journal:
 
 def progress_of(plan: Plan, records: Iterable[Record]) -> Progress:
     """All records of the plan's runs, folded."""
-    sequences = sequences_of(plan)
     progress = Progress()
     for record in records:
-        progress = advance(progress, sequences, record)
+        progress = advance(progress, plan.sequences, record)
     return progress
 
 
@@ -159,7 +155,7 @@ def _step_recorded(
     depend on it.
     """
     states = dict(progress.states)
-    before = progress.of(step_id)
+    before = states.get(step_id, PENDING)
     if event == "refused" and record.effect.get("undo"):
         # The step stays what it was: its undo alone was refused.
         message = str(record.effect.get("message", ""))

@@ -13,7 +13,6 @@ from migrator.decide.running.progress import (
     ROLL_BACK,
     SETTLED,
     Progress,
-    sequences_of,
     standing,
 )
 from migrator.model.evidence import Evidence
@@ -30,7 +29,7 @@ def still_to_undo(plan: Plan, progress: Progress) -> tuple[Step, ...]:
     one-way, and to remove a bridge leaves nothing.
     """
     found: list[Step] = []
-    for sequence in sequences_of(plan).values():
+    for sequence in plan.sequences.values():
         for step in standing(sequence, progress.states):
             if not isinstance(step.effect, EnableEntries | RemoveBridge):
                 found.append(step)
