@@ -19,6 +19,7 @@ from migrator.decide.reading.go_yaml.resolve import (
     NotCertainError,
     NotText,
     resolve,
+    resolve_plain,
 )
 
 # go-yaml decode.go, allowedAliasRatio: how much of the work aliases may cause, by the size of the
@@ -65,7 +66,10 @@ def decode_scalar(node: Node) -> None:
         node.value = node.text
         return
     try:
-        node.value = resolve(node.tag, node.text)
+        if node.tag:
+            node.value = resolve(node.tag, node.text)
+        else:
+            node.value = resolve_plain(node.text)
     except CannotDecodeError as problem:
         raise lost(node.line, node.column, str(problem)) from None
     except NotCertainError as problem:

@@ -84,15 +84,13 @@ _BASES: Final = {"0b": 2, "0o": 8, "0x": 16}
 
 
 def resolve(tag: str, text: str) -> ScalarValue:
-    """The value of a plain or tagged scalar.
+    """The value of a tagged scalar.
 
-    ``tag`` is ``""`` for none, else in full (``tag:yaml.org,2002:int``). The value is text, None
-    for null, or a value of another type that keeps its text out of the way.
+    ``tag`` is in full (``tag:yaml.org,2002:int``). The value is text, None for null, or a value of
+    another type that keeps its text out of the way.
 
     Raises CannotDecodeError where go-yaml gives up, NotCertainError where its versions differ.
     """
-    if not tag:
-        return _resolve_plain(text)
     if tag == BINARY_TAG:
         return _decode_binary(text)
     if tag == STR_TAG:
@@ -102,7 +100,7 @@ def resolve(tag: str, text: str) -> ScalarValue:
         return text
     if tag == TIMESTAMP_TAG:
         return _timestamp(text)
-    value = _resolve_plain(text)
+    value = resolve_plain(text)
     # The only change of a type that go-yaml makes for a tag.
     if tag == FLOAT_TAG and isinstance(value, NotText) and value.kind == "int":
         return NotText("float", float(value.value))
@@ -120,7 +118,7 @@ def _tag_of(value: ScalarValue) -> str:
     return _TAGS[value.kind]
 
 
-def _resolve_plain(text: str) -> ScalarValue:
+def resolve_plain(text: str) -> ScalarValue:
     """The value of a text without a tag: the first character says what it may be
     (``resolveTable``).
 

@@ -19,26 +19,27 @@ from migrator.decide.reading.go_yaml.resolve import (
     NotText,
     ScalarValue,
     resolve,
+    resolve_plain,
 )
 
 
 @pytest.mark.parametrize("text", ["", "~", "null", "Null", "NULL"])
 def test_empty_and_null_words_are_null(text: str) -> None:
-    assert resolve("", text) is None
+    assert resolve_plain(text) is None
 
 
 @pytest.mark.parametrize(
     "text", ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"]
 )
 def test_yaml_1_1_words_are_true(text: str) -> None:
-    assert resolve("", text) == NotText("bool", True)
+    assert resolve_plain(text) == NotText("bool", True)
 
 
 @pytest.mark.parametrize(
     "text", ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"]
 )
 def test_yaml_1_1_words_are_false(text: str) -> None:
-    assert resolve("", text) == NotText("bool", False)
+    assert resolve_plain(text) == NotText("bool", False)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_yaml_1_1_words_are_false(text: str) -> None:
     ],
 )  # fmt: skip
 def test_everything_else_is_text(text: str) -> None:
-    assert resolve("", text) == text
+    assert resolve_plain(text) == text
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_everything_else_is_text(text: str) -> None:
     ],
 )
 def test_numbers_are_no_text(text: str, kind: str, value: float) -> None:
-    assert resolve("", text) == NotText(kind, value)  # type: ignore[arg-type]
+    assert resolve_plain(text) == NotText(kind, value)  # type: ignore[arg-type]
 
 
 def test_only_finite_numbers_fit_json() -> None:
@@ -91,8 +92,8 @@ def test_only_finite_numbers_fit_json() -> None:
         assert isinstance(value, NotText)
         return value.jsonable
 
-    assert [jsonable(resolve("", text)) for text in ("1", "yes", "1.5")] == [True] * 3
-    assert [jsonable(resolve("", text)) for text in (".nan", ".inf", "-.inf")] == [False] * 3
+    assert [jsonable(resolve_plain(text)) for text in ("1", "yes", "1.5")] == [True] * 3
+    assert [jsonable(resolve_plain(text)) for text in (".nan", ".inf", "-.inf")] == [False] * 3
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_only_finite_numbers_fit_json() -> None:
 )
 def test_what_versions_of_go_yaml_read_differently_is_not_certain(text: str) -> None:
     with pytest.raises(NotCertainError):
-        resolve("", text)
+        resolve_plain(text)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_a_tag_that_may_fit_is_not_certain(tag: str, text: str) -> None:
 @given(st.text(max_size=30) | st.from_regex(r"[-+.0-9_eExXobBofn]{1,25}", fullmatch=True))
 def test_a_scalar_has_a_value_or_is_not_certain(text: str) -> None:
     try:
-        value = resolve("", text)
+        value = resolve_plain(text)
     except NotCertainError:
         return
     assert value is None or isinstance(value, (str, NotText))
