@@ -7,6 +7,7 @@ from typing import Any
 from migrator.lab.aws.call import Call, Handler, make_token, read_token
 from migrator.lab.aws.errors import AwsError
 from migrator.lab.worlds.principals import Account, Instance
+from migrator.lab.worlds.raw_parts import items_of
 
 REGIONS = (
     "ap-northeast-1",
@@ -61,7 +62,7 @@ def describe_instances(call: Call) -> Mapping[str, Any]:
         if missing:
             raise _no_such_instances(missing)
         mine = {name: mine[name] for name in wanted}
-    for wanted_filter in call.params.get("Filters") or []:
+    for wanted_filter in items_of(call.params, "Filters"):
         mine = {name: item for name, item in mine.items() if _passes(item, wanted_filter)}
     page, token = _page(call, mine)
     reservations = [
@@ -77,7 +78,7 @@ def describe_instances(call: Call) -> Mapping[str, Any]:
 
 def _passes(instance: Instance, wanted: Mapping[str, Any]) -> bool:
     """Whether a filter passes an instance; its values may have wildcards."""
-    patterns = [str(value) for value in wanted.get("Values") or []]
+    patterns = [str(value) for value in items_of(wanted, "Values")]
     for value in _values_of(instance, str(wanted.get("Name"))):
         if any(fnmatchcase(value, pattern) for pattern in patterns):
             return True

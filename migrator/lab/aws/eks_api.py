@@ -9,6 +9,7 @@ from migrator.lab.aws.call import Call, Handler
 from migrator.lab.aws.eks_clusters import find_cluster
 from migrator.lab.aws.errors import AwsError
 from migrator.lab.worlds.lab_cluster import LabCluster
+from migrator.lab.worlds.raw_parts import items_of, part_of
 from migrator.model.principal import parse_arn
 
 _CAPABILITY_SUMMARY = (
@@ -132,7 +133,7 @@ def list_identity_provider_configs(call: Call) -> Mapping[str, Any]:
 def describe_identity_provider_config(call: Call) -> Mapping[str, Any]:
     """DescribeIdentityProviderConfig."""
     cluster = find_cluster(call, "clusterName")
-    name = str((call.params.get("identityProviderConfig") or {}).get("name"))
+    name = str(part_of(call.params, "identityProviderConfig").get("name"))
     if name not in cluster.identity_provider_configs:
         raise AwsError(
             "ResourceNotFoundException",
@@ -187,12 +188,12 @@ def list_tags_for_resource(call: Call) -> Mapping[str, Any]:
 
 def tag_resource(call: Call) -> Mapping[str, Any]:
     """TagResource."""
-    return _change_tags(call, set(), dict(call.params.get("tags") or {}))
+    return _change_tags(call, set(), dict(part_of(call.params, "tags")))
 
 
 def untag_resource(call: Call) -> Mapping[str, Any]:
     """UntagResource."""
-    return _change_tags(call, set(call.params.get("tagKeys") or []), {})
+    return _change_tags(call, set(items_of(call.params, "tagKeys")), {})
 
 
 def _change_tags(call: Call, gone: set[str], new: dict[str, str]) -> Mapping[str, Any]:

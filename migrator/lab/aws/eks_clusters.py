@@ -11,6 +11,7 @@ from migrator.lab.aws.call import Call, Handler
 from migrator.lab.aws.errors import AwsError
 from migrator.lab.worlds.automatic_entries import automatic_entries
 from migrator.lab.worlds.lab_cluster import LabCluster, LabUpdate
+from migrator.lab.worlds.raw_parts import items_of, part_of
 from migrator.model.access_entry import AuthenticationMode
 
 STEPS: Mapping[AuthenticationMode, AuthenticationMode] = {
@@ -147,7 +148,7 @@ def _new_update(
 
 def _access_update(call: Call, cluster: LabCluster) -> LabUpdate:
     """The ratchet: one step forward, never a skip, never back, never the same again."""
-    target = (call.params.get("accessConfig") or {}).get("authenticationMode")
+    target = part_of(call.params, "accessConfig").get("authenticationMode")
     if target not in get_args(AuthenticationMode):
         known = ", ".join(get_args(AuthenticationMode))
         raise AwsError("InvalidParameterException", f"authenticationMode must be one of [{known}]")
@@ -174,7 +175,7 @@ def _endpoint_update(call: Call, cluster: LabCluster) -> LabUpdate:
     """An update of who may reach the endpoint. What the request leaves out stays as it is. Raises
     InvalidParameterException for no change, and for an endpoint that nothing could reach.
     """
-    asked = call.params.get("resourcesVpcConfig") or {}
+    asked = part_of(call.params, "resourcesVpcConfig")
     now = cluster.vpc_config_at(call.now)
     wanted = {**now, **{key: value for key, value in asked.items() if value is not None}}
     keys = ("endpointPublicAccess", "endpointPrivateAccess", "publicAccessCidrs")
@@ -207,8 +208,8 @@ def _logging_update(call: Call, cluster: LabCluster) -> LabUpdate:
     Raises InvalidParameterException for no change.
     """
     types = set(cluster.log_types_at(call.now))
-    for item in (call.params.get("logging") or {}).get("clusterLogging") or []:
-        change = set(item.get("types") or [])
+    for item in items_of(call.params, "logging", "clusterLogging"):
+        change = set(items_of(item, "types"))
         if item.get("enabled"):
             types |= change
         else:

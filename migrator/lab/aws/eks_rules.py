@@ -14,6 +14,7 @@ from migrator.lab.aws.call import Call
 from migrator.lab.aws.errors import AwsError
 from migrator.lab.worlds.lab_cluster import LabCluster, LabEntry
 from migrator.lab.worlds.principals import Principal, RootUser
+from migrator.lab.worlds.raw_parts import items_of
 from migrator.model.access_entry import (
     RESERVED_PREFIXES,
     SERVICE_LINKED_MARK,
@@ -72,7 +73,7 @@ def check_names(params: Mapping[str, Any], entry_type: EntryType) -> None:
     Raises InvalidParameterException for a reserved prefix in either, for a session name without a
     colon before it, and for any name in an entry that is not STANDARD.
     """
-    username, groups = params.get("username"), params.get("kubernetesGroups") or []
+    username, groups = params.get("username"), items_of(params, "kubernetesGroups")
     if username is not None and not isinstance(username, str):
         raise invalid("The username parameter format is not valid")
     if username:
@@ -238,7 +239,7 @@ def read_scope(raw: object) -> AccessScope:
     scope: Mapping[str, Any] = {}
     if isinstance(raw, Mapping):
         scope = raw
-    kind, namespaces = scope.get("type"), scope.get("namespaces") or []
+    kind, namespaces = scope.get("type"), items_of(scope, "namespaces")
     if kind not in ("cluster", "namespace"):
         raise invalid("The accessScope type must be one of [cluster, namespace]")
     if kind == "namespace" and not namespaces:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from migrator.lab.aws.call import Call, Handler, make_token, read_token
 from migrator.lab.aws.errors import AwsError
 from migrator.lab.worlds.principals import IAM_NAME, Account, InstanceProfile, Permissions, make_id
+from migrator.lab.worlds.raw_parts import items_of
 from migrator.lab.worlds.world import IamRole, IamUser
 from migrator.model.access_entry import SERVICE_LINKED_MARK
 
@@ -272,7 +273,7 @@ def _new_name(call: Call, parameter: str) -> tuple[str, str]:
 
 
 def _tags(call: Call) -> dict[str, str]:
-    return {str(tag.get("Key")): str(tag.get("Value", "")) for tag in call.params.get("Tags") or []}
+    return {str(tag.get("Key")): str(tag.get("Value", "")) for tag in items_of(call.params, "Tags")}
 
 
 def _profiles_with(call: Call, role: IamRole) -> dict[str, InstanceProfile]:
@@ -314,7 +315,7 @@ def simulate_principal_policy(call: Call) -> Mapping[str, Any]:
     if principal is None:
         raise AwsError("NoSuchEntity", f"The principal {arn} cannot be found.", 404)
     permissions = principal.permissions
-    actions = call.params.get("ActionNames") or []
+    actions = items_of(call.params, "ActionNames")
     resources = call.params.get("ResourceArns") or ["*"]
     results = [
         {

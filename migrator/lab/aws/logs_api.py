@@ -15,6 +15,7 @@ from migrator.lab.aws.filter_pattern import compile_pattern
 from migrator.lab.aws.insights import Query
 from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.log_store import LogLine
+from migrator.lab.worlds.raw_parts import items_of
 
 PAGE_EVENTS = 10_000
 PAGE_BYTES = 1024 * 1024
@@ -169,7 +170,7 @@ def start_query(call: Call) -> Mapping[str, Any]:
     InvalidParameterException, ResourceNotFoundException and MalformedQueryException.
     """
     params = call.params
-    names = [*(params.get("logGroupNames") or []), *(params.get("logGroupIdentifiers") or [])]
+    names = [*items_of(params, "logGroupNames"), *items_of(params, "logGroupIdentifiers")]
     if params.get("logGroupName"):
         names.append(params["logGroupName"])
     if len(names) != 1:

@@ -13,6 +13,7 @@ from migrator.lab.kubernetes.api import KubernetesApi
 from migrator.lab.kubernetes.user import AUTHENTICATED, User
 from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.principals import Account, Credential, IamRole, Principal
+from migrator.lab.worlds.raw_parts import items_of
 from migrator.lab.worlds.world import World
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AssociatedPolicy, Identity
 from migrator.model.rbac import AccessRequest
@@ -128,7 +129,7 @@ def _names_in_rbac(api: KubernetesApi) -> Iterator[str]:
     """
     for plural in ("clusterrolebindings", "rolebindings"):
         for binding in api.registry.store.items((_RBAC, plural))[0]:
-            for subject in binding.get("subjects") or ():
+            for subject in items_of(binding, "subjects"):
                 name = str(subject.get("name", ""))
                 if subject.get("kind") != "User" or name.startswith("system:"):
                     continue

@@ -22,6 +22,7 @@ from migrator.lab.kubernetes.status import not_found
 from migrator.lab.kubernetes.store import ObjectStore
 from migrator.lab.kubernetes.user import MASTERS, User
 from migrator.lab.worlds.in_force import EntriesInForce, InForce
+from migrator.lab.worlds.raw_parts import items_of, part_of
 from migrator.lab.worlds.world import LabEntry
 from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.rbac import AccessRequest, Binding, PolicyRule, RbacState, Role
@@ -142,7 +143,7 @@ class Authorizer:
         found = self._store.get(key, place, name)
         if found is None:
             raise not_found(key[1], RBAC, name)
-        return [PolicyRule.from_raw(rule) for rule in found.get("rules") or ()]
+        return [PolicyRule.from_raw(rule) for rule in items_of(found, "rules")]
 
     @property
     def rbac(self) -> RbacIndex:
@@ -249,7 +250,7 @@ class Authorizer:
             role = self._store.get(RBAC_KEYS[2], "", "system:node") or {}
             known = (
                 generation,
-                RuleSet([PolicyRule.from_raw(rule) for rule in role.get("rules") or ()]),
+                RuleSet([PolicyRule.from_raw(rule) for rule in items_of(role, "rules")]),
             )
             self._node_rules = known
         return known[1]
@@ -290,13 +291,13 @@ def _references(spec: Mapping[str, Any], resource: str) -> Iterator[str | None]:
     environment (kubernetes ``pkg/api/v1/pod/util.go``). None for a reference without a name.
     """
     source, key = _VOLUME_SOURCES.get(resource, ("", ""))
-    for volume in spec.get("volumes") or ():
+    for volume in items_of(spec, "volumes"):
         yield volume.get(source, {}).get(key)
     if resource == "secrets":
-        for reference in spec.get("imagePullSecrets") or ():
+        for reference in items_of(spec, "imagePullSecrets"):
             yield reference.get("name")
     for kind in ("containers", "initContainers"):
-        for container in spec.get(kind) or ():
+        for container in items_of(spec, kind):
             yield from _environment_references(container, resource)
 
 
@@ -305,7 +306,7 @@ def _environment_references(container: Mapping[str, Any], resource: str) -> Iter
     single keys (``env``). None for an entry that refers to another resource.
     """
     from_key, env_key = _ENVIRONMENT_SOURCES.get(resource, ("", ""))
-    for item in container.get("envFrom") or ():
+    for item in items_of(container, "envFrom"):
         yield item.get(from_key, {}).get("name")
-    for item in container.get("env") or ():
-        yield (item.get("valueFrom") or {}).get(env_key, {}).get("name")
+    for item in items_of(container, "env"):
+        yield part_of(item, "valueFrom").get(env_key, {}).get("name")

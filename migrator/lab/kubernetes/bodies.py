@@ -8,6 +8,7 @@ from migrator.lab.kubernetes import validation
 from migrator.lab.kubernetes.json_types import Json, Value
 from migrator.lab.kubernetes.resources import ResourceType
 from migrator.lab.kubernetes.status import bad_request
+from migrator.lab.worlds.raw_parts import part_of
 
 Strictness = str  # Ignore, Warn, Strict: what becomes of fields that a kind does not have
 
@@ -36,9 +37,7 @@ def prepared(
             f"version"
         )
     body = _pruned(kind, body, strictness, warn)
-    metadata = {
-        key: value for key, value in (body.get("metadata") or {}).items() if value is not None
-    }
+    metadata = {key: value for key, value in part_of(body, "metadata").items() if value is not None}
     if not kind.namespaced:
         metadata.pop("namespace", None)
         return {**body, "metadata": metadata}

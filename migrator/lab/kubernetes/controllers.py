@@ -11,6 +11,7 @@ from migrator.lab.kubernetes import managed_fields
 from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.resources import ResourceType, ResourceTypes, type_of_definition
 from migrator.lab.kubernetes.store import ObjectStore
+from migrator.lab.worlds.raw_parts import items_of, part_of
 from migrator.model.rbac import LabelSelector
 
 _NAMESPACES = ("", "namespaces")
@@ -73,7 +74,7 @@ class Controllers:
         """
         for key in tuple(self._store.keys()):
             for found in self._store.items(key)[0]:
-                owners = found["metadata"].get("ownerReferences") or ()
+                owners = items_of(found["metadata"], "ownerReferences")
                 if owners and all(owner.get("uid") == uid for owner in owners):
                     self._remove(key, found)
 
@@ -117,7 +118,7 @@ class Controllers:
                 continue
             others = [role for other, role in roles.items() if other != name]
             rules = _aggregated_rules(found["aggregationRule"] or {}, others)
-            if rules != (found.get("rules") or []):
+            if rules != items_of(found, "rules"):
                 self._put_aggregated(name, {**found, "rules": rules})
                 self._aggregate()
                 return
@@ -140,9 +141,9 @@ def _aggregated_rules(aggregation: Json, others: list[Json]) -> list[Json]:
     selectors.
     """
     rules: list[Json] = []
-    for selector in aggregation.get("clusterRoleSelectors") or ():
+    for selector in items_of(aggregation, "clusterRoleSelectors"):
         chosen = LabelSelector.from_raw(selector)
         for role in others:
-            if selects(chosen, role["metadata"].get("labels") or {}):
-                rules += [rule for rule in role.get("rules") or () if rule not in rules]
+            if selects(chosen, part_of(role["metadata"], "labels")):
+                rules += [rule for rule in items_of(role, "rules") if rule not in rules]
     return rules

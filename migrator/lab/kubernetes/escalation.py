@@ -17,6 +17,7 @@ from migrator.lab.kubernetes.request_info import RequestInfo
 from migrator.lab.kubernetes.resources import ResourceType
 from migrator.lab.kubernetes.status import forbidden
 from migrator.lab.kubernetes.user import MASTERS, User
+from migrator.lab.worlds.raw_parts import items_of
 from migrator.model.rbac import AccessRequest, PolicyRule
 
 GROUP = "rbac.authorization.k8s.io"
@@ -56,7 +57,7 @@ def check_escalation(
     if authorizer.decide(user, asked).allowed:
         return
     if is_role:
-        rules = [PolicyRule.from_raw(rule) for rule in found.get("rules") or ()]
+        rules = [PolicyRule.from_raw(rule) for rule in items_of(found, "rules")]
     else:
         rules = authorizer.rules_of_role(reference["kind"], reference["name"], namespace)
     # An aggregation rule selects roles that are yet to come, so it may be worth everything.

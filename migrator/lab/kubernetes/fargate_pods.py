@@ -14,6 +14,7 @@ from typing import Any
 from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.kubelets import PROFILE_ANNOTATION, Kubelets
 from migrator.lab.kubernetes.registry import Registry
+from migrator.lab.worlds.raw_parts import items_of, part_of
 from migrator.lab.worlds.world import LabCluster
 
 PODS, NODES = ("", "pods"), ("", "nodes")
@@ -55,7 +56,7 @@ class FargatePods:
         takes.
         """
         for pod in self._registry.store.items(PODS)[0]:
-            spec, status = pod.get("spec") or {}, pod.get("status") or {}
+            spec, status = part_of(pod, "spec"), part_of(pod, "status")
             if spec.get("nodeName") or status.get("containerStatuses"):
                 continue
             profile = self._profile_of(pod)
@@ -67,7 +68,7 @@ class FargatePods:
         store = self._registry.store
         uids = {pod["metadata"]["uid"] for pod in store.items(PODS)[0]}
         for node in store.items(NODES)[0]:
-            owner = (node["metadata"].get("annotations") or {}).get("lab/pod")
+            owner = part_of(node["metadata"], "annotations").get("lab/pod")
             if owner is not None and owner not in uids:
                 store.remove(NODES, "", node["metadata"]["name"])
 
@@ -75,7 +76,7 @@ class FargatePods:
         """The profile that takes a pod: the one that its label names, if that selects it; else any
         that does.
         """
-        named = (pod["metadata"].get("labels") or {}).get(PROFILE_LABEL)
+        named = part_of(pod["metadata"], "labels").get(PROFILE_LABEL)
         for name, profile in sorted(self._cluster.fargate_profiles.items()):
             if named not in (None, name):
                 continue
@@ -108,7 +109,7 @@ class FargatePods:
             return
         self._registry.load(node)
         ready = {"type": "Ready", "status": "True"}
-        labels = {**(pod["metadata"].get("labels") or {}), PROFILE_LABEL: profile}
+        labels = {**part_of(pod["metadata"], "labels"), PROFILE_LABEL: profile}
         scheduled = {
             **pod,
             "metadata": {**pod["metadata"], "labels": labels},
@@ -184,11 +185,11 @@ def _selects(profile: Mapping[str, Any], pod: Json) -> bool:
     """Whether one of the profile's selectors takes the pod; ``*`` matches any
     characters, ``?`` matches one.
     """
-    namespace, labels = pod["metadata"]["namespace"], pod["metadata"].get("labels") or {}
-    for selector in profile.get("selectors") or ():
+    namespace, labels = pod["metadata"]["namespace"], part_of(pod["metadata"], "labels")
+    for selector in items_of(profile, "selectors"):
         if not fnmatchcase(namespace, str(selector.get("namespace") or "")):
             continue
-        wanted = (selector.get("labels") or {}).items()
+        wanted = part_of(selector, "labels").items()
         if all(_has_label(labels, key, value) for key, value in wanted):
             return True
     return False

@@ -22,6 +22,7 @@ from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.pod_sandbox import NotRunnableError, Surroundings, furnish, runnable
 from migrator.lab.kubernetes.registry import Registry
 from migrator.lab.kubernetes.store import Change
+from migrator.lab.worlds.raw_parts import part_of
 
 JOBS, PODS = ("batch", "jobs"), ("", "pods")
 _LOG_LIMIT = 1024 * 1024
@@ -70,14 +71,13 @@ class Jobs:
 
     def _begin(self, job: Json) -> None:
         """Run a job in a separate thread, if its pod is one that the lab runs."""
-        spec, status = job.get("spec") or {}, job.get("status") or {}
+        spec, status = part_of(job, "spec"), part_of(job, "status")
         # A suspended job waits, and one with conditions has ended.
         if spec.get("suspend") or status.get("conditions"):
             return
         if int(spec.get("completions") or 1) != 1:
             return
-        template = spec.get("template") or {}
-        if not runnable(template.get("spec") or {}):
+        if not runnable(part_of(spec, "template", "spec")):
             return
         thread = threading.Thread(target=self._run, args=(job,), name="lab-job", daemon=True)
         self._threads.append(thread)
@@ -268,7 +268,7 @@ def _pod_of(job: Json) -> Json:
         "blockOwnerDeletion": True,
     }
     labels = {
-        **((template.get("metadata") or {}).get("labels") or {}),
+        **part_of(template, "metadata", "labels"),
         "batch.kubernetes.io/job-name": metadata["name"],
         "job-name": metadata["name"],
     }

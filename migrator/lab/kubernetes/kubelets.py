@@ -21,6 +21,7 @@ from migrator.lab.kubernetes.registry import Registry
 from migrator.lab.kubernetes.request_info import request_info
 from migrator.lab.kubernetes.user import User
 from migrator.lab.worlds.principals import Account, IamRole, Instance
+from migrator.lab.worlds.raw_parts import items_of, part_of
 from migrator.lab.worlds.world import Caller, LabCluster, World
 from migrator.model.principal import parse_arn
 from migrator.model.rbac import AccessRequest
@@ -115,13 +116,13 @@ class Kubelets:
         one of Fargate the profile's pod execution role (EKS user guide, "Amazon EKS Pod execution
         IAM role").
         """
-        last = str((node.get("spec") or {}).get("providerID") or "").rpartition("/")[2]
+        last = str(part_of(node, "spec").get("providerID") or "").rpartition("/")[2]
         account = self._world.accounts[self._cluster.account]
         role: IamRole | None = None
         if instance := account.instances.get(last):
             role = _role_of_instance(account, instance)
         elif last.startswith("fargate-"):
-            annotations = node["metadata"].get("annotations") or {}
+            annotations = part_of(node["metadata"], "annotations")
             role = self._fargate_role(annotations.get(PROFILE_ANNOTATION))
         if role is None:
             return None
@@ -294,10 +295,10 @@ def _with_readiness(node: Json, now: datetime, *, alive: bool) -> Json | None:
     A node that is lost is ``Unknown``, as the node lifecycle controller sets it (kubernetes
     ``pkg/controller/nodelifecycle/node_lifecycle_controller.go``).
     """
-    status = node.get("status") or {}
+    status = part_of(node, "status")
     wanted = _READY if alive else _LOST
     conditions = []
-    for found in status.get("conditions") or ():
+    for found in items_of(status, "conditions"):
         if found.get("type") != "Ready":
             conditions.append(found)
         elif found.get("status") == wanted["status"]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.service_accounts import ServiceAccountTokens
 from migrator.lab.kubernetes.store import ObjectStore
+from migrator.lab.worlds.raw_parts import items_of, part_of
 
 SERVICE_ACCOUNT_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 COMMAND = "migrate"
@@ -50,7 +51,7 @@ class Process:
 
 def runnable(pod_spec: Json) -> bool:
     """Whether the lab runs this pod: one container whose command is ``migrate``."""
-    containers = pod_spec.get("containers") or []
+    containers = items_of(pod_spec, "containers")
     if len(containers) != 1:
         return False
     command = containers[0].get("command") or [""]
@@ -68,8 +69,8 @@ def furnish(pod: Json, folder: Path, around: Surroundings) -> Process:
     container = spec["containers"][0]
     account = spec.get("serviceAccountName") or "default"
     mounts = {SERVICE_ACCOUNT_MOUNT: _account_files(around, namespace, account)}
-    volumes = {volume["name"]: volume for volume in spec.get("volumes") or ()}
-    for mount in container.get("volumeMounts") or ():
+    volumes = {volume["name"]: volume for volume in items_of(spec, "volumes")}
+    for mount in items_of(container, "volumeMounts"):
         volume = volumes.get(mount["name"])
         if volume is None:
             raise NotRunnableError(f"volume {mount['name']} is not there")
@@ -88,7 +89,7 @@ def furnish(pod: Json, folder: Path, around: Surroundings) -> Process:
                 return str(folder) + text
         return text
 
-    arguments = [*container["command"][1:], *(container.get("args") or ())]
+    arguments = [*container["command"][1:], *items_of(container, "args")]
     expanded = [_expand(str(argument), variables) for argument in arguments]
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     environment |= {"HOME": str(folder), "KUBERNETES_SERVICE_HOST": around.host}
@@ -122,7 +123,7 @@ def _volume_files(
     """
     if "emptyDir" in volume:
         return
-    sources = (volume.get("projected") or {}).get("sources") or [volume]
+    sources = part_of(volume, "projected").get("sources") or [volume]
     for source in sources:
         if "configMap" in source:
             name = source["configMap"]["name"]
@@ -144,7 +145,7 @@ def _data(store: ObjectStore, key: tuple[str, str], namespace: str, name: str) -
     found = store.get(key, namespace, name)
     if found is None:
         raise NotRunnableError(f'{key[1].removesuffix("s")} "{name}" not found')
-    data = found.get("data") or {}
+    data = part_of(found, "data")
     if key[1] == "secrets":
         return {name: base64.b64decode(value) for name, value in data.items()}
     return {name: value.encode() for name, value in data.items()}
@@ -162,8 +163,8 @@ def _variables(store: ObjectStore, pod: Json, container: Json) -> Iterator[tuple
         "metadata.name": metadata["name"],
         "metadata.namespace": metadata["namespace"],
     }
-    for item in container.get("env") or ():
-        source = item.get("valueFrom") or {}
+    for item in items_of(container, "env"):
+        source = part_of(item, "valueFrom")
         if "fieldRef" in source:
             path = str(source["fieldRef"].get("fieldPath"))
             if path not in fields:

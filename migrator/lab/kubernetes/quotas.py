@@ -7,6 +7,7 @@ from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.resources import ResourceType
 from migrator.lab.kubernetes.status import forbidden
 from migrator.lab.kubernetes.store import ObjectStore
+from migrator.lab.worlds.raw_parts import part_of
 
 _PODS = ("", "pods")
 
@@ -22,7 +23,7 @@ def check_quota(store: ObjectStore, kind: ResourceType, found: Json, before: Jso
     metadata = found["metadata"]
     used = len(store.items(_PODS, metadata["namespace"])[0])
     for quota in store.items(("", "resourcequotas"), metadata["namespace"])[0]:
-        hard = (quota.get("spec") or {}).get("hard") or {}
+        hard = part_of(quota, "spec", "hard")
         limit = hard.get("pods")
         if limit is None or used < int(limit):
             continue

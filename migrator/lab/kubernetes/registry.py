@@ -30,6 +30,7 @@ from migrator.lab.kubernetes.status import (
     not_found,
 )
 from migrator.lab.kubernetes.store import ObjectStore
+from migrator.lab.worlds.raw_parts import part_of
 
 Guard = Callable[
     [Json, Json | None], None
@@ -312,7 +313,7 @@ class Registry:
         A kind that no definition announces becomes a custom resource; its namespace appears if it
         is missing.
         """
-        metadata = dict(found.get("metadata") or {})
+        metadata = dict(part_of(found, "metadata"))
         api_version, name = found["apiVersion"], metadata["name"]
         kind = self.types.of_kind(api_version, found["kind"])
         if kind is None:
@@ -466,7 +467,7 @@ class Registry:
         """Raise a 409 ApiError unless the object is the one that DeleteOptions name, by uid and
         resourceVersion.
         """
-        wanted = options.get("preconditions") or {}
+        wanted = part_of(options, "preconditions")
         uid, version = wanted.get("uid"), wanted.get("resourceVersion")
         actual = before["metadata"]
         if uid and uid != actual["uid"]:

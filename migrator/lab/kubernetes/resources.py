@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrator.lab.kubernetes.json_types import Json
+from migrator.lab.worlds.raw_parts import items_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +259,8 @@ def type_of_definition(definition: Json) -> ResourceType | None:
         names["plural"],
         names["kind"],
         spec.get("scope", "Namespaced") == "Namespaced",
-        tuple(names.get("shortNames") or ()),
-        tuple(names.get("categories") or ()),
+        tuple(items_of(names, "shortNames")),
+        tuple(items_of(names, "categories")),
         tuple((versions[0].get("subresources") or {}).keys()),
         unconditional_update=False,
         custom=True,

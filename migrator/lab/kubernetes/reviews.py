@@ -8,6 +8,7 @@ from migrator.lab.kubernetes.authorizer import Authorizer
 from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.status import bad_request, invalid
 from migrator.lab.kubernetes.user import User
+from migrator.lab.worlds.raw_parts import items_of, part_of
 from migrator.model.rbac import AccessRequest
 
 TokenLookup = Callable[[str], User | None]
@@ -64,18 +65,18 @@ class Reviews:
         """May a user do it? The whole chain of authorizers is asked; ``reason`` is absent where
         none gives one.
         """
-        decision = self._authorizer.decide(user, _asked(kind, body.get("spec") or {}))
+        decision = self._authorizer.decide(user, _asked(kind, part_of(body, "spec")))
         status: Json = {"allowed": decision.allowed}
         if decision.reason:
             status["reason"] = decision.reason
-        return {**body, "metadata": body.get("metadata") or {}, "status": status}
+        return {**body, "metadata": part_of(body, "metadata"), "status": status}
 
     def _local_review(self, body: Json, namespace: str) -> Json:
         """The same in the namespace of the URL: its owner may ask without a right in other
         namespaces.
         """
-        kind, spec = "LocalSubjectAccessReview", body.get("spec") or {}
-        asked = (spec.get("resourceAttributes") or {}).get("namespace", "")
+        kind, spec = "LocalSubjectAccessReview", part_of(body, "spec")
+        asked = part_of(spec, "resourceAttributes").get("namespace", "")
         if asked != namespace:
             text = f'Invalid value: "{asked}": must match metadata.namespace'
             field = "spec.resourceAttributes.namespace"
@@ -86,7 +87,7 @@ class Reviews:
         """What RBAC lets a user do in a namespace. It is always incomplete: rights by access
         policies are not in it, as their authorizer cannot list them.
         """
-        namespace = (body.get("spec") or {}).get("namespace", "")
+        namespace = part_of(body, "spec").get("namespace", "")
         if not namespace:
             raise bad_request("no namespace on request")
         resource_rules, url_rules = [], []
@@ -110,13 +111,13 @@ class Reviews:
             "incomplete": True,
             "evaluationError": _INCOMPLETE,
         }
-        return {**body, "metadata": body.get("metadata") or {}, "status": status}
+        return {**body, "metadata": part_of(body, "metadata"), "status": status}
 
     def _token_review(self, body: Json) -> Json:
         """Who has a token? A token that is refused is an answer, not an error; a review without a
         token is a 422 ApiError.
         """
-        token = (body.get("spec") or {}).get("token") or ""
+        token = part_of(body, "spec").get("token") or ""
         if not token:
             text = "Required value: token is required for TokenReview in authentication"
             cause = ("FieldValueRequired", "spec.token", text)
@@ -167,10 +168,10 @@ def _subject(kind: str, body: Json) -> User:
     """The user of a review about another user. Without a principal's id in its ``extra`` no access
     policy counts. Raises a 422 ApiError for a review of neither user nor group.
     """
-    spec = body.get("spec") or {}
-    name, groups = spec.get("user", ""), tuple(spec.get("groups") or ())
+    spec = part_of(body, "spec")
+    name, groups = spec.get("user", ""), tuple(items_of(spec, "groups"))
     if not name and not groups:
         text = 'Invalid value: "": at least one of user or group must be specified'
         raise invalid(kind, AUTHORIZATION, "", [("FieldValueInvalid", "spec.user", text)])
-    extra = {key: tuple(values) for key, values in (spec.get("extra") or {}).items()}
+    extra = {key: tuple(values) for key, values in part_of(spec, "extra").items()}
     return User(name, groups, spec.get("uid", ""), extra)

@@ -19,6 +19,7 @@ from migrator.lab.kubernetes.json_types import Json, Value
 from migrator.lab.kubernetes.status import bad_request, not_found
 from migrator.lab.kubernetes.store import ObjectStore
 from migrator.lab.kubernetes.user import AUTHENTICATED, User
+from migrator.lab.worlds.raw_parts import part_of
 
 ISSUER = AUDIENCE = "https://kubernetes.default.svc"
 _PREFIX = "system:serviceaccount:"
@@ -88,7 +89,7 @@ def request_token(tokens: ServiceAccountTokens, namespace: str, name: str, body:
     """Answer a ``TokenRequest``."""
     if not isinstance(body, dict):
         raise bad_request("the body is no TokenRequest")
-    spec = body.get("spec") or {}
+    spec = part_of(body, "spec")
     seconds = min(max(int(spec.get("expirationSeconds") or _USUAL), _SHORTEST), _LONGEST)
     token, ends = tokens.make(namespace, name, seconds)
     stamp = datetime.fromtimestamp(ends, tz=tokens._now().tzinfo).strftime("%Y-%m-%dT%H:%M:%SZ")

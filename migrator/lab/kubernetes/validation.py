@@ -8,6 +8,7 @@ from collections.abc import Callable
 from migrator.lab.kubernetes.json_types import Json, Value
 from migrator.lab.kubernetes.resources import ResourceType
 from migrator.lab.kubernetes.status import invalid
+from migrator.lab.worlds.raw_parts import items_of, part_of
 
 Cause = tuple[str, str, str]
 
@@ -62,7 +63,7 @@ def _metadata(kind: ResourceType, found: Json, before: Json | None) -> list[Caus
     elif before is None:
         causes += _name(kind, name)
     for field in ("labels", "annotations"):
-        for key, value in (metadata.get(field) or {}).items():
+        for key, value in part_of(metadata, field).items():
             if isinstance(value, str):
                 continue
             text = f"Invalid value: {key!r}: must be a string"
@@ -108,7 +109,7 @@ def _config_map(found: Json, before: Json | None) -> list[Cause]:
     """
     causes, size = [], 0
     for field in ("data", "binaryData"):
-        values = found.get(field) or {}
+        values = part_of(found, field)
         for key, value in values.items():
             size += len(value.encode("utf-8", "surrogatepass"))
             if not _is_data_key(key):
@@ -143,7 +144,7 @@ def _rules(found: Json, before: Json | None) -> list[Cause]:
     """
     causes = []
     cluster = found["kind"] == "ClusterRole"
-    for index, rule in enumerate(found.get("rules") or []):
+    for index, rule in enumerate(items_of(found, "rules")):
         place = f"rules[{index}]"
         if not rule.get("verbs"):
             text = "Required value: verbs must contain at least one value"
@@ -178,7 +179,7 @@ def _binding(found: Json, before: Json | None) -> list[Cause]:
     ``pkg/apis/rbac/validation/validation.go``, ValidateRoleBindingUpdate).
     """
     causes = []
-    reference = found.get("roleRef") or {}
+    reference = part_of(found, "roleRef")
     allowed: tuple[str, ...] = ("ClusterRole", "Role")
     # A cluster-wide binding has no namespace in which a Role could be.
     if found["kind"] == "ClusterRoleBinding":
@@ -196,7 +197,7 @@ def _binding(found: Json, before: Json | None) -> list[Cause]:
         causes.append(("FieldValueNotSupported", "roleRef.kind", text))
     if not reference.get("name"):
         causes.append(("FieldValueRequired", "roleRef.name", "Required value"))
-    for index, subject in enumerate(found.get("subjects") or []):
+    for index, subject in enumerate(items_of(found, "subjects")):
         causes += _subject(f"subjects[{index}]", subject)
     return causes
 
@@ -239,7 +240,7 @@ def _lease(found: Json, before: Json | None) -> list[Cause]:
     """Causes in a Lease; an absent duration is allowed (kubernetes
     ``pkg/apis/coordination/validation/validation.go``, ValidateLeaseSpec).
     """
-    seconds = (found.get("spec") or {}).get("leaseDurationSeconds")
+    seconds = part_of(found, "spec").get("leaseDurationSeconds")
     if seconds is not None and seconds <= 0:
         text = f"Invalid value: {seconds}: must be greater than 0"
         return [("FieldValueInvalid", "spec.leaseDurationSeconds", text)]
@@ -262,7 +263,7 @@ def default(kind: ResourceType, found: Json) -> Json:
     """
     if kind.group != _RBAC or not kind.plural.endswith("bindings"):
         return found
-    reference = dict(found.get("roleRef") or {})
+    reference = dict(part_of(found, "roleRef"))
     reference.setdefault("apiGroup", _RBAC)
     filled = {**found, "roleRef": reference}
     if not found.get("subjects"):

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from migrator.lab.worlds.entry_shapes import entry_arn
 from migrator.lab.worlds.lab_cluster import LabCluster, LabEntry, LabPolicy
 from migrator.lab.worlds.principals import Account, Instance, InstanceProfile, make_id
+from migrator.lab.worlds.raw_parts import items_of, part_of
 from migrator.lab.worlds.reference_objects import objects_for
 from migrator.lab.worlds.world import World
 from migrator.lab.worlds.world_files import LONG_AGO
@@ -30,7 +31,7 @@ def add_nodes(raw: Raw, account: Account, cluster: LabCluster) -> None:
     Fargate nodes have no instance. The profile has the role's name: a snapshot does not hold its
     own.
     """
-    for node in raw.get("nodes") or ():
+    for node in items_of(raw, "nodes"):
         instance = str(node.get("providerID") or "").rpartition("/")[2]
         role = parse_arn(node.get("roleArn") or "")
         if not instance.startswith("i-"):
@@ -52,8 +53,8 @@ def write_entries(raw: Raw, world: World, cluster: LabCluster) -> None:
 
     What an entry lacks has the API's default. The entry of Auto Mode's node role is EKS's own.
     """
-    auto_mode = (raw["cluster"].get("computeConfig") or {}).get("nodeRoleArn")
-    for item in raw.get("accessEntries") or ():
+    auto_mode = part_of(raw["cluster"], "computeConfig").get("nodeRoleArn")
+    for item in items_of(raw, "accessEntries"):
         arn = parse_arn(item["principalArn"])
         if arn is None:
             continue
@@ -87,8 +88,8 @@ def _pinned_id(world: World, arn: str, created: datetime) -> str:
 
 
 def _policy(item: Raw) -> LabPolicy:
-    scope = item.get("accessScope") or {}
-    namespaces = tuple(scope.get("namespaces") or ())
+    scope = part_of(item, "accessScope")
+    namespaces = tuple(items_of(scope, "namespaces"))
     at = moment(item.get("associatedAt"))
     return LabPolicy(
         str(item["policyArn"]), AccessScope(scope.get("type") or "cluster", namespaces), at, at
@@ -99,7 +100,7 @@ def objects_of(raw: Raw, left_out: list[str]) -> Iterator[dict[str, Any]]:
     """The Kubernetes objects: namespaces, aws-auth, RBAC, nodes, and what names groups. What the
     copy will lack is added to ``left_out``.
     """
-    for name in raw.get("namespaces") or ():
+    for name in items_of(raw, "namespaces"):
         yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     if raw.get("configMap") is not None:
         yield {"apiVersion": "v1", "kind": "ConfigMap", **raw["configMap"]}
@@ -107,8 +108,8 @@ def objects_of(raw: Raw, left_out: list[str]) -> Iterator[dict[str, Any]]:
         left_out.append("rbac: not in the snapshot")
     else:
         yield from _rbac_objects(raw["rbac"])
-    yield from (_node(node) for node in raw.get("nodes") or ())
-    objects, unknown = objects_for(raw.get("groupReferences") or ())
+    yield from (_node(node) for node in items_of(raw, "nodes"))
+    objects, unknown = objects_for(items_of(raw, "groupReferences"))
     left_out += unknown
     yield from objects
 
@@ -118,7 +119,7 @@ def _rbac_objects(rbac: Raw) -> Iterator[dict[str, Any]]:
     the API do.
     """
     for key, kind in _RBAC_KINDS.items():
-        for item in rbac.get(key) or ():
+        for item in items_of(rbac, key):
             yield {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, **item}
 
 
@@ -127,7 +128,7 @@ def _node(node: Raw) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": node["name"], "labels": dict(node.get("labels") or {})},
+        "metadata": {"name": node["name"], "labels": dict(part_of(node, "labels"))},
         "spec": {"providerID": node.get("providerID") or ""},
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from migrator.lab.worlds.lab_cluster import AUTOMATIC
 from migrator.lab.worlds.principals import WebIdentity
+from migrator.lab.worlds.raw_parts import items_of
 from migrator.lab.worlds.world import World
 
 
@@ -63,7 +64,7 @@ def _permissions(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
             allowed = change.get("allowedActions")
             if allowed is not None:
                 allowed = tuple(allowed)
-            principal.permissions.denied = tuple(change.get("deniedActions") or ())
+            principal.permissions.denied = tuple(items_of(change, "deniedActions"))
             principal.permissions.allowed = allowed
     return {}
 

@@ -26,6 +26,7 @@ from migrator.lab.worlds.copied_cluster import (
 )
 from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.principals import IAM_NAME, Account, make_id
+from migrator.lab.worlds.raw_parts import items_of, part_of
 from migrator.lab.worlds.world import IamRole, IamUser, World
 from migrator.lab.worlds.world_files import ensure_service_role
 from migrator.model.aws_auth import AwsAuth
@@ -112,7 +113,7 @@ def _enabled_log_types(logging: Iterable[Raw]) -> tuple[str, ...]:
     found: list[str] = []
     for setup in logging:
         if setup.get("enabled"):
-            found += setup.get("types") or ()
+            found += items_of(setup, "types")
     return tuple(found)
 
 
@@ -130,11 +131,11 @@ class _Copier:
         self._world = World(name=f"copy of {self._cluster_raw['name']}")
         self._world.settings.region = arn.region
         self._copy = Copy(self._world)
-        iam = raw.get("iam") or {}
-        self._iam: list[Raw] = iam.get("principals") or []
+        iam = part_of(raw, "iam")
+        self._iam: list[Raw] = items_of(iam, "principals")
         # (account, kind) of which the snapshot has every principal.
         self._complete: set[tuple[str, str]] = set()
-        for item in iam.get("accountsRead") or []:
+        for item in items_of(iam, "accountsRead"):
             for kind in ("roles", "users"):
                 if item[kind]:
                     self._complete.add((item["account"], kind))
@@ -168,7 +169,7 @@ class _Copier:
         """
         operator, has_row = self._world.settings.operator, self._operator_has_a_row()
         if cluster.initial_mode != "CONFIG_MAP":
-            holders = {entry["principalArn"] for entry in self._raw.get("accessEntries") or ()}
+            holders = {entry["principalArn"] for entry in items_of(self._raw, "accessEntries")}
             if has_row or operator in holders:
                 return
             text = "no row and no entry admits it; use another principal (migrate lab credentials)"
@@ -200,8 +201,7 @@ class _Copier:
 
     def _aws_auth(self) -> AwsAuth:
         """The rows of aws-auth; a snapshot without the ConfigMap has none."""
-        config_map = self._raw.get("configMap") or {}
-        return read_aws_auth(config_map.get("data") or {})
+        return read_aws_auth(part_of(self._raw, "configMap", "data"))
 
     # The cluster.
 
@@ -210,14 +210,14 @@ class _Copier:
         lab's usual one.
         """
         raw = self._cluster_raw
-        creator = self._raw.get("creator") or {}
-        logging = (raw.get("logging") or {}).get("clusterLogging") or []
+        creator = part_of(self._raw, "creator")
+        logging = items_of(raw, "logging", "clusterLogging")
         return LabCluster(
             name=str(raw["name"]),
             account=self._arn.account,
             region=self._arn.region,
             partition=self._arn.partition,
-            initial_mode=(raw.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP",
+            initial_mode=part_of(raw, "accessConfig").get("authenticationMode") or "CONFIG_MAP",
             creator_arn=creator.get("arn"),
             created_at=moment(raw.get("createdAt")),
             version=str(raw.get("version") or "1.34"),
@@ -228,9 +228,9 @@ class _Copier:
             identity_provider_configs=self._named(
                 "identityProviderConfigs", "identityProviderConfigName"
             ),
-            vpc_config=dict(raw.get("resourcesVpcConfig") or {}),
+            vpc_config=dict(part_of(raw, "resourcesVpcConfig")),
             log_types=_enabled_log_types(logging),
-            tags=dict(raw.get("tags") or {}),
+            tags=dict(part_of(raw, "tags")),
             raw=_other_fields(raw),
         )
 
@@ -278,7 +278,7 @@ class _Copier:
             path=arn.path,
             id=str(known_id or make_id("AROA", text)),
             create_date=born,
-            trust_policy=self._trust(arn, item.get("trustedServices") or ()),
+            trust_policy=self._trust(arn, items_of(item, "trustedServices")),
         )
 
     def _id_of_the_caller(self, arn: Arn) -> str | None:
@@ -286,7 +286,7 @@ class _Copier:
 
         STS calls a session ``assumed-role/NAME/SESSION`` and its id ``AROA…:SESSION``.
         """
-        caller = self._raw.get("callerIdentity") or {}
+        caller = part_of(self._raw, "callerIdentity")
         known = parse_arn(str(caller.get("Arn") or ""))
         if known is None or known.account != arn.account:
             return None
@@ -315,10 +315,10 @@ class _Copier:
         once, so the ARN with the path counts.
         """
         for key, name in _PRINCIPALS_OF:
-            for item in self._raw.get(key) or ():
+            for item in items_of(self._raw, key):
                 if item.get(name):
                     yield item[name]
-        creator = self._raw.get("creator") or {}
+        creator = part_of(self._raw, "creator")
         if creator.get("arn"):
             yield creator["arn"]
         for row in self._aws_auth().rows:
@@ -344,7 +344,7 @@ class _Copier:
         """The principal that took the snapshot is the operator of the copy; a user ``lab-operator``
         where the snapshot does not say. Of a session it is the role.
         """
-        arn = parse_arn(str((self._raw.get("callerIdentity") or {}).get("Arn") or ""))
+        arn = parse_arn(str(part_of(self._raw, "callerIdentity").get("Arn") or ""))
         if arn is None:
             arn = Arn(self._arn.partition, "iam", "", self._arn.account, "user/lab-operator")
         account = self._account(arn)
