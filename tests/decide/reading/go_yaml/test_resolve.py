@@ -169,7 +169,7 @@ def test_a_scalar_has_a_value_or_is_not_certain(text: str) -> None:
 
 @given(st.integers(-(2**63), 2**64 - 1))
 def test_every_number_that_go_can_hold_is_an_integer(number: int) -> None:
-    value = resolve("", str(number))
+    value = resolve_plain(str(number))
     assert isinstance(value, NotText)
     assert value.kind in ("int", "uint")
     assert value.value == number
