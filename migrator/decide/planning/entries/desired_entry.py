@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.findings.findings_catalogue import softened
+from migrator.decide.findings.service_recipes import recipe_of
 from migrator.decide.planning.entries.classify_node import (
     MASTERS,
     NODE_PREFIX,
@@ -231,7 +232,10 @@ def _refused(
         return _cannot("federated-user", f"`{row.arn}` is a federated user.", row)
     # EKS API: the caller may not make an entry for a service-linked role.
     if is_service_linked(candidate):
-        return _cannot("service-linked-role", f"`{candidate.arn}` is a service-linked role.", row)
+        message = f"`{candidate.arn}` is a service-linked role."
+        remedy = recipe_of(candidate.arn)
+        note = DraftFinding("service-linked-role", message, row=row, remedy=remedy)
+        return DesiredEntry("block", None, (note,))
     if candidate.found.state == "absent":
         return _absent(candidate, row, facts)
     if _never_renders(candidate, row):
@@ -329,6 +333,8 @@ def _absent(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) ->
     # EKS API: CreateAccessEntry refuses a principal that IAM does not have.
     message = f"`{row.arn}` does not exist."
     # The path is part of a user's ARN for the authenticator, so that another path is another user.
+    # A permission set that is provisioned again gets a role with another suffix (IAM Identity
+    # Center user guide, "Permission sets"): another principal, which is named and granted nothing.
     if candidate.found.elsewhere:
         message += f" There is `{candidate.found.elsewhere}`, which this row never matches."
     return DesiredEntry("skip", None, (DraftFinding("principal-absent", message, row=row),))

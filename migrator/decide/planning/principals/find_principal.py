@@ -6,6 +6,7 @@ path out (names are unique in an account whatever their case, IAM user guide, "I
 users are found by their whole ARN. Absence counts only where an account was listed completely.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -14,6 +15,9 @@ from migrator.decide.reading.row_keys import principal_key
 from migrator.model.principal import AccountRead, Arn, IamPrincipal, parse_arn
 
 FoundState: TypeAlias = Literal["found", "absent", "unread", "ambiguous"]
+# The role that IAM Identity Center makes in an account for a permission set; the suffix changes
+# when the set is provisioned again.
+_PERMISSION_SET = re.compile("awsreservedsso_(.+)_[0-9a-f]{16}", re.ASCII)
 _LISTED = frozenset({"user", "role", "service-linked-role"})
 
 
@@ -23,7 +27,8 @@ class Found:
     ARN as written with the words that EKS takes in lower case only (``user/``, ``role/``); where it
     is absent, the ARN as written.
 
-    ``elsewhere`` is a user of the same name under another path, for explanations only.
+    ``elsewhere`` is a user of the same name under another path, or the role of the same permission
+    set of IAM Identity Center with another suffix, for explanations only.
     """
 
     arn: str
@@ -52,12 +57,13 @@ class IamIndex:
         cluster_account: str,
     ) -> None:
         self._by_key: dict[str, list[IamPrincipal]] = {}
-        self._users_by_name: dict[tuple[str, str], str] = {}
+        self._by_likeness: dict[tuple[str, str], str] = {}
         for principal in principals:
             self._by_key.setdefault(principal_key(principal.arn), []).append(principal)
             arn = parse_arn(principal.arn)
-            if arn is not None and arn.kind == "user":
-                self._users_by_name[arn.account, arn.name.lower()] = principal.arn
+            likeness = _likeness(arn) if arn is not None else ""
+            if arn is not None and likeness:
+                self._by_likeness[arn.account, likeness] = principal.arn
         self._roles_read = {read.account for read in accounts if read.roles}
         self._users_read = {read.account for read in accounts if read.users}
         self._cluster_account = cluster_account
@@ -76,9 +82,7 @@ class IamIndex:
         # ListRoles and ListUsers hold neither root nor federated users.
         if parsed is None or parsed.kind not in _LISTED:
             return Found(arn, "unread", foreign=foreign)
-        elsewhere = None
-        if parsed.kind == "user":
-            elsewhere = self._users_by_name.get((parsed.account, parsed.name))
+        elsewhere = self._by_likeness.get((parsed.account, _likeness(parsed)))
         if self._was_listed(parsed):
             return Found(arn, "absent", None, foreign, elsewhere)
         return Found(_fixed_words_lower(arn), "unread", None, foreign, elsewhere)
@@ -88,6 +92,19 @@ class IamIndex:
         if arn.kind == "user":
             return arn.account in self._users_read
         return arn.account in self._roles_read
+
+
+def _likeness(arn: Arn) -> str:
+    """What two principals have in common that people take for each other: users of one name, roles
+    of one permission set. Empty for all others.
+    """
+    name = arn.name.lower()
+    if arn.kind == "user":
+        return f"user {name}"
+    provisioned = _PERMISSION_SET.fullmatch(name)
+    if provisioned is None:
+        return ""
+    return f"permission set {provisioned[1]}"
 
 
 def _fixed_words_lower(arn: str) -> str:

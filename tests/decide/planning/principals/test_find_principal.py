@@ -225,3 +225,35 @@ def test_entries_that_eks_owns_are_never_touched() -> None:
     assert [p.action for p in plan.principals] == ["keep", "keep", "keep"]
     assert plan.steps == ()
     assert all(p.findings == () for p in plan.principals)
+
+
+def test_absent_role_of_a_permission_set_names_its_successor_and_grants_it_nothing() -> None:
+    old, new, other = (
+        role(f"AWSReservedSSO_{name}")
+        for name in ("Ops_0123456789abcdef", "Ops_fedcba9876543210", "Dev_0123456789abcdef")
+    )
+    path = "aws-reserved/sso.amazonaws.com/AWSReservedSSO_"
+    successor, another = (role(path + arn.partition("SSO_")[2]) for arn in (new, other))
+    plan = planned(world([row(old, "ops")], principals=[iam(successor), iam(another)]))
+    assert (only(plan).action, only(plan).findings) == ("skip", ("principal-absent",))
+    told = finding(plan, "principal-absent").message
+    assert f"There is `{successor}`, which this row never matches" in told
+    assert another not in told
+    assert plan.steps == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("AWSServiceRoleForAmazonEMRContainers", "new virtual clusters"),
+        ("AWSServiceRoleForBatch", "AWS Batch"),
+        ("AWSServiceRoleForAmazonPrometheusScraper_a1b2", "2024-11-11"),
+        ("AWSServiceRoleForSomethingElse", "own guide"),
+    ],
+)
+def test_service_linked_role_has_the_recipe_of_its_service(name: str, words: str) -> None:
+    snapshot = world([row(role(name), "service")], principals=[])
+    told = finding(planned(snapshot), "service-linked-role")
+    assert words in told.remedy
+    # What every recipe begins with: the row stays in force.
+    assert not planned(snapshot, target="API_AND_CONFIG_MAP").blocked
