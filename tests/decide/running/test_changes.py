@@ -1,6 +1,11 @@
 """What changed since the plan, told apart from what merely cannot be seen this time."""
 
-from migrator.decide.running.changes import describe_changes, not_read_again
+from dataclasses import replace
+
+from migrator.decide.running.changes import describe_changes, not_read_again, surprising_entries
+from migrator.model.access_entry import AccessEntry
+from tests.support.memory_ports import ACCOUNT
+from tests.support.memory_runs import DIGEST, company
 
 ROLE = "arn:aws:iam::444455556666:role/agent"
 USER = "arn:aws:iam::444455556666:user/ana"
@@ -36,3 +41,15 @@ def test_lists_are_compared_by_place_or_by_what_came_and_went() -> None:
     assert describe_changes({"a": [1, 2]}, {"a": [1, 3]}) == ("a[1]: was 2, is 3",)
     assert describe_changes({"a": [1, 2]}, {"a": [1]}) == ("a: gone, 2",)
     assert describe_changes({"a": [1]}, {"a": [1, 1]}) == ("a: 1 items became 2",)
+
+
+def test_a_principal_whose_arn_cannot_be_read_is_not_gone() -> None:
+    before = BEFORE | {"iamPrincipals": {"agent": {"id": "AROA1"}}}
+    assert not_read_again(before, {"iamPrincipals": {}, "accountsRead": {}}) == ("agent",)
+
+
+def test_entry_of_a_service_linked_role_is_no_surprise() -> None:
+    linked = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForEKS"
+    made = AccessEntry(linked, "STANDARD", "eks:service")
+    assert surprising_entries(company()[1], [made], DIGEST) == ()
+    assert len(surprising_entries(company()[1], [replace(made, principal_arn=ROLE)], DIGEST)) == 1

@@ -378,3 +378,15 @@ def test_names_of_a_runs_own_groups_are_refused_in_answers(name: str) -> None:
         with pytest.raises(Failed) as error:
             planned(snapshot, decisions)
         assert error.value.code == "decision-invalid"
+
+
+def test_answer_that_names_a_principal_which_does_not_exist_is_refused() -> None:
+    snapshot = world([row(DEV, "x")], principals=[])
+    assert refused(snapshot, answers(DEV, principal_arn=DEV)) == "decision-invalid"
+
+
+def test_answer_that_makes_a_role_of_nodes_standard_leaves_the_username_to_eks() -> None:
+    nodes = role("nodes")
+    snapshot = world(principals=[iam(nodes, "ec2")], nodes=(node(nodes, "windows"),))
+    plan = planned(snapshot, answers(nodes, type="STANDARD"))
+    assert only(plan).entry == EntrySpec("STANDARD", None)
