@@ -12,14 +12,8 @@ import msgspec
 
 from migrator.errors import Failed
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntryType
-from migrator.model.decision import (
-    Acceptance,
-    AssumeAs,
-    CreatorAnswer,
-    Decisions,
-    GroupAnswer,
-    PrincipalAnswer,
-)
+from migrator.model.decision import Decisions, PrincipalAnswer
+from migrator.model.files import wire
 
 _STUB = re.compile(r"<.*>", re.S)  # what migrate plan --write-decisions leaves to a person
 
@@ -150,7 +144,7 @@ def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
             remedy="Begin with sections such as `principals:` and `accept_loss:`.",
         )
     try:
-        wire = msgspec.convert(_with_text_accounts(document or {}), DecisionsDocument)
+        answers = wire.convert(_with_text_accounts(document or {}), DecisionsDocument)
     except msgspec.ValidationError as error:
         raise Failed(
             "decisions-malformed",
@@ -159,23 +153,12 @@ def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
             remedy="Correct that field; `migrate plan --write-decisions` writes stubs with the "
             "right shape.",
         ) from error
-    creator = None
-    if wire.creator is not None:
-        creator = CreatorAnswer(wire.creator.arn, wire.creator.by, wire.creator.reason)
-    return Decisions(
-        accept_lost_sections=tuple(wire.accept_lost_sections),
-        accept_loss=_acceptances(wire.accept_loss),
-        accept_gain=_acceptances(wire.accept_gain),
-        accounts={key: value.reason for key, value in wire.accounts.items()},
-        principals={key: _principal(value) for key, value in wire.principals.items()},
-        groups={key: _group(value) for key, value in wire.groups.items()},
-        waive_verification=_acceptances(wire.waive_verification),
-        verify_as={key: _assume_as(value) for key, value in wire.verify_as.items()},
-        break_glass=wire.break_glass,
-        expand_accounts={key: tuple(value) for key, value in wire.expand_accounts.items()},
-        waive_gates=_acceptances(wire.waive_gates),
-        proof_policy=dict(wire.proof_policy),
-        creator=creator,
+    return wire.model_with(
+        answers,
+        Decisions,
+        # The one action for an account is to skip it: what is left of the answer is the reason.
+        accounts={account: each.reason for account, each in answers.accounts.items()},
+        principals={arn: _principal(each) for arn, each in answers.principals.items()},
     )
 
 
@@ -223,39 +206,12 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any YAML value
     return str(value)
 
 
-def _acceptances(answers: Mapping[str, _Acceptance]) -> dict[str, Acceptance]:
-    """Who accepts what, for which reason, until when; the keys are as they are written."""
-    found: dict[str, Acceptance] = {}
-    for key, value in answers.items():
-        found[key] = Acceptance(by=value.by, reason=value.reason, until=value.until)
-    return found
-
-
-def _group(value: _GroupAnswer) -> GroupAnswer:
-    return GroupAnswer(rename_to=value.rename_to, also=value.also)
-
-
-def _assume_as(value: _AssumeAs) -> AssumeAs:
-    return AssumeAs(profile=value.profile, assume_role=value.assume_role)
-
-
-def _principal(value: _PrincipalAnswer) -> PrincipalAnswer:
+def _principal(answer: _PrincipalAnswer) -> PrincipalAnswer:
     """The answer for one principal. A list that is left out is None, an empty one means none."""
-    groups = None
-    if value.groups is not None:
-        groups = tuple(value.groups)
     policies = None
-    if value.policies is not None:
-        policies = tuple(_policy(policy) for policy in value.policies)
-    return PrincipalAnswer(
-        action=value.action,
-        reason=value.reason,
-        principal_arn=value.principal_arn,
-        username=value.username,
-        groups=groups,
-        policies=policies,
-        type=value.type,
-    )
+    if answer.policies is not None:
+        policies = tuple(_policy(policy) for policy in answer.policies)
+    return wire.model_with(answer, PrincipalAnswer, policies=policies)
 
 
 def _policy(value: _Policy) -> AssociatedPolicy:

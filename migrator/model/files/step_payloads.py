@@ -150,24 +150,14 @@ def effect_from(kind: str, principal_arn: str | None, payload: dict[str, Any]) -
         raise msgspec.ValidationError(f"unknown kind of step {kind!r}")
     struct, effect_type = PAYLOADS[kind]
     value = wire.convert(payload, struct)
-    fields = {name: getattr(value, name) for name in struct.__struct_fields__}
     needs_principal = "principal_arn" in effect_type.__dataclass_fields__
     if needs_principal == (principal_arn is None):
         raise msgspec.ValidationError(
             f"a step of kind {kind!r} needs {'a' if needs_principal else 'no'} principalArn"
         )
-    if needs_principal:
-        fields["principal_arn"] = principal_arn
-    wire.prepare(effect_type)
-    effect: steps.Effect = msgspec.convert(_Fields(fields), effect_type, from_attributes=True)
+    principal = {"principal_arn": principal_arn} if needs_principal else {}
+    effect: steps.Effect = wire.model_with(value, effect_type, **principal)
     return effect
-
-
-class _Fields:
-    """Attributes for ``from_attributes``: a payload's fields beside the principal of its step."""
-
-    def __init__(self, fields: dict[str, Any]) -> None:
-        self.__dict__.update(fields)
 
 
 def preconditions_of(effect: steps.Effect) -> dict[str, Any]:

@@ -7,6 +7,7 @@ understood.
 
 import threading
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import msgspec
@@ -78,6 +79,15 @@ def model_of(struct: msgspec.Struct, model: type[T]) -> T:
     """A wire struct as the model value of the same fields."""
     prepare(model)
     return msgspec.convert(struct, model, from_attributes=True)
+
+
+def model_with(struct: msgspec.Struct, model: type[T], **other: object) -> T:
+    """As :func:`model_of`, with values for the fields that the document writes in another way, or
+    not at all.
+    """
+    prepare(model)
+    fields = {name: getattr(struct, name) for name in struct.__struct_fields__}
+    return msgspec.convert(SimpleNamespace(**{**fields, **other}), model, from_attributes=True)
 
 
 class Strict(msgspec.Struct, rename="camel", forbid_unknown_fields=True):

@@ -1,13 +1,22 @@
 """decisions.yaml: a misspelt answer is an error, never silence."""
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessScope, AssociatedPolicy
-from migrator.model.decision import NO_DECISIONS
-from migrator.model.files.decisions import decode_decisions
+from migrator.model.decision import (
+    NO_DECISIONS,
+    Acceptance,
+    AssumeAs,
+    CreatorAnswer,
+    Decisions,
+    GroupAnswer,
+    PrincipalAnswer,
+)
+from migrator.model.files.decisions import DecisionsDocument, decode_decisions
 
 ARN = "arn:aws:iam::111122223333:role/ci"
 
@@ -108,3 +117,31 @@ def test_a_file_without_sections_is_no_decisions_file(document: Any) -> None:  #
     with pytest.raises(MigratorError) as caught:
         decode_decisions(document)
     assert caught.value.code == "decisions-malformed"
+
+
+def test_every_section_that_is_read_is_an_answer_and_the_other_way_round() -> None:
+    answers = {each.name for each in fields(Decisions)}
+    assert set(DecisionsDocument.__struct_fields__) == answers
+
+
+def test_answers_of_every_kind_are_the_models_own_values() -> None:
+    acceptance = {"by": "on-call", "reason": "x"}
+    answer = {"action": "skip", "reason": "left", "groups": ["a"], "type": "STANDARD"}
+    found = decode_decisions(
+        {
+            "accept_gain": {ARN: acceptance},
+            "principals": {ARN: answer},
+            "groups": {"a": {"rename_to": "b"}},
+            "verify_as": {ARN: {"assume_role": ARN}},
+            "expand_accounts": {"444455556666": [ARN]},
+            "creator": {"arn": ARN, **acceptance},
+        }
+    )
+    assert found == Decisions(
+        accept_gain={ARN: Acceptance("on-call", "x")},
+        principals={ARN: PrincipalAnswer("skip", "left", groups=("a",), type="STANDARD")},
+        groups={"a": GroupAnswer("b")},
+        verify_as={ARN: AssumeAs(assume_role=ARN)},
+        expand_accounts={"444455556666": (ARN,)},
+        creator=CreatorAnswer(ARN, "on-call", "x"),
+    )
