@@ -115,6 +115,11 @@ def decode_journal(content: bytes) -> tuple[Journal, int]:
 
 
 def _decode_line(line: bytes, number: int) -> Record:
+    """One record. Raises ``Failed("journal-damaged")``, naming the line.
+
+    A line must be the very bytes that this tool writes for the record: a change of layout alone is
+    damage, too, because nothing else writes a journal.
+    """
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError):
@@ -142,10 +147,13 @@ def _decode_line(line: bytes, number: int) -> Record:
 
 
 def _well_typed(fields: Mapping[str, Any]) -> bool:
+    """Whether each field of a record has its type; all fields are there."""
     # A bool is an int to isinstance.
     if type(fields["n"]) is not int:
         return False
-    if fields["event"] not in EVENTS or not isinstance(fields["effect"], dict):
+    if fields["event"] not in EVENTS:
+        return False
+    if not isinstance(fields["effect"], dict):
         return False
     if not isinstance(fields["step"], str | None):
         return False

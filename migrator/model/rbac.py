@@ -128,10 +128,11 @@ class Binding:
 
     @classmethod
     def from_raw(cls, raw: Mapping[str, Any], *, namespaced: bool) -> "Binding | None":
-        """A RoleBinding or ClusterRoleBinding; None where it cannot grant anything.
+        """A RoleBinding or ClusterRoleBinding as the Kubernetes API gives it; None where it cannot
+        grant anything.
 
         A RoleBinding without a namespace is never read as a ClusterRoleBinding: that would widen
-        it.
+        it. Subjects that match no login are left out.
         """
         place = _place(raw, namespaced=namespaced)
         if place is None:
@@ -323,7 +324,10 @@ def _labels(value: object) -> dict[str, str]:
 
 
 def _place(raw: Mapping[str, Any], *, namespaced: bool) -> tuple[str, str | None] | None:
-    """``(name, namespace)`` of an object; None where it lacks one that it must have."""
+    """``(name, namespace)`` of an object; None where it lacks one that it must have.
+
+    An object of the cluster has namespace None, also where it names one.
+    """
     metadata = _mapping(raw.get("metadata"))
     name = metadata.get("name")
     namespace = metadata.get("namespace")

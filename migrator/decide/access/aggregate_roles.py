@@ -79,7 +79,11 @@ def effective_rules(state: RbacState) -> dict[tuple[str | None, str], tuple[Poli
 def _selected(
     name: str, selectors: tuple[LabelSelector, ...], roles: Iterable[Role]
 ) -> tuple[str, ...]:
-    """The names of all other roles that one of the selectors matches, sorted."""
+    """The names of all other roles that one of the selectors matches, sorted.
+
+    ``name`` is the aggregated role; its selectors are joined by or (ClusterRole,
+    ``aggregationRule.clusterRoleSelectors``).
+    """
     found: list[str] = []
     for role in roles:
         # The controller passes the role itself over: its own rules are no source of it.

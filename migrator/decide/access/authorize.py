@@ -249,7 +249,11 @@ def _username_of(subject: Subject, binding: Binding) -> str | None:
 
 
 def _describe(bound: BoundRole) -> str:
-    """``RoleBinding "x/ns" of ClusterRole "y" to Group "z"``, as the API server words it."""
+    """A binding by which something is allowed, as the API server words it.
+
+    ``RoleBinding "readers/shop" of ClusterRole "view" to Group "dev"`` (``rbac.go``,
+    ruleAccumulator and clusterRoleBindingDescriber).
+    """
     binding = bound.binding
     subject = bound.subject
     kind = "ClusterRoleBinding"

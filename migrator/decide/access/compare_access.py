@@ -198,7 +198,10 @@ def _add_rows(
 
 
 def _certain(a: PermissionSet, b: PermissionSet) -> Callable[[AccessRequest], bool]:
-    """Whether a request is certainly in ``a`` and certainly not in ``b``."""
+    """Whether a request is certainly in ``a`` and certainly not in ``b``.
+
+    What is unknown in either of the two is not certain: such a request shows nothing.
+    """
     in_a, in_b = a.asker(), b.asker()
     return lambda request: in_a(request) is True and in_b(request) is False
 
@@ -241,7 +244,10 @@ def _same(before: Identity, after: Identity) -> bool:
 def _permissions(
     identity: Identity, values: Mapping[str, str], index: RbacIndex | None
 ) -> PermissionSet:
-    """The permissions of the logins whose variables have these values."""
+    """The permissions of the logins whose variables have these values.
+
+    ``values`` maps variables to texts; a variable that RBAC does not name has the value ``_ANY``.
+    """
     if not is_login(identity):
         return NOTHING
     username = render(identity.username, values)
@@ -279,7 +285,11 @@ def _logins(
 
 
 def _templates_of(identities: Iterable[Identity]) -> list[tuple[SubjectNames, str]]:
-    """The usernames and groups of the identities that hold a template, sorted and each once."""
+    """The usernames and groups of the identities that hold a template, sorted and each once.
+
+    ``("users", name)`` or ``("groups", name)``: RBAC names each kind apart. Identities that cannot
+    log in have no logins to compare.
+    """
     found: set[tuple[SubjectNames, str]] = set()
     for identity in identities:
         if not is_login(identity):

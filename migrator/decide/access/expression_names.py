@@ -174,7 +174,11 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _patterns(found: _Found) -> Iterator[str]:
-    """The names that one literal can be, by the function that it is an argument of."""
+    """The names that one literal can be, by the function that it is an argument of.
+
+    ``startsWith("dev:")`` is ``dev:*``, ``endsWith("-admin")`` is ``*-admin``, ``contains("ops")``
+    is ``*ops*``; a literal that is compared as a whole is itself.
+    """
     function = found.call.function
     text = found.text
     sure = found.call.about_users

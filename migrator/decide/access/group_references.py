@@ -143,7 +143,7 @@ def _reader(group: str, kind: str, metadata: Raw) -> Callable[[Raw], Iterator[_P
     """The function that reads names out of objects of this kind; None where such objects name none.
 
     All versions of a group are read alike: the fields that name subjects have not changed between
-    them.
+    them. An object of the core group has the group ``v1`` here.
     """
     match group, kind:
         case "rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding":
@@ -182,7 +182,8 @@ def _subject(path: str, subject: Raw, namespace: str = "") -> Iterator[_Place]:
     """One subject ``{kind, name, namespace}``; a ServiceAccount by its username.
 
     ``namespace`` is the one of the object around, which a ServiceAccount without its own is in. A
-    subject without a name names no login.
+    subject without a name names no login. The kind is not checked: what is no ServiceAccount may be
+    a user or a group, and both are names.
     """
     name = _text(subject.get("name"))
     if not name:
@@ -239,8 +240,9 @@ def _flow_schema(raw: Raw) -> Iterator[_Place]:
             path = f"spec.rules[{at}].subjects[{number}]"
             for key in ("user", "group"):
                 name = _text(_map(subject.get(key)).get("name"))
-                if name and name != _ANY_NAME:
-                    yield f"{path}.{key}.name", name
+                if name in ("", _ANY_NAME):
+                    continue
+                yield f"{path}.{key}.name", name
             account = _map(subject.get("serviceAccount"))
             yield from _subject(f"{path}.serviceAccount", {**account, "kind": "ServiceAccount"})
 
@@ -254,9 +256,10 @@ def _cel(raw: Raw) -> Iterator[_Place]:
     """
     texts = [(path, text) for path, key, text in _leaves(raw) if key in _EXPRESSIONS]
     yield from _in_expressions(texts, "cel")
-    about_users = any(is_about_users(text) for _, text in texts)
+    if not any(is_about_users(text) for _, text in texts):
+        return
     # The names may be in parameter objects of any kind.
-    if about_users and any("params" in text for _, text in texts):
+    if any("params" in text for _, text in texts):
         yield "spec.paramKind", _ANY_NAME
 
 
@@ -436,7 +439,8 @@ def _csv_fields(line: str) -> list[str]:
 def _in_expressions(texts: Sequence[_Place], language: Language) -> Iterator[_Place]:
     """Names of all expressions of an object if one of them is about users.
 
-    All of them, because variables carry names from one expression to another.
+    All of them, because variables carry names from one expression to another. ``texts`` are pairs
+    of path and expression.
     """
     if not any(is_about_users(text) for _, text in texts):
         return

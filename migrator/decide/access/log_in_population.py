@@ -61,8 +61,8 @@ def sessions_of(principal_arn: str) -> tuple[SessionKind, ...]:
 def kind_of_session(principal_arn: str, session_name: str) -> SessionKind:
     """The kind that a session belongs to by its name.
 
-    One that is named after an instance counts as the instance's: whether EC2 knows its private DNS
-    name is unknown here.
+    One that is named after an instance (``i-`` and 8 or 17 characters) counts as the instance's:
+    whether EC2 knows its private DNS name is unknown here. Names of a user's sessions mean nothing.
     """
     if sessions_of(principal_arn) == _OF_USERS:
         return "user"
@@ -158,7 +158,7 @@ def _names_that_reserve(username: str) -> tuple[str, ...] | None:
 def _less(each: LogIns, other: LogIns | None) -> LogIns | None:
     """The log-ins of ``each`` without those of ``other``, which is of the same kind of sessions.
 
-    None where nothing is left.
+    None where nothing is left. ``other`` None takes nothing away.
     """
     if other is None:
         return each
@@ -180,7 +180,11 @@ def _less(each: LogIns, other: LogIns | None) -> LogIns | None:
 
 
 def _more(one: LogIns, other: LogIns) -> LogIns:
-    """The log-ins of either, of the same kind."""
+    """The log-ins of either, of the same kind.
+
+    Each of the two is some names, or all but some: together these are some names again, or all but
+    those that both leave out.
+    """
     if one.names and other.names:
         return LogIns(one.sessions, names=tuple(sorted({*one.names, *other.names})))
     # Some names, and all but some: what both leave out is left out.

@@ -94,7 +94,10 @@ def _layers(
 
 
 def _tokens(dimension: Dimension, changes: Changes) -> list[Tokens]:
-    """``("pods", "pods/log")``, ``("*", "!secrets")``, ``("*/scale", "!deployments/scale")``."""
+    """The values of a field, with those taken out that the row does not hold; one tuple a layer.
+
+    ``("pods", "pods/log")``, ``("*", "!secrets")``, ``("*/scale", "!deployments/scale")``.
+    """
     found: list[Tokens] = []
     for nodes, inside in _layers(dimension, changes):
         plus: list[str] = []
@@ -123,17 +126,16 @@ def _scopes(dimension: Dimension, changes: Changes) -> list[Tokens]:
         for node in nodes:
             if node == "" and whole:
                 continue
-            without = ", ".join(sorted(inside[node]))
+            # Nothing lies inside the request without a namespace: it is one value.
             if node == "":
-                scope = "cluster outside namespaces"
-            elif node == "*" and whole:
-                scope = "cluster"
-                if without:
-                    scope = f"cluster except namespace {without}"
-            else:
-                scope = f"namespace {node}"
-                if without:
-                    scope = f"namespace {node} except {without}"
+                found.append(("cluster outside namespaces",))
+                continue
+            scope, exception = f"namespace {node}", "except"
+            if node == "*" and whole:
+                scope, exception = "cluster", "except namespace"
+            without = ", ".join(sorted(inside[node]))
+            if without:
+                scope = f"{scope} {exception} {without}"
             found.append((scope,))
     return found
 

@@ -183,7 +183,11 @@ def is_subset(a: PermissionSet, b: PermissionSet) -> bool:
 
 
 def _known_rows(a: frozenset[Grant], b: frozenset[Grant]) -> Iterator[PermissionRow]:
-    """The requests of ``a`` without those of ``b``, as rows; grants on both sides are exact."""
+    """The requests of ``a`` without those of ``b``, as rows; grants on both sides are exact.
+
+    Resource requests and paths are two universes: the rows of each come from a difference of their
+    own.
+    """
     resources = Difference(RESOURCE_DIMENSIONS)
     left = resources.subtract(_resource_boxes(a), _resource_boxes(b))
     if left != EMPTY:
@@ -197,7 +201,8 @@ def _known_rows(a: frozenset[Grant], b: frozenset[Grant]) -> Iterator[Permission
 def _resource_boxes(grants: frozenset[Grant]) -> frozenset[Box]:
     """``(namespaces, API groups, resources, verbs, resource names)`` of everything that is granted.
 
-    Grants of the same rules become one box each rule, with all their namespaces.
+    Grants of the same rules become one box each rule, with all their namespaces: clusters bind a
+    few roles in many namespaces.
     """
     where: dict[RuleSet, set[Node]] = {}
     for grant in grants:

@@ -171,7 +171,10 @@ class Difference:
 
 
 def _by_node(boxes: Tails) -> dict[Node, Tails]:
-    """Node of the first component -> the rest of every box that names it."""
+    """Node of the first component -> the rest of every box that names it.
+
+    A box that names several nodes is under each of them.
+    """
     found: dict[Node, set[Box]] = {}
     for box in boxes:
         for node in box[0]:

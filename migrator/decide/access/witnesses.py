@@ -119,7 +119,10 @@ def _best(row: PermissionRow, sources: Iterable[tuple[PermissionRow, Witness]]) 
 
 
 def _candidates(row: PermissionRow, namespaces: Sequence[str]) -> Iterator[AccessRequest]:
-    """Requests inside the row, the most telling and best known first."""
+    """Requests inside the row, the most telling and best known first.
+
+    Many of them are never looked at: the caller stops at the first that is certain.
+    """
     verbs = _values(row.verbs, _VERBS, _is)
     if row.resource_names:
         verbs.sort(key=lambda verb: verb in _NAMELESS)
@@ -149,6 +152,7 @@ def _things(
     is asked about.
     """
     for group, resource, asked in _KNOWN:
+        # The review of such a kind in a namespace is no request that a person makes.
         if resource in CLUSTER_KINDS and None not in places:
             continue
         if not _holds(row.api_groups, group, _is):
@@ -161,7 +165,7 @@ def _things(
         for verb in found:
             if _holds(row.verbs, verb, _is):
                 yield group, resource, verb
-    # The row holds nothing that every cluster has: what it names, and one made up.
+    # Then everything else that the row names, and what is made up to lie inside it.
     groups = _values(row.api_groups, _GROUPS, _is)
     resources = _values(row.resources, [resource for _, resource in _KINDS], _has_subresource)
     yield from product(groups, resources, verbs)

@@ -67,12 +67,19 @@ def make_finding(
 
 def is_blocking(note: DraftFinding) -> bool:
     """Whether the finding made from a note blocks."""
-    return (note.severity or CATALOGUE[note.code].severity) == "block"
+    severity = note.severity or CATALOGUE[note.code].severity
+    return severity == "block"
 
 
 def softened(notes: Iterable[DraftFinding]) -> tuple[DraftFinding, ...]:
     """Notes that blocked and are answered now: they stay as warnings."""
-    return tuple(replace(note, severity="warn") if is_blocking(note) else note for note in notes)
+    found: list[DraftFinding] = []
+    for note in notes:
+        if is_blocking(note):
+            found.append(replace(note, severity="warn"))
+        else:
+            found.append(note)
+    return tuple(found)
 
 
 def accounts_for(codes: Iterable[str], difference: str) -> bool:

@@ -175,7 +175,11 @@ def _templates(index: RowIndex, logins: Sequence[Login]) -> Iterator[NamesOfTemp
 
 
 def _rendered(row: RowMapping, logins: Sequence[Login]) -> Iterator[tuple[str, set[str]]]:
-    """Each template of a row, with the names that its logins had instead of it."""
+    """Each template of a row, with the names that its logins had instead of it.
+
+    ``logins`` are those of the row's principal. Names that the row writes without a template, and
+    the group of every login, are no values of a template.
+    """
     if templates_in(row.username):
         yield row.username, {login.username for login in logins}
     templated = [group for group in row.effective_groups if templates_in(group)]

@@ -167,7 +167,11 @@ def _witnessed(rows: Iterable[PermissionRow]) -> list[AccessRequest]:
 
 
 def baseline(principal_arn: str, earlier: Iterable[Evidence]) -> Mapping[AccessRequest, bool]:
-    """The answers of the newest live baseline: request -> whether it was allowed."""
+    """The answers of the newest live baseline: request -> whether it was allowed.
+
+    ``earlier`` is the evidence on record, oldest first. Only live answers count: rules evaluated
+    are known without a baseline.
+    """
     mine = [each for each in earlier if each.principal_arn == principal_arn]
     live = [each for each in mine if (each.phase, each.proof_class) == ("before", "live")]
     answers: dict[AccessRequest, bool] = {}

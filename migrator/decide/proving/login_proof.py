@@ -129,7 +129,10 @@ def _differences(username: str, groups: Sequence[str], login: SeenLogin) -> tupl
 
 
 def _attribution(login: SeenLogin, only_entry: Attribution) -> Attribution:
-    """What ties a login to the entry; ``none`` where the row may have admitted it."""
+    """What ties a login to the entry; ``none`` where the row may have admitted it.
+
+    ``only_entry`` says why no row can have, and is ``none`` where one can.
+    """
     if only_entry != "none":
         return only_entry
     # No row gives a group with the run's random name.

@@ -177,7 +177,10 @@ def _age(evidence: Evidence, now: datetime) -> timedelta:
 
 
 def _failure(evidence: Evidence) -> str:
-    """Why evidence does not hold, in one line: differences of the login, then wrong answers."""
+    """Why evidence does not hold, in one line: differences of the login, then wrong answers.
+
+    At most ``_MOST_NAMED`` answers are named; empty texts are left out.
+    """
     results = [result for result in evidence.probes if not result.right]
     # A permission that was announced as lost and is still there comes first.
     results.sort(key=lambda result: result.probe.announced != "lost")
@@ -196,7 +199,11 @@ def _wrong(result: ProbeResult) -> str:
 
 
 def cluster_verdict(verdicts: Iterable[PrincipalVerdict]) -> Verdict:
-    """One verdict for all: the worst of them. No principals at all is ``unknown``, not ``ok``."""
+    """One verdict for all: the worst of them.
+
+    No principals at all is ``unknown``, not ``ok``: nothing was shown. A principal of which nothing
+    is known is worse than one that is shown in part.
+    """
     found = {each.verdict for each in verdicts}
     if not found:
         return "unknown"

@@ -308,6 +308,7 @@ def _suggested_groups(value: Node, decoded: list[str]) -> Iterator[str]:
             yield f"groups: {meant}"
         return
     for position, child in enumerate(value.children):
+        # Every item of the list has its group, which is empty where the item was no text.
         group = ""
         if position < len(decoded):
             group = decoded[position]

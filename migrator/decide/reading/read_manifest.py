@@ -129,7 +129,11 @@ def _encoding(content: bytes) -> str:
 
 
 def _objects(text: str) -> Iterator[_Object]:
-    """Every object of the file, lists opened. Raises YamlProblem."""
+    """Every object of the file, lists opened. Raises YamlProblem.
+
+    ``kubectl get`` prints several objects as a ``List``; a ``ConfigMapList`` is one, too. Duplicate
+    keys are those of the whole document.
+    """
     for value, duplicates in _documents(text):
         items = value.get("items")
         kind = str(value.get("kind", ""))
@@ -211,23 +215,25 @@ def _duplicate_keys(document: Document) -> Iterator[str]:
 
 
 def _to_python(node: Node, done: dict[int, Any]) -> Any:  # noqa: ANN401 - plain JSON
-    """Plain JSON of a decoded node. What aliases share stays shared."""
-    if node.kind == "scalar" and isinstance(node.value, NotText):
-        return node.value.value
+    """Plain JSON of a decoded node. What aliases share stays shared.
+
+    ``done`` are the collections that have been made already, by the node's identity. Recursion is
+    bounded by the nesting that was checked before. Raises YamlProblem.
+    """
     if node.kind == "scalar":
+        if isinstance(node.value, NotText):
+            return node.value.value
         return node.value
     if id(node) in done:
         return done[id(node)]
-    value: Any
     if node.kind == "sequence":
-        value = [_to_python(child.resolved, done) for child in node.children]
-    else:
-        odd = next((key for key in node.items if not isinstance(key, str)), None)
-        if odd is not None:
-            raise YamlProblem("lost", node.line, node.column, "it has a key that is no string")
-        value = {key: _to_python(child, done) for key, child in node.items.items()}
-    done[id(node)] = value
-    return value
+        done[id(node)] = [_to_python(child.resolved, done) for child in node.children]
+        return done[id(node)]
+    # kubectl makes a string of such a key; what string is not the same in all versions.
+    if any(not isinstance(key, str) for key in node.items):
+        raise YamlProblem("lost", node.line, node.column, "it has a key that is no string")
+    done[id(node)] = {key: _to_python(child, done) for key, child in node.items.items()}
+    return done[id(node)]
 
 
 def _pick(objects: list[_Object]) -> _Object:
@@ -268,7 +274,7 @@ def _pick(objects: list[_Object]) -> _Object:
 
 
 def _metadata(found: _Object, key: str) -> Any:  # noqa: ANN401 - plain JSON
-    """A field of the object's metadata; None where it has none."""
+    """A field of the object's metadata; None where it has none, or where it is no object."""
     metadata = found.content.get("metadata")
     if not isinstance(metadata, dict):
         return None

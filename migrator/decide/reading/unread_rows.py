@@ -7,7 +7,7 @@ What is found here grants nothing and decides nothing.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,6 +61,10 @@ def unread_rows(data: Mapping[str, str], read: AwsAuth) -> tuple[UnreadRow, ...]
 
 
 def _may_hold_more(key: str, text: str, read: AwsAuth) -> bool:
+    """Whether a section may hold rows beside those that were read: parsing costs time.
+
+    The text counts, comments included: it errs to yes.
+    """
     # Accounts have no field that could be counted, and no account is inside another one.
     if key == "mapAccounts":
         return "---" in text
@@ -69,11 +73,13 @@ def _may_hold_more(key: str, text: str, read: AwsAuth) -> bool:
 
 
 def _in_section(key: str, text: str) -> Iterator[UnreadRow]:
+    """Rows of a section that are behind its first document, or inside another row."""
+    # The last line of what was parsed, for what comes after it.
     last = 0
     try:
         for number, document in enumerate(compose_all(text)):
             root = document.root
-            last = _last_line(document.nodes)
+            last = max((node.line for node in document.nodes), default=0)
             if root is None:
                 continue
             if number == 0:
@@ -87,6 +93,10 @@ def _in_section(key: str, text: str) -> Iterator[UnreadRow]:
 
 
 def _under_unknown_key(key: str, text: str) -> Iterator[UnreadRow]:
+    """Rows under a data key that the authenticator does not read.
+
+    Without the field of an ARN the text is something else, and is not parsed.
+    """
     if not _ANY_ARN.search(text):
         return
     reason = f"under the key `{key}`, which is not read"
@@ -100,13 +110,11 @@ def _under_unknown_key(key: str, text: str) -> Iterator[UnreadRow]:
             yield from _all_rows(key, root, reason)
 
 
-def _last_line(nodes: Sequence[Node]) -> int:
-    return max((node.line for node in nodes), default=0)
-
-
 def _inside_rows(key: str, root: Node) -> Iterator[UnreadRow]:
     """Rows that are values inside the items of the list."""
-    for index, item in enumerate(root.children if root.kind == "sequence" else ()):
+    if root.kind != "sequence":
+        return
+    for index, item in enumerate(root.children):
         reason = f"inside another row, {key}[{index}]"
         for child in item.children:
             yield from _all_rows(key, child, reason)
@@ -127,7 +135,10 @@ def _all_rows(key: str, root: Node, reason: str) -> Iterator[UnreadRow]:
 
 
 def _named(node: Node) -> str:
-    """The ARN of a mapping that is a row; empty for any other node."""
+    """The ARN of a mapping that is a row; empty for any other node.
+
+    Keys match in any case, as in a row that is read (``encoding/json``).
+    """
     if node.kind != "mapping":
         return ""
     pairs = zip(node.children[::2], node.children[1::2], strict=False)
@@ -138,6 +149,10 @@ def _named(node: Node) -> str:
 
 
 def _by_lines(key: str, text: str, after: int, reason: str) -> Iterator[UnreadRow]:
+    """Rows of a text that cannot be parsed, by the lines that look like a row's ARN.
+
+    Lines up to ``after`` were parsed.
+    """
     for number, line in enumerate(text.splitlines(), start=1):
         if number <= after:
             continue

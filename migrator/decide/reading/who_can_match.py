@@ -124,7 +124,10 @@ def match_of(written: str, partition: str) -> Match:
 
 
 def _of_principal(arn: Arn) -> bool:
-    """IAM and STS have no regions, and an account has twelve digits."""
+    """IAM and STS have no regions, and an account has twelve digits.
+
+    A text of another shape is the ARN of no principal (IAM user guide, "IAM identifiers").
+    """
     if arn.service not in ("iam", "sts"):
         return False
     if arn.region:

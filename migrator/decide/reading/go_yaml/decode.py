@@ -160,7 +160,11 @@ def _decode_mapping(node: Node) -> None:
 
 
 def _map_key(node: Node) -> MapKey:
-    """What Go tells keys apart by: the type and the value. Raises YamlProblem for collections."""
+    """What Go tells keys apart by: the type and the value. Raises YamlProblem for collections.
+
+    Text keys stay text. ``1``, ``"1"`` and ``true`` are three keys, and so is every NaN one of its
+    own.
+    """
     key = node.resolved
     if key.kind in _COLLECTIONS:
         hint = ""
@@ -193,7 +197,11 @@ def _key_refusal(key: MapKey) -> str | None:
 
 
 def _merge(value: Node, items: dict[MapKey, Node]) -> int:
-    """Merge ``<<: value`` into the mapping, in place; returns the decode operations it took."""
+    """Merge ``<<: value`` into the mapping, in place; returns the decode operations it took.
+
+    ``value`` is a mapping, or a list of mappings of which earlier ones count more (decode.go,
+    merge).
+    """
     if value.kind == "sequence":
         # Backwards, as earlier ones take precedence.
         for source in reversed(value.children):
