@@ -24,7 +24,10 @@ COMMANDS = {
     "observe": ("migrator.cli.observe", "Who really uses the cluster, from its logs."),
     "plan": ("migrator.cli.plan", "Decide what becomes of every principal: the dry run."),
     "show": ("migrator.cli.show", "Show a saved plan again."),
-    "explain": ("migrator.cli.explain", "One principal: what it is, what it will be, and why."),
+    "explain": (
+        "migrator.cli.explain",
+        "One principal of a plan, or what a code means and what to do.",
+    ),
     "apply": ("migrator.cli.apply", "Make the access entries of a plan; the same command resumes."),
     "verify": ("migrator.cli.verify", "Prove access as each principal."),
     "rehearse": (

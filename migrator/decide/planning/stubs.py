@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from migrator.decide.findings.findings_catalogue import CATALOGUE, make_finding
 from migrator.decide.planning.possible_answers import (
     WHY,
     AnswerPart,
@@ -17,11 +18,14 @@ from migrator.decide.planning.possible_answers import (
     answers_about_principal,
     proposed_name,
 )
+from migrator.model.access_entry import EntrySpec, Identity
 from migrator.model.decision import Stub
 from migrator.model.finding import Finding
-from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.model.plan import ClusterRef, Plan, PlannedPrincipal
 
-__all__ = ["UNANSWERABLE", "proposed_name", "stubs_for", "what_lifts"]
+_ACCOUNT = "111122223333"  # AWS's own example
+
+__all__ = ["UNANSWERABLE", "example_of", "proposed_name", "stubs_for", "what_lifts"]
 
 # Only a change of the cluster, the ConfigMap or the snapshot answers these.
 UNANSWERABLE = frozenset(
@@ -77,6 +81,44 @@ def what_lifts(plan: Plan) -> str:
         f"{asked} of {len(blocking)} can be answered in decisions.yaml: migrate plan "
         f"--write-decisions FILE writes the questions. For the others, {others}"
     )
+
+
+def example_of(code: str) -> tuple[Stub, ...]:
+    """The first answer to a blocker of this kind, for a principal that is made up; none where no
+    answer lifts it.
+    """
+    kind = CATALOGUE[code]
+    if kind.severity != "block":
+        return ()
+    principal = PlannedPrincipal(
+        principal_arn=f"arn:aws:iam::{_ACCOUNT}:role/NAME",
+        action="block",
+        sources=("mapRoles[0]",),
+        before=Identity("NAME", ("eks:GROUP",), "config-map"),
+        entry=None,
+        proposed=EntrySpec("EC2" if "instance-id" in code else "STANDARD", "NAME", ("GROUP",)),
+    )
+    finding = make_finding(code, _ACCOUNT, source="mapRoles", principal_arn=principal.principal_arn)
+    cluster = ClusterRef(
+        "NAME",
+        f"arn:aws:eks:REGION:{_ACCOUNT}:cluster/NAME",
+        _ACCOUNT,
+        "REGION",
+        "aws",
+        "API_AND_CONFIG_MAP",
+    )
+    plan = Plan(
+        created_at="",
+        cluster=cluster,
+        basis={"rbac": {}},
+        snapshot_digest="",
+        strategy="preserve",
+        target="API",
+        principals=(principal,),
+        findings=(finding,),
+        steps=(),
+    )
+    return tuple(stub for stub in stubs_for(plan) if 1 in stub.choices)
 
 
 def _add(stubs: list[Stub], stub: Stub) -> None:
