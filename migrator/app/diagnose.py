@@ -1,10 +1,12 @@
 """Can this machine reach the API server, and may this caller do the work."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from migrator.app.connect import connect, describe, diagnose_ports
 from migrator.app.operator import Operator
 from migrator.app.settings import Settings
+from migrator.errors import WrongUse
 
 if TYPE_CHECKING:
     from migrator.model.diagnosis import Diagnosis
@@ -20,11 +22,38 @@ def diagnose(cluster: str, operator: Operator) -> "Diagnosis":
     return check(diagnose_ports(operator, connection), described=connection.described)
 
 
-def required_policy(cluster: str, settings: Settings) -> dict[str, Any]:
-    """An IAM policy document that allows everything a migration of the cluster needs; nothing is
-    checked. Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``.
+def required_policy(
+    cluster: str, settings: Settings, commands: Sequence[str] = ()
+) -> dict[str, Any]:
+    """An IAM policy document that allows the commands, or all of them, on the cluster; nothing is
+    checked. A cluster that is given by its ARN needs no credentials.
+
+    Raises ``command-unknown``, ``no-credentials``, ``cluster-not-found``, ``iam-denied``.
     """
     from migrator.decide.diagnosis.required_permissions import COMMANDS, policy_document
     from migrator.model.files.snapshot import cluster_ref
+    from migrator.model.principal import parse_arn
 
-    return policy_document(COMMANDS, cluster_ref(describe(settings, cluster)))
+    refuse_unknown(commands)
+    arn = parse_arn(cluster)
+    if arn is not None and arn.resource.startswith("cluster/"):
+        described: Mapping[str, Any] = {"name": arn.name, "arn": cluster}
+    else:
+        described = describe(settings, cluster)
+    return policy_document(commands or COMMANDS, cluster_ref(described))
+
+
+def refuse_unknown(commands: Iterable[str]) -> None:
+    """Raises ``WrongUse`` ``command-unknown`` for a name that is no command with permissions of its
+    own.
+    """
+    from migrator.decide.diagnosis.required_permissions import COMMANDS
+
+    for command in commands:
+        if command not in COMMANDS:
+            raise WrongUse(
+                "command-unknown",
+                f"--policy: there is no command {command!r}.",
+                why=f"Commands are {', '.join(COMMANDS)}.",
+                remedy="Name a command, or no one for all: migrate doctor CLUSTER --policy",
+            )

@@ -7,32 +7,48 @@ import click
 from migrator.cli import exit_codes
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
-from migrator.cli.options import cluster_argument, yes_option
+from migrator.cli.options import yes_option
 from migrator.cli.terminal import output_of
+
+_ALL = "\0all"  # --policy without a command
 
 
 @click.command(
     "doctor", cls=MigrateCommand, short_help="Can this machine and this caller do the job?"
 )
-@cluster_argument
+@click.argument("cluster", metavar="CLUSTER", required=False)
 @yes_option
 @click.option(
-    "--policy", is_flag=True, help="Print an IAM policy that allows everything, and check nothing."
+    "--policy",
+    multiple=True,
+    is_flag=False,
+    flag_value=_ALL,
+    metavar="[COMMAND]",
+    help="Print an IAM policy for a command (repeatable), or for all, and check nothing. With the "
+    "cluster's ARN as CLUSTER it needs no credentials.",
 )
 @click.pass_context
-def command(ctx: click.Context, /, cluster: str, *, yes: bool, policy: bool) -> int:
+def command(
+    ctx: click.Context, /, cluster: str | None, *, yes: bool, policy: tuple[str, ...]
+) -> int:
     """Check everything that a migration of CLUSTER needs, and change nothing but, with
     --open-endpoint-for-me and for as long as it runs, publicAccessCidrs.
 
     Who the caller is, the ways to the API server, IAM and Kubernetes permissions, each with what to
     do.
     """
-    from migrator.app.diagnose import diagnose, required_policy
+    from migrator.app.diagnose import diagnose, refuse_unknown, required_policy
     from migrator.render.diagnosis import diagnosis_document, diagnosis_text
 
     settings = settings_of(ctx)
+    commands = tuple(each for each in policy if each != _ALL)
+    # A wrong command is named first: nothing of the cluster is needed to see it.
+    refuse_unknown(commands)
+    if cluster is None:
+        raise click.UsageError("Missing argument 'CLUSTER'.", ctx)
     if policy:
-        click.echo(json.dumps(required_policy(cluster, settings), indent=2))
+        document = required_policy(cluster, settings, () if _ALL in policy else commands)
+        click.echo(json.dumps(document, indent=2))
         return exit_codes.DONE
     diagnosis = diagnose(cluster, operator_of(settings, yes=yes))
     output = output_of(settings)

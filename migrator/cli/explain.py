@@ -28,7 +28,7 @@ def command(
     finding or of an error means, and what to do about it.
 
     PRINCIPAL is an ARN (as IAM, aws-auth or a session spells it), the end of one (role/ci/runner,
-    runner), or a row (mapRoles[3]). CODE is what stands in brackets behind an error, or beside a
+    runner), or a row (mapRoles[3]). CODE is the text in brackets behind an error, or the code of a
     finding: migrate explain plan-blocked.
     """
     if principal is None:

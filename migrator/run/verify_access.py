@@ -134,13 +134,13 @@ def _refuse_strangers(plan: Plan, options: VerifyOptions) -> None:
         if each.principal_arn is None:
             continue
         if principal_key(each.principal_arn) not in keys:
-            raise _stranger(each.principal_arn, "probe-for-nobody")
+            raise _stranger(each.principal_arn, "probe-not-in-plan")
 
 
 def _stranger(arn: str, code: str) -> WrongUse:
     """The error for an ARN that the plan does not have."""
     why = ""
-    if code == "probe-for-nobody":
+    if code == "probe-not-in-plan":
         why = "A probe names it."
     return WrongUse(
         code,

@@ -221,7 +221,7 @@ def test_verifying_somebody_whom_the_plan_does_not_have(lab: CliLab, tmp_path: P
     item = {"verb": "get", "resource": "secrets", "expected": "denied", "principal": NOBODY}
     probes.write_text(json.dumps([item]), encoding="utf-8")
     said = _fails(
-        lab, "probe-for-nobody", "verify", "plan.json", "--probes", str(probes), exit_code=64
+        lab, "probe-not-in-plan", "verify", "plan.json", "--probes", str(probes), exit_code=64
     )
     assert "A probe names it." in said
 

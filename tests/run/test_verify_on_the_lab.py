@@ -479,7 +479,7 @@ def test_where_rbac_may_not_be_read_the_policies_are_asked_all_the_same(
         ({"only": (f"{DEVS}s",)}, "principal-not-in-plan"),
         (
             {"own_probes": (OwnProbe(Probe(SECRETS_IN_PAYMENTS, expected=False), f"{DEVS}s"),)},
-            "probe-for-nobody",
+            "probe-not-in-plan",
         ),
     ],
 )

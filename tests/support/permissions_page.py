@@ -25,7 +25,8 @@ _HEAD = """\
 What the caller of each command needs. The page is generated from the lists that `migrate doctor`
 checks, and a test runs every command with exactly these permissions.
 
-`migrate doctor CLUSTER --policy` prints an IAM policy for all commands on one cluster, and
+`migrate doctor CLUSTER --policy` prints an IAM policy for all commands on one cluster, with
+`--policy COMMAND` for one command, and
 `migrate doctor CLUSTER` says what the caller lacks. A read that is not allowed makes an answer
 weaker: what was not read is said to be unknown.
 

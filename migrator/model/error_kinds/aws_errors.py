@@ -22,7 +22,7 @@ KINDS: tuple[ErrorKind, ...] = (
     ErrorKind(
         "aws-error",
         (1,),
-        "A call of AWS failed for a reason that has no code of its own.",
+        "A call of AWS failed for a reason that has no other code.",
         "The reason is in the error.",
         "Read the reason; run it again with --traceback.",
     ),
@@ -132,7 +132,7 @@ KINDS: tuple[ErrorKind, ...] = (
         "A policy of the caller lacks it, or a service control policy or permissions boundary "
         "denies it.",
         "Give the caller the action; doctor prints the policy of a command.",
-        "migrate doctor --policy apply",
+        "migrate doctor CLUSTER --policy apply",
     ),
     ErrorKind(
         "invalid-entry",

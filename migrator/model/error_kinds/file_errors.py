@@ -29,6 +29,14 @@ KINDS: tuple[ErrorKind, ...] = (
         "migrate explain plan-blocked",
     ),
     ErrorKind(
+        "command-unknown",
+        (64,),
+        "--policy names a word that is no command with permissions.",
+        "Commands are those of `migrate --help`.",
+        "Name one, or none for all.",
+        "migrate doctor CLUSTER --policy apply",
+    ),
+    ErrorKind(
         "decision-expired",
         (1,),
         "An answer in decisions.yaml has a date that has passed.",
@@ -288,7 +296,7 @@ KINDS: tuple[ErrorKind, ...] = (
         "migrate show PLAN",
     ),
     ErrorKind(
-        "probe-for-nobody",
+        "probe-not-in-plan",
         (64,),
         "A probe of your own names a principal that the plan does not have.",
         "A probe is asked as a principal of the plan.",
