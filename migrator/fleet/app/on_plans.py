@@ -18,8 +18,9 @@ from migrator.fleet.app.executor import Jobs
 from migrator.fleet.app.operator import FleetOperator
 from migrator.fleet.app.part import PLAN_FILE, no_plan
 from migrator.fleet.app.request import FleetRequest
-from migrator.fleet.decide.endings import result_of_error
+from migrator.fleet.decide.endings import NO_PLAN, result_of_error, unread_of, without_plan
 from migrator.fleet.model.files.job_options import options_to_document
+from migrator.fleet.model.files.records import RUNS_FILE, decode_records
 from migrator.fleet.model.fleet import Command, FleetCluster, Inventory
 from migrator.fleet.model.job import Job, JobRequest
 from migrator.fleet.model.outcome import ClusterFacts, ClusterResult, FleetOutcome
@@ -137,6 +138,8 @@ class _Maker:
         given = request.decisions
         self._answers = None if given is None else decode_fleet_decisions(given)
         self._remote = ports.jobs is not ports.here
+        records = decode_records(ports.store.read(RUNS_FILE) or b"")
+        self._unread = unread_of(each.result for each in records if each.result is not None)
 
     def job(self, cluster: FleetCluster) -> "Job | ClusterResult":
         """What is to be done on the cluster, or why nothing can be: the error is the one that the
@@ -145,6 +148,8 @@ class _Maker:
         try:
             plan = self._plan_of(cluster)
         except MigratorError as error:
+            if error.code == NO_PLAN:
+                return without_plan(cluster.arn, self._command, error, self._unread)
             return result_of_error(cluster.arn, self._command, error)
         asked = JobRequest(self._options, self._given(cluster))
         if self._command != "apply" or not self._remote:

@@ -8,7 +8,7 @@ from migrator.app.operator import AnsweredBefore, Operator
 from migrator.app.read_plan import read_plan
 from migrator.errors import Failed, MigratorError, Refused
 from migrator.fleet.app.worker import QuietEvents, Worker
-from migrator.fleet.decide.endings import PROOF_OPEN, status_of
+from migrator.fleet.decide.endings import NO_PLAN, PROOF_OPEN, status_of
 from migrator.fleet.model.fleet import Command, FleetCluster
 from migrator.fleet.model.job import JobRequest
 from migrator.fleet.model.outcome import ClusterResult
@@ -68,7 +68,7 @@ def part_of(
 
 def no_plan() -> Failed:
     """A folder of the state without a plan."""
-    return Failed("no-plan", "The cluster has no plan.", remedy="Make one: migrate fleet plan.")
+    return Failed(NO_PLAN, "The cluster has no plan.", remedy="Make one: migrate fleet plan.")
 
 
 def operator_of(worker: Worker, cluster: FleetCluster, typed: str | None = None) -> Operator:

@@ -1,6 +1,7 @@
 """What an ending means: a status for each error and exit code, and what need not be done again."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from migrator.errors import MigratorError
 from migrator.fleet.model.files.records import FleetRecord
@@ -42,6 +43,7 @@ _DENIED = frozenset(
     }
 )
 
+NO_PLAN = "no-plan"
 # The code of a cluster that is not done because a proof or an answer is open, and nothing else.
 PROOF_OPEN = "proof-open"
 
@@ -127,6 +129,37 @@ def results_of(
         if run in (None, record.run):
             found[record.result.arn] = record.result
     return found
+
+
+def unread_of(results: Iterable[ClusterResult]) -> dict[str, ClusterResult]:
+    """Clusters that could not be read the last time that it was tried, with how that ended, in the
+    order of the results. A command that found no plan did not try.
+    """
+    found: dict[str, ClusterResult] = {}
+    for result in results:
+        if result.code == NO_PLAN:
+            continue
+        found.pop(result.arn, None)
+        if result.status in ("unreachable", "denied"):
+            found[result.arn] = result
+    return found
+
+
+def without_plan(
+    arn: str, command: Command, error: MigratorError, unread: Mapping[str, ClusterResult]
+) -> ClusterResult:
+    """How a cluster ended that has no plan: it stays unreachable, or denied, until it is read."""
+    before = unread.get(arn)
+    if before is None:
+        return result_of_error(arn, command, error)
+    return replace(
+        before,
+        command=command,
+        message=f"The cluster has no plan: it could not be read when it was to be planned. "
+        f"{before.message}",
+        remedy=f"{before.remedy} Then plan it: migrate fleet plan.".strip(),
+        wave="",
+    )
 
 
 def exit_code_of(results: Iterable[ClusterResult], *, complete: bool, interrupted: bool) -> int:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from migrator.decide.findings.findings_catalogue import CATALOGUE
+from migrator.fleet.decide.endings import NO_PLAN, unread_of
 from migrator.fleet.decide.history import runs_of
 from migrator.fleet.decide.questions import open_questions
 from migrator.fleet.decide.stages import (
@@ -48,7 +49,9 @@ def report_of(
     latest result of a cluster counts. A cluster without facts is one of which nothing is known.
     """
     found = {each.arn: each for each in facts}
-    last = {record.result.arn: record.result for record in records if record.result is not None}
+    results = [record.result for record in records if record.result is not None]
+    last = {each.arn: each for each in results}
+    unread = unread_of(results)
     accounts = {account.id: account for account in inventory.accounts}
     root = state.removesuffix(f"/fleet/{inventory.fleet}") or DEFAULT_STATE_DIR
     rows = []
@@ -57,6 +60,9 @@ def report_of(
             cluster.arn, problem="nothing is known of it"
         )
         result = last.get(cluster.arn)
+        # A record of an earlier version may end with the command that found no plan.
+        if result is not None and result.code == NO_PLAN:
+            result = unread.get(cluster.arn, result)
         stage = stage_of(known, result)
         command = next_command(
             cluster, known, stage, file, accounts.get(cluster.account), state=root

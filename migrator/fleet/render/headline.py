@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from migrator.fleet.model.outcome import ClusterResult
 from migrator.fleet.model.report import AccountProgress, FleetReport
 from migrator.fleet.model.short_texts import short_cluster
-from migrator.fleet.render.names import count_of, without_name
+from migrator.fleet.render.names import count_of, without_name, without_place
 from migrator.fleet.render.snippet import asked
 from migrator.render.headline import Figure
 
@@ -195,13 +195,17 @@ def _failed(report: FleetReport) -> list[ClusterResult]:
 
 
 def _ended_badly(report: FleetReport) -> Iterable[Trouble]:
-    """Commands that ended badly, those with the same message together, the most clusters first."""
-    groups: dict[tuple[str, str, str], list[ClusterResult]] = {}
+    """Commands that ended badly, those with the same texts together, the most clusters first."""
+    groups: dict[tuple[str, ...], list[ClusterResult]] = {}
     for result in _failed(report):
-        why = without_name(result.message or result.code, result.arn)
-        groups.setdefault((result.command, result.status, why), []).append(result)
+        # The message alone is the same for every refused cut-over: which gate is closed is in why.
+        texts = (result.message or result.code, result.why, result.remedy)
+        key = (result.command, result.status, *(without_place(text, result.arn) for text in texts))
+        groups.setdefault(key, []).append(result)
     by_size = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
-    for (command, status, why), found in by_size:
+    for (command, status, *_), found in by_size:
+        said = f"{found[0].message or found[0].code} {found[0].why}".strip()
+        why = without_name(said, found[0].arn)
         arns = tuple(result.arn for result in found)
         yield Trouble(
             tone="bad",

@@ -37,6 +37,15 @@ def some(names: Iterable[str], most: int) -> tuple[tuple[str, ...], int]:
     return found[:most], max(len(found) - most, 0)
 
 
+def without_place(text: str, arn: str) -> str:
+    """A text without its cluster's name, account and Region: equal where only these differ."""
+    plain = without_name(text, arn)
+    parts = arn.split(":")
+    if len(parts) != 6 or not parts[3] or not parts[4]:
+        return plain
+    return plain.replace(parts[4], "ACCOUNT").replace(parts[3], "REGION")
+
+
 def without_name(text: str, arn: str) -> str:
     """A message without its cluster's own name, so that equal reasons look equal."""
     name = last_part(arn)

@@ -10,7 +10,7 @@ from rich.text import Text
 from migrator.fleet.model.fleet import Answer, Inventory
 from migrator.fleet.model.outcome import STATUSES, ClusterResult, FleetOutcome
 from migrator.fleet.model.short_texts import short_cluster
-from migrator.fleet.render.names import accounts_line, without_name
+from migrator.fleet.render.names import accounts_line, without_name, without_place
 from migrator.model.long_lists import and_more
 from migrator.render.text import MAX_WIDTH, foreign, text_of
 
@@ -122,15 +122,18 @@ def fleet_outcome_text(
 
 def _left(results: Sequence[ClusterResult]) -> list[RenderableType]:
     """Clusters that are not done, each reason once with all that it concerns."""
-    groups: dict[tuple[str, str], list[ClusterResult]] = {}
+    groups: dict[tuple[str, ...], list[ClusterResult]] = {}
     for result in results:
-        why = without_name(result.message or result.code, result.arn)
-        groups.setdefault((result.status, why), []).append(result)
+        # The message alone is the same for every refused cut-over: which gate is closed is in why.
+        texts = (result.message or result.code, result.why, result.remedy)
+        key = (result.status, *(without_place(text, result.arn) for text in texts))
+        groups.setdefault(key, []).append(result)
     parts: list[RenderableType] = []
     ordered = sorted(
-        groups.items(), key=lambda item: (STATUSES.index(item[1][0].status), item[0][1])
+        groups.items(), key=lambda item: (STATUSES.index(item[1][0].status), item[0][1:])
     )
-    for (status, why), found in ordered:
+    for (status, *_), found in ordered:
+        why = without_name(found[0].message or found[0].code, found[0].arn)
         noun = "cluster" if len(found) == 1 else "clusters"
         reason = foreign(f"{why} ({len(found)} {noun})")
         parts.append(Text.assemble((f"{status}: ", STATUS_STYLE[status]), reason))
@@ -138,7 +141,6 @@ def _left(results: Sequence[ClusterResult]) -> list[RenderableType]:
         rest = and_more(len(found), SHOWN)
         if rest:
             parts.append(Text(f"  {rest}"))
-        # The same message has the same reason and remedy in each cluster.
         for name, text in (("why", found[0].why), ("do", found[0].remedy)):
             if text:
                 parts.append(foreign(f"  {name}: {text}", "dim"))

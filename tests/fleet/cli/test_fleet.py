@@ -137,6 +137,23 @@ def test_status_and_report_come_from_the_files_alone(mixed: CliLab) -> None:
     assert questions and questions[0]["principalArn"] == "arn:aws:iam::999999999999:role/vendor"
 
 
+def test_a_cluster_that_nothing_answers_stays_unreachable_over_later_commands(
+    mixed: CliLab,
+) -> None:
+    mixed.run("fleet", "plan")
+    ran = mixed.run("fleet", "verify", "--baseline", "--output", "json")
+    ended = {each["arn"].rpartition("/")[2]: each for each in _aggregate(ran)["results"]}
+    assert ended["c0002"]["status"] == "unreachable"
+    assert "it could not be read when it was to be planned" in ended["c0002"]["message"]
+    status = _aggregate(mixed.run("fleet", "status", "--output", "json"))
+    assert status["stages"]["unreachable"] == 1
+    assert "not planned" not in status["stages"]
+    assert mixed.run("fleet", "report", "--html", "fleet.html").code == 0
+    page = " ".join((mixed.work / "fleet.html").read_text().split())
+    assert "Not read" in page
+    assert "1 unreachable" in page
+
+
 def test_one_answer_lifts_a_question_everywhere_it_is_asked(mixed: CliLab) -> None:
     vendor = "arn:aws:iam::999999999999:role/vendor"
     answers = {

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from migrator.fleet.decide.endings import NO_PLAN, unread_of
 from migrator.fleet.decide.patterns import report_of
 from migrator.fleet.decide.select import selects
 from migrator.fleet.decide.stages import FINISHED, MIGRATED, STAGES, left_of, stage_of
@@ -161,6 +162,25 @@ def test_the_latest_result_counts() -> None:
     seen = last[A.arn]
     assert seen is not None
     assert seen.status == "failed"
+
+
+def test_a_cluster_that_could_not_be_read_stays_unread_until_it_is_read() -> None:
+    """A command that finds no plan says nothing about whether the cluster can be read."""
+    unread = result(A.arn, "plan", "unreachable", 1, code="api-server-unreachable")
+    no_plan = result(A.arn, "verify", "failed", 1, code=NO_PLAN)
+    read = result(A.arn, "plan", "blocked", 3)
+
+    def stage(*results: ClusterResult) -> str:
+        facts = (ClusterFacts(A.arn, mode="CONFIG_MAP"),)
+        report = report_of(INVENTORY, facts, [record(each) for each in results], at="now")
+        return {row.cluster.arn: row.stage for row in report.rows}[A.arn]
+
+    assert stage(no_plan) == "not planned"
+    assert stage(unread) == stage(unread, no_plan) == stage(unread, no_plan, no_plan)
+    assert stage(unread, no_plan) == "unreachable"
+    assert stage(unread, read, no_plan) == "not planned"
+    assert [*unread_of((unread, no_plan))] == [A.arn]
+    assert unread_of((unread, read, no_plan)) == {}
 
 
 def test_a_cluster_of_which_nothing_is_known_is_not_left_out() -> None:

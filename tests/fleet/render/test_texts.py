@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
+from migrator.fleet.model.outcome import ClusterResult, FleetOutcome
 from migrator.fleet.render.headline import fleet_figures, fleet_sentence, fleet_tone, troubles
 from migrator.fleet.render.markdown import fleet_markdown
 from migrator.fleet.render.status_text import fleet_status_text
+from migrator.fleet.render.text import fleet_outcome_text
 from tests.support.fleet_reports import done, hostile, large
+from tests.support.fleet_values import result
 from tests.support.plans import HOSTILE
 
 LARGE = large()
@@ -48,6 +51,42 @@ def test_equal_reasons_are_told_once_with_everybody() -> None:
     ]
     assert len(unreachable.who) == len(unreachable.clusters) == 10
     assert len([each for each in troubles(LARGE) if each.what == "account denied"]) == 1
+
+
+def _refused(arn: str, gate: str) -> ClusterResult:
+    account = arn.split(":")[4]
+    return result(
+        arn,
+        "cutover",
+        "refused",
+        4,
+        code="gates-closed",
+        message="The cut-over is refused.",
+        why=f"Closed gates: {gate} of arn:aws:iam::{account}:role/x.",
+    )
+
+
+def test_gates_are_grouped_by_what_is_closed_and_not_by_the_headline() -> None:
+    """Which gate is closed is in the reason: of two clusters with one headline it was shown of
+    the first alone.
+    """
+    rows = [
+        replace(row, last=_refused(row.cluster.arn, gate))
+        for row, gate in zip(
+            LARGE.rows[::60], ("5 (proofs: fail)", "5 (proofs: fail)", "8 (code)"), strict=False
+        )
+    ]
+    assert len({row.cluster.account for row in rows}) > 1, "accounts make no difference"
+    seen = [each for each in troubles(replace(LARGE, rows=tuple(rows))) if "cutover" in each.what]
+    assert [len(each.clusters) for each in seen] == [2, 1]
+    assert "5 (proofs: fail)" in seen[0].why
+    assert "8 (code)" in seen[1].why
+    ended = tuple(row.last for row in rows if row.last is not None)
+    outcome = FleetOutcome("test", "cutover", "r", LARGE.inventory, ended, 8)
+    text = " ".join(fleet_outcome_text(outcome).split())
+    assert "refused: The cut-over is refused. (2 clusters)" in text
+    assert "refused: The cut-over is refused. (1 cluster)" in text
+    assert text.count("5 (proofs: fail)") == text.count("8 (code)") == 1
 
 
 @pytest.mark.parametrize(
