@@ -18,6 +18,7 @@ from migrator.model.cluster_updates import ClusterUpdates
 from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record
 from migrator.model.node_health import NodesNow
+from migrator.model.proposal import Proposal
 from migrator.model.rbac import AccessRequest
 from migrator.model.usage_report import LogGroup
 
@@ -315,9 +316,12 @@ class Principals(Protocol):
 class Permissions(Protocol):
     """What IAM lets the caller do, asked without doing it."""
 
-    def refused(self, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
+    def refused(
+        self, needs: Sequence[tuple[str, str]], *, unconditional: bool = False
+    ) -> list[tuple[str, str]] | None:
         """Those of the ``(action, resource)`` pairs that IAM would refuse; None when that may not
-        be asked.
+        be asked. ``unconditional``: without refusals that depend on a condition of the call, which
+        may hold.
         """
         ...
 
@@ -557,6 +561,10 @@ class Entropy(Protocol):
 
 class Approver(Protocol):
     """Asks a person. Without a terminal or an answer: ``Refused``."""
+
+    def show(self, proposal: Proposal) -> None:
+        """Show what the next question is about."""
+        ...
 
     def confirm(self, question: str) -> None:
         """A yes, or ``--yes``."""

@@ -29,9 +29,12 @@ class SimulatedPermissions:
         self._session = session
         self._principals = principals
 
-    def refused(self, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
+    def refused(
+        self, needs: Sequence[tuple[str, str]], *, unconditional: bool = False
+    ) -> list[tuple[str, str]] | None:
         """The pairs that would be refused; None when simulating, or reading the caller, is not
-        allowed.
+        allowed. ``unconditional``: without those for which IAM names condition keys that the
+        simulation has no value for (IAM API reference, EvaluationResult, MissingContextValues).
         """
         caller = principal_of(str(self._session.caller_identity()["Arn"]))
         parsed = parse_arn(caller)
@@ -45,7 +48,9 @@ class SimulatedPermissions:
             if error.code in _MAY_NOT_ASK:
                 return None
             raise
-        return None if found is None else self.refused_to(str(found["arn"]), needs)
+        if found is None:
+            return None
+        return self._asked(str(found["arn"]), needs, unconditional=unconditional)
 
     def refused_to(
         self, principal_arn: str, needs: Sequence[tuple[str, str]]
@@ -53,14 +58,21 @@ class SimulatedPermissions:
         """The pairs that would be refused to a role or user; None when simulating is not
         allowed.
         """
+        return self._asked(principal_arn, needs, unconditional=False)
+
+    def _asked(
+        self, source: str, needs: Sequence[tuple[str, str]], *, unconditional: bool
+    ) -> list[tuple[str, str]] | None:
         try:
-            return self._ask(principal_arn, needs)
+            return self._ask(source, needs, unconditional=unconditional)
         except MigratorError as error:
             if error.code in _MAY_NOT_ASK:
                 return None
             raise
 
-    def _ask(self, source: str, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    def _ask(
+        self, source: str, needs: Sequence[tuple[str, str]], *, unconditional: bool
+    ) -> list[tuple[str, str]]:
         by_resource: dict[str, list[str]] = {}
         for action, resource in needs:
             by_resource.setdefault(resource, []).append(action)
@@ -79,6 +91,7 @@ class SimulatedPermissions:
                 (one["EvalActionName"], resource)
                 for one in results
                 if one["EvalDecision"] != "allowed"
+                and not (unconditional and one.get("MissingContextValues"))
             )
         return [need for need in dict.fromkeys(map(tuple, needs)) if need in refused]
 

@@ -449,6 +449,7 @@ def run_ports(
     ticking = clock()
     store = connected.store or open_store(settings, cluster)
     lock = cluster_lock(connected, talk)
+    permissions = SimulatedPermissions(connected.session, principals_of(settings, connected))
 
     def read_snapshot() -> Snapshot:
         return decode_snapshot(
@@ -472,7 +473,8 @@ def run_ports(
         basis_of=basis_of,
         nodes=node_health(settings, connected),
         logs=CloudWatchAuditLogs(connected.session, name),
-        permissions=SimulatedPermissions(connected.session, principals_of(settings, connected)),
+        permissions=permissions,
+        own_permissions=permissions,
         pods=KubernetesPods(connected.client),
         fresh_principals=lambda: _fresh_principals(settings, connected),
         lock=lock,

@@ -6,6 +6,7 @@ from typing import Literal
 
 from migrator.app.settings import Settings
 from migrator.errors import Refused
+from migrator.model.proposal import Proposal
 from migrator.ports import Approver, Events
 
 
@@ -19,6 +20,9 @@ class AnsweredBefore:
 
     yes: bool = False
     typed: str | None = None
+
+    def show(self, proposal: Proposal) -> None:
+        """Nothing: the answer was given before."""
 
     def confirm(self, question: str) -> None:
         """Yes. Raises ``Refused`` ``not-confirmed`` without that consent."""

@@ -1,5 +1,6 @@
 """The operator at this terminal: questions on stdin, talk on stderr."""
 
+import os
 import sys
 from contextlib import ExitStack
 
@@ -7,7 +8,15 @@ import click
 
 from migrator.app.operator import Operator
 from migrator.app.settings import Settings
-from migrator.cli.terminal import TerminalApprover, events_of
+from migrator.cli.terminal import TerminalApprover, events_of, use_color
+
+
+def approver_of(
+    settings: Settings, *, yes: bool = False, typed: str | None = None
+) -> TerminalApprover:
+    """Questions at this terminal."""
+    color = use_color(settings, sys.stderr, os.environ)
+    return TerminalApprover(sys.stdin, sys.stderr, yes=yes, typed=typed, color=color)
 
 
 def operator_of(settings: Settings, *, yes: bool = False, typed: str | None = None) -> Operator:
@@ -17,7 +26,7 @@ def operator_of(settings: Settings, *, yes: bool = False, typed: str | None = No
     context = click.get_current_context(silent=True)
     return Operator(
         settings,
-        TerminalApprover(sys.stdin, sys.stderr, yes=yes, typed=typed),
+        approver_of(settings, yes=yes, typed=typed),
         events_of(settings),
         None if context is None else context.with_resource(ExitStack()),
     )

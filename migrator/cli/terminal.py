@@ -15,6 +15,7 @@ from typing import Any, Literal, TextIO
 from migrator.app.settings import Settings
 from migrator.cli.streams import let_go_of, talk
 from migrator.errors import Failed, Refused, WrongUse
+from migrator.model.proposal import Proposal
 from migrator.render.escape import json_for_log, terminal
 
 # Talk goes to the log file too; without one no other handler may print it a second time.
@@ -34,6 +35,17 @@ def use_color(settings: Settings, stream: TextIO, environment: Mapping[str, str]
         and environment.get("TERM") != "dumb"
     )
     return wanted and stream.isatty()
+
+
+def width_of(stream: TextIO) -> int:
+    """Columns for tables: the terminal's, at most 100; 100 where there is none."""
+    if not stream.isatty():
+        return 100
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        return 100
+    return max(40, min(100, columns or 100))
 
 
 @dataclass(eq=False)
@@ -94,6 +106,13 @@ class TerminalApprover:
     stderr: TextIO
     yes: bool = False
     typed: str | None = None
+    color: bool = False
+
+    def show(self, proposal: Proposal) -> None:
+        """The whole of it, above the question."""
+        from migrator.render.proposal import proposal_text
+
+        talk(self.stderr, proposal_text(proposal, width=width_of(self.stderr), color=self.color))
 
     def confirm(self, question: str) -> None:
         """A yes. Raises ``no-terminal``, ``not-confirmed``."""
@@ -155,14 +174,8 @@ class Output:
 
     @property
     def width(self) -> int:
-        """Columns for tables: the terminal's, at most 100; 100 where there is none."""
-        if not self.stdout.isatty():
-            return 100
-        try:
-            columns = os.get_terminal_size(self.stdout.fileno()).columns
-        except OSError:
-            return 100
-        return max(40, min(100, columns or 100))
+        """Columns for tables on stdout."""
+        return width_of(self.stdout)
 
     def show(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +14,11 @@ _STYLE: Mapping[GateState, str] = {"pass": "green", "fail": "bold red", "unknown
 
 def gate_table(gates: Sequence[Gate], *, width: int = MAX_WIDTH, color: bool = False) -> str:
     """All gates in their order; unknown counts as a fail."""
+    return text_of(gate_rows(gates), width=width, color=color)
+
+
+def gate_rows(gates: Sequence[Gate]) -> RenderableType:
+    """All gates in their order, as part of another text."""
     table = Table(
         box=None,
         pad_edge=False,
@@ -35,7 +40,7 @@ def gate_table(gates: Sequence[Gate], *, width: int = MAX_WIDTH, color: bool = F
             lines.append(Text.assemble(("do: ", "bold"), foreign(gate.remedy)))
         state = "waived" if gate.waived_by is not None and gate.state != "pass" else gate.state
         table.add_row(Text(str(gate.number)), Text(state, style=_STYLE[gate.state]), stack(lines))
-    return text_of(Group(table, Text(""), Text(_sum(gates))), width=width, color=color)
+    return Group(table, Text(""), Text(_sum(gates)))
 
 
 def _sum(gates: Sequence[Gate]) -> str:

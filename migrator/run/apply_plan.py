@@ -12,6 +12,7 @@ from migrator.decide.running.actions import Finished, RunRequest
 from migrator.decide.running.changes import surprising_entries
 from migrator.decide.running.gates import in_force
 from migrator.decide.running.progress import APPLY, SETTLED, Progress, refusal_of
+from migrator.decide.running.proposals import apply_proposal, writes_left
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
 from migrator.decide.running.second_admin import admins_to_prove, second_admin
 from migrator.decide.running.source_differences import CHANGED_CODES, Difference, added_rows
@@ -51,7 +52,7 @@ from migrator.run.look_again import (
     differences_now,
     entry_differences,
 )
-from migrator.run.may_bind import refuse_without_bindings
+from migrator.run.may_write import refuse_without_bindings, refuse_without_iam
 from migrator.run.one_run import OneRun, RunSettings
 from migrator.run.prove_principal import prove_admin
 from migrator.run.read_leftovers import with_bridges
@@ -73,6 +74,11 @@ class ApplyOptions:
     waive_verification: Mapping[str, Acceptance] = field(default_factory=dict)
     waive_gates: Mapping[str, Acceptance] = field(default_factory=dict)
     creator: CreatorAnswer | None = None
+
+    @property
+    def principals(self) -> frozenset[str] | None:
+        """The principals of the run; None: all."""
+        return frozenset() if self.mode_only else frozenset(self.only) or None
 
 
 def apply_plan(
@@ -119,8 +125,30 @@ def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOption
         # were made and removed.
         refuse_unannounced(plan, snapshot)
     refuse_without_bindings(plan, progress, ports.reviewers, chain[-1])
+    _ask(plan, ports, options, snapshot, progress)
     run = _start(plan, plan_digest, ports, options, snapshot, progress, chain, run_id)
     return _go(run, ports, options, chain)
+
+
+def _ask(
+    plan: Plan,
+    ports: RunPorts,
+    options: ApplyOptions,
+    snapshot: Snapshot,
+    progress: Progress,
+) -> None:
+    """Ask IAM about what is about to be written, show it, and ask the operator. Raises ``Blocked``
+    where IAM refuses a step, ``Refused`` without a yes.
+    """
+    mode = snapshot.cluster.authentication_mode
+    writes = writes_left(plan, progress, options.principals, mode)
+    if not writes:
+        return
+    unknown = refuse_without_iam(plan, writes, ports.own_permissions)
+    if unknown:
+        ports.events.say("info", unknown)
+    ports.approver.show(apply_proposal(plan, writes))
+    ports.approver.confirm(f"Apply this to cluster {plan.cluster.name}?")
 
 
 def _refuse_unknown(plan: Plan, only: tuple[str, ...]) -> None:
@@ -160,8 +188,7 @@ def _start(
     check = row_check(
         plan, ports.config_maps, api_mode=snapshot.cluster.authentication_mode == "API"
     )
-    only = frozenset[str]() if options.mode_only else frozenset(options.only) or None
-    run_request = RunRequest(plan_digest, only, options.keep_going)
+    run_request = RunRequest(plan_digest, options.principals, options.keep_going)
     run = OneRun(
         plan,
         ports,

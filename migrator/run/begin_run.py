@@ -40,6 +40,7 @@ from migrator.ports import (
     ClusterReader,
     ConfigMaps,
     Entropy,
+    Permissions,
     Pods,
     PrincipalPermissions,
     Principals,
@@ -58,7 +59,8 @@ class RunPorts(StepPorts):
     of run ids.
 
     ``read_snapshot`` reads the cluster afresh; ``basis_of`` is what plans are compared by.
-    ``permissions`` is asked about a break-glass principal, None where it is not. ``pods``: where
+    ``permissions`` is asked about a break-glass principal, ``own_permissions`` about the caller,
+    None where they are not. ``pods``: where
     canary pods are made, None where they may not be. ``lock`` is the lock of record in the cluster,
     beside the one of ``store``. ``fresh_principals`` opens IAM without what was read of it before,
     None where ids are not read again.
@@ -70,6 +72,7 @@ class RunPorts(StepPorts):
     basis_of: Callable[[Snapshot], Mapping[str, Any]]
     lock: ClusterLock = field(kw_only=True)
     permissions: PrincipalPermissions | None = field(default=None, kw_only=True)
+    own_permissions: Permissions | None = field(default=None, kw_only=True)
     pods: Pods | None = field(default=None, kw_only=True)
     fresh_principals: Callable[[], Principals] | None = field(default=None, kw_only=True)
 

@@ -24,9 +24,11 @@ from migrator.decide.running.gates import (
     unknown_waivers,
 )
 from migrator.decide.running.progress import CUT_OVER, SETTLED, Progress, progress_of, records_of
+from migrator.decide.running.proposals import cut_over_proposal
 from migrator.errors import Changed, Interrupted, MigratorError, Refused, WrongUse
 from migrator.model.cluster_updates import ClusterUpdates
 from migrator.model.decision import Acceptance, CreatorAnswer
+from migrator.model.evidence import PrincipalVerdict
 from migrator.model.gate import Gate, all_pass, gates_to_documents
 from migrator.model.outcome import CutOverOutcome
 from migrator.model.plan import Plan
@@ -103,10 +105,11 @@ def cut_over(
         refuse_rehearsing(progress, snapshot)
         gates: tuple[Gate, ...] = ()
         if snapshot.cluster.authentication_mode != "API":
-            gates = _gates(plan, plan_digest, ports, options, snapshot, progress, chain)
+            gates, verdicts = _judge(plan, plan_digest, ports, options, snapshot, progress, chain)
             if not all_pass(gates) or options.gates_only:
                 return _refused(gates, snapshot, ports)
             try:
+                ports.approver.show(cut_over_proposal(plan, gates, verdicts))
                 ports.approver.type_again("the cluster's name", plan.cluster.name)
             except Refused as refusal:
                 return replace(
@@ -161,7 +164,7 @@ def gates_now(
     """
     progress = progress_in(ports.store.journal(), plan, plan_digest)
     quietly = replace(options, verify_first=False)
-    return _gates(plan, plan_digest, ports, quietly, snapshot, progress, chain_of(ports.reader))
+    return _judge(plan, plan_digest, ports, quietly, snapshot, progress, chain_of(ports.reader))[0]
 
 
 def _switch_plan(plan: Plan) -> Plan:
@@ -169,7 +172,7 @@ def _switch_plan(plan: Plan) -> Plan:
     return replace(plan, steps=(SWITCH,))
 
 
-def _gates(
+def _judge(
     plan: Plan,
     plan_digest: str,
     ports: RunPorts,
@@ -177,8 +180,10 @@ def _gates(
     snapshot: Snapshot,
     progress: Progress,
     chain: tuple[str, ...],
-) -> tuple[Gate, ...]:
-    """All gates of the cut-over, from a snapshot that was just read and from evidence."""
+) -> tuple[tuple[Gate, ...], tuple[PrincipalVerdict, ...]]:
+    """All gates of the cut-over, from a snapshot that was just read and from evidence, and the
+    verdicts on principals that they were judged by.
+    """
     mode, status = ports.mode.read()
     before, surprises = as_before(snapshot, plan, progress, plan_digest)
     changes = end_state_changes(plan, progress, snapshot, plan_digest, ports.basis_of(before))
@@ -205,7 +210,7 @@ def _gates(
         nodes_unhealthy=_unhealthy(ports),
         waivers=options.waive_gates,
     )
-    return cut_over_gates(plan, facts)
+    return cut_over_gates(plan, facts), verdicts
 
 
 def _reconcilers(plan: Plan, snapshot: Snapshot) -> tuple[str, ...] | None:

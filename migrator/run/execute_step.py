@@ -196,15 +196,7 @@ def _until_shown(run: OneRun, arn: str, fits: Any) -> None:  # noqa: ANN401 - a 
 
 
 def _enable(run: OneRun, step: Step, effect: EnableEntries) -> None:
-    """Switch the mode after a person has confirmed it; it is asked once, not again when a run
-    continues.
-    """
-    if run.progress.of(step.id).status == "pending" and effect.mode_to == "API_AND_CONFIG_MAP":
-        run.ports.approver.confirm(
-            f"Switch cluster {run.plan.cluster.name} from {effect.mode_from} to {effect.mode_to}? "
-            "This is one-way, and EKS immediately makes entries for the creator, managed node "
-            "groups and Fargate."
-        )
+    """Switch the mode, which a person confirmed before the run began."""
     run.journal.carry_out(
         step.id,
         intended=intention(effect),

@@ -7,6 +7,7 @@ from typing import Any
 
 from migrator.decide.reading.aws_auth_owners import AwsAuthWriters, writers_of
 from migrator.decide.running.progress import RETIRE, Progress
+from migrator.decide.running.proposals import retire_proposal
 from migrator.decide.running.retirement import next_retirement
 from migrator.decide.running.row_identity import groups_by_row
 from migrator.decide.running.source_differences import added_rows, row_difference
@@ -58,7 +59,7 @@ def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
                 return _outcome(ports, progress, None)
             case "delete":
                 _refuse_changed(plan, plan_digest, ports, progress, snapshot)
-                return _delete(plan_digest, ports, progress, dict(found or {}), chain[-1])
+                return _delete(plan, plan_digest, ports, progress, dict(found or {}), chain[-1])
             case _:
                 assert_never(action)
 
@@ -91,7 +92,12 @@ def _journal(ports: RunPorts) -> JournaledRun:
 
 
 def _delete(
-    plan_digest: str, ports: RunPorts, progress: Progress, found: dict[str, object], caller: str
+    plan: Plan,
+    plan_digest: str,
+    ports: RunPorts,
+    progress: Progress,
+    found: dict[str, Any],
+    caller: str,
 ) -> RunOutcome:
     """Delete aws-auth after a backup and a confirmation, with the resourceVersion that was read:
     what another writer changed since is not deleted.
@@ -99,6 +105,7 @@ def _delete(
     now = ports.clock.now()
     journal = _journal(ports)
     again = _what_comes_back(writers_of((found, *aws_auth_backups(ports.store))))
+    ports.approver.show(retire_proposal(plan, found.get("data")))
     ports.approver.confirm(
         f"Delete the ConfigMap kube-system/aws-auth, which is not asked any more?{again}"
     )

@@ -6,19 +6,20 @@ entry stays and the outcome says so. The mode step is one-way, and entries that 
 one shadows a row, the outcome names it.
 """
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, replace
 
 from migrator.decide.running.actions import Finished, RunRequest
 from migrator.decide.running.entries_that_stay import rows_shadowed_by_eks
 from migrator.decide.running.leftovers import what_stands
 from migrator.decide.running.progress import ROLL_BACK, Progress
+from migrator.decide.running.proposals import roll_back_proposal
 from migrator.decide.running.source_differences import row_difference
 from migrator.decide.running.unfinished import still_to_undo
 from migrator.errors import Interrupted, MigratorError, Refused
 from migrator.model.outcome import RunOutcome, StepOutcome
 from migrator.model.plan import Plan
-from migrator.model.step import CreateEntry
+from migrator.model.step import CreateEntry, Step
 from migrator.run.begin_run import (
     RunPorts,
     all_entries,
@@ -74,7 +75,7 @@ def roll_back(
     because to undo it would take access from a principal, or because EKS made it. 5: another writer
     changed an entry meanwhile. Else the error's.
 
-    Raises ``Refused``: ``no-way-back`` after the cut-over, another cluster, locked.
+    Raises ``Refused``: ``no-way-back`` after the cut-over, another cluster, locked, not confirmed.
     """
     with hold_cluster(ports, ROLL_BACK, plan_digest) as held:
         ports, chain = held.ports, held.chain
@@ -97,6 +98,9 @@ def roll_back(
         if not still_to_undo(plan, progress) and not forgotten:
             outcome = _outcome(plan, progress, ports, Finished(), None)
             return _ended(plan, plan_digest, progress, outcome, ports, options)
+        undone = _asked_for((*still_to_undo(plan, progress), *forgotten), options.only)
+        ports.approver.show(roll_back_proposal(plan, undone))
+        ports.approver.confirm(f"Roll back on cluster {plan.cluster.name}?")
         rows = _Rows(row_check(plan, ports.config_maps, api_mode=False))
         settings = RunSettings(
             max_rate=options.max_rate,
@@ -117,6 +121,13 @@ def roll_back(
             run.record(step.id, "adopted", {"why": "it is there, and the journal does not tell"})
         outcome = _go(run, ports, rows)
         return _ended(plan, plan_digest, run.progress, outcome, ports, options)
+
+
+def _asked_for(steps: Iterable[Step], only: tuple[str, ...]) -> tuple[Step, ...]:
+    """What is undone: of all, or of these principals alone, whose bindings stay."""
+    if not only:
+        return tuple(steps)
+    return tuple(step for step in steps if step.principal_arn in only)
 
 
 def _go(run: OneRun, ports: RunPorts, rows: _Rows) -> RunOutcome:

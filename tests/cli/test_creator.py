@@ -61,7 +61,7 @@ def test_row_of_an_unknown_creator_is_put_on_the_entry_that_eks_makes(tmp_path: 
         assert verified.returncode == 0, verified.stdout + verified.stderr
         second = session.run("plan", CLUSTER, "--out", "plan2.json", "--quiet")
         assert "Steps: none, nothing to do" in second
-        back = session.migrate("rollback", "plan.json", "--quiet")
+        back = session.migrate("rollback", "plan.json", "--yes", "--quiet")
         assert back.returncode == 4, back.stderr
         told = " ".join(back.stdout.split())
         assert f"EKS made the entry of {FOUNDER}" in told
@@ -71,7 +71,7 @@ def test_row_of_an_unknown_creator_is_put_on_the_entry_that_eks_makes(tmp_path: 
         oracle.stop()
         assert oracle.wrong() == []
         delete_entry(session, FOUNDER)  # as the message says
-        done = session.migrate("rollback", "plan.json", "--quiet")
+        done = session.migrate("rollback", "plan.json", "--yes", "--quiet")
         assert done.returncode == 0, done.stdout
         assert identities(session, FOUNDER) == {
             ("terraform", ("ci-approvers", "system:authenticated", MASTERS))
@@ -89,14 +89,16 @@ def test_rollback_names_an_entry_of_eks_that_no_run_completed(tmp_path: Path) ->
         only = ("apply", "plan.json", "--yes", "--quiet", "--only")
         assert session.migrate(*only, NODES).returncode in (0, 7)
         for folder in ((), ("--state-dir", "other")):
-            back = session.migrate(*folder, "rollback", "plan.json", "--quiet")
+            back = session.migrate(*folder, "rollback", "plan.json", "--yes", "--quiet")
             assert back.returncode == 4, back.stdout + back.stderr
             told = " ".join(back.stdout.split())
             assert f"migrate apply PLAN --only {FOUNDER}" in told
             assert entry_of(session, FOUNDER) == OWN
         assert session.migrate(*only, FOUNDER).returncode == 0
         assert entry_of(session, FOUNDER) == ("STANDARD", "terraform", ("ci-approvers",), (ADMIN,))
-        elsewhere = session.migrate("--state-dir", "third", "rollback", "plan.json", "--quiet")
+        elsewhere = session.migrate(
+            "--state-dir", "third", "rollback", "plan.json", "--yes", "--quiet"
+        )
         assert elsewhere.returncode == 4, elsewhere.stdout
         assert "a run of this plan put the username" in " ".join(elsewhere.stdout.split())
 
@@ -107,9 +109,9 @@ def test_rollback_of_the_plan_that_completed_the_entry_keeps_it(tmp_path: Path) 
         applied = session.migrate("apply", "plan.json", "--only", NODES, "--yes", "--quiet")
         assert applied.returncode in (0, 7)
         session.run("plan", CLUSTER, "--out", "plan2.json", "--quiet")
-        assert session.migrate("rollback", "plan2.json", "--quiet").returncode == 4
+        assert session.migrate("rollback", "plan2.json", "--yes", "--quiet").returncode == 4
         assert session.migrate("apply", "plan2.json", "--yes", "--quiet").returncode == 0
-        assert session.migrate("rollback", "plan2.json", "--quiet").returncode == 4
+        assert session.migrate("rollback", "plan2.json", "--yes", "--quiet").returncode == 4
         assert entry_of(session, FOUNDER) == ("STANDARD", "terraform", ("ci-approvers",), (ADMIN,))
 
 

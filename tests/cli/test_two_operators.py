@@ -83,7 +83,7 @@ def wait_for_write(lab: CliLab, operation: str = "eks:CreateAccessEntry") -> Non
 
 PAIRS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "apply and apply": (APPLY, APPLY),
-    "apply and rollback": (APPLY, ("rollback", "plan.json")),
+    "apply and rollback": (APPLY, ("rollback", "plan.json", "--yes")),
     "apply and rehearse": (APPLY, ("rehearse", "plan.json", "--for", "1m", *IMAGE)),
     "apply and cutover": (
         APPLY,
@@ -121,7 +121,7 @@ def test_two_that_begin_at_the_same_moment_are_one_run_and_one_refusal(lab: CliL
         if e["operation"] == "eks:CreateAccessEntry"
     ]
     assert len(created) == len(set(created))
-    assert lab.run(*folder("c"), "rollback", "plan.json").code == 0
+    assert lab.run(*folder("c"), "rollback", "plan.json", "--yes").code == 0
 
 
 def test_lock_of_a_killed_run_is_taken_over_at_once_on_the_same_machine(lab: CliLab) -> None:
@@ -233,7 +233,7 @@ def test_status_names_both_locks_and_the_leftovers_of_a_killed_run_are_removed_f
     doctor = lab.run("doctor", "small")
     assert doctor.code == 1
     assert "cluster-admin binding migrator-bridge-" in " ".join(doctor.out.split())
-    assert lab.run(*folder("a"), "rollback", "plan.json").code == 0
+    assert lab.run(*folder("a"), "rollback", "plan.json", "--yes").code == 0
     done = lab.run(*folder("b"), "rollback", "small", "--leftovers", "--yes")
     assert done.code == 0, done.err + done.out
     after = json.loads(lab.run(*folder("b"), "--output", "json", "status", "plan.json").out)

@@ -42,7 +42,7 @@ def test_from_aws_auth_to_api_mode_and_every_step_says_what_it_did(lab: CliLab) 
     assert lab.run("verify", "plan.json").code == 0
     again = lab.run("cutover", "plan.json", "--confirm", "small", "--decisions", "decisions.yaml")
     assert again.code == 0
-    back = lab.run("rollback", "plan.json")
+    back = lab.run("rollback", "plan.json", "--yes")
     assert (back.code, back.error_code) == (4, "no-way-back")
     retired = lab.run("retire", "plan.json", "--yes")
     assert retired.code == 0, retired.err
@@ -63,7 +63,7 @@ def test_apply_again_does_nothing_again(lab: CliLab) -> None:
 def test_roll_back_takes_the_entries_away(lab: CliLab) -> None:
     _planned(lab)
     assert lab.run("apply", "plan.json", "--yes").code == 0
-    back = lab.run("rollback", "plan.json")
+    back = lab.run("rollback", "plan.json", "--yes")
     assert back.code == 0, back.err + back.out
     baseline = lab.run("plan", "small", "--output", "json")
     left = json.loads(baseline.out)["basis"]["accessEntries"]

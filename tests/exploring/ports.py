@@ -17,6 +17,7 @@ from migrator.model.cluster_lock import LockHolder, LockSeen
 from migrator.model.cluster_updates import ClusterUpdates
 from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record
+from migrator.model.proposal import Proposal
 from migrator.model.rbac import AccessRequest
 from migrator.ports import AccessReviewer, Raw
 from migrator.run.begin_run import RunPorts
@@ -329,6 +330,9 @@ class WorldClock:
 
 class Yes:
     """Approver: yes."""
+
+    def show(self, proposal: Proposal) -> None:
+        """Shown."""
 
     def confirm(self, question: str) -> None:
         """Yes."""

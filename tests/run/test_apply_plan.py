@@ -420,8 +420,9 @@ def test_a_no_to_the_one_way_step_leaves_everything_as_it_was() -> None:
     cluster, plan = company()
     world = World(cluster)
     world.approver.yes = False
-    outcome = apply_plan(plan, DIGEST, world.ports())
-    assert outcome.exit_code == 4
+    with pytest.raises(Refused):
+        apply_plan(plan, DIGEST, world.ports())
+    assert "one-way" in world.approver.shown[-1].one_way
     assert (cluster.mode, cluster.effects) == ("CONFIG_MAP", [])
 
 

@@ -49,7 +49,10 @@ class Address:
 class NobodyAsks:
     """A caller who may not simulate policies."""
 
-    def refused(self, needs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
+    def refused(
+        self, needs: Sequence[tuple[str, str]], *, unconditional: bool = False
+    ) -> list[tuple[str, str]] | None:
+        del unconditional
         return None
 
 

@@ -16,6 +16,7 @@ from migrator.adapters.state_files import StateFolder
 from migrator.errors import MigratorError, Refused
 from migrator.lab.worlds.faults import Fault
 from migrator.model.files.snapshot import cluster_ref
+from migrator.model.proposal import Proposal
 from migrator.run.open_endpoint import RECORD, OpenPorts, close_endpoint, opened_endpoint
 from tests.support.small_lab import CLUSTER, SmallLab, small_lab, world_document
 
@@ -37,6 +38,9 @@ class Here:
 
     def public_address(self) -> str | None:
         return self.address
+
+    def show(self, proposal: Proposal) -> None:
+        raise AssertionError(proposal)
 
     def confirm(self, question: str) -> None:
         self.asked.append(question)

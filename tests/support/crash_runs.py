@@ -203,7 +203,7 @@ def goes_back(prepared: Prepared, folder: Path, after: int, point: KillPoint) ->
     with session_of(prepared.world, folder, prepared.files) as session:
         oracle = Oracle(session.world, stated=prepared.stated)
         assert session.migrate(*APPLY, kill=(after, point)).returncode == KILLED
-        ended = session.migrate("rollback", "plan.json", "--output", "json")
+        ended = session.migrate("rollback", "plan.json", "--yes", "--output", "json")
         oracle.stop()
         nothing_wrong(prepared, oracle, session.effects())
         assert lasting(session) == prepared.before

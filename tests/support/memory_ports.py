@@ -30,6 +30,7 @@ from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record, decode_journal, encode_record, next_record
 from migrator.model.node_health import NodesNow, NodeState
 from migrator.model.plan import ClusterRef
+from migrator.model.proposal import Proposal
 from migrator.model.rbac import AccessRequest, Binding, RbacState, Subject
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
@@ -710,6 +711,10 @@ class MemoryApprover:
     yes: bool = True
     typed: str | None = None
     asked: list[str] = field(default_factory=list)
+    shown: list[Proposal] = field(default_factory=list)
+
+    def show(self, proposal: Proposal) -> None:
+        self.shown.append(proposal)
 
     def confirm(self, question: str) -> None:
         self.asked.append(question)

@@ -522,7 +522,7 @@ class Play:
                     *answers,
                 )
             case "rollback":
-                return ("rollback", "plan.json")
+                return ("rollback", "plan.json", "--yes")
             case "rehearse":
                 return ("rehearse", "plan.json", "--image", "lab", "--for", "20m", *answers)
             case "plan":

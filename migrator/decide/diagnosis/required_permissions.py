@@ -83,7 +83,14 @@ _COMMANDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "plan": _READ,
     "verify": (*_READ, *_PROVE),
     "verify --canary-pods": (*_READ, *_PROVE, *_LOCK_TAG),
-    "apply": (*_READ, *_PROVE, *_MODE, *_WRITE, *_LOCK_TAG),
+    "apply": (
+        *_READ,
+        *_PROVE,
+        *_MODE,
+        *_WRITE,
+        *_LOCK_TAG,
+        ("iam:SimulatePrincipalPolicy", "*"),
+    ),
     "rehearse": (*_READ, *_PROVE, *_LOCK_TAG),
     "cutover": (
         *_READ,

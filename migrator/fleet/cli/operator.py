@@ -1,10 +1,7 @@
 """The operator of a fleet command at this terminal."""
 
-import sys
-
 from migrator.app.settings import Settings
-from migrator.cli.operator import operator_of
-from migrator.cli.terminal import TerminalApprover
+from migrator.cli.operator import approver_of, operator_of
 from migrator.fleet.app.operator import FleetOperator
 
 
@@ -20,5 +17,5 @@ def fleet_operator_of(
         single.approver,
         single.events,
         single.resources,
-        waves=TerminalApprover(sys.stdin, sys.stderr),
+        waves=approver_of(settings),
     )

@@ -27,6 +27,7 @@ from migrator.fleet.model.job import Job, JobEnd
 from migrator.fleet.model.outcome import ClusterResult, FleetOutcome
 from migrator.fleet.ports import FleetPorts
 from migrator.fleet.run.run_fleet import FleetOptions, run_fleet
+from migrator.model.proposal import Proposal
 from tests.support.fleet_values import clusters, inventory
 from tests.support.memory_ports import (
     START,
@@ -132,6 +133,9 @@ class Approver:
 
     yes: bool = True
     asked: list[str] = field(default_factory=list)
+
+    def show(self, proposal: Proposal) -> None:
+        raise AssertionError(proposal)
 
     def confirm(self, question: str) -> None:
         self.asked.append(question)

@@ -1,0 +1,149 @@
+"""What a command will do, from the plan and the journal: shown above its question."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from migrator.decide.running.progress import SETTLED, Progress
+from migrator.decide.running.row_identity import groups_by_row
+from migrator.model.access_entry import AuthenticationMode
+from migrator.model.evidence import PrincipalVerdict
+from migrator.model.gate import Gate
+from migrator.model.plan import Plan
+from migrator.model.proposal import Part, Proposal
+from migrator.model.step import (
+    AssociatePolicy,
+    AwaitEntry,
+    CreateBinding,
+    CreateBridge,
+    CreateEntry,
+    DisassociatePolicy,
+    EnableEntries,
+    Prove,
+    RemoveBridge,
+    Step,
+    UpdateEntry,
+)
+
+ONE_WAY_CUT_OVER = (
+    "There is no way back from API mode: EKS never reads aws-auth again, and a principal without "
+    "an access entry has no access."
+)
+_FORWARD: Mapping[str, str] = {
+    "enable-entries": "Authentication mode to switch",
+    "create-bridge": "Groups to bind to cluster-admin during the run",
+    "create-binding": "Bindings to make",
+    "delete-entry": "Access entries to delete, before they are made again",
+    "create-entry": "Access entries to create",
+    "update-entry": "Access entries to change",
+    "associate-policy": "Access policies to associate",
+    "disassociate-policy": "Access policies to take away",
+    "remove-bridge": "Bindings to remove at the end",
+}
+_BACK: Mapping[str, str] = {
+    "create-entry": "Access entries to delete",
+    "update-entry": "Access entries to put back as they were",
+    "delete-entry": "Access entries to make again",
+    "associate-policy": "Access policies to take away",
+    "disassociate-policy": "Access policies to give back",
+    "create-bridge": "Bindings to cluster-admin to remove",
+    "create-binding": "Bindings to remove",
+}
+
+
+def writes_left(
+    plan: Plan, progress: Progress, only: frozenset[str] | None, mode: AuthenticationMode
+) -> tuple[Step, ...]:
+    """Steps of an apply that change the cluster and are not done. ``only``: these principals, and
+    what comes before any; None: all. ``mode``: the cluster's now, which may be switched already.
+    """
+    return tuple(
+        step
+        for step in plan.steps
+        if progress.of(step.id).status not in SETTLED
+        and not isinstance(step.effect, Prove | AwaitEntry)
+        and not (isinstance(step.effect, EnableEntries) and mode != step.effect.mode_from)
+        and (only is None or step.principal_arn is None or step.principal_arn in only)
+    )
+
+
+def apply_proposal(plan: Plan, steps: Sequence[Step]) -> Proposal:
+    """What an apply is about to write."""
+    # The change of an entry that is created in the same run takes its marker group off.
+    created = {s.principal_arn for s in plan.steps if isinstance(s.effect, CreateEntry)}
+    shown = [
+        step
+        for step in steps
+        if not (isinstance(step.effect, UpdateEntry) and step.principal_arn in created)
+    ]
+    one_way = ""
+    if any(isinstance(step.effect, EnableEntries) for step in steps):
+        one_way = (
+            "The switch to API_AND_CONFIG_MAP is one-way, and EKS immediately makes entries for "
+            "the creator, managed node groups and Fargate."
+        )
+    title = f"Apply the plan to cluster {plan.cluster.name}."
+    return Proposal(title, plan.cluster, _parts(shown, _FORWARD), one_way=one_way)
+
+
+def roll_back_proposal(plan: Plan, steps: Iterable[Step]) -> Proposal:
+    """What a roll-back is about to undo."""
+    title = (
+        f"Roll back the plan on cluster {plan.cluster.name}: its principals log in through "
+        "aws-auth again. The authentication mode stays."
+    )
+    return Proposal(title, plan.cluster, _parts(steps, _BACK))
+
+
+def retire_proposal(plan: Plan, data: Mapping[str, str] | None) -> Proposal:
+    """What is lost with aws-auth. ``data``: the ConfigMap's."""
+    rows = tuple(
+        each.principal_arn
+        for each in plan.principals
+        if groups_by_row(data, each.principal_arn) is not None
+    )
+    title = (
+        f"Delete the ConfigMap kube-system/aws-auth of cluster {plan.cluster.name}; a backup goes "
+        "into the state."
+    )
+    return Proposal(title, plan.cluster, (Part("Principals with a row, which is inert", rows),))
+
+
+def cut_over_proposal(
+    plan: Plan, gates: tuple[Gate, ...], verdicts: tuple[PrincipalVerdict, ...]
+) -> Proposal:
+    """What the cut-over was judged by."""
+    waived = tuple(
+        f"{gate.name}, by {gate.waived_by}"
+        for gate in gates
+        if gate.waived_by is not None and gate.state != "pass"
+    )
+    return Proposal(
+        f"Switch cluster {plan.cluster.name} to API mode.",
+        plan.cluster,
+        (Part("Gates that are waived", waived),) if waived else (),
+        gates,
+        verdicts,
+        ONE_WAY_CUT_OVER,
+    )
+
+
+def _parts(steps: Iterable[Step], headings: Mapping[str, str]) -> tuple[Part, ...]:
+    names: dict[str, list[str]] = {}
+    for step in steps:
+        if step.effect.kind in headings:
+            names.setdefault(headings[step.effect.kind], []).append(_name(step))
+    return tuple(Part(what, tuple(dict.fromkeys(found))) for what, found in names.items())
+
+
+def _name(step: Step) -> str:
+    match step.effect:
+        case EnableEntries() as effect:
+            return f"{effect.mode_from} to {effect.mode_to}"
+        case CreateBridge() | RemoveBridge() as effect:
+            return effect.binding_name.replace("{run}", "RUN")
+        case CreateBinding() as effect:
+            where = f" in namespace {effect.namespace}" if effect.namespace else ""
+            return f"{effect.binding_name}: {effect.group} to {effect.role_name}{where}"
+        case AssociatePolicy() | DisassociatePolicy() as effect:
+            return f"{effect.policy.policy_name} of {effect.principal_arn}"
+        case effect:
+            return effect.principal_arn
