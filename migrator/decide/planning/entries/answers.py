@@ -87,7 +87,10 @@ def apply_answer(
 
 def settling_acceptance(decided: PrincipalDecision, facts: PlanFacts) -> Acceptance | None:
     """The acceptance of a loss that settles the principal: its blockers ask for nothing else."""
-    if decided.action != "block" or decided.proposed is None:
+    if decided.action != "block":
+        return None
+    # Without a proposal, there is nothing that the acceptance could settle on.
+    if decided.proposed is None:
         return None
     # A live entry decides already: a change of it needs a separate answer.
     if decided.before.via == "access-entry":

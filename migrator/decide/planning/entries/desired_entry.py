@@ -70,8 +70,11 @@ def identity_of_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> Identit
         return NOBODY
     if candidate.account is not None:
         return _identity_of_account(candidate)
-    if candidate.group is None or not _has_live_rows(candidate):
+    if candidate.group is None:
         return NOBODY
+    if not _has_live_rows(candidate):
+        return NOBODY
+    # Where rows answer at random, the last of them is shown for all.
     return _identity_of_row(candidate, candidate.row or candidate.group.rows[-1])
 
 
@@ -84,16 +87,20 @@ def _identity_of_account(candidate: CandidatePrincipal) -> Identity:
 
 
 def _has_live_rows(candidate: CandidatePrincipal) -> bool:
-    return candidate.match is not None and candidate.match.kind != "dead"
+    if candidate.match is None:
+        return False
+    return candidate.match.kind != "dead"
 
 
 def identities_at_random(candidate: CandidatePrincipal, facts: PlanFacts) -> tuple[Identity, ...]:
     """The identities that the principal may get at a login, where two spellings give different
     mappings; else none.
     """
-    if facts.mode == "API" or candidate.group is None or not _has_live_rows(candidate):
+    if facts.mode == "API":
         return ()
-    if candidate.group.winner:
+    if candidate.group is None or candidate.group.winner is not None:
+        return ()
+    if not _has_live_rows(candidate):
         return ()
     # Rows of one spelling are one mapping, and the last of them counts.
     last_of_spelling = {row.arn: row for row in candidate.group.rows}
@@ -101,7 +108,9 @@ def identities_at_random(candidate: CandidatePrincipal, facts: PlanFacts) -> tup
 
 
 def _identity_of_row(candidate: CandidatePrincipal, row: RowMapping) -> Identity:
-    if candidate.found.state == "absent" or _never_renders(candidate, row):
+    if candidate.found.state == "absent":
+        return NOBODY
+    if _never_renders(candidate, row):
         return NOBODY
     given = candidate.given
     if row is not candidate.row:
@@ -358,7 +367,10 @@ def _never_renders(candidate: CandidatePrincipal, row: RowMapping) -> bool:
     if candidate.use.any:
         return False
     trusts = candidate.found.trusts
-    return trusts is not None and "ec2" not in trusts
+    # A trust policy that was not read refutes nothing.
+    if trusts is None:
+        return False
+    return "ec2" not in trusts
 
 
 def _dead_template(
@@ -402,10 +414,15 @@ def _doubted(desired: DesiredEntry, note: DraftFinding) -> DesiredEntry:
 def _is_unused(candidate: CandidatePrincipal, desired: DesiredEntry, facts: PlanFacts) -> bool:
     """Whether no login used the row that decides within a complete log window."""
     usage = facts.snapshot.usage
-    # In a window with gaps, a login may have been in the part that was not read.
-    if usage is None or not usage.complete:
+    if usage is None:
         return False
-    if candidate.row is None or desired.action == "skip":
+    # In a window with gaps, a login may have been in the part that was not read.
+    if not usage.complete:
+        return False
+    if candidate.row is None:
+        return False
+    # A row that gives nothing admits no login.
+    if desired.action == "skip":
         return False
     return not facts.logins.get(principal_key(candidate.arn))
 

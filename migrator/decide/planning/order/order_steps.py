@@ -94,18 +94,23 @@ class _Order:
         # A group is bound before an entry gives it, so that no principal loses what it gives.
         bindings = self._bindings(each for each in by_arn if each.action in _BINDS)
         base = (*self.first, *awaited, *bindings)
-        is_bridge_needed = any(self._is_bridged(each) for each in working)
-        if is_bridge_needed:
+        if any(self._is_bridged(each) for each in working):
             self.bridge = (self.add(CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), self.first),)
-        places = {key: place for place, key in enumerate(acting_keys(self.facts))}
-        others = [each for each in working if principal_key(each.candidate.arn) not in places]
-        acting = [each for each in working if principal_key(each.candidate.arn) in places]
+        acting = acting_keys(self.facts)
+        others: list[PrincipalDecision] = []
+        last: list[tuple[int, PrincipalDecision]] = []
+        for each in working:
+            key = principal_key(each.candidate.arn)
+            if key in acting:
+                last.append((acting.index(key), each))
+            else:
+                others.append(each)
         ends = self._sequences(others, base)
         # The operator goes last, when every other principal is proven: a wrong entry for the
         # operator would end the run.
-        for each in sorted(acting, key=lambda each: places[principal_key(each.candidate.arn)]):
+        for _, each in sorted(last, key=lambda placed: placed[0]):
             ends.append(self._sequence(each, (*base, *ends)))
-        if is_bridge_needed:
+        if self.bridge:
             self.add(RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP), ends)
         self._leftovers(ends)
 
@@ -241,7 +246,10 @@ class _Order:
         """Bridges of interrupted runs: removed when no principal can depend on them any more."""
         for binding in self._bound():
             # Without our label the binding is another writer's, whatever it binds.
-            if not is_ours(binding) or not binding.subjects:
+            if not is_ours(binding):
+                continue
+            # A bridge has its group as the only subject.
+            if not binding.subjects:
                 continue
             group = binding.subjects[0].name
             if group.startswith(BRIDGE_PREFIX):
@@ -312,7 +320,9 @@ def _interim(each: PrincipalDecision) -> tuple[str, ...]:
 def _can_carry(group: str) -> bool:
     # EKS API: a group of an entry has a name, and no reserved prefix. A template is one group for
     # each login.
-    return bool(group) and not is_reserved(group) and not templates_in(group)
+    if not group or is_reserved(group):
+        return False
+    return not templates_in(group)
 
 
 def _merged(

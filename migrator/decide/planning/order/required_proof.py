@@ -20,14 +20,15 @@ def proof_kind(principal_arn: str, entry: EntrySpec | None) -> str:
     """``node``, ``admin``, ``user`` or ``role``: what ``proof_policy`` in decisions.yaml
     distinguishes.
     """
-    if entry is not None and entry.type != "STANDARD":
-        return "node"
-    if entry is not None and is_admin(entry):
-        return "admin"
+    if entry is not None:
+        if entry.type != "STANDARD":
+            return "node"
+        if is_admin(entry):
+            return "admin"
     arn = parse_arn(principal_arn)
-    if arn is not None and arn.kind == "user":
-        return "user"
-    return "role"
+    if arn is None:
+        return "role"
+    return "user" if arn.kind == "user" else "role"
 
 
 def is_admin(entry: EntrySpec) -> bool:
@@ -55,6 +56,13 @@ def required_proof(principal_arn: str, entry: EntrySpec | None, facts: PlanFacts
     asked = asked_proof(principal_arn, entry, facts.decisions.proof_policy)
     if asked is not None:
         return asked
+    # Every node role must be seen live or in the logs.
+    if proof_kind(principal_arn, entry) == "node":
+        return "observed"
     usage = facts.snapshot.usage
-    active = usage is None or not usage.complete or principal_key(principal_arn) in facts.logins
-    return "observed" if active or proof_kind(principal_arn, entry) == "node" else "simulated"
+    # Without a complete window every principal counts as active.
+    if usage is None or not usage.complete:
+        return "observed"
+    if principal_key(principal_arn) in facts.logins:
+        return "observed"
+    return "simulated"

@@ -50,14 +50,17 @@ class CandidatePrincipal:
     given: Identity = field(init=False, default=NOBODY)
 
     def __post_init__(self) -> None:
-        groups = [group for group, _ in self.dead]
+        found: list[RowMapping] = []
         if self.group is not None:
-            groups.insert(0, self.group)
-        found = [row for group in groups for row in group.rows]
+            found.extend(self.group.rows)
+        for group, _ in self.dead:
+            found.extend(group.rows)
         found.sort(key=lambda row: (row.section, row.index))
         object.__setattr__(self, "rows", tuple(found))
+        if self.group is None or self.match is None:
+            return
         # A row that never matches decides nothing, whatever it holds.
-        if self.group is None or self.match is None or self.match.kind == "dead":
+        if self.match.kind == "dead":
             return
         object.__setattr__(self, "row", self.group.winner)
         object.__setattr__(self, "given", self.group.given)
@@ -104,11 +107,16 @@ def _of_rows(group: RowGroup, match: Match, facts: PlanFacts) -> CandidatePrinci
     use = facts.nodes.get(group.key, UNUSED)
     if found.state == "unread":
         found = _known_otherwise(found, group, use, facts)
-    arn = row.arn
-    # An entry may be made for a user that was not read: its ARN must be one that EKS takes.
-    if found.state == "found" or (found.state == "unread" and match.kind == "user"):
-        arn = found.arn
+    arn = found.arn if _is_known(found, match) else row.arn
     return CandidatePrincipal(arn, found, match, group, use=use)
+
+
+def _is_known(found: Found, match: Match) -> bool:
+    """Whether what was found has the ARN that an entry is made for."""
+    if found.state == "found":
+        return True
+    # An entry may be made for a user that was not read: its ARN must be one that EKS takes.
+    return found.state == "unread" and match.kind == "user"
 
 
 def _known_otherwise(found: Found, group: RowGroup, use: NodeUse, facts: PlanFacts) -> Found:
@@ -283,11 +291,16 @@ def is_owned_by_eks(entry: AccessEntry, facts: PlanFacts) -> bool:
     key = row_key(entry.principal_arn)
     if SERVICE_LINKED_MARK in key:
         return True
-    return key in {row_key(arn) for arn in _roles_of_eks(facts) if isinstance(arn, str)}
+    return key in map(row_key, _roles_of_eks(facts))
 
 
-def _roles_of_eks(facts: PlanFacts) -> Iterator[object]:
+def _roles_of_eks(facts: PlanFacts) -> Iterator[str]:
     """Roles of Auto Mode and of EKS capabilities, as the API shows them."""
-    yield (facts.snapshot.cluster_raw.get("computeConfig") or {}).get("nodeRoleArn")
-    for capability in facts.snapshot.capabilities or ():
-        yield capability.get("roleArn")
+    shown = [each.get("roleArn") for each in facts.snapshot.capabilities or ()]
+    auto_mode = facts.snapshot.cluster_raw.get("computeConfig")
+    if auto_mode:
+        shown.append(auto_mode.get("nodeRoleArn"))
+    for arn in shown:
+        # The objects are the API's own: a field may be missing, or no text.
+        if isinstance(arn, str):
+            yield arn

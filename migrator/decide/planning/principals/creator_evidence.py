@@ -57,8 +57,11 @@ def _observed(snapshot: Snapshot, aws_auth: AwsAuth, iam: IamIndex) -> Creator |
     # From the mode step on the creator has an entry, like other principals.
     if snapshot.cluster.authentication_mode != "CONFIG_MAP":
         return None
+    # No log was read.
+    if snapshot.usage is None:
+        return None
+    logins = snapshot.usage.logins
     rows = {row_key(row.arn) for row in aws_auth.rows}
-    logins = snapshot.usage.logins if snapshot.usage is not None else ()
     keys = {principal_key(login.arn) for login in logins if login.username == HIDDEN_NAME} - rows
     # A cluster has one creator. With several such logins, the log does not show which it is.
     if len(keys) != 1:
@@ -81,10 +84,28 @@ def _session(key: str) -> str:
 
 def _can_create_clusters(arn: Arn) -> bool:
     """Whether a person can act as the principal: a service-linked role is a service's own."""
-    return arn.kind in ("role", "user", "root") and SERVICE_LINKED_MARK not in str(arn)
+    if arn.kind not in ("role", "user", "root"):
+        return False
+    return SERVICE_LINKED_MARK not in str(arn)
 
 
 def _check(answer: CreatorAnswer, known: Creator | None, snapshot: Snapshot, iam: IamIndex) -> None:
+    """The answer beside the cluster, the evidence and IAM. Raises ``Failed``
+    ``decision-invalid``.
+    """
+    _check_account(answer, snapshot)
+    if known is not None and principal_key(known.arn) != principal_key(answer.arn):
+        why = f"The creator is `{known.arn}` by {known.source}."
+        raise invalid("creator", why, "Correct the answer, or take it away.")
+    found = iam.find(answer.arn)
+    if found.state == "absent":
+        why = f"IAM has no `{answer.arn}`; for a principal that was deleted EKS makes no entry."
+        raise invalid("creator", why, "Correct the ARN, or take the answer away.")
+    if found.state == "found" and row_key(found.arn) != row_key(answer.arn):
+        raise invalid("creator", f"IAM knows the principal as `{found.arn}`.", "Give that ARN.")
+
+
+def _check_account(answer: CreatorAnswer, snapshot: Snapshot) -> None:
     arn, cluster = parse_arn(answer.arn), snapshot.cluster
     if arn is None or not _can_create_clusters(arn):
         why = f"`{answer.arn}` is no IAM role, IAM user or root user."
@@ -97,12 +118,3 @@ def _check(answer: CreatorAnswer, known: Creator | None, snapshot: Snapshot, iam
         raise invalid(
             "creator", why, "Give the principal of the cluster's account that the creator acted as."
         )
-    if known is not None and principal_key(known.arn) != principal_key(answer.arn):
-        why = f"The creator is `{known.arn}` by {known.source}."
-        raise invalid("creator", why, "Correct the answer, or take it away.")
-    found = iam.find(answer.arn)
-    if found.state == "absent":
-        why = f"IAM has no `{answer.arn}`; for a principal that was deleted EKS makes no entry."
-        raise invalid("creator", why, "Correct the ARN, or take the answer away.")
-    if found.state == "found" and row_key(found.arn) != row_key(answer.arn):
-        raise invalid("creator", f"IAM knows the principal as `{found.arn}`.", "Give that ARN.")

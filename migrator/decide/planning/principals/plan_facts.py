@@ -5,7 +5,7 @@ consist of.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.access.name_references import NameIndex
@@ -31,6 +31,8 @@ _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}", re.ASCII)
 _MANAGED_INSTANCE = re.compile(r"mi-[0-9a-f]{8,17}", re.ASCII)
 NameForm: TypeAlias = Literal["instance-id", "managed-instance", "host"]
 CLUSTER_ADMIN = "AmazonEKSClusterAdminPolicy"
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,10 @@ class PlanFacts:
     def offers(self, policy_arn: str) -> bool:
         """Whether the partition offers the policy, as far as that was asked."""
         known = self.snapshot.access_policies
-        return known is None or policy_arn in known
+        # The list was not read: nothing is known against the policy.
+        if known is None:
+            return True
+        return policy_arn in known
 
     @property
     def oidc_groups_known(self) -> bool:
@@ -131,9 +136,10 @@ class PlanFacts:
         """Whether a login under this canonical ARN has a reason: a row, an entry, mapAccounts, the
         hidden creator.
         """
-        if key in self.row_keys or key in self.entries:
+        if self._is_named(key):
             return True
         creator = self.snapshot.creator
+        # No list shows the hidden creator, and it logs in.
         if creator is not None and principal_key(creator.arn) == key:
             return True
         arn = parse_arn(key)
@@ -141,10 +147,15 @@ class PlanFacts:
             return False
         return arn.account in {row.account for row in self.aws_auth.accounts}
 
+    def _is_named(self, key: str) -> bool:
+        """Whether a row or an entry is for this canonical ARN."""
+        if key in self.row_keys:
+            return True
+        return key in self.entries
+
     def is_planned_elsewhere(self, arn: str) -> bool:
         """Whether a live row or an entry decides about this principal."""
-        key = principal_key(arn)
-        return key in self.row_keys or key in self.entries
+        return self._is_named(principal_key(arn))
 
     def find(self, arn: str) -> Found:
         """The IAM principal, looked up once."""
@@ -206,7 +217,9 @@ def facts_at_end(facts: PlanFacts, after: Snapshot) -> PlanFacts:
 
 def _is_described(config: Mapping[str, object]) -> bool:
     """Whether more than the name of an OIDC identity provider was read."""
-    return bool(config.get("oidc")) or not config.keys() <= _LISTED
+    if config.get("oidc"):
+        return True
+    return not config.keys() <= _LISTED
 
 
 def managed(status: str) -> bool:
@@ -277,7 +290,10 @@ def _managed_groups(snapshot: Snapshot) -> Iterator[tuple[str, Nodegroup]]:
     # EKS takes the role of a deleted node group out of aws-auth (EKS user guide, "Delete a managed
     # node group"): such a group is no reason to expect an entry.
     for group in snapshot.nodegroups or ():
-        if group.node_role and managed(group.status):
+        if not managed(group.status):
+            continue
+        # A snapshot that a person made may leave the role out.
+        if group.node_role:
             yield group.node_role, group
 
 
@@ -287,20 +303,24 @@ def _under(roles: dict[str, _RoleUse], arn: str) -> _RoleUse:
 
 
 def _entries(snapshot: Snapshot) -> dict[str, tuple[AccessEntry, ...]]:
-    """Entries by canonical ARN: roles of one name under two paths (one of them deleted) share a
-    key.
-    """
-    entries: dict[str, list[AccessEntry]] = {}
-    for entry in snapshot.access_entries or ():
-        entries.setdefault(principal_key(entry.principal_arn), []).append(entry)
-    return {key: tuple(found) for key, found in entries.items()}
+    return _by_key((entry.principal_arn, entry) for entry in snapshot.access_entries or ())
 
 
 def _logins(snapshot: Snapshot) -> dict[str, tuple[Login, ...]]:
-    logins: dict[str, list[Login]] = {}
-    for login in snapshot.usage.logins if snapshot.usage else ():
-        logins.setdefault(principal_key(login.arn), []).append(login)
-    return {key: tuple(found) for key, found in logins.items()}
+    # Without a log window, no login is known.
+    if snapshot.usage is None:
+        return {}
+    return _by_key((login.arn, login) for login in snapshot.usage.logins)
+
+
+def _by_key(found: Iterable[tuple[str, _Found]]) -> dict[str, tuple[_Found, ...]]:
+    """What was found of each ARN, by canonical ARN: roles of one name under two paths (one of them
+    deleted) share a key.
+    """
+    by_key: dict[str, list[_Found]] = {}
+    for arn, item in found:
+        by_key.setdefault(principal_key(arn), []).append(item)
+    return {key: tuple(items) for key, items in by_key.items()}
 
 
 def quoted(names: Iterable[str]) -> str:
