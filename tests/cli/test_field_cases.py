@@ -13,6 +13,7 @@ import pytest
 
 from migrator.lab.worlds.world_files import build_world
 from tests.support.aws_lab import Client, client
+from tests.support.fleet_world import fleet_file, fleet_world
 from tests.support.lab_session import LabSession, lab_session
 
 CASES = Path("tests/data/field_cases")
@@ -249,3 +250,20 @@ def test_principal_of_a_mapped_account_that_a_binding_names_is_read_and_written_
         (tmp_path / "answers.yaml").write_text(answer, encoding="utf-8")
         ran, planned = plan(session, "--decisions", "answers.yaml")
         assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_fleet_blocks_the_plan_of_a_cluster_without_access_entries(tmp_path: Path) -> None:
+    document = fleet_world(1, 2, regions=("eu-central-1",), shapes=("plain",))
+    document["clusters"][0] |= {"version": "1.24", "platformVersion": "eks.3"}
+    file = fleet_file(1, regions=("eu-central-1",), waves=[{"name": "all"}])
+    with lab_session(tmp_path, build_world(document)) as session:
+        (tmp_path / "fleet.yaml").write_text(json.dumps(file), encoding="utf-8")
+        planned = session.migrate("fleet", "plan", "--output", "json")
+        assert planned.returncode != 0, planned.stdout
+        assert "platform-without-entries" in planned.stdout + planned.stderr
+        session.migrate("fleet", "apply", "--yes")
+        modes = {
+            each.name: each.mode(session.world.now()) for each in session.world.clusters.values()
+        }
+        assert modes[document["clusters"][0]["name"]] == "CONFIG_MAP"
+        assert modes[document["clusters"][1]["name"]] != "CONFIG_MAP"
