@@ -9,7 +9,7 @@ that also claims an automatic or service-linked entry fights with EKS over it (E
 import hashlib
 import re
 
-from migrator.model.access_entry import SERVICE_LINKED_MARK
+from migrator.model.access_entry import SERVICE_LINKED_MARK, EntrySpec
 from migrator.model.code_entries import CodeEntries, CodeEntry, LeftOut
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import parse_arn
@@ -26,29 +26,36 @@ def code_entries(plan: Plan, *, include_owned: bool = False) -> CodeEntries:
     entries: list[CodeEntry] = []
     left_out: list[LeftOut] = []
     for principal in plan.principals:
-        reason = _why_left_out(principal, include_owned=include_owned)
-        if reason is not None:
-            left_out.append(LeftOut(principal.principal_arn, reason))
-        elif principal.entry is not None:
-            arn = principal.principal_arn
-            entries.append(CodeEntry(stable_name(arn), arn, principal.entry, principal.sources))
+        found = _in_code(principal, include_owned=include_owned)
+        if isinstance(found, LeftOut):
+            left_out.append(found)
+        else:
+            entries.append(found)
     return CodeEntries(tuple(entries), tuple(left_out))
 
 
-def _why_left_out(principal: PlannedPrincipal, *, include_owned: bool) -> str | None:
-    if SERVICE_LINKED_MARK in principal.principal_arn:
-        return "belongs to a service-linked role: only EKS can change it"
+def _in_code(principal: PlannedPrincipal, *, include_owned: bool) -> CodeEntry | LeftOut:
+    """The principal's entry for code, or why it is left out."""
+    arn, entry = principal.principal_arn, principal.entry
+    if SERVICE_LINKED_MARK in arn:
+        return LeftOut(arn, "belongs to a service-linked role: only EKS can change it")
     if principal.action == "skip":
-        return "skipped: no entry is made"
-    if principal.action == "block" or principal.entry is None:
-        return "blocked: a decision is needed first"
-    if include_owned:
-        return None
+        return LeftOut(arn, "skipped: no entry is made")
+    if principal.action == "block" or entry is None:
+        return LeftOut(arn, "blocked: a decision is needed first")
+    reason = "" if include_owned else _why_owned(principal, entry)
+    if reason:
+        return LeftOut(arn, reason)
+    return CodeEntry(stable_name(arn), arn, entry, principal.sources)
+
+
+def _why_owned(principal: PlannedPrincipal, entry: EntrySpec) -> str:
+    """Why the entry is EKS's own; empty where it is not."""
     if principal.action == "await":
         return "EKS makes this entry itself"
-    if principal.before.via == "automatic" or principal.entry.type in _MADE_BY_EKS:
+    if principal.before.via == "automatic" or entry.type in _MADE_BY_EKS:
         return "EKS made this entry and keeps it"
-    return None
+    return ""
 
 
 def stable_name(arn: str) -> str:

@@ -128,8 +128,7 @@ def _with_creators_policy(
     before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
     """The policy that EKS gives the creator's entry, where the entry keeps it."""
-    if each.after is None:
-        return before
+    assert each.after is not None  # noqa: S101 - without one, unexplained compares nothing
     policies = dict.fromkeys(before.policies)
     for policy in each.after.policies:
         if (policy.policy_name, policy.scope.type) == _CREATORS:
@@ -141,9 +140,8 @@ def _granted(
     before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
     """A principal that has no access today and gets what a person answered."""
-    if before.via == "none" and each.after is not None:
-        return each.after
-    return before
+    assert each.after is not None  # noqa: S101 - without one, unexplained compares nothing
+    return each.after if before.via == "none" else before
 
 
 _WITHOUT_CAUSE: Mapping[

@@ -20,7 +20,7 @@ from migrator.decide.planning.proof.explained_access import (
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.model.access_entry import NOBODY, Identity
 from migrator.model.decision import Decisions
-from migrator.model.plan import AccessChange
+from migrator.model.plan import AccessChange, Action
 from migrator.model.snapshot import Snapshot
 from tests.support.worlds import (
     NODE_GROUPS,
@@ -31,6 +31,7 @@ from tests.support.worlds import (
     iam,
     node,
     node_row,
+    on_cluster,
     one,
     planned,
     rbac,
@@ -41,6 +42,7 @@ from tests.support.worlds import (
 
 DEV, NODES = role("dev"), role("nodes")
 NOTHING = AccessChange()
+EDIT_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSEditPolicy"
 BOUND = rbac(
     bind(group("system:bootstrappers"), name="a"),
     bind(group("secret-readers"), role_name="edit", name="b"),
@@ -49,13 +51,19 @@ BOUND = rbac(
 
 
 def judged(
-    snapshot: Snapshot, before: Identity, after: Identity, *notes: DraftFinding
+    snapshot: Snapshot,
+    before: Identity,
+    after: Identity,
+    *notes: DraftFinding,
+    action: Action | None = None,
 ) -> AccessChange:
     """What is left unexplained of a change from one identity to another, with these findings
     alone.
     """
     facts, decided = _settled(snapshot)
-    changed = replace(decided, before=before, after=after, notes=notes)
+    changed = replace(
+        decided, action=action or decided.action, before=before, after=after, notes=notes
+    )
     return unexplained(
         replace(changed, access=access_change(changed, facts, facts.index)), facts, facts.index
     )
@@ -112,6 +120,21 @@ def test_unused_fargate_row_explains_its_own_end_only() -> None:
     assert judged(
         SNAPSHOT, by_row("secret-readers"), by_entry(), DraftFinding("fargate-unused", "-")
     ).lost
+
+
+def test_unused_fargate_row_explains_no_end_of_an_entry() -> None:
+    unused = DraftFinding("fargate-unused", "-")
+    left_out = judged(SNAPSHOT, by_row("secret-readers"), NOBODY, unused, action="skip")
+    assert left_out == NOTHING
+    assert judged(SNAPSHOT, by_entry("secret-readers"), NOBODY, unused, action="skip").lost
+
+
+def test_wider_entry_of_the_creator_explains_the_policy_that_eks_gives_and_no_other() -> None:
+    wider = DraftFinding("creator-entry-wider", "-")
+    admin = replace(by_entry("devs"), policies=(on_cluster(),))
+    editor = replace(by_entry("devs"), policies=(on_cluster(EDIT_POLICY),))
+    assert judged(SNAPSHOT, by_row("devs"), admin, wider) == NOTHING
+    assert judged(SNAPSHOT, by_row("devs"), editor, wider).gained
 
 
 def test_half_made_entry_is_held_against_the_rows_that_its_run_set_out_from() -> None:
