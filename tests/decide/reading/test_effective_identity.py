@@ -17,6 +17,7 @@ from migrator.decide.reading.effective_identity import (
     Outcome,
     PinnedEntry,
     canonical_arn,
+    has_row,
     identity_of,
     index_entries,
     index_rows,
@@ -391,3 +392,12 @@ def test_with_an_emptied_map_every_answer_equals_api_mode(
     assert answer(emptied) == answer(identity_of(caller(who), aws_auth, pinned, "API"))
     if isinstance(found, LoggedIn):
         assert (found.via == "access-entry") == (mode != "CONFIG_MAP" and found == emptied)
+
+
+def test_caller_has_a_row_whatever_the_spelling_and_an_account_is_none() -> None:
+    arn = "arn:aws:iam::111122223333:role/Dev"
+    caller = Caller(arn, "111122223333", "AROA1", "me")
+    by_row = index_rows(read_aws_auth({"mapRoles": f"- rolearn: {arn.lower()}\n  username: x\n"}))
+    by_account = index_rows(read_aws_auth({"mapAccounts": "- '111122223333'\n"}))
+    assert has_row(caller, by_row)
+    assert not has_row(caller, by_account)

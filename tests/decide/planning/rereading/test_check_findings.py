@@ -108,6 +108,10 @@ BROKEN: dict[str, tuple[Callable[[], Plan], str]] = {
         lambda: with_finding(of_template(), finding_of(of_template()), severity="warn"),
         "It blocks, and the plan shows no decision that answers it.",
     ),
+    "a blocker of a principal that is left out stays, unless it is a doubt about it": (
+        lambda: about(of_absent(), finding_of(of_template()), "warn"),
+        "It blocks, and the plan shows no decision that answers it.",
+    ),
     "a finding that a principal lists is there": (
         lambda: with_principal(of_developer(), DEV, findings=("answered",)),
         "Its finding answered is not among the plan's findings.",

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from migrator.decide.findings.findings_catalogue import make_finding
+from migrator.decide.steps.entry_states import default_username
 from migrator.model.access_entry import EntrySpec, Identity
 from migrator.model.decision import Decisions
 from migrator.model.plan import AccessChange, Plan
 from migrator.model.rbac import PermissionRow
-from migrator.model.snapshot import Creator
+from migrator.model.snapshot import BeforeModeStep, Creator
 from tests.support.edited_plans import (
     said,
     with_findings,
@@ -21,9 +23,11 @@ from tests.support.edited_plans import (
 from tests.support.worlds import (
     ACCOUNT,
     LONG_AGO,
+    NOW,
     OTHER,
     answers,
     bind,
+    config_map,
     entry,
     group,
     iam,
@@ -121,6 +125,17 @@ def of_two_spellings() -> Plan:
     return planned(world([], users, principals=[iam(ANA)], rbac=rbac(bind(group("x")))))
 
 
+def of_completed() -> Plan:
+    """EKS's own entry of our mode step, which shadows the row that was in force before."""
+    rows = [row(MAKER, "boss", ("system:masters", "ci"))]
+    made = entry(MAKER, default_username(MAKER), access_policies=(on_cluster(),))
+    before = BeforeModeStep(
+        "ab" * 8, NOW - timedelta(minutes=1), config_map(rows)["data"], frozenset()
+    )
+    bound = rbac(bind(group("ci")), bind(named("boss"), name="b"))
+    return planned(world(rows, entries=[made], before_mode_step=before, rbac=bound))
+
+
 def of_skipped() -> Plan:
     return planned(
         world([row(DEV, "x", ("devs",))], rbac=rbac(bind(group("devs")))),
@@ -143,6 +158,7 @@ MADE: dict[str, Callable[[], Plan]] = {
     "live nodes whose role trusts nothing": of_nodes_whose_role_trusts_nothing,
     "a user in two spellings": of_two_spellings,
     "a role that is left out": of_skipped,
+    "an entry of EKS that is completed": of_completed,
     "a dead entry": lambda: planned(world([row(DEV, "x", ("devs",))], entries=[DEAD])),
 }
 
@@ -254,6 +270,14 @@ BROKEN: dict[str, tuple[Callable[[], Plan], str]] = {
         lambda: acting(of_kept(), "recreate"),
         "The basis has no dead access entry for it.",
     ),
+    "no entry is made again where there is none": (
+        lambda: acting(of_developer(), "recreate"),
+        "The basis has no dead access entry for it.",
+    ),
+    "rows of another principal are no reason": (
+        lambda: with_principal(of_developer(), DEV, principal_arn=role("other")),
+        "The basis gives its rows to another principal.",
+    ),
     "an update has a reason": (
         lambda: acting(of_kept(), "update"),
         "No access entry and no finding asks for an update.",
@@ -325,3 +349,10 @@ def test_difference_of_a_blocked_principal_needs_no_finding() -> None:
     plan = planned(world([row(DEV, "x", ("t:{{SessionName}}",))]))
     assert one(plan, DEV).action == "block"
     assert said(with_principal(plan, DEV, access=AccessChange(lost=(PODS,)))) == []
+
+
+def test_entry_of_eks_that_is_completed_has_the_shape_that_eks_gives() -> None:
+    assert "automatic-entry-completed" in one(of_completed(), MAKER).findings
+    other = found(of_kept(), "automatic-entry-completed")
+    by_row = with_principal(other, DEV, before=Identity("x", ("devs",), "config-map"))
+    assert [text for text in said(by_row) if "identity before" in text]

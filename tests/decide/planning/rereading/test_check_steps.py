@@ -150,3 +150,10 @@ def test_step_rests_on_everything_that_it_requires_and_what_that_requires() -> N
         ]
     )
     assert found == {"a": 0b1, "b": 0b11, "c": 0b111}
+
+
+def test_awaited_entry_without_steps_is_refused() -> None:
+    plan = of_all()
+    place = first_of(plan, NODES)
+    without = without_step(without_step(plan, place + 1), place)
+    assert f"the steps of {NODES}: They do not end in its entry." in said(without)
