@@ -24,6 +24,11 @@ class Gate:
     waived_by: str | None = None
 
     @property
+    def is_waived(self) -> bool:
+        """A named person let it pass, and it would not pass by itself."""
+        return self.waived_by is not None and self.state != "pass"
+
+    @property
     def passes(self) -> bool:
         """Only a pass, or a named waiver, passes; unknown is a fail."""
         if self.state == "pass":

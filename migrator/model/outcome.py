@@ -118,7 +118,7 @@ class VerifyOutcome:
 @dataclass(frozen=True, slots=True)
 class CutOverOutcome:
     """The gates, and what came of the switch. ``verification`` is None unless the cluster was
-    switched.
+    switched. ``verdicts``: what the gates were judged by, where nothing was switched.
     """
 
     gates: tuple[Gate, ...]
@@ -127,6 +127,7 @@ class CutOverOutcome:
     verification: VerifyOutcome | None = None
     error: MigratorError | None = None
     state: str = ""
+    verdicts: tuple[PrincipalVerdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def cut_over(
         if snapshot.cluster.authentication_mode != "API":
             gates, verdicts = _judge(plan, plan_digest, ports, options, snapshot, progress, chain)
             if not all_pass(gates) or options.gates_only:
-                return _refused(gates, snapshot, ports)
+                return replace(_refused(gates, snapshot, ports), verdicts=verdicts)
             try:
                 ports.approver.show(cut_over_proposal(plan, gates, verdicts))
                 ports.approver.type_again("the cluster's name", plan.cluster.name)

@@ -111,11 +111,7 @@ def cut_over_proposal(
     plan: Plan, gates: tuple[Gate, ...], verdicts: tuple[PrincipalVerdict, ...]
 ) -> Proposal:
     """What the cut-over was judged by."""
-    waived = tuple(
-        f"{gate.name}, by {gate.waived_by}"
-        for gate in gates
-        if gate.waived_by is not None and gate.state != "pass"
-    )
+    waived = tuple(f"{gate.name}, by {gate.waived_by}" for gate in gates if gate.is_waived)
     return Proposal(
         f"Switch cluster {plan.cluster.name} to API mode.",
         plan.cluster,

@@ -4,6 +4,7 @@ It calls the function of :mod:`migrator.app` that the command on one cluster cal
 Every error is an answer: a cluster that fails says so and takes nothing else along.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -179,6 +180,8 @@ def _cut_over(_request: CutOverRequest, outcome: CutOverOutcome) -> Ending:
             "mode": outcome.mode,
             "verdict": verdict,
             "closed": [gate.name for gate in closed],
+            "waived": [f"{g.name}, by {g.waived_by}" for g in outcome.gates if g.is_waived],
+            "verdicts": dict(Counter(each.verdict for each in outcome.verdicts)),
         },
     )
 

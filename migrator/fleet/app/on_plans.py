@@ -1,5 +1,6 @@
 """A command on the plans of a fleet: plans from the state, one job each, wave by wave."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,6 +20,11 @@ from migrator.fleet.app.operator import FleetOperator
 from migrator.fleet.app.part import PLAN_FILE, no_plan
 from migrator.fleet.app.request import FleetRequest
 from migrator.fleet.decide.endings import NO_PLAN, result_of_error, unread_of, without_plan
+from migrator.fleet.decide.proposals import (
+    PlannedCluster,
+    cut_over_proposal,
+    planned_proposal,
+)
 from migrator.fleet.model.files.job_options import options_to_document
 from migrator.fleet.model.files.records import RUNS_FILE, decode_records
 from migrator.fleet.model.fleet import Command, FleetCluster, Inventory
@@ -43,6 +49,11 @@ _QUESTIONS: Mapping[Command, str] = {
     "rollback": "Roll back the plans of {clusters} clusters of fleet {fleet}? Their entries are "
     "deleted or restored, and their principals log in through aws-auth again.",
 }
+_TITLES: Mapping[Command, str] = {
+    "apply": "Apply the plans of {clusters} clusters of fleet {fleet}.",
+    "retire": "Delete aws-auth in {clusters} clusters of fleet {fleet}.",
+    "rollback": "Roll back the plans of {clusters} clusters of fleet {fleet}.",
+}
 # One-way: the fleet's name is typed again, and only this process does it.
 _TYPED: frozenset[Command] = frozenset({"cutover"})
 _IN_COORDINATOR: frozenset[Command] = frozenset({"cutover", "retire"})
@@ -52,12 +63,14 @@ _REFUSE_BLOCKED: frozenset[Command] = frozenset({"apply", "rehearse", "gates", "
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnPlansRequest(FleetRequest):
     """``options``: the fields of the request that the same command on one cluster makes of the same
-    options. ``approved``: waves that need no question.
+    options. ``approved``: waves that need no question. ``show_gates``: of a cut-over, all gates are
+    judged and shown before the question.
     """
 
     command: Command
     options: Mapping[str, Any]
     approved: tuple[str, ...] = ()
+    show_gates: bool = False
 
 
 def run_on_plans(request: OnPlansRequest, operator: FleetOperator) -> FleetOutcome:
@@ -67,7 +80,10 @@ def run_on_plans(request: OnPlansRequest, operator: FleetOperator) -> FleetOutco
     file, asked, command = request.file, request.asked, request.command
     fleet, found = discover_fleet(open_fleet(operator.settings, file), request, operator)
     ports = fleet_ports(fleet, asked, operator)
-    maker = _Maker(Jobs(fleet, found, ports, own_machine=asked.scheduler is None), ports, request)
+    jobs = Jobs(fleet, found, ports, own_machine=asked.scheduler is None)
+    maker = _Maker(jobs, ports, request)
+    operator_sees = _Shown(found.inventory, ports, jobs, request)
+    operator_sees.show(operator)
     _ask(found.inventory, request, operator)
     options = FleetOptions(
         inputs=inputs_of(
@@ -93,6 +109,60 @@ def _ask(inventory: Inventory, request: OnPlansRequest, operator: FleetOperator)
         operator.approver.confirm(question.format(clusters=len(inventory.clusters), fleet=name))
     if request.command in _TYPED:
         operator.approver.type_again("the fleet's name", name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the question is about, cluster by cluster and in sum."""
+
+    inventory: Inventory
+    ports: FleetPorts
+    jobs: Jobs
+    request: OnPlansRequest
+
+    def show(self, operator: FleetOperator) -> None:
+        """Show it, where the command asks."""
+        command, name = self.request.command, self.request.file.name
+        if command in _TITLES:
+            clusters = self.ports.tasks.map(self._planned, self.inventory.clusters)
+            title = _TITLES[command].format(clusters=len(clusters), fleet=name)
+            forward = command == "apply"
+            operator.approver.show(planned_proposal(title, clusters, forward=forward))
+        if command == "cutover" and self.request.show_gates:
+            operator.events.say("info", "judging the gates of every cluster")
+            operator.approver.show(cut_over_proposal(name, self._judged()))
+
+    def _planned(self, cluster: FleetCluster) -> PlannedCluster:
+        """What the file of the plan says, for people: the plan is proven where it is carried
+        out.
+        """
+        try:
+            content = self.ports.store_of(ref_of(cluster)).read(PLAN_FILE)
+            document = json.loads(content or b"")
+            summary = {str(key): int(number) for key, number in document["summary"].items()}
+            switches = any(step["kind"] == EnableEntries.kind for step in document["steps"])
+        except (MigratorError, ValueError, TypeError, KeyError, AttributeError):
+            return PlannedCluster(cluster.arn, None)
+        return PlannedCluster(cluster.arn, summary, switches)
+
+    def _judged(self) -> tuple[ClusterResult, ...]:
+        request = replace(
+            self.request, command="gates", options={**self.request.options, "gates_only": True}
+        )
+        asked = request.asked
+        options = FleetOptions(
+            inputs=inputs_of(
+                "gates",
+                options_to_document(request.options),
+                request.decisions or {},
+                selection_of(request.file, asked.clusters),
+            ),
+            fresh=True,
+            part=bool(asked.clusters),
+        )
+        maker = _Maker(self.jobs, self.ports, request)
+        outcome = run_fleet(request.file, self.inventory, "gates", maker.job, self.ports, options)
+        return outcome.results
 
 
 def _holds(request: OnPlansRequest) -> Holds | None:

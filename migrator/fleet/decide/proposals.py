@@ -1,0 +1,100 @@
+"""What a command over a fleet will do, cluster by cluster and in sum: shown above its question."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from migrator.decide.running.proposals import ONE_WAY_CUT_OVER
+from migrator.fleet.model.outcome import ClusterResult
+from migrator.fleet.model.short_texts import short_cluster
+from migrator.model.proposal import Part, Proposal
+
+_SWITCHED = "one-way switch to API_AND_CONFIG_MAP"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCluster:
+    """A cluster and what its plan has. ``counts``: action -> principals, None where no plan can be
+    read. ``switches``: the plan has the one-way mode step.
+    """
+
+    arn: str
+    counts: Mapping[str, int] | None
+    switches: bool = False
+
+
+def planned_proposal(title: str, clusters: Sequence[PlannedCluster], *, forward: bool) -> Proposal:
+    """What the plans of the clusters come to. ``forward``: entries are made, so that the mode step
+    belongs to it.
+    """
+    total: Counter[str] = Counter()
+    for each in clusters:
+        total.update(each.counts or {})
+    switched = sum(each.switches for each in clusters) if forward else 0
+    lines = tuple(_of_plan(each, forward=forward) for each in clusters)
+    in_all = [f"{number} {action}" for action, number in total.items() if number]
+    if switched:
+        in_all.append(f"{_SWITCHED} on {switched} clusters")
+    return Proposal(
+        title,
+        parts=(Part("Principals by action, in all", tuple(in_all)), Part("Clusters", lines)),
+        one_way=(
+            f"The switch to API_AND_CONFIG_MAP is one-way: {switched} clusters." if switched else ""
+        ),
+    )
+
+
+def _of_plan(cluster: PlannedCluster, *, forward: bool) -> str:
+    name = short_cluster(cluster.arn)
+    if cluster.counts is None:
+        return f"{name}: no plan that can be read"
+    said = [f"{number} {action}" for action, number in cluster.counts.items() if number]
+    if forward and cluster.switches:
+        said.append(_SWITCHED)
+    return f"{name}: {', '.join(said) or 'nothing'}"
+
+
+def cut_over_proposal(fleet: str, results: Sequence[ClusterResult]) -> Proposal:
+    """What the gates of each cluster say, from results of the gates alone."""
+    ready = [each for each in results if each.done]
+    kept = [each for each in results if not each.done]
+    waivers = Counter(waiver for each in results for waiver in each.detail.get("waived", ()))
+    parts = [
+        Part("Clusters with every gate open", tuple(_of_gates(each) for each in ready)),
+        Part("Clusters that are not switched", tuple(_of_gates(each) for each in kept)),
+        Part("Waivers, in all", tuple(f"{each}: {n} clusters" for each, n in waivers.items())),
+        Part("Principals by verdict, in all", _verdicts(results)),
+    ]
+    title = (
+        f"Switch clusters of fleet {fleet} to API mode, wave by wave: {len(ready)} of "
+        f"{len(results)} have every gate open."
+    )
+    return Proposal(
+        title, parts=tuple(part for part in parts if part.names), one_way=ONE_WAY_CUT_OVER
+    )
+
+
+def _of_gates(result: ClusterResult) -> str:
+    said = []
+    if not result.done:
+        said.append(result.why or result.message)
+    if result.done and result.detail.get("mode") == "API":
+        said.append("in API mode already")
+    verdicts = result.detail.get("verdicts") or {}
+    if verdicts:
+        said.append("principals: " + _counted(verdicts))
+    waived = result.detail.get("waived") or ()
+    if waived:
+        said.append(f"waived: {'; '.join(waived)}")
+    return f"{short_cluster(result.arn)}: {', '.join(said)}"
+
+
+def _verdicts(results: Iterable[ClusterResult]) -> tuple[str, ...]:
+    total: Counter[str] = Counter()
+    for each in results:
+        total.update(each.detail.get("verdicts") or {})
+    return (_counted(total),) if total else ()
+
+
+def _counted(verdicts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items()))
