@@ -58,6 +58,9 @@ class Organization:
         ]
 
     def _tags(self, account: str) -> dict[str, str] | None:
+        """The tags of an account; None where they may not be read, which is not the same as
+        none.
+        """
         try:
             tags = self._pages("list_tags_for_resource", "Tags", ResourceId=account)
         except MigratorError as error:

@@ -85,13 +85,12 @@ class RateLimits:
             self._sleep(longest)
 
     def _bucket(self, account: str, region: str, rule: RateRule) -> TokenBucket:
+        """The bucket of one rule in one account and Region. It has this process's share of rate and
+        burst, be that less than one call: the parts of all processes add up to the rate.
+        """
         key = (account, region, rule.api)
         with self._lock:
             if key not in self._buckets:
-                share = (
-                    self._share
-                )  # of the burst too, be it less than one call: the parts add up to the rate
-                self._buckets[key] = TokenBucket(
-                    rule.per_second * share, rule.burst * share, self._clock
-                )
+                per_second, burst = rule.per_second * self._share, rule.burst * self._share
+                self._buckets[key] = TokenBucket(per_second, burst, self._clock)
             return self._buckets[key]

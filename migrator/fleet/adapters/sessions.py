@@ -87,9 +87,14 @@ class FleetSessions:
             return self._kept[key]
 
     def _open(self, account: FleetAccount, region: str) -> AwsSession:
+        """A session in a Region. The way into the account is opened once and kept, with the pace of
+        each account that it leads through.
+        """
         home = next((kept for (owner, _), kept in self._kept.items() if owner == account.id), None)
         if home is None:
-            home = self.caller().with_profile(account.profile) if account.profile else self.caller()
+            home = self.caller()
+            if account.profile:
+                home = home.with_profile(account.profile)
             for link in account.roles:
                 home = home.assume(link.arn, external_id=link.external_id)
                 home.pace = self._limits.pace(_account_of(link.arn), home.region or "")

@@ -114,6 +114,11 @@ class Jobs:
         return Job(cluster.arn, cluster.account, _TASK, arguments, cluster.placement)
 
     def _setup(self, *, here: bool) -> tuple[Mapping[str, Any], str]:
+        """What a worker needs to know of the fleet, and its id; made once for this process and once
+        for others.
+
+        In other processes paths are absolute, and each has its share of the rates.
+        """
         from migrator.fleet.model.files.records import setup_to_document
 
         if here not in self._setups:

@@ -65,6 +65,7 @@ def runs_of(records: Iterable[FleetRecord]) -> tuple[RunSeen, ...]:
 
 
 def _seen(run: _Run) -> RunSeen:
+    """A run as reports show it; a run that did not end has no exit code."""
     return RunSeen(
         id=run.id,
         command=run.command,

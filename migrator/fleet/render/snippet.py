@@ -41,7 +41,11 @@ class Asked:
 
 
 def asked(questions: Sequence[OpenQuestion]) -> tuple[Asked, ...]:
-    """Every question in one place, those that lift most first."""
+    """Every question in one place, those that lift most first.
+
+    Questions whose principals differ in the account alone, and that block for the same reasons, are
+    one.
+    """
     groups: dict[tuple[str, tuple[str, ...]], list[OpenQuestion]] = {}
     for question in questions:
         name = resource_of(question.principal_arn or "")
@@ -51,6 +55,9 @@ def asked(questions: Sequence[OpenQuestion]) -> tuple[Asked, ...]:
 
 
 def _name(name: str, questions: Sequence[OpenQuestion]) -> str:
+    """What asks, for people: the cluster, one principal with its account, or what principals of
+    many accounts have in common.
+    """
     arns = sorted({question.principal_arn or "" for question in questions})
     if arns == [""]:
         return "the cluster itself"
@@ -80,11 +87,14 @@ def snippet(questions: Sequence[OpenQuestion]) -> tuple[str, ...]:
 
 
 def _clusters_of(questions: Iterable[OpenQuestion]) -> set[str]:
+    """The ARNs of the clusters that ask one of the questions."""
     return {arn for question in questions for arn in question.clusters}
 
 
 def _item(where: Selector, stubs: Sequence[Stub]) -> list[str]:
-    # what is to be completed comes first: there may be very many clusters
+    """An item of ``where``. What is to be completed comes first: there may be very many
+    clusters.
+    """
     first, *rest = [*_body(stubs), *yaml_lines({"clusters": where.conditions})]
     return [f"  - {first}", *(f"    {line}" for line in rest)]
 
@@ -105,6 +115,9 @@ def _body(stubs: Sequence[Stub]) -> list[str]:
 
 
 def _sections(stubs: Sequence[Stub]) -> dict[str, object]:
+    """Answers as decisions.yaml holds them: by section and key. A section without keys is its
+    answer.
+    """
     found: dict[str, object] = {}
     for stub in stubs:
         if stub.key is None:

@@ -187,7 +187,7 @@ class Authenticator:
         """A verified caller as the mapping rules look at it.
 
         The DNS name is that of the running instance whose id is the session name, for
-        ``{{EC2PrivateDNSName}}`` (aws-iam-authenticator ``pkg/mapper/mapper.go``).
+        ``{{EC2PrivateDNSName}}`` (aws-iam-authenticator ``pkg/server/server.go``, renderTemplate).
         """
         instance = self._world.accounts[self._cluster.account].instances.get(caller.session_name)
         name = None
@@ -296,7 +296,7 @@ def _refusal(denied: Denied) -> str:
 
 def _extra(caller: Caller, canonical: str) -> Mapping[str, tuple[str, ...]]:
     """``extra`` of the user, which access reviews and the audit log show
-    (``pkg/server/server.go``). The last key is the one by which EKS finds access policies.
+    (``pkg/server/server.go``).
     """
     return {
         "accessKeyId": (caller.access_key_id,),

@@ -281,7 +281,7 @@ def _associated(entry: LabEntry) -> tuple[AssociatedPolicy, ...]:
 
 def _is_node_lease(request: AccessRequest) -> bool:
     """Whether a request is one of a kubelet on a lease of nodes, as the node authorizer allows it:
-    each verb but ``list`` and ``watch``, in ``kube-node-lease`` alone.
+    the verbs of a single object, in ``kube-node-lease`` alone.
     """
     return request.namespace == "kube-node-lease" and request.verb in _OWN_LEASE_VERBS
 

@@ -108,7 +108,8 @@ def _missing(
 
 def _atoms(rule: PolicyRule) -> Iterable[PolicyRule]:
     """The rule as rules of one verb, one group, one resource, one name each (kubernetes
-    ``pkg/registry/rbac/validation/rule.go``, BreakdownRule). Without names it is all names.
+    ``pkg/registry/rbac/validation/policy_comparator.go``, BreakdownRule). Without names it is all
+    names.
     """
     for verb in rule.verbs:
         for group in rule.api_groups:

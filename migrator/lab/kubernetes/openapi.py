@@ -147,7 +147,7 @@ def _document(types: ResourceTypes, group: str, version: str) -> Json:
 
 def _operations(kind: ResourceType, version: str) -> Json:
     """The operations on one object of a kind, by HTTP method. kubectl looks for the kind and for
-    the parameters of ``patch`` (kubectl ``pkg/cmd/util/openapi``).
+    the parameters of ``patch`` (kubectl ``pkg/util/openapi``).
     """
     gvk = {"group": kind.group, "version": version, "kind": kind.kind}
     parameters = [

@@ -313,9 +313,12 @@ def _last(result: ClusterResult | None) -> _Last | None:
 
 
 def _findings(report: FleetReport) -> Iterable[_FindingAcross]:
+    """Each finding with what its kind says; a kind of another version has no text here."""
     for each in report.findings:
         kind = report.kinds.get(each.code)
-        what, remedy = (kind.what, kind.remedy) if kind is not None else ("", "")
+        what = remedy = ""
+        if kind is not None:
+            what, remedy = kind.what, kind.remedy
         yield _FindingAcross(
             each.code, each.severity, what, remedy, list(each.clusters), each.principals
         )
@@ -326,6 +329,9 @@ def _same(group: SameFindings) -> _Same:
 
 
 def _question(question: OpenQuestion) -> _Question:
+    """An open question with the answers that could be given; ``where`` is null where they hold for
+    the whole fleet.
+    """
     return _Question(
         principal_arn=question.principal_arn,
         codes=list(question.codes),
