@@ -195,6 +195,9 @@ def _without_dead_entries(plan: Plan, code: CodeEntries) -> CodeEntries:
 
 
 def _entry(cluster: str, entry: CodeEntry) -> str:
+    """The commands that create an entry and associate its policies. Username and groups are given
+    for type STANDARD only: EKS refuses them for others (EKS API, CreateAccessEntry).
+    """
     arn, spec = entry.principal_arn, entry.spec
     place = {"clusterName": cluster, "principalArn": arn}
     create: dict[str, object] = {**place, "type": spec.type}
@@ -231,10 +234,13 @@ def _compared(entry: CodeEntry) -> _Compared:
 
 
 def _scope(policy: AssociatedPolicy) -> dict[str, object]:
+    """The access scope as the AWS CLI takes it, in JSON; a scope of type cluster names no
+    namespaces.
+    """
     scope: dict[str, object] = {"type": policy.scope.type}
-    return (
-        {**scope, "namespaces": list(policy.scope.namespaces)} if policy.scope.namespaces else scope
-    )
+    if not policy.scope.namespaces:
+        return scope
+    return {**scope, "namespaces": list(policy.scope.namespaces)}
 
 
 def _document(parameters: Mapping[str, object]) -> str:

@@ -61,10 +61,12 @@ def before_after(
 
 
 def _who(username: str, groups: Any) -> Text:  # noqa: ANN401 - a list or a tuple of texts
+    """Username and groups, one a line."""
     shown = [group for group in groups if group != "system:authenticated"]  # every principal has it
     return stack([foreign(username or "(no name)", "bold"), *(foreign(group) for group in shown)])
 
 
 def _verdict(verdict: str) -> Text:
+    """A verdict in its colour; a word that is none is plain."""
     styles: Mapping[str, str] = {str(key): value for key, value in VERDICT_STYLE.items()}
     return Text(verdict, style=styles.get(verdict, ""))

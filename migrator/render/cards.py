@@ -136,7 +136,12 @@ def _card(
     notes: Iterable[FindingCard],
     lines: Mapping[str, int],
 ) -> Card:
-    evidence = verdict.evidence if verdict is not None else None
+    """One principal with everything that the report knows of it. ``verdict`` is None where none was
+    made; ``lines`` are those of the rows.
+    """
+    evidence = None
+    if verdict is not None:
+        evidence = verdict.evidence
     probes = evidence.probes if evidence is not None else ()
     baseline = report.baseline.get(principal.principal_arn)
     return Card(
@@ -162,6 +167,7 @@ def _card(
 
 
 def _changes(principal: PlannedPrincipal, label: str) -> tuple[Change, ...]:
+    """The differences with this label, each with the command that asks for it."""
     return tuple(
         Change(words, command)
         for which, words, command in access_questions(principal.access)
@@ -179,12 +185,16 @@ def name_of(short: str) -> Name:
 
 
 def _judged(principal: PlannedPrincipal, verdict: PrincipalVerdict | None) -> Judged:
+    """The verdict as the page filters by it: a principal that is left out has none."""
     if verdict is not None:
         return verdict.verdict
-    return "skipped" if principal.action == "skip" else "unknown"
+    if principal.action == "skip":
+        return "skipped"
+    return "unknown"
 
 
 def _why(principal: PlannedPrincipal, verdict: PrincipalVerdict | None) -> str:
+    """Why the verdict is what it is, for people."""
     if verdict is not None:
         return verdict.why
     if principal.action == "skip":
@@ -193,13 +203,17 @@ def _why(principal: PlannedPrincipal, verdict: PrincipalVerdict | None) -> str:
 
 
 def _login(evidence: Evidence | None) -> Login | None:
+    """The login that a piece of evidence shows; None where it is no login."""
     if evidence is None or evidence.subject is None:
         return None
     return Login(evidence.subject.username, evidence.subject.groups, evidence.at)
 
 
 def _question(result: ProbeResult) -> Question:
-    said = f" (announced as {result.probe.announced})" if result.probe.announced else ""
+    """A probe with the API server's answer; one that the plan announces says so."""
+    said = ""
+    if result.probe.announced:
+        said = f" (announced as {result.probe.announced})"
     return Question(
         f"{request_words(result.probe.request)}{said}", result.allowed, result.right, result.reason
     )
@@ -244,6 +258,7 @@ def cluster_notes(report: Report) -> tuple[FindingCard, ...]:
 
 
 def _sorted(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, those that block first."""
     return sorted(findings, key=lambda finding: ("block", "warn", "info").index(finding.severity))
 
 

@@ -71,6 +71,7 @@ def _logical_id(entry: CodeEntry) -> str:
 
 
 def _resource(plan: Plan, entry: CodeEntry) -> dict[str, Any]:
+    """An ``AWS::EKS::AccessEntry`` with its policies, as the CloudFormation user guide has it."""
     spec = entry.spec
     properties: dict[str, Any] = {
         "ClusterName": plan.cluster.name,
@@ -99,4 +100,7 @@ def _resource(plan: Plan, entry: CodeEntry) -> dict[str, Any]:
 
 
 def _scope(kind: str, namespaces: tuple[str, ...]) -> dict[str, Any]:
-    return {"Type": kind, "Namespaces": list(namespaces)} if namespaces else {"Type": kind}
+    """The access scope in CloudFormation's spelling."""
+    if namespaces:
+        return {"Type": kind, "Namespaces": list(namespaces)}
+    return {"Type": kind}

@@ -19,7 +19,9 @@ def cut_over_text(
         parts.append(gate_table(outcome.gates, width=width, color=color))
     if outcome.verification is not None:
         parts.append(verdict_table(plan, outcome.verification, width=width, color=color))
-    means = "aws-auth is not asked any more" if outcome.mode == "API" else "nothing was switched"
+    means = "nothing was switched"
+    if outcome.mode == "API":
+        means = "aws-auth is not asked any more"
     parts.append(f"The cluster is in {outcome.mode} mode: {means}.\n")
     return "\n".join(parts)
 

@@ -28,7 +28,9 @@ def diagnosis_text(diagnosis: Diagnosis, *, width: int = MAX_WIDTH, color: bool 
         if check.remedy:
             lines.append(Text.assemble(("do: ", "bold"), foreign(check.remedy)))
         table.add_row(Text(check.state, style=_STYLE[check.state]), stack(lines))
-    verdict = "ready" if diagnosis.healthy else "not ready"
+    verdict = "not ready"
+    if diagnosis.healthy:
+        verdict = "ready"
     return text_of(
         Group(table, Text(""), foreign(f"{diagnosis.cluster}: {verdict}")), width=width, color=color
     )

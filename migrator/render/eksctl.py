@@ -18,7 +18,9 @@ def eksctl(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     """File name -> content for ``migrate generate eksctl``."""
     cluster = plan.cluster
     code = only_literal(entries, survives_cloudformation, DYNAMIC_REFERENCE, cluster.name)
-    mode = "API" if plan.target == "API" else "API_AND_CONFIG_MAP"
+    mode = "API_AND_CONFIG_MAP"
+    if plan.target == "API":
+        mode = "API"
     title = f"Access entries of the EKS cluster {cluster.name} ({cluster.arn})."
     lines = [
         f"# {cloudformation_comment(title)}",
@@ -43,6 +45,7 @@ def eksctl(plan: Plan, entries: CodeEntries) -> dict[str, str]:
 
 
 def _entry(entry: CodeEntry) -> dict[str, Any]:
+    """An item of ``accessConfig.accessEntries`` in eksctl's schema."""
     spec = entry.spec
     found: dict[str, Any] = {"principalARN": entry.principal_arn, "type": spec.type}
     if spec.type == "STANDARD":
@@ -62,4 +65,7 @@ def _entry(entry: CodeEntry) -> dict[str, Any]:
 
 
 def _scope(kind: str, namespaces: tuple[str, ...]) -> dict[str, Any]:
-    return {"type": kind, "namespaces": list(namespaces)} if namespaces else {"type": kind}
+    """The access scope in eksctl's spelling."""
+    if namespaces:
+        return {"type": kind, "namespaces": list(namespaces)}
+    return {"type": kind}

@@ -73,7 +73,9 @@ def markdown_code(text: str, *, cell: bool = False) -> str:
     # CommonMark takes one blank off both ends unless the span is all blanks, so padding is given
     # where it is needed.
     edge = shown.startswith(("`", " ")) or shown.endswith(("`", " "))
-    pad = " " if edge and shown.strip(" ") else ""
+    pad = ""
+    if edge and shown.strip(" "):
+        pad = " "
     if cell:
         shown = shown.replace("|", "\\|")
     return fence + pad + shown + pad + fence
@@ -98,7 +100,9 @@ def hcl(text: str) -> str:
         elif char in SHORT:
             out.append(SHORT[char])
         elif char in "$%" and text[index + 1 : index + 2] == "{":
-            before = text[index - 1] if index else ""
+            before = ""
+            if index:
+                before = text[index - 1]
             # A doubled sign is HCL's own escape, but not after another such sign: there only the
             # code point is.
             out.append(_hcl_code_point(char) if before == char else char * 2)
@@ -110,6 +114,9 @@ def hcl(text: str) -> str:
 
 
 def _hcl_code_point(char: str) -> str:
+    """A character by its number, in the two lengths that HCL has (HCL native syntax specification,
+    "Template Expressions").
+    """
     if ord(char) < 0x10000:
         return f"\\u{ord(char):04x}"
     return f"\\U{ord(char):08x}"

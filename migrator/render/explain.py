@@ -59,19 +59,25 @@ def _changes(told: Explanation, label: str) -> list[RenderableType]:
             lines.append(foreign(f"  {command}", "dim"))
             has_command = True
     if has_command:
-        answers = "no today, yes after" if label == "gains" else "yes today, no after"
+        answers = "yes today, no after"
+        if label == "gains":
+            answers = "no today, yes after"
         lines.append(Text(f"The answers are {answers}. {ASK_AS}", style="dim"))
     return lines
 
 
 def _who_after(told: Explanation) -> list[RenderableType]:
+    """The log-ins that the entry admits; not decided where a question is open."""
     if told.log_ins_after is None:
         return [Text("not decided")]
-    same = " (same)" if told.log_ins_after == told.log_ins_before else ""
+    same = ""
+    if told.log_ins_after == told.log_ins_before:
+        same = " (same)"
     return [foreign(population_words(told.log_ins_after) + same)]
 
 
 def _section(title: str, lines: Iterable[RenderableType]) -> RenderableType:
+    """A title with its lines below it; nothing where there are no lines."""
     body = list(lines)
     if not body:
         return Text("", end="")
@@ -81,14 +87,18 @@ def _section(title: str, lines: Iterable[RenderableType]) -> RenderableType:
 
 
 def _fact(fact: Fact) -> Text:
+    """A fact in one line; an empty text is shown as one."""
     if not fact.values:
         return Text(fact.label)
     values = ", ".join(value or '""' for value in fact.values)
-    same = " (same)" if fact.tone == "same" else ""
+    same = ""
+    if fact.tone == "same":
+        same = " (same)"
     return Text.assemble((f"{fact.label} ", "dim"), foreign(values), (same, "dim"))
 
 
 def _reason(reason: Reason) -> Iterable[RenderableType]:
+    """A finding about the principal, with the rule and the remedy of the catalogue."""
     finding, kind = reason.finding, reason.kind
     yield Text.assemble(
         (finding.severity, SEVERITY_STYLE[finding.severity]), " ", (finding.code, "bold")
@@ -108,7 +118,10 @@ def _reason(reason: Reason) -> Iterable[RenderableType]:
 
 
 def _step(step: Step) -> str:
-    after = f" after {', '.join(step.requires)}" if step.requires else ""
+    """A step with those that it waits for."""
+    after = ""
+    if step.requires:
+        after = f" after {', '.join(step.requires)}"
     return f"{step.id} {step.effect.kind}{after}"
 
 
@@ -143,6 +156,7 @@ def explanation_document(told: Explanation, principal: dict[str, Any]) -> dict[s
 
 
 def _population(population: LogInPopulation) -> list[dict[str, Any]]:
+    """The log-ins as a JSON document."""
     return [
         {
             "sessions": each.sessions,

@@ -44,11 +44,10 @@ def gate_rows(gates: Sequence[Gate]) -> RenderableType:
 
 
 def _sum(gates: Sequence[Gate]) -> str:
+    """Which gates are closed, in one line."""
     if not gates:
         return "No gate was looked at: refused."
     closed = [str(gate.number) for gate in gates if not gate.passes]
-    return (
-        f"All {len(gates)} gates are open."
-        if all_pass(tuple(gates))
-        else f"Closed: {', '.join(closed)}."
-    )
+    if all_pass(tuple(gates)):
+        return f"All {len(gates)} gates are open."
+    return f"Closed: {', '.join(closed)}."

@@ -203,7 +203,9 @@ def _gates(report: Report) -> Figure:
         return Figure("Gates open", "none", "not judged here")
     passing = sum(gate.passes for gate in gates)
     waived = sum(_needs_its_waiver(gate) for gate in gates)
-    detail = "at the cut-over" if report.gates_at else "now"
+    detail = "now"
+    if report.gates_at:
+        detail = "at the cut-over"
     if waived:
         detail += f", {waived} of them waived"
     tone = "warn"

@@ -32,6 +32,7 @@ def junit(plan: Plan, outcome: VerifyOutcome) -> str:
 
 
 def _case(plan: Plan, verdict: PrincipalVerdict) -> str:
+    """One principal as a test case: every verdict but ``ok`` is a failure."""
     suite, arn = quoteattr(terminal(plan.cluster.arn)), quoteattr(terminal(verdict.principal_arn))
     why = escape(terminal(verdict.why))
     head = f'  <testcase classname={suite} name={arn} time="0">'

@@ -58,7 +58,10 @@ def leftover_document(
 
 
 def _name(leftover: Leftover) -> str:
-    where = f"{leftover.namespace}/" if leftover.namespace else ""
+    """A leftover by its kind and name."""
+    where = ""
+    if leftover.namespace:
+        where = f"{leftover.namespace}/"
     if leftover.kind == "rehearsal":
         return f"timer {where}{leftover.name} of a rehearsal"
     return f"{leftover.kind} {where}{leftover.name} ({leftover.group})"

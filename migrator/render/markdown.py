@@ -57,6 +57,7 @@ def _head(plan: Plan) -> str:
 
 
 def _principals(plan: Plan, lines: Mapping[str, int]) -> str:
+    """The table of principals, and how a difference is asked for where a command can."""
     if not plan.principals:
         return "No principal has access through aws-auth or an access entry: nothing to migrate.\n"
     head = "| Action | Principal and rows | Today | After | Findings |\n|---|---|---|---|---|\n"
@@ -105,6 +106,7 @@ def _facts(facts: Iterable[Fact]) -> str:
 
 
 def _findings(plan: Plan) -> str:
+    """The findings, those that block first; empty where there are none."""
     if not plan.findings:
         return ""
     ordered = sorted(plan.findings, key=lambda finding: _SEVERITIES.index(finding.severity))
@@ -132,6 +134,7 @@ def _finding(plan: Plan, finding: Finding) -> str:
 
 
 def _steps(plan: Plan) -> str:
+    """How many steps there are of each kind, then everything that they write."""
     if not plan.steps:
         return "## Steps\n\nNone: nothing to do.\n"
     counts = "".join(f"- {count} `{kind}`\n" for kind, count in step_counts(plan).items())

@@ -17,7 +17,9 @@ def outcome_text(
     plan: Plan, outcome: RunOutcome, *, width: int = MAX_WIDTH, color: bool = False
 ) -> str:
     """The outcome for a terminal."""
-    style = "green" if outcome.complete else "yellow"
+    style = "yellow"
+    if outcome.complete:
+        style = "green"
     parts: list[RenderableType] = [
         Text.assemble(
             f"{outcome.command}: ",

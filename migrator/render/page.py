@@ -65,6 +65,7 @@ def _data(value: object) -> str:
 
 
 def _shown(value: object) -> object:
+    """A value in which every text shows itself, the names of members included."""
     if isinstance(value, str):
         return terminal(value)
     if isinstance(value, Mapping):
@@ -78,7 +79,9 @@ def show(value: Any) -> Any:  # noqa: ANN401 - whatever a template writes
     """What a template writes of a value: text as characters that show themselves; markup of ours as
     it is.
     """
-    return terminal(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return terminal(value)
+    return value
 
 
 def spans(text: str) -> tuple[tuple[bool, str], ...]:
@@ -98,6 +101,9 @@ def when(text: str) -> str:
 
 @functools.cache
 def _environment(package: str) -> Environment:
+    """The templates of a package. Every value is escaped, and a name that is missing is an error
+    instead of an empty text.
+    """
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader(_PACKAGE)]),
         autoescape=True,

@@ -74,6 +74,7 @@ def header(plan: Plan) -> RenderableType:
 
 
 def _principals(plan: Plan, lines: Mapping[str, int]) -> RenderableType:
+    """The table of principals: what is done, who it is, today and after."""
     if not plan.principals:
         return Text(
             "No principal has access through aws-auth or an access entry: nothing to migrate.\n"
@@ -112,6 +113,7 @@ def _pair(left: str | Text, right: str | Text) -> Table:
 
 
 def _who(plan: Plan, principal: PlannedPrincipal, lines: Mapping[str, int]) -> Text:
+    """The principal and its rows."""
     where = ", ".join(place(source, lines) for source in principal.sources)
     parts = [
         foreign(short_arn(principal.principal_arn, plan), "bold"),
@@ -127,25 +129,33 @@ def _who(plan: Plan, principal: PlannedPrincipal, lines: Mapping[str, int]) -> T
 
 
 def _code_style(plan: Plan, code: str) -> str:
+    """The colour of a code, by its most severe finding; empty for a code without a finding."""
     found = [finding.severity for finding in plan.findings if finding.code == code]
-    return SEVERITY_STYLE[min(found, key=_SEVERITIES.index)] if found else ""
+    if not found:
+        return ""
+    return SEVERITY_STYLE[min(found, key=_SEVERITIES.index)]
 
 
 def _facts(facts: Iterable[Fact]) -> Text:
+    """Facts as the lines of one cell."""
     return stack([_fact(fact) for fact in facts])
 
 
 def _fact(fact: Fact) -> Text:
+    """A fact in one line, in the colour of its tone; an empty text is shown as one."""
     if not fact.values:
         return Text(fact.label, style="dim")
     values = ", ".join(value or '""' for value in fact.values)
-    same = " (same)" if fact.tone == "same" else ""
+    same = ""
+    if fact.tone == "same":
+        same = " (same)"
     return Text.assemble(
         (f"{fact.label} ", "dim"), foreign(values, _TONE_STYLE[fact.tone]), (same, "dim")
     )
 
 
 def _access(principal: PlannedPrincipal) -> list[Text]:
+    """What is gained and lost; beyond a few lines only how many more there are."""
     out: list[Text] = []
     changes = list(access_words(principal.access))
     for label, style in (("gains", "yellow"), ("loses", "red")):
@@ -181,6 +191,9 @@ def findings_list(plan: Plan, findings: Sequence[Finding]) -> RenderableType:
 
 
 def _finding(plan: Plan, finding: Finding, *, remedy: bool) -> RenderableType:
+    """One finding with its place. ``remedy``: whether its own is shown, or one for all of the
+    code.
+    """
     where: list[str] = []
     if finding.source is not None:
         where.append(place_of(finding.source, finding.line))
@@ -196,6 +209,7 @@ def _finding(plan: Plan, finding: Finding, *, remedy: bool) -> RenderableType:
 
 
 def _remedy(finding: Finding) -> Text:
+    """What to do about a finding."""
     return Text.assemble(("do: ", "bold"), foreign(finding.remedy))
 
 
@@ -214,6 +228,7 @@ def _writes(plan: Plan) -> Iterable[RenderableType]:
 
 
 def _steps(plan: Plan) -> Text:
+    """How many steps there are of each kind."""
     if not plan.steps:
         return Text("Steps: none, nothing to do")
     counts = ", ".join(f"{count} {kind}" for kind, count in step_counts(plan).items())
@@ -221,6 +236,7 @@ def _steps(plan: Plan) -> Text:
 
 
 def _summary(plan: Plan, ask: str) -> Text:
+    """The last line: how many principals there are, and what a person must do next."""
     counts = ", ".join(f"{count} {action}" for action, count in plan.summary.items() if count)
     words = f"Principals: {len(plan.principals)}"
     if counts:
@@ -231,6 +247,8 @@ def _summary(plan: Plan, ask: str) -> Text:
         line = Text.assemble(line, "\n", break_glass)
     blockers = sum(finding.severity == "block" for finding in plan.findings)
     if blockers:
-        word = "finding blocks" if blockers == 1 else "findings block"
+        word = "findings block"
+        if blockers == 1:
+            word = "finding blocks"
         line = Text.assemble(line, (f"\n{blockers} {word} this plan. {ask}".rstrip(), "bold red"))
     return line

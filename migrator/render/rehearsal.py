@@ -30,9 +30,12 @@ def rehearsal_text(
 
 
 def _word(outcome: RehearseOutcome) -> str:
+    """How a rehearsal ended, in the first words of its text."""
     if outcome.passed:
         return "passed"
-    return "not passed" if outcome.exit_code else "not needed"
+    if outcome.exit_code:
+        return "not passed"
+    return "not needed"
 
 
 def rehearsal_document(plan: Plan, outcome: RehearseOutcome) -> dict[str, Any]:

@@ -46,16 +46,15 @@ def report_markdown(report: Report) -> str:
 
 
 def _gates(report: Report) -> str:
+    """The gates as a table: as they were at the cut-over, or as they are now."""
     if not report.gates:
         return (
             f"## Gates of the cut-over\n\nNot judged here: the cluster is in mode "
             f"`{report.verification.mode}`.\n"
         )
-    when = (
-        f"As judged at the cut-over, {markdown_code(report.gates_at)}"
-        if report.gates_at
-        else "As they stand now"
-    )
+    when = "As they stand now"
+    if report.gates_at:
+        when = f"As judged at the cut-over, {markdown_code(report.gates_at)}"
     rows = "".join(_gate(gate) for gate in report.gates)
     return (
         f"## Gates of the cut-over\n\n{when}:\n\n| | State | Question | Answer "
@@ -64,6 +63,7 @@ def _gates(report: Report) -> str:
 
 
 def _gate(gate: Gate) -> str:
+    """One gate as a row of the table; a waiver is named with its person."""
     waived = gate.waived_by is not None and gate.state != "pass"
     answer = markdown(gate.detail)
     if gate.waived_by is not None:
@@ -75,6 +75,7 @@ def _gate(gate: Gate) -> str:
 
 
 def _timeline(plan: Plan, journal: Sequence[Record]) -> str:
+    """The records of the journal as a table."""
     if not journal:
         return "## Timeline\n\nNothing was run yet.\n"
     steps = {step.id: step for step in plan.steps}
@@ -83,6 +84,7 @@ def _timeline(plan: Plan, journal: Sequence[Record]) -> str:
 
 
 def _record(plan: Plan, record: Record, step: Step | None) -> str:
+    """One record as a row; a step that the plan does not have is shown by its id."""
     what = record.step or ""
     if step is not None:
         what = f"{step.id} {step.effect.kind}"

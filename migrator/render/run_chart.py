@@ -90,6 +90,7 @@ def _by_run(journal: Sequence[Record]) -> list[list[Record]]:
 
 
 def _run(records: Sequence[Record], steps: Mapping[str, Step]) -> Run:
+    """One run as a chart. A journal whose beginning is lost starts without command and caller."""
     first, last = records[0], records[-1]
     # A clock may have been set back on the way: the first record need not have the first time.
     moments = [moment(record.at) for record in records]
@@ -164,6 +165,9 @@ def _lanes(records: Iterable[Record], steps: Mapping[str, Step], axis: Axis) -> 
 def _lane(
     arn: str | None, records: Sequence[Record], steps: Mapping[str, Step], axis: Axis
 ) -> Lane:
+    """The bars and marks of one principal. A bar is a step that took time; a mark is an end that is
+    not simply done, or that came without a beginning.
+    """
     bars: list[Bar] = []
     marks: list[Mark] = []
     words: list[str] = []

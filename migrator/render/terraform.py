@@ -37,6 +37,7 @@ def terraform(plan: Plan, entries: CodeEntries) -> dict[str, str]:
 
 
 def _resources(plan: Plan, code: CodeEntries) -> str:
+    """The resources of all entries and of their policies."""
     cluster = plan.cluster.name
     blocks = [_header(plan)]
     for entry in code.entries:
@@ -56,6 +57,7 @@ def only_exact(code: CodeEntries) -> CodeEntries:
 
 
 def _header(plan: Plan) -> str:
+    """What the file is, as a comment above it."""
     return comments(
         f"Access entries of the EKS cluster {plan.cluster.name} ({plan.cluster.arn}).",
         f"Made from the plan of {plan.created_at}. access_entries_import.tf takes over what exists "
@@ -71,6 +73,7 @@ def _header(plan: Plan) -> str:
 
 
 def _entry(cluster: str, entry: CodeEntry) -> str:
+    """An ``aws_eks_access_entry``, as the AWS provider's documentation has it."""
     spec = entry.spec
     texts = {
         "cluster_name": hcl(cluster),
@@ -88,6 +91,9 @@ def _entry(cluster: str, entry: CodeEntry) -> str:
 
 
 def _association(cluster: str, entry: CodeEntry, policy: AssociatedPolicy) -> str:
+    """An ``aws_eks_access_policy_association``, tied to its entry by a reference, so that it is
+    made after it.
+    """
     texts = {
         "cluster_name": hcl(cluster),
         "principal_arn": f"aws_eks_access_entry.{entry.name}.principal_arn",
@@ -100,6 +106,7 @@ def _association(cluster: str, entry: CodeEntry, policy: AssociatedPolicy) -> st
 
 
 def _association_name(entry: CodeEntry, policy: AssociatedPolicy) -> str:
+    """The name of an association: letters, digits and underscores only."""
     safe = "".join(
         char if char.isascii() and char.isalnum() else "_" for char in policy.policy_name
     )
@@ -107,6 +114,7 @@ def _association_name(entry: CodeEntry, policy: AssociatedPolicy) -> str:
 
 
 def _imports(plan: Plan, entries: Iterable[CodeEntry]) -> str:
+    """An ``import`` block for each entry and association of the code."""
     cluster = plan.cluster.name
     blocks = [
         comments(
@@ -144,4 +152,5 @@ def removed_blocks() -> str:
 
 
 def _left_out(left_out: Iterable[LeftOut]) -> str:
+    """The principals without an entry, as a comment with the reason."""
     return comments("Left out:", *(f"  {item.principal_arn}: {item.reason}" for item in left_out))

@@ -74,7 +74,9 @@ def _files(
         comments(origin(each)) + block(f"{key(each)} =", entry(each)) for each in code.entries
     ]
     left_out = [f"  {item.principal_arn}: {item.reason}" for item in code.left_out]
-    tail = comments("", "Left out:", *left_out).partition("\n")[2] if left_out else ""
+    tail = ""
+    if left_out:
+        tail = comments("", "Left out:", *left_out).partition("\n")[2]
     imports = [
         comments(
             f"Takes the entries into the state as they are. The addresses are those of {module}: "
@@ -96,6 +98,7 @@ def _files(
 
 
 def _import(to: str, identity: str) -> str:
+    """An ``import`` block of one resource."""
     return block("import", [attributes({"to": to, "id": hcl(identity)})])
 
 
@@ -115,6 +118,7 @@ def _identity(entry: CodeEntry) -> list[str]:
 
 
 def _aws_modules_entry(entry: CodeEntry) -> list[str]:
+    """An item of ``access_entries`` of terraform-aws-modules/eks."""
     parts = [attributes({"principal_arn": hcl(entry.principal_arn)}), *_identity(entry)]
     policies = [
         block(
@@ -123,27 +127,30 @@ def _aws_modules_entry(entry: CodeEntry) -> list[str]:
         )
         for policy in entry.spec.access_policies
     ]
-    return [*parts, block("policy_associations =", policies)] if policies else parts
+    if not policies:
+        return parts
+    return [*parts, block("policy_associations =", policies)]
 
 
 def _cloudposse_entry(entry: CodeEntry) -> list[str]:
+    """An item of ``access_entry_map`` of cloudposse/eks-cluster."""
     policies = [
         block(f"{hcl(policy.policy_arn)} =", [_scope(policy)])
         for policy in entry.spec.access_policies
     ]
-    return (
-        [*_identity(entry), block("access_policy_associations =", policies)]
-        if policies
-        else _identity(entry)
-    )
+    if policies:
+        return [*_identity(entry), block("access_policy_associations =", policies)]
+    return _identity(entry)
 
 
 def _scope(policy: AssociatedPolicy) -> str:
+    """The access scope of an association."""
     namespaces = {"namespaces": policy.scope.namespaces} if policy.scope.namespaces else {}
     return block("access_scope =", body({"type": hcl(policy.scope.type)}, namespaces))
 
 
 def _policy_key(policy: AssociatedPolicy) -> str:
+    """The key of an association in its map: letters, digits and underscores only."""
     return "".join(
         char if char.isascii() and char.isalnum() else "_" for char in policy.policy_name
     )

@@ -67,6 +67,7 @@ def usage_document(report: UsageReport, *, cluster: str) -> dict[str, Any]:
 
 
 def _login(login: Login) -> dict[str, Any]:
+    """One identity that logged in, as a JSON document."""
     return {
         "arn": login.arn,
         "username": login.username,
@@ -78,6 +79,7 @@ def _login(login: Login) -> dict[str, Any]:
 
 
 def _denial(denial: Denial) -> dict[str, Any]:
+    """One kind of denied request, as a JSON document."""
     return {
         "arn": denial.arn,
         "what": denial.what,
@@ -90,6 +92,7 @@ def _denial(denial: Denial) -> dict[str, Any]:
 
 
 def _seen(seen: SeenPrincipal) -> dict[str, Any]:
+    """One principal that was seen, as a JSON document."""
     return {
         "arn": seen.arn,
         "username": seen.username,
@@ -102,6 +105,7 @@ def _seen(seen: SeenPrincipal) -> dict[str, Any]:
 
 
 def _time(moment: datetime) -> str:
+    """A time in UTC with milliseconds, as the logs have them."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -121,6 +125,7 @@ def usage_text(report: UsageReport, *, width: int = MAX_WIDTH, color: bool = Fal
 
 
 def _logins(report: UsageReport) -> Table:
+    """The table of identities that logged in, by principal, the latest one first."""
     table = Table(
         box=None,
         pad_edge=False,
@@ -140,6 +145,9 @@ def _logins(report: UsageReport) -> Table:
 
 
 def _sections(report: UsageReport) -> Iterator[tuple[str, Iterable[str]]]:
+    """``(title, lines)`` of everything that a person should look at; a section without lines is not
+    shown.
+    """
     yield (
         "Behind mapAccounts (to be named under expand_accounts):",
         (
@@ -174,17 +182,21 @@ def _sections(report: UsageReport) -> Iterator[tuple[str, Iterable[str]]]:
 
 
 def _names(template: NamesOfTemplate) -> str:
+    """The first names that a template gave, and how many there are in all."""
     names = ", ".join(template.names[:_MOST_NAMES])
     # The report holds the first names of a template, and how many there are in all.
     rest = and_more(template.count, _MOST_NAMES)
-    return f"{names} {rest}" if rest else names
+    if not rest:
+        return names
+    return f"{names} {rest}"
 
 
 def _denials(report: UsageReport) -> Iterator[str]:
+    """The kinds of denied requests, and how many are not shown."""
     for each in report.denials[:_MOST_DENIALS]:
-        since = (
-            f", {each.since_apply} since the first apply" if each.since_apply is not None else ""
-        )
+        since = ""
+        if each.since_apply is not None:
+            since = f", {each.since_apply} since the first apply"
         yield (
             f"{each.last:%Y-%m-%d %H:%M} {each.arn}: {each.what} ({each.why}), "
             f"{_times(each.count)}{since}"
@@ -198,10 +210,14 @@ def _denials(report: UsageReport) -> Iterator[str]:
 
 
 def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+    """How often, in words."""
+    if count == 1:
+        return "once"
+    return f"{count} times"
 
 
 def _last_line(report: UsageReport) -> Text:
+    """What was read, and whether that is the whole window."""
     usage = report.usage
     window = f"{usage.start:%Y-%m-%d %H:%M} to {usage.end:%Y-%m-%d %H:%M}"
     principals = len({login.arn for login in usage.logins})

@@ -53,10 +53,12 @@ def verdict_table(
 
 
 def _sorted(verdicts: Sequence[PrincipalVerdict]) -> list[PrincipalVerdict]:
+    """The verdicts, the worst first."""
     return sorted(verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.verdict))
 
 
 def _add_verdict(table: Table, plan: Plan, verdict: PrincipalVerdict) -> None:
+    """A row of the table: who it is, what was seen, and why the verdict is what it is."""
     lines = [foreign(short_arn(verdict.principal_arn, plan), "bold")]
     before = next(
         (each.before for each in plan.principals if each.principal_arn == verdict.principal_arn),
@@ -76,6 +78,7 @@ def _add_verdict(table: Table, plan: Plan, verdict: PrincipalVerdict) -> None:
 
 
 def _add_baseline(table: Table, plan: Plan, evidence: Evidence) -> None:
+    """A row of the table of a baseline: what was seen before the change."""
     lines = [
         foreign(short_arn(evidence.principal_arn, plan), "bold"),
         *_evidence_lines(evidence, "is"),
@@ -87,17 +90,20 @@ def _add_baseline(table: Table, plan: Plan, evidence: Evidence) -> None:
 
 
 def _evidence_lines(evidence: Evidence | None, label: str) -> list[Text]:
+    """The login that was seen, as a line of a cell; none where it was no login."""
     if evidence is None or evidence.subject is None:
         return []
     return [_who(label, evidence.subject.username, evidence.subject.groups)]
 
 
 def _who(label: str, username: str, groups: Sequence[str]) -> Text:
+    """Username and groups behind a label."""
     who = f"{username or '(no name)'}; {', '.join(groups) or 'no groups'}"
     return Text.assemble((f"{label:<6} ", "dim"), foreign(who))
 
 
 def _last_line(plan: Plan, outcome: VerifyOutcome) -> Text:
+    """The sum of all verdicts in one line."""
     cluster = foreign(plan.cluster.name, "bold")
     if outcome.phase == "before":
         differ = sum(not evidence.holds for evidence in outcome.evidence)
@@ -151,7 +157,10 @@ def verdict_document(plan: Plan, outcome: VerifyOutcome) -> dict[str, Any]:
 
 
 def _principal_document(verdict: PrincipalVerdict) -> dict[str, Any]:
-    subject = verdict.evidence.subject if verdict.evidence is not None else None
+    """One verdict as a JSON document."""
+    subject = None
+    if verdict.evidence is not None:
+        subject = verdict.evidence.subject
     return {
         "principalArn": verdict.principal_arn,
         "verdict": verdict.verdict,

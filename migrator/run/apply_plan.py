@@ -118,7 +118,12 @@ def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOption
     begun = begun_run(ports.store, plan_digest)
     run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
     refuse_changed(
-        plan, plan_digest, snapshot, progress, ports.basis_of, begun=run_id if begun else None
+        plan,
+        plan_digest,
+        snapshot,
+        progress,
+        ports.basis_of,
+        begun=run_id if begun else None,
     )
     if not any(progress.of(step.id).status in SETTLED for step in plan.steps):
         # Later the cluster differs from the one on which the plan's access was compared: bridges
@@ -185,9 +190,8 @@ def _start(
     ports.store.write("plan.json", encode_plan(plan))
     note_run(ports.store, plan_digest, run_id)
     files = back_up(ports.store, ports.reader, ports.config_maps, snapshot, run_id)
-    check = row_check(
-        plan, ports.config_maps, api_mode=snapshot.cluster.authentication_mode == "API"
-    )
+    api_mode = snapshot.cluster.authentication_mode == "API"
+    check = row_check(plan, ports.config_maps, api_mode=api_mode)
     run_request = RunRequest(plan_digest, options.principals, options.keep_going)
     run = OneRun(
         plan,
@@ -265,30 +269,40 @@ def _last_look(run: OneRun, ports: RunPorts) -> MigratorError | None:
     Principals whose sequence ended for such a change come first. A read of EKS may lag behind the
     run's own last writes: an entry that differs is read again for as long as that can be.
     """
-    given_up = [
-        Difference(str(state.effect["code"]), key, str(state.effect.get("message", "")))
-        for key, sequence in run.plan.sequences.items()
-        if (state := refusal_of(sequence, run.progress)) is not None
-        and state.effect.get("code") in CHANGED_CODES
-    ]
+    given_up: list[Difference] = []
+    for key, sequence in run.plan.sequences.items():
+        refusal = refusal_of(sequence, run.progress)
+        if refusal is None:
+            continue
+        code = refusal.effect.get("code")
+        if code in CHANGED_CODES:
+            message = str(refusal.effect.get("message", ""))
+            given_up.append(Difference(str(code), key, message))
     sources = SourceReader(run.plan, ports)
     data = sources.rows_now()
     found = (*given_up, *sources.all_differences(data), *added_rows(run.plan, data))
-    until = max(
-        (moment(state.at) or LONG_AGO for state in run.progress.states.values()), default=LONG_AGO
-    )
+    until = LONG_AGO
+    for state in run.progress.states.values():
+        until = max(until, moment(state.at) or LONG_AGO)
     while True:
         there = all_entries(ports.reader)
         entries = entry_differences(run.plan, run.progress, there, run.digest)
-        if not entries or run.now() >= until + STALE_READ_TIMEOUT:
-            bindings = binding_differences(run.plan, run.progress, there, ports.rbac)
-            return changed_since(run.plan, _one_each((*found, *entries, *bindings)))
-        run.pause(POLL)
+        # A read of EKS may be older than the last write of this run.
+        may_be_stale = run.now() < until + STALE_READ_TIMEOUT
+        if entries and may_be_stale:
+            run.pause(POLL)
+            continue
+        bindings = binding_differences(run.plan, run.progress, there, ports.rbac)
+        return changed_since(run.plan, _one_each((*found, *entries, *bindings)))
 
 
 def _one_each(differences: Iterable[Difference]) -> tuple[Difference, ...]:
     """The first difference of each principal."""
-    return tuple({each.subject: each for each in reversed(tuple(differences))}.values())[::-1]
+    found: dict[str, Difference] = {}
+    # The earlier one of a principal replaces the later one.
+    for each in reversed(tuple(differences)):
+        found[each.subject] = each
+    return tuple(found.values())[::-1]
 
 
 def _drive_to_the_end(
@@ -313,7 +327,9 @@ def _drive_to_the_end(
     if not found:
         found = _shown_break_glass(run.plan, ports, chain)
     run.see(second_admin=found)
-    return drive(run) if found else finished
+    if not found:
+        return finished
+    return drive(run)
 
 
 def _shown_break_glass(plan: Plan, ports: RunPorts, chain: tuple[str, ...]) -> str:
@@ -322,7 +338,9 @@ def _shown_break_glass(plan: Plan, ports: RunPorts, chain: tuple[str, ...]) -> s
     if glass is None:
         return ""
     ports.events.say("info" if glass.shown else "warn", str(glass))
-    return str(glass) if glass.shown else ""
+    if not glass.shown:
+        return ""
+    return str(glass)
 
 
 def outcome_of(
@@ -376,14 +394,19 @@ def _exit_code(outcome: RunOutcome, codes: set[str]) -> int:
         return 6
     # A principal that is not proven yet is no end: the same command continues when it can be
     # proven.
-    return 7 if outcome.outstanding else 0
+    if outcome.outstanding:
+        return 7
+    return 0
 
 
 def _has_unexplained(outcome: RunOutcome) -> bool:
     """Whether a step of a principal is left that was asked for and waits for no proof."""
     waiting = {arn for arn, _ in outcome.outstanding}
     for step in outcome.left:
-        if step.why == "not asked for" or step.principal_arn is None:
+        if step.why == "not asked for":
+            continue
+        # A step about the cluster waits for the principals that it serves.
+        if step.principal_arn is None:
             continue
         if step.principal_arn not in waiting:
             return True

@@ -27,7 +27,7 @@ from migrator.decide.steps.bindings import PLAN_LABEL, RUN_LABEL, plan_label
 from migrator.decide.steps.entry_states import PLAN_TAG, RUN_TAG
 from migrator.decide.steps.rehearsal_objects import blank_under_rehearsal
 from migrator.errors import Blocked, Changed, Failed, MigratorError, Refused
-from migrator.model.access_entry import AccessEntry
+from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.canonical import pretty_bytes
 from migrator.model.files.snapshot import access_entry
 from migrator.model.journal import Journal
@@ -278,8 +278,11 @@ def _has_effects(plan: Plan, progress: Progress) -> bool:
 def _run_on_entries(snapshot: Snapshot, plan_digest: str) -> str | None:
     """The run that an entry of this plan is tagged with."""
     for entry in snapshot.access_entries or ():
+        if entry.tags.get(PLAN_TAG) != plan_digest:
+            continue
+        # Any writer can set a tag: only what can be an id of ours is believed.
         run = entry.tags.get(RUN_TAG, "")
-        if entry.tags.get(PLAN_TAG) == plan_digest and is_run_id(run):
+        if is_run_id(run):
             return run
     return None
 
@@ -292,8 +295,10 @@ def _run_on_bindings(snapshot: Snapshot, plan_digest: str) -> str | None:
         labels = binding.labels
         if labels.get(MANAGED_BY_LABEL) != MANAGED_BY:
             continue
+        if labels.get(PLAN_LABEL) != plan_label(plan_digest):
+            continue
         run = labels.get(RUN_LABEL, "")
-        if labels.get(PLAN_LABEL) == plan_label(plan_digest) and is_run_id(run):
+        if is_run_id(run):
             return run
     return None
 
@@ -424,7 +429,9 @@ def chain_of(reader: ClusterReader) -> tuple[str, ...]:
     except MigratorError:
         chain = ()
     arn = str(reader.caller_identity().get("Arn", ""))
-    return chain if arn in chain else (*chain, arn)
+    if arn in chain:
+        return chain
+    return (*chain, arn)
 
 
 def observed_at_start(
@@ -434,9 +441,13 @@ def observed_at_start(
     reaches them.
     """
     status = str(snapshot.cluster_raw.get("status") or "")
+    # Mode and status are one answer: without the status the cluster is read again.
+    mode: AuthenticationMode | None = None
+    if status:
+        mode = snapshot.cluster.authentication_mode
     return Observed(
         now=ports.clock.now(),
-        mode=snapshot.cluster.authentication_mode if status else None,
+        mode=mode,
         cluster_status=status,
         entries=_entries_at_start(plan, snapshot),
         callers=callers_in(plan, chain),

@@ -37,9 +37,6 @@ def look_at_break_glass(
             arn, False, "the operator may not simulate its policies (iam:SimulatePrincipalPolicy)"
         )
     if refused:
-        return BreakGlass(
-            arn,
-            False,
-            "IAM would refuse it " + ", ".join(sorted({action for action, _ in refused})),
-        )
+        actions = sorted({action for action, _ in refused})
+        return BreakGlass(arn, False, f"IAM would refuse it {', '.join(actions)}")
     return BreakGlass(arn, True, "IAM would let it make an access entry for itself")

@@ -160,7 +160,9 @@ def await_arrival(ports: RunPorts, pod: CanaryPod) -> Arrival:
 def _waiting(pod: CanaryPod, seen: PodSeen) -> str:
     """The line about a pod that has not started, with what Kubernetes says of it."""
     line = f"waiting: canary pod {pod.full_name} {seen.state}"
-    return f"{line} ({seen.said})" if seen.said else line
+    if not seen.said:
+        return line
+    return f"{line} ({seen.said})"
 
 
 def _on_node(ports: RunPorts, pod: CanaryPod, name: str, now: datetime) -> Arrival | None:
@@ -186,10 +188,11 @@ def _stuck(pod: CanaryPod, seen: PodSeen) -> str:
             f"canary pod {pod.full_name} is on {seen.node}, which has no fresh lease after "
             f"{minutes} minutes"
         )
-    return (
-        f"canary pod {pod.full_name} is on no node after {minutes} "
-        f"minutes{f': {seen.said}' if seen.said else ''}"
-    )
+    text = f"canary pod {pod.full_name} is on no node after {minutes} minutes"
+    # The reason that Kubernetes gives.
+    if seen.said:
+        text += f": {seen.said}"
+    return text
 
 
 # removing

@@ -77,7 +77,9 @@ def diagnose(
     """All checks. Raises only what makes every check pointless: ``no-credentials``,
     ``cluster-not-found``.
     """
-    cluster = described if described is not None else ports.cluster.describe_cluster()
+    if described is None:
+        described = ports.cluster.describe_cluster()
+    cluster = described
     reference = cluster_ref(cluster)
     asks: list[Callable[[], Iterable[Check]]] = [
         lambda: _caller(ports),
@@ -98,7 +100,10 @@ def diagnose(
 def _caller(ports: DiagnosePorts) -> Iterable[Check]:
     """Who the operator is, and through which roles it arrives."""
     chain = list(ports.cluster.caller_chain())
-    through = f", through {' and '.join(chain[:-1])}" if len(chain) > 1 else ""
+    through = ""
+    # The last one is the caller itself.
+    if len(chain) > 1:
+        through = f", through {' and '.join(chain[:-1])}"
     yield Check("caller", "ok", f"You are {ports.cluster.caller_identity()['Arn']}{through}.")
 
 
@@ -148,15 +153,14 @@ def _iam(ports: DiagnosePorts, cluster: ClusterRef, commands: Sequence[str]) -> 
     """Whether IAM allows each command what it needs, by simulation of the operator's own policies.
     Not known where IAM may not be asked.
     """
-    by_tag = lock_tag_needs(
-        cluster
-    )  # only where no Lease may be written: the check of the lock judges both
-    needs = {
-        command: [need for need in needs_of(command, cluster) if need not in by_tag]
-        for command in commands
-    }
-    everything = list(dict.fromkeys(need for wanted in needs.values() for need in wanted))
-    refused = ports.permissions.refused(everything)
+    # Only where no Lease may be written: the check of the lock judges both.
+    by_tag = lock_tag_needs(cluster)
+    needs: dict[str, list[Need]] = {}
+    everything: dict[Need, None] = {}
+    for command in commands:
+        needs[command] = [need for need in needs_of(command, cluster) if need not in by_tag]
+        everything |= dict.fromkeys(needs[command])
+    refused = ports.permissions.refused(list(everything))
     if refused is None:
         yield Check(
             "iam-permissions",
@@ -222,19 +226,22 @@ def _in_the_cluster(
         )
     ]
     requests = {command: kubernetes_needs_of(command) for command in commands}
-    locking = LOCK_REQUESTS if LOCKING & {*commands} else ()
-    wanted = list(
-        dict.fromkeys(request for needs in (*requests.values(), locking) for request in needs)
-    )
+    locks = not LOCKING.isdisjoint(commands)
+    # Commands need much the same: each request is asked once.
+    asked: dict[AccessRequest, None] = {}
+    for needs in requests.values():
+        asked |= dict.fromkeys(needs)
+    if locks:
+        asked |= dict.fromkeys(LOCK_REQUESTS)
+    wanted = list(asked)
     answers = dict(zip(wanted, ports.tasks.map(_asking(reviewer), wanted), strict=True))
-    checks += [
-        _kubernetes_check(command, needs, answers) for command, needs in requests.items() if needs
-    ]
-    return (
-        [*checks, _lock_check(ports, cluster, [need for need in locking if not answers[need]])]
-        if locking
-        else checks
-    )
+    for command, needs in requests.items():
+        if needs:
+            checks.append(_kubernetes_check(command, needs, answers))
+    if locks:
+        missing = [need for need in LOCK_REQUESTS if not answers[need]]
+        checks.append(_lock_check(ports, cluster, missing))
+    return checks
 
 
 def _lock_check(

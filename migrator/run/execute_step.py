@@ -244,7 +244,9 @@ def _bind(run: OneRun, step: Step, effect: CreateBridge | CreateBinding) -> None
 
 def _unbind(run: OneRun, effect: CreateBridge | CreateBinding | RemoveBridge) -> None:
     """Delete a binding, and forget what was seen of it."""
-    namespace = None if isinstance(effect, CreateBridge) else effect.namespace
+    namespace = None
+    if not isinstance(effect, CreateBridge):
+        namespace = effect.namespace
     run.ports.rbac.delete_binding(effect.binding_name, namespace)
     run.forget(ReadFirst("binding", binding_key(effect)))
 

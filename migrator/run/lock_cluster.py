@@ -71,7 +71,10 @@ class LeasedLock:
         """Whether a lock is still that of a run: not where its process has ended on this machine,
         or where it expired long ago.
         """
-        if seen.record is None or self._ports.runs(seen.record.holder.process) is False:
+        if seen.record is None:
+            return False
+        # None: the process is on another machine, or cannot be asked about.
+        if self._ports.runs(seen.record.holder.process) is False:
             return False
         return not long_expired(seen.record, self._ports.time.now())
 
@@ -82,7 +85,10 @@ class LeasedLock:
         records = self._ports.lease if seen.place == self._ports.lease.place else self._ports.tag
         records.clear(version=seen.version)
         record = seen.record
-        if record is None or self._ports.runs(record.holder.process) is False:
+        if record is None:
+            return
+        # A process that has ended writes nothing more.
+        if self._ports.runs(record.holder.process) is False:
             return
         seconds = min(lasts(record), TAG_SECONDS)
         self._ports.events.say(
@@ -185,7 +191,9 @@ class LeasedLock:
                         self._ports, records, holder, seconds, found.version, sent
                     )  # its answer was lost
                 found = await_end(self._ports, records, holder.token, found)
-            over = None if found is None else found.version
+            over = None
+            if found is not None:
+                over = found.version
         raise Refused(
             "locked",
             "Other runs are taking the lock of this cluster at the same time.",
@@ -203,7 +211,9 @@ class LeasedLock:
             return False
         self._ports.time.wait(records.settle_seconds)
         found = records.read()
-        return found is not None and found.version == version
+        if found is None:
+            return False
+        return found.version == version
 
 
 class Hold:
@@ -277,8 +287,12 @@ class Hold:
     def keep(self, over: threading.Event) -> None:
         """Renew until ``over``; in another thread. It also looks for a tag of another run."""
         tagged = self._records is self._ports.tag
-        every = TAG_RENEW_SECONDS if tagged else RENEW_SECONDS
-        look = None if tagged else 0.0
+        every = RENEW_SECONDS
+        if tagged:
+            every = TAG_RENEW_SECONDS
+        look: float | None = 0.0
+        if tagged:
+            look = None
         while True:
             if look is not None and self._ports.time.seconds() >= look:
                 if self._looked.is_set():
@@ -402,12 +416,12 @@ class Hold:
 
     def _taken(self, found: LockSeen | None) -> Interrupted:
         """The error for a lock that another run, or an operator, took."""
-        now = (
-            "removed by another operator"
-            if found is None or found.record is None
-            else "held by another run now"
-        )
-        who = f": {describe_lock(found)}" if found is not None and found.record is not None else ""
+        now = "held by another run now"
+        if found is None or found.record is None:
+            now = "removed by another operator"
+        who = ""
+        if found is not None and found.record is not None:
+            who = f": {describe_lock(found)}"
         return Interrupted(
             "cluster-lock-lost",
             f"This run lost the lock of the cluster and stopped before its next write; the lock is "
@@ -444,7 +458,9 @@ def await_end(
     time, watched, found = ports.time, None, seen
     while True:
         record = found.record
-        runs = ports.runs(record.holder.process) if record is not None else None
+        runs = None
+        if record is not None:
+            runs = ports.runs(record.holder.process)
         judgement = judge(found, token, watched, time.seconds(), runs)
         if judgement == "alive":
             raise locked(found)

@@ -46,11 +46,10 @@ class SourceReader:
     def __init__(self, plan: Plan, ports: RunPorts, snapshot: Snapshot | None = None) -> None:
         self._planned = {p.principal_arn: p for p in plan.principals}
         self._ports = ports
-        self._approved = (
-            snapshot.aws_auth_data
-            if snapshot is not None and snapshot.config_map is not None
-            else None
-        )
+        # The text that the plan was compared with, before the first write.
+        self._approved: Mapping[str, str] | None = None
+        if snapshot is not None and snapshot.config_map is not None:
+            self._approved = snapshot.aws_auth_data
         self._lock = threading.Lock()
         self._ids: Mapping[str, str | None] = {}
         self._read_at: datetime | None = None
@@ -62,7 +61,10 @@ class SourceReader:
         planned = self._planned.get(principal_arn)
         if planned is None:
             return None
-        return self._row(planned, self.rows_now()) or self._id(planned)
+        in_rows = self._row(planned, self.rows_now())
+        if in_rows is not None:
+            return in_rows
+        return self._id(planned)
 
     def read_ids(self) -> None:
         """Read the unique ids before the first effect: an operator who may not read them learns it
@@ -81,7 +83,9 @@ class SourceReader:
     def rows_now(self) -> Mapping[str, str] | None:
         """The data of aws-auth, read now; None where there is no ConfigMap."""
         live = self._ports.config_maps.read()
-        return None if live is None else dict(live.get("data") or {})
+        if live is None:
+            return None
+        return dict(live.get("data") or {})
 
     def all_differences(
         self, data: Mapping[str, str] | None, *, rows: bool = True
@@ -95,7 +99,11 @@ class SourceReader:
         for planned in self._planned.values():
             if planned.action in ("skip", "block"):
                 continue
-            difference = (self._row(planned, data) if rows else None) or self._id(planned)
+            difference = None
+            if rows:
+                difference = self._row(planned, data)
+            if difference is None:
+                difference = self._id(planned)
             if difference is not None:
                 found.append(difference)
         return tuple(found)
@@ -109,10 +117,12 @@ class SourceReader:
         return row_difference(data, planned)
 
     def _id(self, planned: PlannedPrincipal) -> Difference | None:
-        """How the unique id in IAM differs. Ids are read again when they are older than a few
-        minutes, for all principals together.
+        """How the unique id in IAM differs. Ids are read again when they are older than
+        ``IDS_COUNT_FOR``, for all principals together.
         """
-        if planned.principal_id is None or self._ports.fresh_principals is None:
+        if planned.principal_id is None:
+            return None
+        if self._ports.fresh_principals is None:
             return None
         with self._lock:
             now = self._ports.clock.now()
@@ -195,7 +205,9 @@ def differences_now(
     """What a fresh snapshot shows to be no longer as the plan has it, rows of unknown principals
     included.
     """
-    data = None if snapshot.config_map is None else snapshot.aws_auth_data
+    data = None
+    if snapshot.config_map is not None:
+        data = snapshot.aws_auth_data
     entries = snapshot.access_entries or ()
     return (
         *SourceReader(plan, ports).all_differences(data),
@@ -216,20 +228,17 @@ def changed_since(plan: Plan, differences: Iterable[Difference]) -> Changed | No
         f"is "
         f"different."
     )
-    if (
-        first.code == BINDING_CHANGED
-    ):  # a new plan takes the entry as it is for what the principal has today
+    # A new plan takes the entry as it is for what the principal has today.
+    if first.code == BINDING_CHANGED:
         remedy = (
             "Make the binding again as it was, or take everything back with `migrate rollback "
             "PLAN`, so that the rows "
             "answer again; then run the same command again."
         )
-    return Changed(
-        first.code,
-        first.message,
-        why="; ".join(each.message.rstrip(".") for each in others) + ("." if others else ""),
-        remedy=remedy,
-    )
+    why = ""
+    if others:
+        why = "; ".join(each.message.rstrip(".") for each in others) + "."
+    return Changed(first.code, first.message, why=why, remedy=remedy)
 
 
 def rows_changed(differences: Iterable[Difference], *, is_done: bool) -> Changed | None:

@@ -69,10 +69,13 @@ def make_report(
 def _gates_at_the_switch(journal: Journal) -> tuple[tuple[Gate, ...], str | None]:
     """The gates as the last cut-over that passed them judged them, and when."""
     for record in reversed(journal):
-        if record.event == "run-started" and record.effect.get("command") == CUT_OVER:
-            gates = gates_from_documents(record.effect.get("gates"))
-            if gates:
-                return gates, record.at
+        if record.event != "run-started":
+            continue
+        if record.effect.get("command") != CUT_OVER:
+            continue
+        gates = gates_from_documents(record.effect.get("gates"))
+        if gates:
+            return gates, record.at
     return (), None
 
 
@@ -88,8 +91,9 @@ def _texts_of_aws_auth(
     cluster.
     """
     for record in journal:
-        files = record.effect.get("files", ()) if record.event == "backed-up" else ()
-        for name in files:
+        if record.event != "backed-up":
+            continue
+        for name in record.effect.get("files", ()):
             if str(name).endswith("/aws-auth.json"):
                 yield _data_in(ports.store.read(str(name)))
     yield snapshot.aws_auth_data
@@ -106,8 +110,12 @@ def _data_in(content: bytes | None) -> Mapping[str, Any]:
         raise Failed(
             "backup-damaged", what, why=str(error), remedy="Restore the state folder from a copy."
         ) from error
-    data = config_map.get("data") if isinstance(config_map, dict) else None
-    return data if isinstance(data, dict) else {}
+    data = None
+    if isinstance(config_map, dict):
+        data = config_map.get("data")
+    if isinstance(data, dict):
+        return data
+    return {}
 
 
 def _lines(plan: Plan, texts: Iterable[Mapping[str, Any]]) -> dict[str, int]:

@@ -58,10 +58,15 @@ def look_at_nodes(
     if found is None:
         return None
     now = ports.clock.now()
-    start = max(since, now - RECENT) if since is not None else now - RECENT
+    start = now - RECENT
+    if since is not None:
+        start = max(since, start)
     logins = logins_of(ports.logs, role_arn, start, now)
+    data: dict[str, str] | None = None
     live = ports.config_maps.read()
-    row_groups = groups_by_row(None if live is None else dict(live.get("data") or {}), role_arn)
+    if live is not None:
+        data = dict(live.get("data") or {})
+    row_groups = groups_by_row(data, role_arn)
     window = NodeWindow(
         since=since, now=now, row_groups=row_groups, api_mode=api_mode, logins=logins.found
     )
@@ -81,7 +86,9 @@ def evidence_of_nodes(
     attribution: Attribution = "none"
     # In API mode no row can explain that a node works.
     if observed and found.attributable:
-        attribution = "api-mode" if looked.api_mode else "node"
+        attribution = "node"
+        if looked.api_mode:
+            attribution = "api-mode"
     if entry is None:
         wrong.insert(0, "there is no entry")
     how = found.how

@@ -62,7 +62,9 @@ def observe(ports: ObservePorts, options: ObserveOptions = ObserveOptions()) -> 
     group = ports.logs.group()
     if not types:
         raise _types_off()
-    scan = None if options.fresh else _stopped(ports, options, types, group)
+    scan = None
+    if not options.fresh:
+        scan = _stopped(ports, options, types, group)
     if scan is None:
         now = ports.clock.now()
         window = Window(now - options.since, now, types, group)
@@ -217,7 +219,9 @@ def _stopped(
         and options.scan in ("auto", scan.method)
         and window.types == types
     )
-    return scan if same and ports.clock.now() - window.end < KEEPS else None
+    if same and ports.clock.now() - window.end < KEEPS:
+        return scan
+    return None
 
 
 def _report(ports: ObservePorts, scan: Scan) -> UsageReport:
@@ -241,7 +245,9 @@ def _aws_auth(ports: ObservePorts) -> Mapping[str, str] | None:
             "warn", f"aws-auth could not be read, so nothing is said of rows: {error.message}"
         )
         return None
-    return {} if found is None else dict(found.get("data") or {})
+    if found is None:
+        return {}
+    return dict(found.get("data") or {})
 
 
 def _entries(ports: ObservePorts) -> Iterator[str] | None:

@@ -117,7 +117,9 @@ def _opened(ports: OpenPorts) -> dict[str, Mapping[str, Any]]:
     """The opening on record, by its block."""
     document = json.loads(ports.store.read(RECORD) or b"{}")
     block = document.get("added")
-    return {str(block): document} if block else {}
+    if block:
+        return {str(block): document}
+    return {}
 
 
 def _set(ports: OpenPorts, cidrs: Sequence[str], run: str) -> None:

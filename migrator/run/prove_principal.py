@@ -24,7 +24,7 @@ from migrator.decide.proving.login_proof import judge_logins, with_requests
 from migrator.decide.proving.verdicts import state_digest
 from migrator.decide.steps.entry_states import default_username
 from migrator.errors import MigratorError
-from migrator.model.access_entry import AccessEntry, AssociatedPolicy
+from migrator.model.access_entry import AccessEntry
 from migrator.model.evidence import (
     PROOF_CLASSES,
     Attribution,
@@ -57,12 +57,16 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
     entry = run.state.observed.entries.get(arn)
     waiver = run.settings.waived_proofs.get(arn)
     principal = next((each for each in run.plan.principals if each.principal_arn == arn), None)
-    evidence = nodes_evidence(run, step, effect, entry) if effect.attribution == "node" else None
+    evidence = None
+    if effect.attribution == "node":
+        evidence = nodes_evidence(run, step, effect, entry)
     if isinstance(evidence, Waiting):
         return
+    # Nodes that were seen to work, or not to, say more than a login that may not be possible.
     if evidence is None or (evidence.proof_class != "observed" and not evidence.differences):
         evidence = _by_login_or_logs(run, step, effect, entry, evidence, principal)
-    if principal is not None and (more := unannounced_log_ins(principal, entry)):
+    if principal is not None:
+        more = unannounced_log_ins(principal, entry)
         evidence = replace(evidence, differences=(*evidence.differences, *more))
     if waiver is not None and evidence.proof_class not in ("live", "observed"):
         evidence = replace(
@@ -141,6 +145,9 @@ def _refused_login(
     """A log-in that was refused before the entry, tried again: the entry must not admit it."""
     subject = reviewer.who_am_i()
     at = run.now().isoformat()
+    how = f"{_logged_in(subject)} at {clock_time(at)}"
+    if subject is None:
+        how += ", and was refused"
     return Evidence(
         principal_arn=effect.principal_arn,
         proof_class="live",
@@ -149,7 +156,7 @@ def _refused_login(
         state_digest=state_digest(entry, run.state.observed.mode),
         subject=subject,
         differences=expected.differences(subject, "after"),
-        how=f"{_logged_in(subject)} at {clock_time(at)}" + ("" if subject else ", and was refused"),
+        how=how,
         log_ins=(expected.attempt(subject),),
     )
 
@@ -166,7 +173,9 @@ def _by_logs(
         run.state.observed.mode,
     )
     found = logins_of(run.ports.logs, arn, since, run.now())
-    only_entry: Attribution = "api-mode" if mode == "API" else "none"
+    only_entry: Attribution = "none"
+    if mode == "API":
+        only_entry = "api-mode"
     judged = judge_logins(
         effect.username, effect.groups, found.found or (), since=since, only_entry=only_entry
     )
@@ -222,22 +231,26 @@ def _without_login(run: OneRun, effect: Prove, entry: AccessEntry | None, why: s
 def _by_login(
     run: OneRun, effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer
 ) -> Evidence:
+    """Log in with fresh tokens until ``IN_A_ROW`` logins were as the entry gives, or until it takes
+    too long; the last login is the evidence.
+    """
     deadline = run.now() + PATIENCE
     in_a_row = logins = 0
     node = effect.attribution == "node"
-    # a node entry's groups are EKS's own and not all published: what EKS shows of the entry is what
-    # is right
-    groups = (
-        entry.kubernetes_groups
-        if node and entry is not None and entry.kubernetes_groups
-        else effect.groups
-    )
+    groups = effect.groups
+    # A node entry's groups are EKS's own and not all published: what EKS shows of the entry is what
+    # is right.
+    if node and entry is not None and entry.kubernetes_groups:
+        groups = entry.kubernetes_groups
     while True:
         subject = reviewer.who_am_i()
         logins += 1
         differences = compare_subject(effect.username, groups, subject)
-        probes = _policy_probes(effect, entry, reviewer) if subject is not None else ()
-        if differences or any(not each.allowed for each in probes):
+        probes: tuple[ProbeResult, ...] = ()
+        if subject is not None:
+            probes = _policy_probes(effect, entry, reviewer)
+        is_denied = any(not each.allowed for each in probes)
+        if differences or is_denied:
             in_a_row = 0
         else:
             in_a_row += 1
@@ -245,15 +258,16 @@ def _by_login(
             break
         run.pause(PAUSE)
     at = run.now().isoformat()
+    attribution = _attribution(run.run_id, subject, probes)
+    if node and by_node_entry(subject):
+        attribution = "node"
     return Evidence(
         principal_arn=effect.principal_arn,
         proof_class="live",
         phase="after",
         at=at,
         state_digest=state_digest(entry, run.state.observed.mode),
-        attribution="node"
-        if node and by_node_entry(subject)
-        else _attribution(run.run_id, subject, probes),
+        attribution=attribution,
         subject=subject,
         probes=probes,
         differences=differences,
@@ -262,27 +276,36 @@ def _by_login(
 
 
 def _logged_in(subject: SelfSubject | None) -> str:
-    return "tried to log in" if subject is None else f"logged in as {subject.username}"
+    """What a login came to, for people; ``subject`` is None where it was refused."""
+    if subject is None:
+        return "tried to log in"
+    return f"logged in as {subject.username}"
 
 
 def _policy_probes(
     effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer
 ) -> tuple[ProbeResult, ...]:
     """The questions that only the entry's access policies can answer, and the answers."""
-    policies: tuple[AssociatedPolicy, ...] = (
-        entry.access_policies if entry and effect.attribution == "policy" else ()
-    )
-    requests = [request for request in map(policy_probe, policies) if request is not None]
-    return tuple(
-        ProbeResult(Probe(request, expected=True), *reviewer.can(request)) for request in requests
-    )
+    if entry is None or effect.attribution != "policy":
+        return ()
+    results: list[ProbeResult] = []
+    for policy in entry.access_policies:
+        request = policy_probe(policy)
+        # Its exact rules are not published, or its scope names no namespace.
+        if request is None:
+            continue
+        probe = Probe(request, expected=True)
+        results.append(ProbeResult(probe, *reviewer.can(request)))
+    return tuple(results)
 
 
 def by_node_entry(subject: SelfSubject | None) -> bool:
     """Whether a node's login came through its entry: rows of nodes give ``system:bootstrappers``,
     entries do not.
     """
-    return subject is not None and "system:bootstrappers" not in subject.groups
+    if subject is None:
+        return False
+    return "system:bootstrappers" not in subject.groups
 
 
 def _attribution(
@@ -291,11 +314,9 @@ def _attribution(
     """By what a login is tied to the entry: the marker group of this run, or an access policy that
     the authorizer names in its reason.
     """
-    if (
-        subject is not None
-        and run_id
-        and any(group.endswith(f":{run_id}") for group in subject.groups)
-    ):
+    groups = subject.groups if subject is not None else ()
+    # Before the first run there is no id that a group could end in.
+    if run_id and any(group.endswith(f":{run_id}") for group in groups):
         return "marker"
     if any("EKS Access Policy" in each.reason for each in probes):
         return "policy"
@@ -313,11 +334,11 @@ def prove_admin(run: OneRun, arn: str) -> str:
             raise
         return ""
     subject = reviewer.who_am_i()
-    probes = (
-        ()
-        if subject is None
-        else (ProbeResult(Probe(EVERYTHING, expected=True), *reviewer.can(EVERYTHING)),)
-    )
+    probes: tuple[ProbeResult, ...] = ()
+    differences: tuple[str, ...] = ("the login was refused",)
+    if subject is not None:
+        probes = (ProbeResult(Probe(EVERYTHING, expected=True), *reviewer.can(EVERYTHING)),)
+        differences = ()
     at = run.now().isoformat()
     evidence = Evidence(
         principal_arn=arn,
@@ -328,8 +349,10 @@ def prove_admin(run: OneRun, arn: str) -> str:
         attribution=_attribution(run.run_id, subject, probes),
         subject=subject,
         probes=probes,
-        differences=() if subject is not None else ("the login was refused",),
+        differences=differences,
         how=f"{_logged_in(subject)} at {clock_time(at)}, an administrator besides the operator",
     )
     run.keep_evidence(evidence)
-    return f"{arn} (live)" if evidence.holds else ""
+    if not evidence.holds:
+        return ""
+    return f"{arn} (live)"

@@ -197,7 +197,9 @@ class _Removal:
     def _not_needed(self, each: Leftover) -> bool:
         """Whether it is still a leftover that may be removed; what needs it now is named else."""
         found = self._there.get(_key(each))
-        return found is not None and found.removable
+        if found is None:
+            return False
+        return found.removable
 
     def _keep(self, leftovers: Iterable[Leftover], why: str) -> None:
         """Keep leftovers in place, with the reason."""
@@ -226,7 +228,9 @@ class _Removal:
 
 def _key(leftover: Leftover) -> _Key:
     """What it is, whatever it gives: the groups of a binding may have changed."""
-    group = leftover.group if leftover.kind == "group" else ""
+    group = ""
+    if leftover.kind == "group":
+        group = leftover.group
     return leftover.name, leftover.namespace, group
 
 
@@ -234,7 +238,8 @@ def _difference(shown: AccessEntry | None, now: AccessEntry | None) -> str:
     """How an entry differs from the one that was shown; empty where it does not."""
     if now is None:
         return "another writer deleted the entry"
-    if shown is None or _gives(shown) != _gives(now):
+    is_as_shown = shown is not None and _gives(shown) == _gives(now)
+    if not is_as_shown:
         return "another writer changed the entry since it was shown"
     return ""
 
@@ -262,7 +267,9 @@ def with_bridges(plan: Plan, outcome: RunOutcome, ports: RunPorts) -> RunOutcome
         left = bridges(own_objects(ports.rbac, ports.reader).leftovers())
     except MigratorError as error:  # an unknown is not 0
         why = f"not known: whether a run left a binding to cluster-admin ({error.message})"
-        exit_code = 4 if outcome.exit_code == 4 else 1
+        exit_code = 1
+        if outcome.exit_code == 4:
+            exit_code = 4
         return replace(outcome, exit_code=exit_code, leftovers=(why,))
     lines = tuple(each.describe(plan.cluster.name, own_run=outcome.run) for each in left)
     # A person settles what has to stay (4), and the leftover is named beside it.

@@ -36,7 +36,9 @@ def read_principals(
         except MigratorError as error:
             return error
         # Another path is another ARN: IAM answers by name alone.
-        return answer if answer is not None and answer["arn"] == arn else None
+        if answer is not None and answer["arn"] == arn:
+            return answer
+        return None
 
     found.update(zip(single, tasks.map(get, single), strict=True))
     return found

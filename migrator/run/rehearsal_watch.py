@@ -38,21 +38,20 @@ class Watcher:
         answer.
         """
         now = self._ports.clock.now()
+        self._healthy, self._reviewers = frozenset(), {}
         found = read_nodes(self._ports.nodes)
-        self._healthy = (
-            frozenset(node.name for node in found.nodes if node.fresh(now))
-            if found
-            else frozenset()
-        )
-        arns = [
-            p.principal_arn
-            for p in self._plan.principals
-            if p.entry is not None and p.action != "skip"
-        ]
+        if found is not None:
+            healthy = [node.name for node in found.nodes if node.fresh(now)]
+            self._healthy = frozenset(healthy)
+        arns: list[str] = []
+        for principal in self._plan.principals:
+            if principal.entry is not None and principal.action != "skip":
+                arns.append(principal.principal_arn)
         reviewers = self._ports.tasks.map(self._become, arns)
-        self._reviewers = {
-            arn: found for arn, found in zip(arns, reviewers, strict=True) if found is not None
-        }
+        for arn, reviewer in zip(arns, reviewers, strict=True):
+            # What could not be logged in as before shows nothing later.
+            if reviewer is not None:
+                self._reviewers[arn] = reviewer
 
     def _become(self, arn: str) -> AccessReviewer | None:
         """A login as the principal before the map is blanked; None where it is not possible, so
@@ -64,7 +63,9 @@ class Watcher:
             if error.code != "cannot-become":
                 raise
             return None
-        return reviewer if reviewer.who_am_i() is not None else None
+        if reviewer.who_am_i() is not None:
+            return reviewer
+        return None
 
     def look(self, began: datetime) -> None:
         """Everything once. Raises :class:`Trouble`. ``began``: since when no row is asked."""

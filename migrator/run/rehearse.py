@@ -282,7 +282,9 @@ class _RehearsalRun:
             return brain.last_written(self.ports.config_maps.read())
         spec = (self._objects.read("Lease", NAME) or {}).get("spec") or {}
         renewed = moment(str(spec.get("renewTime", "")))
-        return None if renewed is None else renewed + RENEW_WITHIN
+        if renewed is None:
+            return None
+        return renewed + RENEW_WITHIN
 
     # effects
 
@@ -491,11 +493,9 @@ class _RehearsalRun:
         """Nothing more can be done from here; the timer in the cluster can restore the map."""
         inside = self._progress.of(brain.BLANK).status not in brain.NEVER_BLANKED
         blank = inside and self._progress.of(brain.RESTORE).status not in SETTLED
-        where = (
-            "not to be seen from here; the timer in the cluster puts it back"
-            if blank
-            else "as it was"
-        )
+        where = "as it was"
+        if blank:
+            where = "not to be seen from here; the timer in the cluster puts it back"
         return self._outcome(error.message, where)
 
     def _outcome(self, why: str, aws_auth: str) -> RehearseOutcome:

@@ -71,7 +71,9 @@ def _refuse_changed(
     on aws-auth, and an entry that is not as it was left is looked at before the old map is deleted.
     Rows deleted since say nothing.
     """
-    data = None if snapshot.config_map is None else snapshot.aws_auth_data
+    data = None
+    if snapshot.config_map is not None:
+        data = snapshot.aws_auth_data
     edited = (
         difference
         for planned in plan.principals
@@ -114,7 +116,9 @@ def _delete(
     journal.start(RETIRE, run=progress.run or "", plan_digest=plan_digest, caller=caller)
     journal.backed_up([name])
     metadata = found.get("metadata")
-    version = str(metadata.get("resourceVersion", "")) if isinstance(metadata, dict) else ""
+    version = ""
+    if isinstance(metadata, dict):
+        version = str(metadata.get("resourceVersion", ""))
     error = journal.carry_out(
         STEP,
         intended={"delete": "kube-system/aws-auth", "resourceVersion": version},
@@ -141,7 +145,9 @@ def _what_comes_back(writers: AwsAuthWriters | None) -> str:
 
 def _outcome(ports: RunPorts, progress: Progress, error: MigratorError | None) -> RunOutcome:
     """The outcome of a retirement: one step, done unless there is an error."""
-    code = error.exit_code if error else 0
+    code = 0
+    if error:
+        code = error.exit_code
     return RunOutcome(
         RETIRE,
         progress.run or "",

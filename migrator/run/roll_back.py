@@ -196,7 +196,9 @@ def _with_shadowed_rows(
         return outcome
     try:
         live = ports.config_maps.read()
-        data = None if live is None else dict(live.get("data") or {})
+        data = None
+        if live is not None:
+            data = dict(live.get("data") or {})
         entries = all_entries(ports.reader)
     except MigratorError as error:  # an unknown is not 0
         why = f"not known: whether an entry of EKS's own shadows a row ({error.message})"
@@ -227,7 +229,9 @@ def _outcome(
         for s, why in finished.left
         if s.id in still
     )
-    exit_code = 4 if left else 0
+    exit_code = 0
+    if left:
+        exit_code = 4
     if error is not None:
         exit_code = error.exit_code
     return RunOutcome(  # what was not asked for is no part of it

@@ -133,8 +133,12 @@ class Measure:
         """Why only an entry can admit a principal; ``none`` where aws-auth may."""
         if self.mode == "API":
             return "api-mode"
-        data = None if self.snapshot.config_map is None else self.snapshot.aws_auth_data
-        return "only-way" if groups_by_row(data, arn) is None else "none"
+        data = None
+        if self.snapshot.config_map is not None:
+            data = self.snapshot.aws_auth_data
+        if groups_by_row(data, arn) is None:
+            return "only-way"
+        return "none"
 
 
 def there_is_something_to_ask(measure: Measure, principal: PlannedPrincipal) -> bool:
@@ -210,7 +214,9 @@ def _nodes_and_canary(
 
 def _settles_it(nodes: Evidence) -> bool:
     """Whether the nodes show enough: that they work, or what is wrong."""
-    return nodes.proof_class == "observed" or bool(nodes.differences)
+    if nodes.proof_class == "observed":
+        return True
+    return bool(nodes.differences)
 
 
 def _why_no_login(error: MigratorError, nodes: Evidence | None, canary: Arrival) -> str:
@@ -244,7 +250,9 @@ def _expected(
     it.
     """
     spec = measure.spec(principal.principal_arn)
-    return principal.before if phase == "before" else identity_after(principal, spec, entry)
+    if phase == "before":
+        return principal.before
+    return identity_after(principal, spec, entry)
 
 
 def _probes(measure: Measure, principal: PlannedPrincipal, phase: Phase) -> tuple[Probe, ...]:
@@ -342,8 +350,12 @@ def _announced(
     phase: Phase, results: tuple[ProbeResult, ...], before: Mapping[AccessRequest, bool]
 ) -> tuple[str, ...]:
     """What the answers show of the announced differences, once the change is made."""
-    said = how_of_announced(results, before) if phase == "after" else ""
-    return (said,) if said else ()
+    said = ""
+    if phase == "after":
+        said = how_of_announced(results, before)
+    if said:
+        return (said,)
+    return ()
 
 
 def _entry_differences(
@@ -427,13 +439,17 @@ def _attribution(
 def _is_allowed_by_policy(result: ProbeResult) -> bool:
     """Whether an access policy gave the permission, by the authorizer's reason."""
     # Only an access entry can have an access policy.
-    return result.allowed and result.reason.startswith("EKS Access Policy")
+    if not result.allowed:
+        return False
+    return result.reason.startswith("EKS Access Policy")
 
 
 def _canary(measure: Measure, arn: str) -> Arrival:
     """What happened to the role's canary pod; nothing where none was asked for."""
     pod = measure.canaries.of(arn)
-    return Arrival(pod) if isinstance(pod, str) else await_arrival(measure.ports, pod)
+    if isinstance(pod, str):
+        return Arrival(pod)
+    return await_arrival(measure.ports, pod)
 
 
 def _by_nodes(
@@ -462,7 +478,9 @@ def _by_nodes(
             *_unannounced(measure, principal, entry, phase),
         )
         evidence = replace(evidence, differences=(*evidence.differences, *wrong))
-    return replace(evidence, how=f"{canary.how}; {evidence.how}") if canary.how else evidence
+    if not canary.how:
+        return evidence
+    return replace(evidence, how=f"{canary.how}; {evidence.how}")
 
 
 def _refused_canary(
@@ -551,9 +569,13 @@ def _by_rules(
     """Rules evaluated, or the statement of a person where decisions.yaml gives one."""
     expected = _expected(measure, principal, entry, phase)
     differences: tuple[str, ...] = ()
-    found = principal.before if phase == "before" else None
+    found = None
+    if phase == "before":
+        found = principal.before
     if phase == "after":
-        found = identity_of_entry(entry) if entry is not None else None
+        found = None
+        if entry is not None:
+            found = identity_of_entry(entry)
         differences = (
             *_rule_differences(measure.spec(principal.principal_arn), expected, entry),
             *_dead(measure, principal, entry, phase),
@@ -571,7 +593,9 @@ def _by_rules(
         }
         announced = _announced(phase, results, before)
     open_ones = len(set(_own_probes(measure, principal)) - {each.probe for each in results})
-    unanswered = f", {open_ones} of your own could not be answered" if open_ones else ""
+    unanswered = ""
+    if open_ones:
+        unanswered = f", {open_ones} of your own could not be answered"
     evidence = Evidence(
         principal_arn=principal.principal_arn,
         proof_class="simulated",
@@ -621,7 +645,9 @@ def _other_policies(spec: EntrySpec | None, entry: AccessEntry | None) -> tuple[
         EntrySpec(access_policies=spec.access_policies),
     )
     same = same_entry(entry.principal_arn, meant, held)
-    return () if same else ("the access policies are not those of the plan",)
+    if same:
+        return ()
+    return ("the access policies are not those of the plan",)
 
 
 def _refused_login(

@@ -7,7 +7,7 @@ from tests.support.readability import measure, modules_of
 ROOT = Path(__file__).resolve().parents[2]
 
 # The bounds only become tighter; the goal for branches is 0.30 a line. The other two are at theirs.
-BRANCHES_PER_LINE = 0.299
+BRANCHES_PER_LINE = 0.297
 DENSE_FUNCTIONS = 0
 COMMENTS_WHERE_RULES_ARE = 25
 

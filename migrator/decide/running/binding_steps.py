@@ -74,11 +74,9 @@ def _remove(
     if whose == "shared":
         return Refuse(shared_binding(binding_key(bridge), bridge.group))
     if whose != "ours":
-        why = (
-            "it does not exist any more"
-            if found is None
-            else "the binding that has its name is not ours"
-        )
+        why = "the binding that has its name is not ours"
+        if found is None:
+            why = "it does not exist any more"
         return Adopt(step, why)
     now = state.observed.now
     changes = [spread_by(state, state.sequences[key]) for key in users_of(state, bridge.group)]

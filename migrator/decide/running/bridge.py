@@ -98,8 +98,10 @@ def bridge_needed(state: RunState, bridge: PlanStep) -> bool:
     group = render_run(bridge.effect.group, state.run)
     for key, sequence in state.sequences.items():
         entry = state.observed.entries.get(key)
-        if entry is not None and group in entry.kubernetes_groups:
+        carried = entry.kubernetes_groups if entry is not None else ()
+        if group in carried:
             return True
+        # The write comes next: it is refused while the bridge is not there.
         if _about_to_name(state, sequence, bridge):
             return True
     return False

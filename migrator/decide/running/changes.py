@@ -55,6 +55,7 @@ def as_before(
     run = begun or progress.run or ""
     cluster, entries = snapshot.cluster, snapshot.access_entries
     surprises: tuple[str, ...] = ()
+    # In CONFIG_MAP mode EKS refuses to list entries: there are none to compare.
     if entries is not None:
         touched = _touched(plan, progress, entries, plan_digest, begun=begun)
         kept = _entries_before(touched, entries, run, plan_digest)
@@ -153,6 +154,7 @@ def entries_astray(
         entry = found.get(arn)
         if _is_in_any(states, entry, plan_digest):
             continue
+        # The first state is the one that the journal has; the others are further on.
         astray.append((arn, _what_is_astray(entry, states[0])))
     return tuple(astray)
 
@@ -456,7 +458,9 @@ def basis_changes(planned: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[s
     own entries add some at the mode step). Where the same principals were found, it says nothing
     about the cluster.
     """
-    if planned.get("iamPrincipals") == now.get("iamPrincipals") and "accountsRead" in planned:
+    if "accountsRead" not in planned:
+        return describe_changes(planned, now)
+    if planned.get("iamPrincipals") == now.get("iamPrincipals"):
         now = {**now, "accountsRead": planned["accountsRead"]}
     return describe_changes(planned, now)
 
@@ -505,15 +509,19 @@ def _list_differences(before: list[Any], now: list[Any], path: str) -> list[str]
     """Lists of equal length are compared place by place; else by what is missing and what is
     new.
     """
+    lines: list[str] = []
     if len(before) == len(now):
-        lines: list[str] = []
         for place, (old, new) in enumerate(zip(before, now, strict=True)):
             lines += _differences(old, new, f"{path}[{place}]")
         return lines
-    gone = [f"{path}: gone, {_short(item)}" for item in before if item not in now]
-    added = [f"{path}: new, {_short(item)}" for item in now if item not in before]
-    if gone or added:
-        return gone + added
+    for item in before:
+        if item not in now:
+            lines.append(f"{path}: gone, {_short(item)}")
+    for item in now:
+        if item not in before:
+            lines.append(f"{path}: new, {_short(item)}")
+    if lines:
+        return lines
     # The same item is there more often, or less often.
     return [f"{path}: {len(before)} items became {len(now)}"]
 

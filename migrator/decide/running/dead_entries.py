@@ -32,12 +32,16 @@ def dead_entries(
     found = {entry.principal_arn: entry for entry in entries}
     dead = []
     for planned in plan.principals:
-        entry = found.get(planned.principal_arn)
-        if entry is None or planned.principal_arn not in principals:
+        arn = planned.principal_arn
+        entry = found.get(arn)
+        if entry is None:
             continue
-        why = _why_dead(planned, plan_digest, entry, principals[planned.principal_arn])
+        # IAM was not asked: nothing is known of it.
+        if arn not in principals:
+            continue
+        why = _why_dead(planned, plan_digest, entry, principals[arn])
         if why:
-            dead.append((planned.principal_arn, why))
+            dead.append((arn, why))
     return tuple(dead)
 
 

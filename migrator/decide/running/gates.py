@@ -136,7 +136,9 @@ def _mode(facts: GateFacts) -> Gate:
         return _gate(
             2, "mode", question, "unknown", "the mode was not read", "Check access to EKS."
         )
-    state: GateState = "pass" if facts.mode == "API_AND_CONFIG_MAP" else "fail"
+    state: GateState = "fail"
+    if facts.mode == "API_AND_CONFIG_MAP":
+        state = "pass"
     return _gate(2, "mode", question, state, f"it is in {facts.mode}", "Apply the plan first.")
 
 
@@ -208,7 +210,9 @@ def _end_state(facts: GateFacts) -> Gate:
     if facts.left is None or facts.changes is None:
         return _gate(4, "end-state", question, "unknown", "it was not compared", remedy)
     wrong = (*(f"not done: {step}" for step in facts.left), *facts.changes)
-    state: GateState = "fail" if wrong else "pass"
+    state: GateState = "pass"
+    if wrong:
+        state = "fail"
     return _gate(
         4,
         "end-state",
@@ -283,7 +287,9 @@ def _admins(plan: Plan, facts: GateFacts) -> Gate:
     if facts.verdicts is None:
         return _gate(6, SECOND_ADMIN, question, "unknown", "no verdicts were made", remedy)
     admins = _proven_admins(plan, facts.verdicts)
-    state: GateState = "pass" if _enough_admins(admins, facts) else "fail"
+    state: GateState = "fail"
+    if _enough_admins(admins, facts):
+        state = "pass"
     detail = "proven: " + (_some(admins) or "no principal")
     if facts.break_glass is not None:
         detail += f"; {facts.break_glass}"
@@ -379,7 +385,9 @@ def _nodes(facts: GateFacts) -> Gate:
     remedy = "Look at `kubectl get nodes` and the leases in kube-node-lease."
     if facts.nodes_unhealthy is None:
         return _gate(9, "nodes", question, "unknown", "the leases were not read", remedy)
-    state: GateState = "fail" if facts.nodes_unhealthy else "pass"
+    state: GateState = "pass"
+    if facts.nodes_unhealthy:
+        state = "fail"
     return _gate(9, "nodes", question, state, _some(facts.nodes_unhealthy) or "they do", remedy)
 
 

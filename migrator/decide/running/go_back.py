@@ -57,9 +57,9 @@ def give_up(state: RunState, sequence: Sequence) -> Action:
     progress = state.progress
     steps = list(standing(sequence, progress.states))
     is_held = any(progress.of(step.id).held for step in sequence)
+    # An undo that was refused is not tried again in the same run: the cluster says the same.
     if steps and not is_held:
         return undo_step(state, sequence, _shortest(steps))
-    # An undo that was refused is not tried again in the same run: the cluster says the same.
     reason = ""
     refusal = refusal_of(sequence, progress)
     if refusal is not None:
@@ -128,8 +128,10 @@ def _remembered_until(state: RunState, step: PlanStep) -> datetime:
     """When no login by a deleted entry is left in the cache of kube-apiserver."""
     until = LONG_AGO
     for sequence in state.sequences.values():
-        if sequence[0].principal_arn:
-            until = max(until, spread_by(state, sequence, REMEMBERED))
+        # A step about the cluster changes no entry.
+        if sequence[0].principal_arn is None:
+            continue
+        until = max(until, spread_by(state, sequence, REMEMBERED))
     found = state.progress.of(step.id)
     # A run from another state folder made the binding, and may have deleted entries a moment ago:
     # this journal does not have the times.
@@ -163,6 +165,9 @@ def _needs(state: RunState, key: str, step: PlanStep) -> bool:
 def _carriers_gone(state: RunState, step: PlanStep) -> Action | None:
     """What keeps a bridge: entries that, read again, carry its group. None where no entry does, or
     it is no bridge.
+
+    The journal alone does not say: another operator, or a run whose journal is lost, may have put
+    the group on an entry.
     """
     if not isinstance(step.effect, CreateBridge):
         return None

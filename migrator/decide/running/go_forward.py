@@ -55,6 +55,7 @@ def _built_again(state: RunState, sequence: Sequence) -> Action | None:
     step = sequence[0]
     if not isinstance(step.effect, CreateBridge):
         return None
+    # A binding to cluster-admin is not made for nothing.
     if not bridge_needed(state, step):
         return None
     look = bridge_look(state, step)

@@ -41,7 +41,9 @@ class Watched:
 
 def lasts(record: LockRecord, default: int = LEASE_SECONDS) -> int:
     """How many seconds a lock outlives its renewal."""
-    return record.seconds if 0 < record.seconds <= LONGEST_SECONDS else default
+    if 0 < record.seconds <= LONGEST_SECONDS:
+        return record.seconds
+    return default
 
 
 def judge(
@@ -103,7 +105,9 @@ def locked(seen: LockSeen) -> Refused:
     if seen.record is not None:
         holder = seen.record.holder
         owner = placeholder = holder.identity
-        what = f" ({holder.command} since {holder.since})" if holder.command else ""
+        what = ""
+        if holder.command:
+            what = f" ({holder.command} since {holder.since})"
     return Refused(
         "locked",
         f"Another run works on this cluster: {owner}{what}.",

@@ -118,7 +118,9 @@ def _unmet(state: RunState, sequence: Sequence, step: PlanStep, required: str) -
         return _given_up(state, key, refusal)
     is_waiting = _parked(state, other) or _not_asked(state, other)
     if not isinstance(step.effect, RemoveBridge):
-        return "" if is_waiting else f"{required} is not done"
+        if is_waiting:
+            return ""
+        return f"{required} is not done"
     # A run that continues with the sequence builds the bridge again. The bridge may be removed only
     # while the sequence waits and its entry does not carry the group.
     if not is_waiting or _on_bridge(state, other, step.effect):

@@ -100,6 +100,7 @@ def records_of(journal: Journal, plan_digest: str) -> Journal:
     """The records of the runs of one plan: from each of its ``run-started`` to the next run's."""
     mine: list[Record] = []
     inside = False
+    # Runs of other plans may be in the same journal: a folder belongs to a cluster.
     for record in journal:
         if record.event == "run-started":
             inside = record.effect.get("planDigest") == plan_digest
@@ -109,7 +110,9 @@ def records_of(journal: Journal, plan_digest: str) -> Journal:
 
 
 def progress_of(plan: Plan, records: Iterable[Record]) -> Progress:
-    """All records of the plan's runs, folded."""
+    """All records of the plan's runs, folded. ``records``: those of :func:`records_of`, in their
+    order.
+    """
     progress = Progress()
     for record in records:
         progress = advance(progress, plan.sequences, record)
@@ -239,8 +242,11 @@ def _after(sequences: Mapping[str, Sequence], step_id: str) -> tuple[str, ...]:
     """The later steps of the same sequence: they require this one, and are undone with it."""
     for sequence in sequences.values():
         ids = [step.id for step in sequence]
-        if step_id in ids:
-            return tuple(ids[ids.index(step_id) + 1 :])
+        if step_id not in ids:
+            continue
+        place = ids.index(step_id)
+        return tuple(ids[place + 1 :])
+    # A step outside the plan, as those of a cut-over, has no sequence.
     return ()
 
 
@@ -279,9 +285,13 @@ def _start_again(sequence: Sequence, states: dict[str, StepState]) -> None:
     going_back = refused and bool(standing(sequence, states))
     for step_id in known:
         state = states[step_id]
+        # A proof that could not be had is no attempt: it sent nothing.
         if state.status == "deferred":
             states[step_id] = replace(state, status="pending")
-        elif state.status in ("refused", "undone") and not going_back:
+            continue
+        if going_back:
+            continue
+        if state.status in ("refused", "undone"):
             states[step_id] = _again(state)
 
 
@@ -324,8 +334,8 @@ def _own_again(states: Mapping[str, StepState], command: str) -> dict[str, StepS
     """
     own = [step_id for step_id in states if step_id.startswith(f"{command}-")]
     after = dict(states)
-    is_over = states.get(f"{REHEARSE}-clean", PENDING).status in SETTLED
-    if command == REHEARSE and is_over:
+    cleaned = states.get(f"{REHEARSE}-clean", PENDING)
+    if command == REHEARSE and cleaned.status in SETTLED:
         for step_id in own:
             del after[step_id]
         return after

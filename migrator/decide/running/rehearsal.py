@@ -126,6 +126,14 @@ def next_rehearsal(progress: Progress, seen: SeenRehearsal, length: timedelta) -
         return _map_is_original(blank, seen)
     if seen.map in ("foreign", "absent"):
         return _map_is_foreign(seen)
+    return _while_blank(blank, seen, length)
+
+
+def _while_blank(blank: StepState, seen: SeenRehearsal, length: timedelta) -> Rehearsing:
+    """The map is blank: watch until the time is over, or restore it with the reason.
+
+    A principal whose entry is wrong cannot log in during this time, so that every doubt ends it.
+    """
     # No process looked at the cluster while the map was blank.
     if seen.resumed:
         return Restore("the rehearsal was interrupted")
@@ -144,12 +152,17 @@ def _map_is_original(blank: StepState, seen: SeenRehearsal) -> Rehearsing:
     """The values are there although the journal has an intention to blank them."""
     if seen.timer == "fired":
         return AdoptRestored("the timer put it back")
+    as_it_was = AdoptRestored("it is as it was")
+    # By the journal the write arrived: an attempt before, or another operator, restored the map.
+    if blank.status != "intended":
+        return as_it_was
+    # The rehearsal ends anyway: the map is not blanked for that.
+    if seen.resumed or seen.trouble:
+        return as_it_was
     # The write did not arrive: this process sends it again while the timer guards it.
-    undisturbed = not seen.resumed and not seen.trouble
-    is_guarded = seen.timer == "armed"
-    if undisturbed and is_guarded and blank.status == "intended":
+    if seen.timer == "armed":
         return Blank()
-    return AdoptRestored("it is as it was")
+    return as_it_was
 
 
 def _map_is_foreign(seen: SeenRehearsal) -> Rehearsing:
@@ -193,7 +206,10 @@ def _before_blank(progress: Progress, seen: SeenRehearsal) -> Rehearsing:
 
 
 def _ends_before_blank(progress: Progress, seen: SeenRehearsal) -> str:
-    """Why the rehearsal ends before the map is blanked; empty when it does not."""
+    """Why the rehearsal ends before the map is blanked; empty when it does not.
+
+    Nothing was changed but the timer's objects, so that no reason is too small.
+    """
     if seen.trouble:
         return seen.trouble
     if seen.map != "original":

@@ -84,9 +84,11 @@ def second_admin(
         if step.principal_arn not in admins:
             continue
         proof = progress.of(step.id)
-        proof_class = proof.effect.get("class")
+        if proof.status not in SETTLED:
+            continue
         # What the rules alone say of a principal is not shown.
-        if proof.status in SETTLED and proof_class in _SHOWN:
+        proof_class = proof.effect.get("class")
+        if proof_class in _SHOWN:
             return f"{step.principal_arn} ({proof_class})"
     waiver = waivers.get(GATE)
     if waiver is None:

@@ -47,12 +47,14 @@ def command_to_continue(plan: Plan, progress: Progress, *, is_verified: bool) ->
     """The command that continues what was begun, one line; empty where only an apply is left, or
     nothing. ``is_verified``: see :func:`verified_since_switch`.
     """
-    if progress.command == ROLL_BACK and still_to_undo(plan, progress):
+    is_left = bool(still_to_undo(plan, progress))
+    if progress.command == ROLL_BACK and is_left:
         return _of_roll_back(progress)
     switch = progress.of(_SWITCH).status
+    delete = progress.of(_DELETE).status
+    # A switch that was sent and not seen to arrive. After a complete roll-back no switch is wanted.
     if switch in _BEGUN and not is_rolled_back(plan, progress):
         return "cutover: `migrate cutover PLAN` continues"
-    delete = progress.of(_DELETE).status
     if delete in _BEGUN:
         return "retire: `migrate retire PLAN` continues"
     if switch not in SETTLED:

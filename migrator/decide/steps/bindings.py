@@ -108,7 +108,9 @@ def _subjects(binding: Mapping[str, object]) -> list[Mapping[str, object]]:
     """The subjects of a binding as the API gives them."""
     # Kubernetes API: subjects may be left out, and a binding without any binds nothing.
     subjects = binding.get("subjects")
-    return subjects if isinstance(subjects, list) else []
+    if isinstance(subjects, list):
+        return subjects
+    return []
 
 
 def _role_and_subjects(

@@ -58,7 +58,9 @@ def _as_made(effect: CreateEntry) -> AccessEntry:
     # EKS names an entry that was made without a name. The names of node types are EKS's own, and
     # are not compared.
     if username is None:
-        username = default_username(effect.principal_arn) if entry.type == "STANDARD" else ""
+        username = ""
+        if entry.type == "STANDARD":
+            username = default_username(effect.principal_arn)
     return AccessEntry(
         principal_arn=effect.principal_arn,
         type=entry.type,

@@ -356,11 +356,15 @@ def _admins(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[
     """Admins are independent of each other when they are different principals; callers of a chain
     count once.
     """
+    # A break-glass principal makes an entry for itself where no administrator can log in.
+    if facts.decisions.break_glass is not None:
+        return
     acting = set(acting_keys(facts))
     found = admins(decided)
     chain = [arn for arn in found if principal_key(arn) in acting]
+    # All principals of the chain that the operator arrives through count as one.
     independent = len(found) - max(0, len(chain) - 1)
-    if independent < 2 and facts.decisions.break_glass is None:
+    if independent < 2:
         names = quoted(found) or "no principal"
         yield make_finding("single-admin", f"Admins after the migration: {names}.")
 
@@ -396,7 +400,9 @@ def _leftovers(facts: PlanFacts) -> Iterator[Finding]:
             continue
         # Our label shows an interrupted run, which a plan cleans up. Another writer's binding
         # would give a run's group what no plan says.
-        code = "leftover-bridge" if is_ours(binding) else "bridge-name-used"
+        code = "bridge-name-used"
+        if is_ours(binding):
+            code = "leftover-bridge"
         yield make_finding(code, f"{binding_place(binding)} binds {quoted(names)}.")
 
 

@@ -252,6 +252,7 @@ def _check_account(account: str, arns: Sequence[str], facts: PlanFacts) -> None:
         raise invalid(account, "The account is both skipped and expanded.", "Give one answer.")
     for text in arns:
         arn = parse_arn(text)
+        # mapAccounts admits principals of this account alone: another one would be a new grant.
         if arn is None or not _is_of_account(arn, account, facts):
             raise invalid(
                 account,

@@ -26,7 +26,10 @@ def access_change(
     each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None
 ) -> AccessChange:
     """Gained and lost by what is planned. ``later`` is RBAC with the bindings of our own."""
-    if each.after is None or each.after is each.before:
+    if each.after is None:
+        return _NO_CHANGE
+    # The identity is the same object where the principal keeps what it has.
+    if each.after is each.before:
         return _NO_CHANGE
     namespaces = facts.snapshot.namespaces or ()
     return compare_access(
@@ -41,15 +44,23 @@ def access_change(
 
 def log_in_change(each: PrincipalDecision, facts: PlanFacts) -> AccessChange:
     """The log-ins gained and lost by what is planned or proposed, without permissions."""
-    if each.after is None or each.after is each.before:
+    if each.after is None:
+        return _NO_CHANGE
+    if each.after is each.before:
         return _NO_CHANGE
     befores = _at_random(each, facts) or (each.before,)
     return compare_log_ins(befores, each.after, each.candidate.arn)
 
 
 def unexplained(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) -> AccessChange:
-    """The part of the principal's access change that no finding of this principal explains."""
-    if each.access == _NO_CHANGE or each.after is None:
+    """The part of the principal's access change that no finding of this principal explains.
+
+    Each finding with a cause changes the identity of today as if that cause had never existed; what
+    then still differs from the identity after has no finding.
+    """
+    if each.access == _NO_CHANGE:
+        return _NO_CHANGE
+    if each.after is None:
         return _NO_CHANGE
     befores = _at_random(each, facts) or (each.before,)
     for note in _in_order(each.notes):
@@ -141,7 +152,10 @@ def _granted(
 ) -> Identity:
     """A principal that has no access today and gets what a person answered."""
     assert each.after is not None  # noqa: S101 - without one, unexplained compares nothing
-    return each.after if before.via == "none" else before
+    # The finding explains nothing of a principal that had access before.
+    if before.via != "none":
+        return before
+    return each.after
 
 
 _WITHOUT_CAUSE: Mapping[

@@ -55,6 +55,7 @@ def judge(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Pr
 def index_after(decided: Iterable[PrincipalDecision], facts: PlanFacts) -> RbacIndex | None:
     """RBAC with the parallel bindings of our own; the same index where there are none."""
     rbac = facts.snapshot.rbac
+    # RBAC was not read: what our bindings give is not known either.
     if facts.index is None or rbac is None:
         return facts.index
     there = {(binding.namespace, binding.name) for binding in rbac.bindings}

@@ -113,7 +113,9 @@ def _profile(name: str, found: Mapping[str, Any]) -> FargateProfile:
 def _status(found: Mapping[str, Any]) -> str:
     """A status that counts, or does not count, as the one that was read did."""
     # The basis holds whether the status counts, and not which status it was.
-    return "ACTIVE" if found["counts"] else "DELETING"
+    if found["counts"]:
+        return "ACTIVE"
+    return "DELETING"
 
 
 def _principal(arn: str, found: Mapping[str, Any]) -> IamPrincipal:
@@ -128,7 +130,9 @@ def _principal(arn: str, found: Mapping[str, Any]) -> IamPrincipal:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    if text is None:
+        return None
+    return datetime.fromisoformat(text)
 
 
 def _aws_auth(found: Mapping[str, Any]) -> AwsAuth:
@@ -149,7 +153,9 @@ def _row(source: str, arn: str, username: str, groups: list[str] | None, sso: bo
     place = _SOURCE.fullmatch(source)
     if place is None:
         raise ValueError(source)
-    section: Section = "mapRoles" if place[1] == "mapRoles" else "mapUsers"
+    section: Section = "mapUsers"
+    if place[1] == "mapRoles":
+        section = "mapRoles"
     return RowMapping(
         section,
         int(place[2]),

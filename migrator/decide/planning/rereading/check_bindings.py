@@ -62,13 +62,16 @@ def _check_bridge(
         steps = sequences.get(principal.principal_arn)
         if steps is not None and is_bridged(principal, read):
             users.append(steps)
-    expected = 1 if users else 0
+    expected = 0
+    if users:
+        expected = 1
     if (len(made), len(removed)) != (expected, expected):
         yield Inconsistency(
             _surplus(made, removed),
             "The bridge is made once and removed once, where a principal needs it.",
         )
         return
+    # Without users there are no steps about a bridge left to check.
     if users:
         yield from _check_one_bridge(read, made[0], removed[0], users, rests_on)
 
@@ -81,6 +84,7 @@ def _check_one_bridge(
     rests_on: Mapping[str, int],
 ) -> Iterator[Inconsistency]:
     """The bridge is the run's, is there before an entry names it, and goes when no one needs it."""
+    # Other names could be those of another owner's binding, or of a group that people have.
     if made.effect != CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP):
         yield Inconsistency(_where(made), "It is not the bridge of the run.")
     if removed.effect != RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP):
@@ -168,11 +172,15 @@ def _bindings_of_basis(read: PlanRead) -> Iterator[tuple[str | None, str]]:
     """``(namespace, name)`` of every binding in the basis."""
     for each in read.plan.basis.get("rbac") or ():
         kind, _, name = each.partition(" ")
-        if kind == "ClusterRoleBinding":
-            yield None, name
-        if kind == "RoleBinding":
-            namespace, _, rest = name.partition("/")
-            yield namespace, rest
+        match kind:
+            case "ClusterRoleBinding":
+                yield None, name
+            case "RoleBinding":
+                namespace, _, rest = name.partition("/")
+                yield namespace, rest
+            # The basis names roles in the same list.
+            case _:
+                continue
 
 
 def _check_leftover(step: Step, effect: RemoveBridge, read: PlanRead) -> Iterator[Inconsistency]:
@@ -184,7 +192,9 @@ def _check_leftover(step: Step, effect: RemoveBridge, read: PlanRead) -> Iterato
     for finding in read.plan.findings:
         if finding.code != "leftover-bridge":
             continue
-        if f" {place} binds " in finding.message and effect.group in finding.message:
+        # The message is the one that cluster_findings makes: `PLACE binds GROUPS`.
+        names_binding = f" {place} binds " in finding.message
+        if names_binding and effect.group in finding.message:
             announced = True
     # Without the prefix of bridge groups the binding may be of any owner.
     if announced and effect.group.startswith(BRIDGE_PREFIX):

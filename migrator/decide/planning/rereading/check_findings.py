@@ -166,9 +166,10 @@ def _check_principal(
     if "bridge-name-used" in about:
         return
     where = f"principal {arn} with the action {principal.action}"
-    if principal.action == "block" and arn not in blocking:
-        yield Inconsistency(where, "It is blocked, and no finding blocks it.")
-    if principal.action != "block" and arn in blocking:
+    if principal.action == "block":
+        if arn not in blocking:
+            yield Inconsistency(where, "It is blocked, and no finding blocks it.")
+    elif arn in blocking:
         yield Inconsistency(where, "A finding blocks it.")
 
 

@@ -39,6 +39,7 @@ def check_principals(read: PlanRead) -> Iterator[Inconsistency]:
     for arn, count in counts.items():
         if count > 1:
             yield Inconsistency(f"principal {arn}", "The plan has it twice.")
+    # A principal that the plan forgets loses its access at the cut-over.
     for candidate in read.unplanned:
         yield Inconsistency(
             f"principal {candidate.arn}",
@@ -97,7 +98,8 @@ def _befores(
         yield identity_of_entry(entry)
         # A live entry decides before the row. A dead one matches no log-in, and one that EKS made
         # at our own mode step shadows the row only since then.
-        if liveness_of(candidate) != "dead" and not _is_completed(principal, entry):
+        is_dead = liveness_of(candidate) == "dead"
+        if not is_dead and not _is_completed(principal, entry):
             return
     yield identity_of_rows(candidate, facts)
     # Live nodes are not in the basis: they make a row alive that the trust policy refutes.
@@ -250,7 +252,10 @@ def _why_not_skip(principal: PlannedPrincipal, *, by_eks: bool) -> str:
 def _keeps(candidate: CandidatePrincipal, planned: EntrySpec | None) -> bool:
     """Whether the entry of the plan is the one that the basis has."""
     entry = candidate.entry
-    if entry is None or planned is None:
+    if planned is None:
+        return False
+    # There is nothing that could be kept.
+    if entry is None:
         return False
     found = spec_of(entry)
     if not same_entry(candidate.arn, found, planned):
@@ -272,7 +277,9 @@ def _made_by_eks(
     """
     if facts.mode != "CONFIG_MAP":
         return False
-    if candidate.use.nodegroups or candidate.use.profiles:
+    if candidate.use.nodegroups:
+        return True
+    if candidate.use.profiles:
         return True
     return _is_creator(principal, facts)
 

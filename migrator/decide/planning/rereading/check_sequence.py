@@ -76,12 +76,13 @@ def check_sequence(
     walk = _Walk(principal, _target(principal, steps), read)
     earlier: Step | None = None
     for step in steps:
+        where = _where(step)
         # A run may work on several principals at a time: order is what `requires` says.
         if earlier is not None and earlier.id not in step.requires:
             why = f"It does not wait for step {earlier.id} of the same principal."
-            yield Inconsistency(_where(step), why)
+            yield Inconsistency(where, why)
         for why in walk.apply(step.effect, first=earlier is None):
-            yield Inconsistency(_where(step), why)
+            yield Inconsistency(where, why)
         earlier = step
     yield from walk.end(steps)
 
@@ -109,15 +110,21 @@ def _target(principal: PlannedPrincipal, steps: Sequence[Step]) -> EntrySpec:
     last: UpdateEntry | None = None
     removed: set[str] = set()
     for step in steps:
-        if isinstance(step.effect, UpdateEntry):
-            last = step.effect
-        if isinstance(step.effect, DisassociatePolicy):
-            removed.add(step.effect.policy.policy_arn)
+        match step.effect:
+            case UpdateEntry() as update:
+                last = update
+            case DisassociatePolicy(policy=policy):
+                removed.add(policy.policy_arn)
+            case _:
+                continue
+    # EKS makes the entry as the plan wants it: there is nothing to complete.
     if last is None:
         return principal.entry
-    held = last.entry.access_policies
-    kept = tuple(policy for policy in held if policy.policy_arn not in removed)
-    return replace(last.entry, access_policies=kept)
+    kept: list[AssociatedPolicy] = []
+    for policy in last.entry.access_policies:
+        if policy.policy_arn not in removed:
+            kept.append(policy)
+    return replace(last.entry, access_policies=tuple(kept))
 
 
 @dataclass(slots=True)
@@ -170,9 +177,8 @@ class _Walk:
             yield Inconsistency(where, "They do not end in its entry.")
         # EKS makes an awaited entry, so that the rules of a new one hold for its end alone.
         if self.principal.action == "await" and target.type == "STANDARD":
-            yield from check_standard(
-                f"the entry that {arn} ends with", self.principal, target, self.read
-            )
+            ends_with = f"the entry that {arn} ends with"
+            yield from check_standard(ends_with, self.principal, target, self.read)
         is_proven_last = not steps or isinstance(steps[-1].effect, Prove)
         if self._must_prove() and not is_proven_last:
             yield Inconsistency(where, "They do not end with a proof.")
@@ -220,7 +226,9 @@ class _Walk:
     def _create(self, effect: CreateEntry) -> Iterator[str]:
         """A new entry, with the groups of the run that it needs until it is proven."""
         groups = effect.entry.kubernetes_groups
-        if self.principal.action not in _MADE or self.state is not None:
+        is_made = self.principal.action in _MADE
+        # EKS API: CreateAccessEntry is refused where the principal has an entry.
+        if not is_made or self.state is not None:
             yield "There is an entry already, or none is to be made."
         # EKS API: CreateAccessEntry takes no policy; AssociateAccessPolicy is a separate call.
         if effect.entry.access_policies:
@@ -234,9 +242,11 @@ class _Walk:
             yield "The principal needs no bridge group."
         # The row gives the same until the entry is in force: only the marker shows which of them
         # answered. Node entries take no group (EKS API).
-        if effect.entry.type == "STANDARD" and MARKER_GROUP not in groups:
+        takes_groups = effect.entry.type == "STANDARD"
+        if takes_groups and MARKER_GROUP not in groups:
             yield "A new entry carries the marker group until it is proven."
-        self.state, self.proven = effect.entry, False
+        self.state = effect.entry
+        self.proven = False
 
     def _update(self, effect: UpdateEntry) -> Iterator[str]:
         """An update that adds the marker group to an entry, or removes it after the proof.
@@ -249,15 +259,18 @@ class _Walk:
         held = self.state or effect.before
         if set(effect.entry.access_policies) != set(held.access_policies):
             yield "An update of names does not change access policies."
+        groups = effect.entry.kubernetes_groups
         was_marked = MARKER_GROUP in effect.before.kubernetes_groups
-        is_marked = MARKER_GROUP in effect.entry.kubernetes_groups
+        is_marked = MARKER_GROUP in groups
+        # Without the marker, the row and the entry give the same log-in.
         if was_marked == is_marked:
             yield "An entry is changed under the marker group, which is then taken away."
         if was_marked and not self.proven:
             yield "The marker group goes before the entry was proven."
-        if BRIDGE_GROUP in effect.entry.kubernetes_groups:
+        if BRIDGE_GROUP in groups:
             yield "The bridge group is given when the entry is made, and not later."
-        self.state, self.proven = effect.entry, False
+        self.state = effect.entry
+        self.proven = False
 
     def _delete(self, effect: DeleteEntry, *, first: bool) -> Iterator[str]:
         """Only an entry that matches no log-in is deleted, and before anything else is sent."""
@@ -291,6 +304,7 @@ class _Walk:
         if effect.policy.policy_arn in kept:
             yield f"The principal's entry keeps the access policy {effect.policy.policy_name}."
         now = held.pop(effect.policy.policy_arn, None)
+        # The scope is a part of what the undo associates again.
         if now is None or policy_key(now) != policy_key(effect.policy):
             yield "The entry has no such access policy before this step."
         self._set_policies(held)
@@ -341,6 +355,7 @@ class _Walk:
         """Type and name are the entry's; groups are the entry's, those of before, and the run's
         own.
         """
+        # EKS API: UpdateAccessEntry cannot change the type.
         if spec.type != self.target.type:
             yield (
                 f"It is of type {spec.type}, and the principal's entry is of type "

@@ -91,7 +91,10 @@ def _check_mode(plan: Plan, rests_on: Mapping[str, int]) -> Iterator[Inconsisten
     """In CONFIG_MAP mode the switch comes first and every step requires it; in other modes there is
     none.
     """
-    switches = [step for step in plan.steps if isinstance(step.effect, EnableEntries)]
+    switches: list[Step] = []
+    for step in plan.steps:
+        if isinstance(step.effect, EnableEntries):
+            switches.append(step)
     # EKS API: a mode cannot be switched to itself or back.
     if plan.cluster.authentication_mode != "CONFIG_MAP":
         for step in switches:
