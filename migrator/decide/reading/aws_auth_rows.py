@@ -307,11 +307,8 @@ def _suggested_groups(value: Node, decoded: list[str]) -> Iterator[str]:
         if meant and not decoded:
             yield f"groups: {meant}"
         return
-    for position, child in enumerate(value.children):
-        # Every item of the list has its group, which is empty where the item was no text.
-        group = ""
-        if position < len(decoded):
-            group = decoded[position]
+    # Every item of the list has its group, which is empty where the item was no text.
+    for position, (child, group) in enumerate(zip(value.children, decoded, strict=False)):
         meant = _meant_group(child, group)
         if meant:
             yield f"groups[{position}]: {meant}"

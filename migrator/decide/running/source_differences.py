@@ -70,8 +70,8 @@ def row_difference(data: Mapping[str, str] | None, planned: PlannedPrincipal) ->
         return None
     if row_gives(data, arn, before):
         return None
-    lost = _lost(data)
-    if lost:
+    lost = "The ConfigMap aws-auth was deleted." if data is None else _lost(data)
+    if data is None or lost:
         return Difference(
             AWS_AUTH_LOST, arn, f"{lost} The plan has a row for {arn} ({_who(before)})."
         )
@@ -89,15 +89,13 @@ def row_difference(data: Mapping[str, str] | None, planned: PlannedPrincipal) ->
     )
 
 
-def _lost(data: Mapping[str, str] | None) -> str:
+def _lost(data: Mapping[str, str]) -> str:
     """Why aws-auth as a whole says nothing certain about one principal; empty where it does.
 
     An administrator who wants less for one principal edits its row. A ConfigMap that is deleted,
     blank or broken is an accident or a rehearsal of another operator, and no decision about this
     principal.
     """
-    if data is None:
-        return "The ConfigMap aws-auth was deleted."
     aws_auth, _ = rows_in(data)
     if aws_auth.doubt:
         return "aws-auth has a text on which YAML parsers differ."
@@ -111,10 +109,8 @@ def _lost(data: Mapping[str, str] | None) -> str:
     return ""
 
 
-def _given(data: Mapping[str, str] | None, principal_arn: str) -> tuple[str, ...]:
+def _given(data: Mapping[str, str], principal_arn: str) -> tuple[str, ...]:
     """What the live rows give a principal, one text for each row or account that may admit it."""
-    if data is None:
-        return ()
     canonical = canonical_arn(principal_arn)
     if canonical is None:
         return ()

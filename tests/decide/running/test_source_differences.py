@@ -4,7 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from migrator.decide.running.source_differences import added_rows, row_difference, row_differences
+from migrator.decide.running.source_differences import (
+    added_rows,
+    id_difference,
+    row_difference,
+    row_differences,
+)
 from migrator.model.plan import Plan
 from tests.support.worlds import ACCOUNT, OTHER, answers, one, planned, role, row, user, world
 
@@ -95,3 +100,32 @@ def test_user_has_its_row_whatever_its_account() -> None:
     assert ACCOUNT in ana
     plan = planned(world(users=[row(ana, "ana")]))
     assert row_differences(plan, {**world(users=[row(ana, "ana")]).aws_auth_data}) == ()
+
+
+def test_principal_that_is_no_arn_has_no_row() -> None:
+    nonsense = replace(one(of_developer(), DEV), principal_arn="nonsense")
+    found = row_difference(data(DEV_ROW), nonsense)
+    assert found is not None
+    assert (found.code, found.subject) == ("row-changed", "nonsense")
+
+
+def test_changed_row_is_among_the_differences_of_the_plan() -> None:
+    found = row_differences(of_developer(), data(row(DEV, "y", ("devs",))))
+    assert [(each.code, each.subject) for each in found] == [("row-changed", DEV)]
+
+
+@pytest.mark.parametrize(
+    ("planned_id", "found", "code"),
+    [
+        (None, "AROA1", None),
+        ("AROA1", "AROA1", None),
+        ("AROA1", None, "principal-deleted"),
+        ("AROA1", "AROA2", "principal-recreated"),
+    ],
+)
+def test_principal_with_another_unique_id_is_another_one(
+    planned_id: str | None, found: str | None, code: str | None
+) -> None:
+    principal = replace(one(of_developer(), DEV), principal_id=planned_id)
+    difference = id_difference(principal, found)
+    assert (difference.code if difference else None) == code

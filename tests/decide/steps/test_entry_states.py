@@ -158,3 +158,12 @@ def test_policies_that_no_step_knows_are_those_of_the_plan() -> None:
     with_policy = replace(only(plan), entry=spec)
     assert final_spec(replace(plan, principals=(with_policy,)), arn) == spec
     assert final_spec(replace(plan, principals=()), arn) == replace(spec, access_policies=())
+
+
+def test_policy_of_an_entry_that_is_not_there_makes_none() -> None:
+    arn = role("dev")
+    steps = (
+        Step("s01", DeleteEntry(arn, entry(arn))),
+        Step("s02", AssociatePolicy(arn, on_cluster())),
+    )
+    assert sequence_states(steps, "")[-1] is None

@@ -193,14 +193,12 @@ class _Composer:
         self._document.nodes.append(node)
         # `{}` or `[]` as a key: go-yaml's list of simple keys loses count (scannerc.go).
         is_empty_flow = node.flow and not node.children
-        if is_empty_flow and self._open and self._is_key(node):
+        if is_empty_flow and self._open and self._is_at_key():
             raise doubtful(node.line, node.column, "an empty flow collection as a key")
 
-    def _is_key(self, node: Node) -> bool:
-        """Whether a node that was just closed is a key of the mapping around it."""
+    def _is_at_key(self) -> bool:
+        """Whether the last member of the collection that is open is a key: a value is missing."""
         parent = self._open[-1]
         if parent.kind != "mapping":
-            return False
-        if parent.children[-1] is not node:
             return False
         return len(parent.children) % 2 == 1

@@ -106,10 +106,8 @@ def _allowed_ratio(operations: int) -> float:
     """How much of the work may be due to aliases: from 0.99 down to 0.10 (allowedAliasRatio)."""
     if operations <= _RATIO_LOW:
         return 0.99
-    if operations >= _RATIO_HIGH:
-        return 0.10
     over = (operations - _RATIO_LOW) / (_RATIO_HIGH - _RATIO_LOW)
-    return 0.99 - 0.89 * over
+    return max(0.99 - 0.89 * over, 0.10)
 
 
 def _decode_alias(node: Node, budget: _AliasBudget) -> None:
