@@ -187,8 +187,9 @@ def refuse_changed(
         changes = (*(each.message.rstrip(".") for each in rows.values()), *changes)
         raise Changed(
             "cluster-changed",
-            "The cluster is not as it was when the plan was made.",
-            why="; ".join(changes),
+            # The first change is in the message in full: a long list of others is cut.
+            f"The cluster is not as it was when the plan was made: {changes[0]}.",
+            why="; ".join(changes[1:]),
             remedy="Plan again and look at what is different.",
         )
 

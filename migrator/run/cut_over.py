@@ -146,8 +146,8 @@ def _changed_since_the_gates(
         return named
     return Changed(
         "cluster-changed",
-        "The cluster changed after the gates were judged.",
-        why="; ".join(lines),
+        f"The cluster changed after the gates were judged: {lines[0]}.",
+        why="; ".join(lines[1:]),
         remedy=remedy,
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from migrator.decide.planning.entries.automatic_entry import is_creators
 from migrator.decide.planning.proof.basis import entries_basis
+from migrator.decide.running.change_words import basis_lines
 from migrator.decide.running.progress import SETTLED, Progress, sequences_of
 from migrator.decide.steps.entry_states import (
     PLAN_TAG,
@@ -31,7 +32,6 @@ from migrator.model.step import (
 )
 
 _MOST_LINES = 40
-_LONGEST_TEXT = 120
 # A step with one of these statuses was started and did not end.
 _UNDER_WAY = frozenset({"intended", "sent", "undoing"})
 
@@ -465,73 +465,6 @@ def basis_changes(planned: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[s
     return describe_changes(planned, now)
 
 
-def describe_changes(before: Any, now: Any, path: str = "") -> tuple[str, ...]:  # noqa: ANN401 - JSON values
-    """Two JSON values compared, one line a difference, at most 40 lines; empty when they are
-    equal.
-    """
-    return tuple(first_lines(_differences(before, now, path), _MOST_LINES, "differences"))
-
-
-def _differences(before: Any, now: Any, path: str) -> list[str]:  # noqa: ANN401
-    """The lines of :func:`describe_changes`, all of them.
-
-    Tuples of a basis made in memory and lists of one read from a file are compared alike.
-    """
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        return _mapping_differences(before, now, path)
-    if isinstance(before, list | tuple) and isinstance(now, list | tuple):
-        return _list_differences(list(before), list(now), path)
-    if before == now:
-        return []
-    return [f"{path}: was {_short(before)}, is {_short(now)}"]
-
-
-def _mapping_differences(before: Mapping[Any, Any], now: Mapping[Any, Any], path: str) -> list[str]:
-    """The lines about all members of two objects, in the order of their names."""
-    lines: list[str] = []
-    # Keys of hostile JSON or YAML may be of several types, which have no common order.
-    for key in sorted({*before, *now}, key=str):
-        place = f"{path}.{key}" if path else str(key)
-        lines += _member(before, now, key, place)
-    return lines
-
-
-def _member(before: Mapping[Any, Any], now: Mapping[Any, Any], key: Any, path: str) -> list[str]:  # noqa: ANN401
-    """The lines about one member, which may be new or no longer there."""
-    if key not in now:
-        return [f"{path}: gone, was {_short(before[key])}"]
-    if key not in before:
-        return [f"{path}: new, {_short(now[key])}"]
-    return _differences(before[key], now[key], path)
-
-
-def _list_differences(before: list[Any], now: list[Any], path: str) -> list[str]:
-    """Lists of equal length are compared place by place; else by what is missing and what is
-    new.
-    """
-    lines: list[str] = []
-    if len(before) == len(now):
-        for place, (old, new) in enumerate(zip(before, now, strict=True)):
-            lines += _differences(old, new, f"{path}[{place}]")
-        return lines
-    for item in before:
-        if item not in now:
-            lines.append(f"{path}: gone, {_short(item)}")
-    for item in now:
-        if item not in before:
-            lines.append(f"{path}: new, {_short(item)}")
-    if lines:
-        return lines
-    # The same item is there more often, or less often.
-    return [f"{path}: {len(before)} items became {len(now)}"]
-
-
-def _short(value: Any) -> str:  # noqa: ANN401
-    """A value for people, at most 120 characters."""
-    if isinstance(value, Mapping):
-        # A frozen mapping of the model reads as the JSON that it was.
-        value = dict(value)
-    text = repr(value)
-    if len(text) <= _LONGEST_TEXT:
-        return text
-    return text[: _LONGEST_TEXT - 1] + "…"
+def describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """Two bases compared, one line a difference, at most 40 lines; empty when they are equal."""
+    return tuple(first_lines(basis_lines(before, now), _MOST_LINES, "differences"))

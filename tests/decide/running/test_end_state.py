@@ -90,7 +90,7 @@ def test_all_that_is_wrong_is_told_in_the_order_of_the_plan() -> None:
 def test_what_changed_beside_the_entries_is_told_after_them() -> None:
     basis = {**PLAN.basis, "mode of something": "new"}
     told = end_state_changes(PLAN, ALL_DONE, with_entry(DEVS, None), DIGEST, basis)
-    assert told == (f"the entry of {DEVS} is missing", "mode of something: new, 'new'")
+    assert told == (f"the entry of {DEVS} is missing", "mode of something is new: `new`")
 
 
 @pytest.mark.parametrize("action", ["skip", "block"])

@@ -276,4 +276,4 @@ def test_how_completely_iam_was_read_is_no_change_where_the_same_principals_were
     listed = {**found, "accountsRead": {"111122223333": [True, True]}}
     assert basis_changes(found, listed) == basis_changes(listed, found) == ()
     gone = {**listed, "iamPrincipals": {}}
-    assert len(basis_changes(found, gone)) == 3
+    assert len(basis_changes(found, gone)) == 2
