@@ -608,6 +608,27 @@ def _next_after_cut_over(progress: Progress) -> str:
     return "verify"
 
 
+def _read_first(action: ReadFirst) -> str:
+    """What a run reads before its next step, for people."""
+    match action.subject:
+        case "cluster":
+            return "the authentication mode of the cluster"
+        case "update":
+            return f"the update {action.name} of the cluster"
+        case "entry":
+            return f"the access entry of {action.name}"
+        case "binding":
+            return f"the binding {action.name}"
+        case "row":
+            return f"the row of {action.name} in aws-auth"
+        case "source":
+            return f"the row and the IAM id of {action.name}"
+        case "carriers":
+            return f"which entries have the group {action.name}"
+        case _:
+            assert_never(action.subject)
+
+
 def _next_of_run(plan: Plan, action: Action) -> str:
     """What ``migrate apply`` would do first."""
     match action:
@@ -618,9 +639,10 @@ def _next_of_run(plan: Plan, action: Action) -> str:
         case Finished():
             return "prove who is outstanding, then apply again"
         case Do() | Adopt() | Undo() | LeaveInPlace() | GiveUp() | TakeOver() | Wait():
-            return f"apply: {action.step.effect.kind} {action.step.principal_arn or ''}".rstrip()
+            step = f"{action.step.effect.kind} {action.step.principal_arn or ''}".rstrip()
+            return f"`migrate apply PLAN`, whose next step is {step}"
         case ReadFirst():
-            return f"apply: look at {action.subject} {action.name}".rstrip()
+            return f"`migrate apply PLAN`, which reads {_read_first(action)} first"
         case Refuse():
             return action.error.message
         case _:

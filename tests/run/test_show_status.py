@@ -43,7 +43,9 @@ def test_before_anything_is_done_the_first_step_is_next() -> None:
     world = World(company()[0])
     found = status(world)
     assert (found.mode, found.done, found.exit_code) == ("CONFIG_MAP", 0, 7)
-    assert found.next == "apply: look at cluster"
+    assert found.next == (
+        "`migrate apply PLAN`, which reads the authentication mode of the cluster first"
+    )
 
 
 def test_after_apply_outstanding_proofs_are_named() -> None:

@@ -35,6 +35,10 @@ _TEMPLATES: Final = (
     (re.compile(r"[$%]\{[^}\n]{0,200}\}|\$[A-Z_][A-Z0-9_]+"), "a shell or Terraform variable"),
     (re.compile(r"<[A-Za-z_][^<>@\n]{0,100}>"), "a placeholder"),
 )
+# kubectl's describer: the name at the top, and a ruler under each key of the data.
+_DESCRIBED = re.compile(
+    r"\A\s*Name:[ \t]+\S+[ \t]*\r?\n(?s:.*?)^Data[ \t]*\r?\n====[ \t]*\r?$", re.M
+)
 _COMMENT = re.compile(r"(?m)(?:^|(?<=\s))#.*$")
 
 
@@ -53,6 +57,12 @@ def read_manifest(content: bytes) -> dict[str, Any]:
     ``manifest-not-aws-auth`` and ``manifest-data``.
     """
     text = _decode_text(content)
+    if _DESCRIBED.search(text):
+        _refuse(
+            "manifest-not-aws-auth",
+            "the file is what `kubectl describe configmap` prints, and not the ConfigMap",
+            "its layout is for people: the text that the authenticator reads is not in it",
+        )
     try:
         objects = list(_objects(text))
     except YamlProblem as problem:

@@ -23,6 +23,15 @@ MatchKind: TypeAlias = Literal["role", "user", "root", "federated-user", "dead"]
 _NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 _PATH = re.compile(r"(/[\x21-\x7e]*)?/", re.ASCII)
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
+_ONE_COLON_SHORT = re.compile(
+    r"(?P<head>arn:[a-z-]{1,20}:(?:iam|sts)):(?P<rest>[0-9]{12}:[^:\s]+)", re.ASCII | re.I
+)
+# Documents and templates write an account so where a person is to fill it in.
+_PLACEHOLDER = re.compile(
+    r"arn:[a-z-]{1,20}:(?:iam|sts):[a-z0-9-]{0,20}:"
+    r"(?P<account>[<{\[$]*(?=[a-z0-9_-]*[a-z])[a-z0-9_-]{2,60}[>}\]]*):",
+    re.ASCII | re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +121,33 @@ def match_of(written: str, partition: str) -> Match:
     if re.search(r"\s", text):
         return Match("dead", "dead-blank-in-arn", "The ARN holds a blank, and nothing is trimmed.")
     arn = parse_arn(text)
-    if arn is None:
-        return _MALFORMED
-    if not _of_principal(arn):
-        return _MALFORMED
+    if arn is None or not _of_principal(arn):
+        return _malformed(written)
     # A token must name an STS host of the cluster's partition (pkg/token/token.go).
     if arn.partition != partition:
         problem = f"The ARN is of partition `{arn.partition}`, the cluster of `{partition}`."
         return Match("dead", "dead-other-partition", problem)
     return _match_of_kind(arn)
+
+
+def _malformed(written: str) -> Match:
+    """What is wrong with a text that is the ARN of no principal, where that can be told."""
+    short = _ONE_COLON_SHORT.fullmatch(written)
+    if short is not None:
+        right = f"{short['head']}::{short['rest']}"
+        message = (
+            f"A colon is missing: the ARN of an IAM principal has no Region, and is spelled "
+            f"`{right}`. As it is written, no login matches it."
+        )
+        return Match("dead", "dead-malformed-arn", message)
+    placeholder = _PLACEHOLDER.match(written)
+    if placeholder is not None:
+        message = (
+            f"`{placeholder['account']}` is a placeholder for an account number, which was not "
+            f"filled in: no login matches this row."
+        )
+        return Match("dead", "dead-malformed-arn", message)
+    return _MALFORMED
 
 
 def _of_principal(arn: Arn) -> bool:

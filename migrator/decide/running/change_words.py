@@ -70,12 +70,16 @@ def _aws_auth(_: str, old: _Part, new: _Part) -> Iterator[str]:
         yield from _other("awsAuth", old, new)
         return
     yield from _rows(old.get("rows") or (), new.get("rows") or ())
-    for account in sorted({*(new.get("accounts") or ())} - {*(old.get("accounts") or ())}):
-        yield f"mapAccounts of aws-auth has a new account, {account}"
-    for account in sorted({*(old.get("accounts") or ())} - {*(new.get("accounts") or ())}):
-        yield f"mapAccounts of aws-auth no longer has account {account}"
-    if _listed(old.get("problems")) != _listed(new.get("problems")):
+    yield from _accounts(set(old.get("accounts") or ()), set(new.get("accounts") or ()))
+    if old.get("problems") != new.get("problems"):
         yield from _other("problems of aws-auth", old.get("problems"), new.get("problems"))
+
+
+def _accounts(old: set[str], new: set[str]) -> Iterator[str]:
+    for account in sorted(new - old):
+        yield f"mapAccounts of aws-auth has a new account, {account}"
+    for account in sorted(old - new):
+        yield f"mapAccounts of aws-auth no longer has account {account}"
 
 
 def _rows(old: Sequence[_Part], new: Sequence[_Part]) -> Iterator[str]:

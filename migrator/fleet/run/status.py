@@ -180,7 +180,7 @@ def _next(mode: str, told: str) -> str:
     """
     if mode == "API":
         return "verify, then retire aws-auth"
-    if told.startswith("apply: "):
+    if told.startswith("`migrate apply PLAN`, "):
         return "apply"
     return told
 

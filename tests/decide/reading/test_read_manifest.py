@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.read_manifest import read_manifest
-from migrator.errors import MigratorError
+from migrator.errors import Failed, MigratorError
 
 HEAD = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\n  namespace: kube-system\n"
 ROWS = "- rolearn: arn:aws:iam::111122223333:role/dév\n  username: dev:{{SessionName}}\n"
@@ -310,3 +310,30 @@ def test_what_kubectl_prints_as_json_comes_back(data: dict[str, str]) -> None:
         assert read_manifest(content)["data"] == data
     except MigratorError as problem:
         assert problem.code == "manifest-template"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_output_of_kubectl_describe_is_named_with_the_command_that_gets_the_map(end: str) -> None:
+    text = """Name:         aws-auth
+Namespace:    kube-system
+Labels:       <none>
+Annotations:  <none>
+
+Data
+====
+mapRoles:
+----
+- rolearn: arn:aws:iam::111122223333:role/dev
+  username: dev
+
+
+BinaryData
+====
+
+Events:  <none>
+"""
+    with pytest.raises(Failed) as caught:
+        read_manifest(text.replace("\n", end).encode())
+    assert caught.value.code == "manifest-not-aws-auth"
+    assert "`kubectl describe configmap`" in caught.value.message
+    assert "kubectl -n kube-system get configmap aws-auth -o yaml" in caught.value.remedy

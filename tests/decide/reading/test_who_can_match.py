@@ -305,3 +305,35 @@ def test_migration_that_ends_at_dual_mode_leaves_inexpressible_rows_in_place() -
     assert "stays-in-config-map" in only(plan).findings
     assert not plan.blocked
     assert only(plan).access.lost == ()
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        "XXXXXXXXXXXX",
+        "ACCOUNT_ID",
+        "<ACCOUNT_ID>",
+        "${AWS_ACCOUNT_ID}",
+        "your-account",
+        "12345678901x",
+    ],
+)
+def test_placeholder_for_an_account_is_named(account: str) -> None:
+    plan = planned(world([row(f"arn:aws:iam::{account}:role/dev")], principals=[]))
+    found = finding(plan, "dead-malformed-arn")
+    assert f"`{account}` is a placeholder for an account number" in found.message
+    assert (only(plan).action, only(plan).before.via) == ("skip", "none")
+
+
+def test_arn_that_is_one_colon_short_is_named_with_the_right_spelling() -> None:
+    plan = planned(world([row(f"arn:aws:iam:{ACCOUNT}:role/dev")], principals=[]))
+    message = finding(plan, "dead-malformed-arn").message
+    assert "A colon is missing" in message
+    assert f"`arn:aws:iam::{ACCOUNT}:role/dev`" in message
+
+
+@pytest.mark.parametrize("arn", ["admin", f"arn:aws:iam::{ACCOUNT}", "arn:aws:iam::123:role/dev"])
+def test_other_malformed_arn_is_no_placeholder(arn: str) -> None:
+    message = finding(planned(world([row(arn)], principals=[])), "dead-malformed-arn").message
+    assert "placeholder" not in message
+    assert "colon" not in message
