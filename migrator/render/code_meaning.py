@@ -11,7 +11,11 @@ _INDENT = "      "
 
 def code_text(meanings: Iterable[CodeMeaning], *, width: int = 100) -> str:
     """Four parts, each on lines of its own; the texts are this package's own."""
-    return "\n\n".join("\n".join(_lines(meaning, width)) for meaning in meanings) + "\n"
+    parts: list[str] = []
+    for meaning in meanings:
+        lines = _lines(meaning, width)
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
 
 
 def _lines(meaning: CodeMeaning, width: int) -> Iterator[str]:
@@ -35,16 +39,19 @@ def _lines(meaning: CodeMeaning, width: int) -> Iterator[str]:
 
 def code_document(meanings: Iterable[CodeMeaning]) -> list[dict[str, Any]]:
     """One object a meaning."""
-    return [
-        {
-            "code": meaning.code,
-            "sort": meaning.sort,
-            "weight": meaning.weight,
-            "what": meaning.what,
-            "why": meaning.why,
-            "remedy": meaning.remedy,
-            "example": meaning.example or None,
-            "reference": meaning.reference or None,
-        }
-        for meaning in meanings
-    ]
+    return [_document(meaning) for meaning in meanings]
+
+
+def _document(meaning: CodeMeaning) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "code": meaning.code,
+        "sort": meaning.sort,
+        "weight": meaning.weight,
+        "what": meaning.what,
+        "why": meaning.why,
+        "remedy": meaning.remedy,
+    }
+    # What a code does not have is null.
+    document["example"] = meaning.example or None
+    document["reference"] = meaning.reference or None
+    return document

@@ -94,12 +94,16 @@ def _made_by_eks(principal: PlannedPrincipal, plan: Plan) -> bool:
 def _node_groups(principal: PlannedPrincipal, plan: Plan) -> list[Mapping[str, Any]]:
     """The node groups and Fargate profiles that use the role, as the basis of the plan has them."""
     mine = principal_key(principal.principal_arn)
-    uses = [
-        use
-        for part in ("nodegroups", "fargateProfiles")
-        for use in (plan.basis.get(part) or {}).values()
-    ]
-    return [use for use in uses if use["counts"] and principal_key(use["role"]) == mine]
+    found: list[Mapping[str, Any]] = []
+    for part in ("nodegroups", "fargateProfiles"):
+        uses: Mapping[str, Any] = plan.basis.get(part) or {}
+        for use in uses.values():
+            # A node group that is being deleted makes no entry.
+            if not use["counts"]:
+                continue
+            if principal_key(use["role"]) == mine:
+                found.append(use)
+    return found
 
 
 def _loss_accepted(principal: PlannedPrincipal, plan: Plan) -> _Answers:
@@ -222,12 +226,24 @@ def _as_today(principal: PlannedPrincipal) -> dict[str, Any]:
     is_plain = before.username and not is_reserved(before.username)
     if is_plain and colon_before_session(before.username):
         fields["username"] = before.username
-    fields["groups"] = [
-        name for name in before.groups if name and not is_reserved(name) and not templates_in(name)
-    ]
+    groups: list[str] = []
+    for name in before.groups:
+        if _can_carry(name):
+            groups.append(name)
+    fields["groups"] = groups
     if MASTERS in before.groups:
         fields["policies"] = [{"policy": CLUSTER_ADMIN}]
     return fields
+
+
+def _can_carry(group: str) -> bool:
+    """Whether an entry can have the group."""
+    # An empty group is none, and a template is one group for each log-in (EKS API).
+    if not group:
+        return False
+    if is_reserved(group):
+        return False
+    return not templates_in(group)
 
 
 def _one_of_two(principal: PlannedPrincipal, plan: Plan) -> _Answers:

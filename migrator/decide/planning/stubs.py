@@ -9,6 +9,7 @@ or gains is written beside it.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from migrator.decide.findings.findings_catalogue import CATALOGUE, make_finding
 from migrator.decide.planning.possible_answers import (
@@ -58,9 +59,12 @@ def stubs_for(plan: Plan) -> tuple[Stub, ...]:
     for finding in plan.findings:
         if finding.severity != "block":
             continue
-        for stub in _stubs(finding, principals.get(finding.principal_arn or ""), plan):
-            _add(found.setdefault((stub.section, stub.key), []), stub)
-    return tuple(stub for stubs in found.values() for stub in stubs)
+        principal = principals.get(finding.principal_arn or "")
+        for stub in _stubs(finding, principal, plan):
+            place = (stub.section, stub.key)
+            same = found.setdefault(place, [])
+            _add(same, stub)
+    return tuple(chain.from_iterable(found.values()))
 
 
 def what_lifts(plan: Plan) -> str:
@@ -133,8 +137,9 @@ def _add(stubs: list[Stub], stub: Stub) -> None:
 
 def _joined(one: Stub, other: Stub) -> Stub | None:
     """Both as one stub; None where they are different answers."""
-    choices = tuple(sorted({*one.choices, *other.choices}))
     if one.answer == other.answer:
+        numbers = {*one.choices, *other.choices}
+        choices = tuple(sorted(numbers))
         return replace(one, choices=choices)
     if not {*one.choices} & {*other.choices}:
         return None

@@ -6,12 +6,13 @@ for.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
-_Part = Any
-_UNREAD = "was not read"
-# What a person looks for first stands first.
+_Value: TypeAlias = Any  # a JSON value
+_Object: TypeAlias = dict[str, Any]
+
+# What a person looks for first.
 _ORDER = (
     "authenticationMode",
     "awsAuth",
@@ -22,177 +23,187 @@ _ORDER = (
     "rbac",
     "groupReferences",
 )
+# The sections that have their objects by name, and what these objects are.
+_NAMED = {
+    "accessEntries": "access entry",
+    "iamPrincipals": "principal",
+    "nodegroups": "node group",
+    "fargateProfiles": "Fargate profile",
+    "accountsRead": "what was read of account",
+    "rbac": "RBAC",
+}
 
 
 def basis_lines(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """One line a difference, in the order of what they concern; empty where both are equal."""
-    keys = [key for key in _ORDER if key in before or key in now]
-    keys += sorted({*before, *now} - set(keys), key=str)
+    old, new = _json(before), _json(now)
+    first = [key for key in _ORDER if key in {*old, *new}]
+    others = sorted({*old, *new} - {*first})
     lines: list[str] = []
-    for key in keys:
-        lines += _section(key, before, now)
+    for key in (*first, *others):
+        lines += _section(key, old, new)
     return lines
 
 
-def _section(key: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def _json(basis: Mapping[str, Any]) -> _Object:
+    """Tuples of a basis made in memory and lists of one read from a file are the same."""
+    text = json.dumps(basis, default=dict)
+    found: _Object = json.loads(text)
+    return found
+
+
+def _section(key: str, before: _Object, now: _Object) -> list[str]:
+    """The lines about one part of the basis."""
     if key not in now:
         return [f"{key} is no longer there, was {value_words(before[key])}"]
     if key not in before:
         return [f"{key} is new: {value_words(now[key])}"]
-    old, new = _listed(before[key]), _listed(now[key])
+    old, new = before[key], now[key]
     if old == new:
         return []
-    # Whatever the words do not see is still a difference: a plan ends by it.
-    return list(_WORDS.get(key, _other)(key, old, new)) or [f"{key} was changed"]
+    words = _WORDS.get(key, _other)
+    # A part that was not read is another state than an empty one.
+    if old is None or new is None:
+        words = _other
+    # Whatever the words do not see is still a difference: a plan ends by it. The basis of a file
+    # may have any shape.
+    try:
+        lines = list(words(key, old, new))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        lines = []
+    return lines or [f"{key} was changed"]
 
 
-def value_words(value: Any) -> str:  # noqa: ANN401 - a JSON value
-    """A JSON value for people: a text as it is, between backticks; a list as its items."""
-    if value is None:
+def value_words(value: _Value) -> str:
+    """A JSON value for people: a text between backticks, a list of texts as its items."""
+    if value is None or value == []:
         return "none"
     if isinstance(value, str):
         return f"`{value}`"
-    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-        return ", ".join(f"`{item}`" for item in value) or "none"
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=_plain)
+    texts = value if isinstance(value, list) else [value]
+    if set(map(type, texts)) == {str}:
+        return ", ".join(map(value_words, texts))
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - a frozen mapping of the model
-    return dict(value) if isinstance(value, Mapping) else str(value)
-
-
-def _mode(_: str, old: _Part, new: _Part) -> Iterator[str]:
+def _mode(key: str, old: _Value, new: _Value) -> Iterator[str]:
     yield f"the authentication mode is {new}; when the plan was made: {old}"
 
 
-def _aws_auth(_: str, old: _Part, new: _Part) -> Iterator[str]:
-    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
-        yield from _other("awsAuth", old, new)
-        return
-    yield from _rows(old.get("rows") or (), new.get("rows") or ())
-    yield from _accounts(set(old.get("accounts") or ()), set(new.get("accounts") or ()))
-    if old.get("problems") != new.get("problems"):
-        yield from _other("problems of aws-auth", old.get("problems"), new.get("problems"))
+def _aws_auth(key: str, old: _Object, new: _Object) -> Iterator[str]:
+    yield from _rows(old["rows"], new["rows"])
+    yield from _accounts(old["accounts"], new["accounts"])
+    if old["problems"] != new["problems"]:
+        yield from _other("problems of aws-auth", old["problems"], new["problems"])
 
 
-def _accounts(old: set[str], new: set[str]) -> Iterator[str]:
-    for account in sorted(new - old):
+def _accounts(old: list[str], new: list[str]) -> Iterator[str]:
+    for account in sorted({*new} - {*old}):
         yield f"mapAccounts of aws-auth has a new account, {account}"
-    for account in sorted(old - new):
+    for account in sorted({*old} - {*new}):
         yield f"mapAccounts of aws-auth no longer has account {account}"
 
 
-def _rows(old: Sequence[_Part], new: Sequence[_Part]) -> Iterator[str]:
+def _rows(old: list[_Value], new: list[_Value]) -> Iterator[str]:
     """Rows are compared by their ARN: a row that only moved is no other row."""
     had, has = _by_arn(old), _by_arn(new)
     for arn in dict.fromkeys((*had, *has)):
-        before, after = had.get(arn, []), has.get(arn, [])
+        before, after = had.get(arn), has.get(arn)
         if before == after:
             continue
-        if not after:
-            yield f"aws-auth no longer has a row for {arn}, which gave {' or '.join(before)}"
-        elif not before:
-            yield f"aws-auth has a new row for {arn}: {' or '.join(after)}"
+        if after is None:
+            yield f"aws-auth no longer has a row for {arn}, which gave {before}"
+        elif before is None:
+            yield f"aws-auth has a new row for {arn}: {after}"
         else:
-            yield f"the row for {arn} gives {' or '.join(after)}; before: {' or '.join(before)}"
-    if had == has and _listed(old) != _listed(new):
+            yield f"the row for {arn} gives {after}; before: {before}"
+    if had == has and old != new:
         yield "the rows of aws-auth have another order or spelling"
 
 
-def _by_arn(rows: Sequence[_Part]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _by_arn(rows: list[_Value]) -> dict[str, str]:
+    """What the rows of each ARN give."""
+    found: dict[str, str] = {}
     for _, arn, username, groups, *_rest in rows:
-        given = f"username {value_words(username)}, groups {value_words(_listed(groups))}"
-        found.setdefault(str(arn), []).append(given)
+        given = f"username {value_words(username)}, groups {value_words(groups)}"
+        if arn in found:
+            given = f"{found[arn]} or {given}"
+        found[arn] = given
     return found
 
 
-def _listed(value: _Part) -> _Part:
-    """Tuples of a basis made in memory and lists of one read from a file are the same."""
-    if isinstance(value, Mapping):
-        return {key: _listed(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_listed(item) for item in value]
-    return value
+def _members(key: str, old: _Object, new: _Object) -> Iterator[str]:
+    """The words about objects that a section has by name."""
+    kind = _NAMED[key]
+    for name in sorted({*old, *new}):
+        if name not in new:
+            yield f"{kind} {name} is no longer there"
+            continue
+        if name not in old:
+            yield f"{kind} {name} is new: {_fields(new[name])}"
+            continue
+        if old[name] != new[name]:
+            yield f"{kind} {name}: {_changed(old[name], new[name])}"
 
 
-def _members(name: str) -> Callable[[str, _Part, _Part], Iterator[str]]:
-    """The words about objects that a section has by name; ``name`` says what they are."""
-
-    def words(key: str, old: _Part, new: _Part) -> Iterator[str]:
-        if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
-            yield from _read_or_not(name, old, new)
-            return
-        for each in sorted({*old, *new}, key=str):
-            if each not in new:
-                yield f"{name} {each} is no longer there"
-            elif each not in old:
-                yield f"{name} {each} is new: {_fields(new[each])}"
-            elif _listed(old[each]) != _listed(new[each]):
-                yield f"{name} {each}: {_changed(old[each], new[each])}"
-
-    return words
-
-
-def _read_or_not(name: str, old: _Part, new: _Part) -> Iterator[str]:
-    if old is None:
-        yield f"{name}: {_UNREAD} for the plan, and is read now"
-    elif new is None:
-        yield f"{name}: {_UNREAD} this time"
-    else:
-        yield from _other(name, old, new)
-
-
-def _fields(value: _Part) -> str:
-    if not isinstance(value, Mapping):
+def _fields(value: _Value) -> str:
+    """What a new object has."""
+    if not isinstance(value, dict):
         return value_words(value)
-    said = [f"{key} {value_words(_listed(value[key]))}" for key in value if value[key]]
-    return ", ".join(said) or "without anything"
+    said: list[str] = []
+    for key, field in value.items():
+        # An empty field says nothing about a new object.
+        if field:
+            said.append(f"{key} {value_words(field)}")
+    return ", ".join(said)
 
 
-def _changed(old: _Part, new: _Part) -> str:
+def _changed(old: _Value, new: _Value) -> str:
     """The fields of one object that differ. A digest says nothing to a person."""
-    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
+    if not isinstance(old, dict) or not isinstance(new, dict):
         return "it was changed"
-    said = []
+    said: list[str] = []
     for key in dict.fromkeys((*old, *new)):
-        was, found = _listed(old.get(key)), _listed(new.get(key))
+        was, found = old.get(key), new.get(key)
         if was != found:
             said.append(f"{key} is {value_words(found)}, was {value_words(was)}")
     return "; ".join(said)
 
 
-def _references(_: str, old: _Part, new: _Part) -> Iterator[str]:
-    if old is None or new is None:
-        yield from _read_or_not("what names groups and usernames", old, new)
+def _references(key: str, old: list[_Value], new: list[_Value]) -> Iterator[str]:
+    """The words about what names groups and usernames outside RBAC."""
+    for each in new:
+        if each not in old:
+            yield f"{_place(each)} names `{each[-1]}` now"
+    for each in old:
+        if each not in new:
+            yield f"{_place(each)} no longer names `{each[-1]}`"
+
+
+def _place(reference: list[str]) -> str:
+    """The kind, the namespace and the name of an object."""
+    kind, namespace, name, *_rest = reference
+    if namespace:
+        return f"{kind} {namespace}/{name}"
+    return f"{kind} {name}"
+
+
+def _other(key: str, old: _Value, new: _Value) -> Iterator[str]:
+    """A part whose values say enough. None: it was not read."""
+    name = _NAMED.get(key, key)
+    if old is None:
+        yield f"{name}: was not read for the plan, and is read now"
         return
-    had, has = [tuple(each) for each in old], [tuple(each) for each in new]
-    for each in has:
-        if each not in had:
-            yield f"{_object_of(each)} names `{each[-1]}` now"
-    for each in had:
-        if each not in has:
-            yield f"{_object_of(each)} no longer names `{each[-1]}`"
+    if new is None:
+        yield f"{name}: was read for the plan, and was not read this time"
+        return
+    yield f"{name} is {value_words(new)}, was {value_words(old)}"
 
 
-def _object_of(reference: tuple[str, ...]) -> str:
-    kind, *place = reference
-    return f"{kind} {'/'.join(filter(None, place[:2]))}"
-
-
-def _other(key: str, old: _Part, new: _Part) -> Iterator[str]:
-    if _listed(old) != _listed(new):
-        yield f"{key} is {value_words(_listed(new))}, was {value_words(_listed(old))}"
-
-
-_WORDS: Mapping[str, Callable[[str, _Part, _Part], Iterator[str]]] = {
+_Words: TypeAlias = Callable[[str, Any, Any], Iterator[str]]
+_WORDS: Mapping[str, _Words] = {
     "authenticationMode": _mode,
     "awsAuth": _aws_auth,
-    "accessEntries": _members("access entry"),
-    "iamPrincipals": _members("principal"),
-    "nodegroups": _members("node group"),
-    "fargateProfiles": _members("Fargate profile"),
-    "accountsRead": _members("what was read of account"),
-    "rbac": _members("RBAC"),
     "groupReferences": _references,
+    **dict.fromkeys(_NAMED, _members),
 }

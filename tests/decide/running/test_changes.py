@@ -139,6 +139,12 @@ BASES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.parametrize("odd", [1, "x", [], {}, {"rows": [[]]}, {"rows": {}, "accounts": 1}])
+def test_basis_of_another_shape_is_a_change_and_no_crash(odd: object) -> None:
+    (line,) = describe_changes(rows(ROW), {"awsAuth": odd})
+    assert line == "awsAuth was changed"
+
+
 @given(BASES, BASES)
 @settings(max_examples=300, deadline=None)
 def test_bases_have_changes_exactly_where_they_differ(
