@@ -1,9 +1,10 @@
 """A request whose answer shows an access policy at work."""
 
 from migrator.decide.access.access_policies import policy_allows
-from migrator.decide.proving.compare_subject import policy_probe
+from migrator.decide.proving.compare_subject import compare_subject, policy_probe
 from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.access_policy_tables import ACCESS_POLICIES
+from migrator.model.evidence import SelfSubject
 from tests.support.worlds import VIEW_POLICY, in_namespaces, on_cluster
 
 
@@ -24,3 +25,37 @@ def test_a_policy_of_namespaces_is_asked_about_one_that_is_named_in_full() -> No
     assert probe is not None
     assert probe.namespace == "shop"
     assert policy_probe(in_namespaces(VIEW_POLICY, "dev-*")) is None
+
+
+def subject(name: str, *groups: str, **extra: str) -> SelfSubject:
+    return SelfSubject(name, groups, {key: (value,) for key, value in extra.items()})
+
+
+def test_log_in_that_was_refused_differs() -> None:
+    assert compare_subject("x", (), None) == ("the login was refused",)
+
+
+def test_log_in_that_is_as_it_should_be_does_not_differ() -> None:
+    found = subject("dev:jo-x", "devs", "system:authenticated", sessionName="jo@x")
+    assert compare_subject("dev:{{SessionName}}", ("devs", ""), found) == ()
+    assert compare_subject("dev:{{SessionNameRaw}}", ("devs",), found) != ()
+
+
+def test_access_key_in_a_name_is_the_one_of_the_session() -> None:
+    found = subject("AKIA1", accessKeyId="AKIA1")
+    assert compare_subject("{{AccessKeyID}}", (), found) == ()
+    assert compare_subject("{{AccessKeyID}}", (), subject("AKIA2", accessKeyId="AKIA1")) != ()
+
+
+def test_name_of_a_session_that_is_not_shown_is_compared_by_its_shape() -> None:
+    assert compare_subject("dev:{{SessionName}}", (), subject("dev:jo")) == ()
+    assert compare_subject("dev:{{SessionName}}", (), subject("ops:jo")) == (
+        "the username is 'ops:jo', not 'dev:{{SessionName}}'",
+    )
+
+
+def test_group_that_is_missing_and_group_that_should_not_be_there_are_named() -> None:
+    assert compare_subject("x", ("devs",), subject("x", "ops")) == (
+        "the group 'devs' is missing",
+        "the group 'ops' is there and should not be",
+    )

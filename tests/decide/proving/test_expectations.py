@@ -1,8 +1,18 @@
 """The right answers to the questions that are asked of a principal, before and after."""
 
+from dataclasses import replace
+
+import pytest
+
 from migrator.decide.access.authorize import RbacIndex
-from migrator.decide.proving.expectations import baseline, evaluate, identity_after, probes_of
-from migrator.model.access_entry import EntrySpec, Identity
+from migrator.decide.proving.expectations import (
+    baseline,
+    evaluate,
+    identity_after,
+    phase_of,
+    probes_of,
+)
+from migrator.model.access_entry import AccessEntry, EntrySpec, Identity, Via
 from migrator.model.evidence import Evidence, Probe, ProbeResult
 from migrator.model.plan import PlannedPrincipal
 from migrator.model.rbac import AccessRequest
@@ -63,3 +73,36 @@ def test_rules_leave_out_what_they_cannot_answer() -> None:
     ]
     told = evaluate(INDEX, Identity("x", ("devs",), "access-entry", (OPAQUE,)), probes)
     assert [probe.request for probe, _, _ in told] == [GETS]
+
+
+@pytest.mark.parametrize(
+    ("mode", "via", "has_entry", "phase"),
+    [
+        ("CONFIG_MAP", "config-map", True, "before"),
+        ("API", "config-map", False, "after"),
+        ("API_AND_CONFIG_MAP", "config-map", True, "after"),
+        ("API_AND_CONFIG_MAP", "config-map", False, "before"),
+        ("API_AND_CONFIG_MAP", "none", False, "after"),
+    ],
+)
+def test_entry_decides_from_the_moment_it_is_there_and_without_a_row(
+    mode: str, via: Via, has_entry: bool, phase: str
+) -> None:
+    principal = replace(PRINCIPAL, before=Identity("x", (), via))
+    there = AccessEntry(DEV, "STANDARD", "x") if has_entry else None
+    assert phase_of(principal, there, mode) == phase
+
+
+@pytest.mark.parametrize(
+    ("entry", "groups"),
+    [
+        (None, ("system:nodes",)),
+        (AccessEntry(DEV, "EC2_LINUX", "n"), ("system:nodes",)),
+        (AccessEntry(DEV, "EC2_LINUX", "n", ("shown",)), ("shown",)),
+        (AccessEntry(DEV, "STANDARD", "n", ("shown",)), ("system:nodes",)),
+    ],
+)
+def test_groups_of_a_node_entry_are_those_that_eks_shows(
+    entry: AccessEntry | None, groups: tuple[str, ...]
+) -> None:
+    assert identity_after(PRINCIPAL, EntrySpec("EC2_LINUX"), entry).groups == groups

@@ -7,11 +7,14 @@ import pytest
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.proving.announced import AnnouncedAccess
 from migrator.decide.proving.expected_log_in import (
+    Expectation,
+    ExpectedLogIn,
     expected_log_in,
     is_usual_refusal,
     unannounced_log_ins,
 )
 from migrator.model.access_entry import AccessEntry, Identity
+from migrator.model.evidence import Evidence, LogInAttempt, Phase, SelfSubject
 from migrator.model.log_ins import LogIns
 from migrator.model.plan import AccessChange, Action, PlannedPrincipal
 from migrator.model.rbac import RbacState
@@ -72,3 +75,39 @@ def test_without_a_decision_an_entry_has_no_unannounced_access() -> None:
     assert announced.differences(principal(EVERY), entry) != ()
     assert announced.differences(principal(EVERY, action="block"), entry) == ()
     assert announced.differences(principal(EVERY, None, "ambiguous-user"), entry) == ()
+
+
+def test_log_in_before_the_entry_decides_is_the_rows() -> None:
+    assert expected_log_in(principal(EVERY), "before", "ana", ()).expectation == "admitted"
+    assert expected_log_in(principal(INSTANCES), "before", "ana", ()).expectation == "refused"
+
+
+def test_new_grant_of_an_earlier_plan_is_admitted() -> None:
+    none = Identity("", (), "none")
+    found = expected_log_in(principal(none, None, "new-grant"), "after", "ana", ())
+    assert found.expectation == "admitted"
+
+
+def test_log_in_that_a_baseline_saw_refused_stays_refused() -> None:
+    attempt = LogInAttempt("other", admitted=False)
+    seen = Evidence(DEVS, "live", "before", "", "", log_ins=(attempt,))
+    assert expected_log_in(principal(EVERY), "after", "ana", [seen]).expectation == "refused"
+
+
+@pytest.mark.parametrize(
+    ("expectation", "phase", "said"),
+    [
+        ("ended", "after", "the plan says that it ends"),
+        ("refused", "before", "the plan says that it is refused"),
+        ("refused", "after", "did not before"),
+    ],
+)
+def test_log_in_that_must_be_refused_and_works_is_a_difference(
+    expectation: Expectation, phase: Phase, said: str
+) -> None:
+    expected = ExpectedLogIn(expectation, "other")
+    (found,) = expected.differences(SelfSubject("ana", ()), phase)
+    assert said in found
+    assert expected.words in found
+    assert expected.differences(None, phase) == ()
+    assert expected.attempt(None) == LogInAttempt("other", admitted=False)

@@ -45,3 +45,8 @@ def test_every_attribution_but_none_is_put_into_words() -> None:
     assert (
         tied("policy", AT) == f"tied to the entry at {SHOWN}: the decision names an access policy"
     )
+
+
+def test_probe_about_an_announced_difference_is_no_equal_probe() -> None:
+    announced = ProbeResult(Probe(AccessRequest("get", "", "pods"), True, "gained"), True)
+    assert how_of_login(JO, [announced], AT).endswith("; no probe was asked")

@@ -1,5 +1,6 @@
 """Logins that somebody made themselves, as proof of an entry."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from migrator.decide.proving.login_proof import judge_logins, with_requests
@@ -104,3 +105,20 @@ def test_an_administrator_is_denied_nothing() -> None:
     other = with_requests(judged, denied, since=MADE, admin=False)
     assert other is not None
     assert other.differences == ()
+
+
+def test_log_in_that_was_refused_has_no_subject_and_says_so() -> None:
+    found = judge_logins("sre:jo", (), [login(SPREAD, refused="access denied")], since=MADE)
+    assert found is not None
+    assert found.subject is None
+    assert found.differences == ("the login was refused: access denied",)
+    assert found.how == "was refused, last at 2026-11-22 08:01:00Z"
+
+
+def test_log_ins_of_the_audit_log_are_counted() -> None:
+    seen = replace(login(SPREAD, "on call"), source="audit")
+    found = judge_logins("sre:jo", ("on call",), [seen, seen], since=MADE)
+    assert found is not None
+    assert found.subject is not None
+    assert (found.subject.username, found.differences) == ("sre:jo", ())
+    assert found.how.startswith("seen 2 times in the audit log")
