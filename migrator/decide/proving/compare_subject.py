@@ -80,22 +80,17 @@ def policy_probe(policy: AssociatedPolicy) -> AccessRequest | None:
         if not plain:
             return None
         namespace = plain[0]
-    for rule in table.rules:
-        # A rule for paths, or for objects of certain names, is no rule for any namespace.
-        if rule.resources and not rule.resource_names:
-            return _request(rule, namespace)
-    return None
+    # A rule for paths, or for objects of certain names, is no rule for any namespace.
+    plain_rules = [rule for rule in table.rules if rule.resources and not rule.resource_names]
+    return _request(plain_rules[0], namespace) if plain_rules else None
 
 
 def _request(rule: PolicyRule, namespace: str | None) -> AccessRequest:
     """The first request that the rule names."""
     resource, _, subresource = rule.resources[0].partition("/")
-    api_group = ""
-    if rule.api_groups:
-        api_group = rule.api_groups[0]
     return AccessRequest(
         verb=rule.verbs[0],
-        api_group=api_group,
+        api_group=rule.api_groups[0],
         resource=resource,
         subresource=subresource,
         namespace=namespace,

@@ -86,8 +86,7 @@ def _gives_the_same(row: RowMapping, principal_arn: str, before: Identity) -> bo
 def _in_mapped_account(index: RowIndex, canonical: str) -> bool:
     """Whether ``mapAccounts`` has the account of the principal."""
     arn = parse_arn(canonical)
-    if arn is None:
-        return False
+    assert arn is not None  # noqa: S101 - a canonical ARN is one that was parsed
     return arn.account in index.accounts
 
 

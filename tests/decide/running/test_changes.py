@@ -8,10 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrator.decide.running.changes import describe_changes, not_read_again, surprising_entries
-from migrator.model.access_entry import AccessEntry
+from migrator.decide.findings.findings_catalogue import make_finding
+from migrator.decide.running.changes import (
+    describe_changes,
+    kept_entries_astray,
+    not_read_again,
+    surprising_entries,
+)
+from migrator.decide.steps.entry_states import default_username
+from migrator.model.access_entry import AccessEntry, Identity
+from migrator.model.plan import Plan
 from tests.support.memory_ports import ACCOUNT
 from tests.support.memory_runs import DIGEST, company
+from tests.support.worlds import entry as world_entry
+from tests.support.worlds import on_cluster, planned, role, row, world
 
 ROLE = "arn:aws:iam::444455556666:role/agent"
 USER = "arn:aws:iam::444455556666:user/ana"
@@ -165,3 +175,66 @@ def test_entry_of_a_service_linked_role_is_no_surprise() -> None:
     made = AccessEntry(linked, "STANDARD", "eks:service")
     assert surprising_entries(company()[1], [made], DIGEST) == ()
     assert len(surprising_entries(company()[1], [replace(made, principal_arn=ROLE)], DIGEST)) == 1
+
+
+def of_kept(**changes: Any) -> Plan:  # noqa: ANN401 - any field
+    there = world_entry(role("dev"), "x", ("devs",))
+    snapshot = world([row(role("dev"), "x", ("devs",))], entries=[there], **changes)
+    return planned(snapshot)
+
+
+KEPT = world_entry(role("dev"), "x", ("devs",))
+
+
+@pytest.mark.parametrize(
+    ("entries", "why"),
+    [
+        ([KEPT], None),
+        ([], "it was deleted; the plan keeps it"),
+        ([replace(KEPT, username="y")], "it was changed; the plan keeps it as it was"),
+    ],
+)
+def test_entry_that_the_plan_keeps_is_as_it_was(
+    entries: list[AccessEntry], why: str | None
+) -> None:
+    found = kept_entries_astray(of_kept(), entries, DIGEST)
+    assert found == (() if why is None else ((role("dev"), why),))
+
+
+def test_kept_principal_without_an_entry_has_nothing_to_compare() -> None:
+    plan = of_kept()
+    without = replace(plan, principals=(replace(plan.principals[0], entry=None),))
+    assert kept_entries_astray(without, [], DIGEST) == ()
+
+
+def of_left_out(name: str = "dev") -> Plan:
+    snapshot = world([row(role(name), "x", ("devs",))], principals=[])
+    return planned(snapshot)
+
+
+def test_entry_for_a_principal_that_the_plan_leaves_out_is_named() -> None:
+    ((arn, why),) = kept_entries_astray(of_left_out(), [KEPT], DIGEST)
+    assert (arn, why) == (role("dev"), "it has an access entry; the plan leaves it without one")
+
+
+def test_entry_of_a_service_that_the_plan_leaves_out_is_eks_own() -> None:
+    linked = role("aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS")
+    first = replace(of_left_out().principals[0], principal_arn=linked)
+    plan = replace(of_left_out(), principals=(first,))
+    assert kept_entries_astray(plan, [world_entry(linked)], DIGEST) == ()
+
+
+def test_dead_entry_that_was_there_is_no_surprise() -> None:
+    dead = world_entry(role("dev"))
+    plan = planned(world(entries=[dead], principals=[]))
+    assert kept_entries_astray(plan, [dead], DIGEST) == ()
+
+
+def test_entry_of_eks_for_a_creator_that_the_plan_does_not_know_is_no_surprise() -> None:
+    made = world_entry(role("dev"), default_username(role("dev")), access_policies=(on_cluster(),))
+    plan = of_left_out()
+    assert plan.principals[0].before.via == "none"
+    unknown = replace(plan, findings=(*plan.findings, make_finding("creator-unknown", "")))
+    assert kept_entries_astray(unknown, [made], DIGEST) == ()
+    by_row = replace(plan.principals[0], before=Identity("x", (), "config-map"))
+    assert kept_entries_astray(replace(unknown, principals=(by_row,)), [made], DIGEST) != ()

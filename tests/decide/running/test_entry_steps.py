@@ -1,10 +1,11 @@
 """Single answers about the steps of one entry, for what happens rarely."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from migrator.decide.running.actions import Adopt, Do, Finished, GiveUp, ReadFirst, Refuse
+from migrator.decide.running.actions import Adopt, Do, Finished, GiveUp, ReadFirst, Refuse, Wait
 from migrator.decide.running.entry_steps import entry_changed
 from migrator.decide.running.progress import StepState
 from migrator.decide.steps.bindings import binding_object
@@ -14,7 +15,7 @@ from migrator.model.plan import Plan
 from migrator.model.step import AssociatePolicy, CreateBinding, CreateEntry, Step
 from tests.support.memory_ports import Cluster
 from tests.support.memory_runs import ADMIN_POLICY, DEVS, DIGEST, NODES, PlanBuilder, delete
-from tests.support.run_answers import NOW, RUN, answer, done
+from tests.support.run_answers import LATER, NOW, RUN, TAGS, answer, done
 
 BINDING = CreateBinding("migrator-b", "shop", "Role", "reader", "team")
 MADE = binding_object(BINDING, plan_digest=DIGEST, run=RUN)
@@ -103,3 +104,16 @@ def test_refusal_says_what_another_writer_did(
     step: Step, entry: AccessEntry | None, why: str
 ) -> None:
     assert entry_changed(step, entry).why == why
+
+
+def test_proof_that_needs_time_is_waited_for() -> None:
+    build = PlanBuilder()
+    build.standard(DEVS, "dev", ("devs",))
+    plan = build.plan(Cluster())
+    marked = AccessEntry(DEVS, "STANDARD", "dev", ("devs", f"migrator-probe:{RUN}"), tags=TAGS)
+    seen: dict[str, Any] = {
+        "entries": {DEVS: marked},
+        "waits": {"s02": (LATER, "the log is behind")},
+    }
+    found = answer(plan, DEVS, done("s01"), **seen)
+    assert found == Wait(plan.steps[1], "the log is behind", LATER)

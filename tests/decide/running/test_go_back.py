@@ -22,12 +22,15 @@ from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.step import (
     BRIDGE_BINDING,
+    BRIDGE_GROUP,
     MARKER_GROUP,
+    CreateBridge,
     CreateEntry,
     Prove,
+    RemoveBridge,
     UpdateEntry,
 )
-from tests.support.memory_ports import Cluster
+from tests.support.memory_ports import OPERATOR, Cluster
 from tests.support.memory_runs import (
     ADMIN_POLICY,
     ALICE,
@@ -178,3 +181,32 @@ def test_principal_that_was_not_asked_for_does_not_go_back() -> None:
     build.standard(DEVS, "dev", ("devs",))
     found = answer(build.plan(Cluster()), DEVS, done("s01", "s02", "s03"), only, now=LATER)
     assert isinstance(found, Finished)
+
+
+def only_alice(**seen: object) -> Action:
+    """The bridge, where one of two administrators alone goes back and is undone."""
+    plan = company()[1]
+    of_alice = {step.id for step in plan.steps if step.principal_arn == ALICE}
+    states = done(*(step.id for step in plan.steps if step.id not in of_alice), at=EARLIER)
+    others = {step.id for step in plan.steps if step.principal_arn == OPERATOR}
+    begun = {each: StepState("pending") for each in sorted(others)[1:]}
+    only = RunRequest(DIGEST, only=frozenset({ALICE}), back=True)
+    return answer(plan, "step s02", {**states, **begun}, only, now=LATER, **seen)
+
+
+def test_bridge_that_another_administrator_is_on_stays_with_only() -> None:
+    assert only_alice() == Finished()
+
+
+def test_bridge_whose_group_an_entry_still_carries_is_left() -> None:
+    build = PlanBuilder()
+    build.add(CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP))
+    plan, group = build.plan(Cluster()), f"migrator-bridge:{RUN}"
+    carried = {group: frozenset({ALICE})}
+    states = done("s01", at=EARLIER)
+    steps = (replace(plan.steps[0], undo=RemoveBridge(BRIDGE_BINDING, BRIDGE_GROUP)),)
+    found = answer(
+        replace(plan, steps=steps), "step s01", states, BACK, now=LATER, carriers=carried
+    )
+    assert isinstance(found, Finished)
+    assert found.left[0][1] == f"{ALICE} still carries the bridge group"

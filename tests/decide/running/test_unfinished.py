@@ -1,5 +1,6 @@
 """The command that continues what was begun."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -122,3 +123,14 @@ def test_switch_is_verified_by_later_evidence_of_every_principal() -> None:
     assert not verified_since_switch(PLAN, SWITCH, (), proofs(later)[1:])
     wrong = proofs(later, differences=("it lost a group",))
     assert not verified_since_switch(PLAN, SWITCH, (), wrong)
+
+
+def test_mode_step_is_nothing_that_a_roll_back_leaves() -> None:
+    assert is_rolled_back(PLAN, progress("rollback", s01="done"))
+
+
+def test_principal_that_the_plan_leaves_out_needs_no_evidence() -> None:
+    first, *others = PLAN.principals
+    plan = replace(PLAN, principals=(replace(first, action="skip"), *others))
+    found = proofs("2026-11-22T12:01:00Z")[1:]
+    assert verified_since_switch(plan, SWITCH, (), found)

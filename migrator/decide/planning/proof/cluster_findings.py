@@ -344,8 +344,7 @@ def _will_be_admin(each: PrincipalDecision) -> bool:
     """Whether a person can administer the cluster as this principal when the plan is done."""
     if each.action in ("skip", "block"):
         return False
-    if each.entry is None:
-        return False
+    assert each.entry is not None  # noqa: S101 - who is not left out has an entry
     # A service's own role is no person who can repair the cluster.
     if "/aws-service-role/" in each.candidate.arn:
         return False
@@ -383,8 +382,7 @@ def _needs_pass_role(each: PrincipalDecision) -> bool:
     """Whether CreateAccessEntry is sent for a type that runs nodes."""
     if each.action not in ("create", "recreate"):
         return False
-    if each.entry is None:
-        return False
+    assert each.entry is not None  # noqa: S101 - what is made
     # EKS user guide, "Create access entries": iam:PassRole is needed for these two types alone.
     return each.entry.type in ("EC2_LINUX", "EC2_WINDOWS")
 
