@@ -15,6 +15,7 @@ from migrator.cli import exit_codes
 from migrator.cli.lazy import LazyGroup
 from migrator.cli.settings import global_options
 from migrator.cli.streams import let_go_of, talk
+from migrator.cli.usage_words import usage_words
 from migrator.errors import MigratorError
 
 _FOREIGN_LIMIT = 400  # characters of a foreign error message; more hides what matters
@@ -115,7 +116,7 @@ def _usage(error: click.UsageError, stderr: TextIO) -> int:
     _say(
         stderr,
         "usage",
-        error.format_message(),
+        usage_words(error),
         "",
         f"{command} --help shows how it is called.",
         traceback=False,

@@ -1,0 +1,68 @@
+"""Usage errors are one line of plain words."""
+
+import importlib
+import io
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from migrator.cli.lazy import LazyGroup
+from migrator.cli.main import cli, run
+
+
+def usage(*arguments: str) -> str:
+    stderr = io.StringIO()
+    assert run(list(arguments), stderr=stderr) == 64
+    return stderr.getvalue()
+
+
+def test_missing_choice_is_said_on_one_line() -> None:
+    said = usage("generate")
+    assert "\\n" not in said
+    assert "\\t" not in said
+    assert "Choose from: terraform, terraform-aws-modules, " in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("apply", "p.json", "--max-rate", "0"), "0 is not more than 0."),
+        (("apply", "p.json", "--max-rate", "-1.5"), "-1.5 is not more than 0."),
+        (("fleet", "apply", "f.yaml", "--worker-wait", "0"), "0 is not at least 1 seconds."),
+        (("verify", "p.json", "--max-probes", "501"), "501 is not at least 1 and at most 500."),
+    ],
+)
+def test_range_is_said_in_words_without_floats(arguments: tuple[str, ...], words: str) -> None:
+    said = usage(*arguments)
+    assert words in said
+    assert "x>" not in said
+    assert "x<" not in said
+
+
+def _commands(
+    group: LazyGroup, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, (module, _) in group.table.items():
+        command = importlib.import_module(module).command
+        if isinstance(command, LazyGroup):
+            yield from _commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+assert isinstance(cli, LazyGroup)
+RANGES = [
+    (path, param.opts[0])
+    for path, command in _commands(cli, ())
+    for param in command.params
+    if isinstance(param.type, click.IntRange | click.FloatRange) and param.opts[0][0] == "-"
+]
+
+
+@pytest.mark.parametrize(("path", "option"), RANGES)
+def test_every_number_with_a_range_says_it_in_words(path: tuple[str, ...], option: str) -> None:
+    said = usage(*path, option, "-7")
+    assert "-7 is not " in said
+    assert "x>" not in said
+    assert ".0 " not in said
