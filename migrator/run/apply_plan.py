@@ -271,13 +271,12 @@ def _last_look(run: OneRun, ports: RunPorts) -> MigratorError | None:
     """
     given_up: list[Difference] = []
     for key, sequence in run.plan.sequences.items():
-        refusal = refusal_of(sequence, run.progress)
-        if refusal is None:
+        state = refusal_of(sequence, run.progress)
+        if state is None:
             continue
-        code = refusal.effect.get("code")
-        if code in CHANGED_CODES:
-            message = str(refusal.effect.get("message", ""))
-            given_up.append(Difference(str(code), key, message))
+        if state.effect.get("code") in CHANGED_CODES:
+            message = str(state.effect.get("message", ""))
+            given_up.append(Difference(str(state.effect["code"]), key, message))
     sources = SourceReader(run.plan, ports)
     data = sources.rows_now()
     found = (*given_up, *sources.all_differences(data), *added_rows(run.plan, data))
