@@ -262,6 +262,12 @@ class _Work:
         logins = self.facts.logins.get(principal_key(self.arn), ())
         return any(can_become(username, login.username) for login in logins)
 
+    def _is_unnamed(self, group: str) -> bool:
+        # The groups of a template are unknown until a login: they count as named.
+        if templates_in(group):
+            return False
+        return not self.facts.names.of_group(group)
+
     def report_unbound(self, username: str, groups: tuple[str, ...]) -> None:
         """Note the groups that nothing binds, and the case that no group is bound: a name with one
         wrong letter looks like this.
@@ -270,15 +276,17 @@ class _Work:
         if not names.rbac_known:
             return
         given = [group for group in groups if group not in _SILENT]
-        # The groups of a template are unknown until a login: they count as named.
-        unnamed = [g for g in given if not templates_in(g) and not names.of_group(g)]
+        unnamed = [group for group in given if self._is_unnamed(group)]
         # A reserved group that nothing names has its own finding.
         loose = [group for group in unnamed if not is_reserved(group)]
         if loose:
             self.note("grants-nothing", f"Nothing binds {quoted(loose)}.")
             return
         # The API server grants everything to system:masters without a binding.
-        if MASTERS in given or len(unnamed) < len(given):
+        if MASTERS in given:
+            return
+        # One of the groups is named: the row gives something.
+        if len(unnamed) < len(given):
             return
         if names.of_username(username):
             return

@@ -80,8 +80,10 @@ def same_entry(principal_arn: str, one: EntrySpec, other: EntrySpec) -> bool:
     """Whether two specs make the same entry. Of node types only the type counts: EKS fixes the
     rest.
     """
-    if one.type != "STANDARD" or other.type != "STANDARD":
-        return one.type == other.type
+    if one.type != other.type:
+        return False
+    if one.type != "STANDARD":
+        return True
     # EKS gives its default name to an entry without one: to write it out changes nothing.
     default = default_username(principal_arn)
     names = {default if each.username is None else each.username for each in (one, other)}

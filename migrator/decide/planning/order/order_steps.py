@@ -292,7 +292,10 @@ def needs_bridge(each: PrincipalDecision) -> bool:
     """
     if each.action not in ("create", "recreate"):
         return False
-    if each.entry is None or not is_admin(each.entry):
+    # A plan that was read may lack the entry: another check says so.
+    if each.entry is None:
+        return False
+    if not is_admin(each.entry):
         return False
     # The hidden creator and a principal without access lose nothing that a row gives.
     if each.before.via != "config-map":
@@ -305,7 +308,9 @@ def needs_bridge(each: PrincipalDecision) -> bool:
 
 def _is_left_out(group: str) -> bool:
     """Whether an entry cannot carry the group. Every login has system:authenticated anyway."""
-    return is_reserved(group) and group != _EVERYBODY
+    if group == _EVERYBODY:
+        return False
+    return is_reserved(group)
 
 
 def _interim(each: PrincipalDecision) -> tuple[str, ...]:

@@ -155,8 +155,11 @@ def _add_nodes(
     facts: PlanFacts,
 ) -> None:
     for key, use in facts.nodes.items():
-        if key not in candidates and row_key(use.arn) not in further:
-            further[row_key(use.arn)] = CandidatePrincipal(use.arn, facts.find(use.arn), use=use)
+        # A row or an entry has the principal with its nodes already.
+        if key in candidates or row_key(use.arn) in further:
+            continue
+        found = facts.find(use.arn)
+        further[row_key(use.arn)] = CandidatePrincipal(use.arn, found, use=use)
 
 
 def _add_creator(
@@ -165,8 +168,10 @@ def _add_creator(
     facts: PlanFacts,
 ) -> None:
     """The hidden creator, while the mode is CONFIG_MAP; afterwards its entry is like any other."""
+    if facts.mode != "CONFIG_MAP":
+        return
     creator = facts.snapshot.creator
-    if creator is None or facts.mode != "CONFIG_MAP":
+    if creator is None:
         return
     if not has_hidden_creator(facts.snapshot.cluster_raw):
         return
@@ -190,9 +195,11 @@ def _add_creator(
 
 def _found_creator(found: Found, arn: str) -> Found:
     # CloudTrail shows the full ARN of a principal, and of a session the role without its path.
-    if found.state == "unread" and not _is_session(arn):
-        return replace(found, arn=arn, state="found")
-    return found
+    if found.state != "unread":
+        return found
+    if _is_session(arn):
+        return found
+    return replace(found, arn=arn, state="found")
 
 
 def _is_session(arn: str) -> bool:

@@ -278,10 +278,11 @@ def _node_use(snapshot: Snapshot) -> dict[str, NodeUse]:
     for profile in snapshot.fargate_profiles or ():
         if managed(profile.status):
             _under(roles, profile.pod_execution_role).profiles.append(profile)
-    # Where the instance profile of a node was not read, its role is unknown.
     for node in snapshot.nodes or ():
-        if node.role_arn:
-            _under(roles, node.role_arn).nodes.append(node)
+        # Where the instance profile of a node was not read, its role is unknown.
+        if not node.role_arn:
+            continue
+        _under(roles, node.role_arn).nodes.append(node)
     return {key: role.as_value() for key, role in roles.items()}
 
 
