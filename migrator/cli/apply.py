@@ -63,4 +63,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     request = ApplyRequest(
         plan=plan, digest=digest, answers=answers, **request_fields(ApplyRequest, given)
     )
-    return ended(settings, plan, apply(request, operator_of(settings, yes=given["yes"])))
+    outcome = apply(request, operator_of(settings, yes=given["yes"]))
+    decisions = given["decisions"]
+    more = () if decisions is None else ("--decisions", decisions)
+    return ended(settings, plan, outcome, given["plan_file"], *more)

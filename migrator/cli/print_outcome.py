@@ -1,20 +1,29 @@
 """The end of a command that runs a plan: its outcome on stdout, its error as every other one."""
 
 from migrator.app.settings import Settings
+from migrator.cli.commands_to_copy import below, command_lines
 from migrator.cli.terminal import output_of
 from migrator.model.outcome import RunOutcome
 from migrator.model.plan import Plan
 
 
-def ended(settings: Settings, plan: Plan, outcome: RunOutcome) -> int:
-    """Show the outcome; raises what stopped the run, else returns the exit code."""
+def ended(
+    settings: Settings, plan: Plan, outcome: RunOutcome, plan_file: str, *options: str
+) -> int:
+    """Show the outcome; raises what stopped the run, else returns the exit code. ``options``: those
+    that the command which continues it takes, too.
+    """
+    from migrator.render.commands_to_settle import commands_of_run
     from migrator.render.outcome import outcome_document, outcome_text
 
     output = output_of(settings)
-    output.show_effect(
-        document=lambda: outcome_document(outcome),
-        table=lambda: outcome_text(plan, outcome, width=output.width, color=output.color),
-    )
+    do = command_lines(settings, commands_of_run(outcome), plan_file, *options)
+
+    def table() -> str:
+        text = outcome_text(plan, outcome, width=output.width, color=output.color)
+        return below(text, do)
+
+    output.show_effect(document=lambda: {**outcome_document(outcome), "commands": do}, table=table)
     if outcome.error is not None:
         raise outcome.error
     return outcome.exit_code

@@ -28,4 +28,5 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     settings = settings_of(ctx)
     plan, digest = read_plan(given["plan_file"])
     request = RetireRequest(plan=plan, digest=digest, **request_fields(RetireRequest, given))
-    return ended(settings, plan, retire(request, operator_of(settings, yes=given["yes"])))
+    outcome = retire(request, operator_of(settings, yes=given["yes"]))
+    return ended(settings, plan, outcome, given["plan_file"])

@@ -56,7 +56,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
         return _leftovers(settings, given)
     plan, digest = read_plan(given["plan_or_cluster"])
     request = RollBackRequest(plan=plan, digest=digest, **request_fields(RollBackRequest, given))
-    return ended(settings, plan, roll_back(request, operator_of(settings, yes=given["yes"])))
+    outcome = roll_back(request, operator_of(settings, yes=given["yes"]))
+    return ended(settings, plan, outcome, given["plan_or_cluster"])
 
 
 def _leftovers(settings: Settings, given: Mapping[str, Any]) -> int:

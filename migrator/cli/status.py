@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from migrator.cli.answers import decisions_in
+from migrator.cli.commands_to_copy import below, command_lines
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
@@ -27,6 +28,7 @@ def command(ctx: click.Context, /, plan_or_cluster: str, *, decisions: str | Non
     A file is a plan; else it is the name of a cluster, whose plan is looked for in the state.
     """
     from migrator.app.status import StatusRequest, status
+    from migrator.render.commands_to_settle import commands_of_status
     from migrator.render.status import status_document, status_text
 
     settings = settings_of(ctx)
@@ -34,10 +36,14 @@ def command(ctx: click.Context, /, plan_or_cluster: str, *, decisions: str | Non
     of = plan_or_cluster if is_cluster_name(plan_or_cluster) else read_plan(plan_or_cluster)
     standing = status(StatusRequest(of=of, creator=creator), operator_of(settings))
     output = output_of(settings)
-    output.show(
-        document=lambda: status_document(standing),
-        table=lambda: status_text(standing, width=output.width, color=output.color),
-    )
+    plan_file = f"{standing.state}/plan.json" if isinstance(of, str) else plan_or_cluster
+    more = () if decisions is None else ("--decisions", decisions)
+    do = command_lines(settings, commands_of_status(standing), plan_file, *more)
+
+    def table() -> str:
+        return below(status_text(standing, width=output.width, color=output.color), do)
+
+    output.show(document=lambda: {**status_document(standing), "commands": do}, table=table)
     return standing.exit_code
 
 
