@@ -62,6 +62,7 @@ def access_matrix(report: Report) -> Matrix:
     for principal in report.plan.principals:
         arn = principal.principal_arn
         found.append((arn, _cells(principal, verdicts.get(arn))))
+    # The columns depend on the cells of all principals.
     columns = _columns(cells for _, cells in found)
     lines = tuple(Line(arn, _line(cells, columns)) for arn, cells in found)
     changed = sum(_has_difference(line) for line in lines)
@@ -147,8 +148,9 @@ def _cell(principal: PlannedPrincipal, scope: str, asked: list[ProbeResult]) -> 
     """What the rules say of one principal in one scope; where they give no difference, what the
     probes answered.
     """
-    gained = [row for row in principal.access.gained if row.scope == scope]
-    lost = [row for row in principal.access.lost if row.scope == scope]
+    access = principal.access
+    gained = [row for row in access.gained if row.scope == scope]
+    lost = [row for row in access.lost if row.scope == scope]
     if not gained and not lost:
         return _probes_cell(asked)
     words: list[str] = []
@@ -157,8 +159,9 @@ def _cell(principal: PlannedPrincipal, scope: str, asked: list[ProbeResult]) -> 
     for row in lost:
         words.append(f"loses {permission_words(row)}")
     change = _change(gained, lost)
+    is_unsure = any(row.unknown for row in gained + lost)
     # One row that is not known makes the whole cell uncertain: the reader must not count on it.
-    if any(row.unknown for row in gained + lost):
+    if is_unsure:
         change = "unknown"
     return Cell(change, len(words), "; ".join(words))
 

@@ -142,6 +142,7 @@ def after_facts(principal: PlannedPrincipal) -> tuple[Fact, ...]:
     if spec is None:
         return (Fact("undecided", ()),)
     facts: list[Fact] = []
+    # A blocked principal gets no entry until a person has decided.
     if principal.entry is None:
         facts.append(Fact("proposed only", ()))
     facts.append(Fact("type", (spec.type,)))
@@ -160,10 +161,12 @@ def _entry_facts(principal: PlannedPrincipal, spec: EntrySpec) -> Iterable[Fact]
         kept = set(spec.kubernetes_groups) == set(before.groups)
         yield Fact("groups", spec.kubernetes_groups, _tone(same=kept))
     for policy in spec.access_policies:
-        yield Fact("policy", (policy_words(policy),), _tone(same=policy in before.policies))
-    missing = tuple(group for group in before.groups if group not in spec.kubernetes_groups)
+        kept = policy in before.policies
+        yield Fact("policy", (policy_words(policy),), _tone(same=kept))
+    # In the order of the row, as it is shown for today.
+    missing = [group for group in before.groups if group not in spec.kubernetes_groups]
     if missing:
-        yield Fact("without group", missing, "lost")
+        yield Fact("without group", tuple(missing), "lost")
 
 
 def _name_fact(principal: PlannedPrincipal, spec: EntrySpec) -> Fact:
@@ -171,9 +174,12 @@ def _name_fact(principal: PlannedPrincipal, spec: EntrySpec) -> Fact:
     before = principal.before
     label, name = "name", spec.username
     if name is None:
-        label, name = "name by EKS", default_username(principal.principal_arn, spec)
+        label = "name by EKS"
+        name = default_username(principal.principal_arn, spec)
+    same = name == before.username
     # A principal that cannot log in today has no username that could stay the same.
-    same = before.via != "none" and name == before.username
+    if before.via == "none":
+        same = False
     return Fact(label, (name or "not known",), _tone(same=same))
 
 

@@ -32,12 +32,15 @@ def proposal_text(proposal: Proposal, *, width: int = MAX_WIDTH, color: bool = F
 
 
 def _part(part: Part, proposal: Proposal) -> list[RenderableType]:
+    """A heading with its number, and the first names below it."""
     names = [foreign(_short(name, proposal)) for name in part.names[:_SHOWN]]
     rest = len(part.names) - len(names)
     if rest > 0:
         names.append(Text(f"and {rest} more"))
     title = Text(f"{part.what}: {len(part.names)}")
-    return [title, Padding(stack(names), (0, 0, 0, 2))] if names else [title]
+    if not names:
+        return [title]
+    return [title, Padding(stack(names), (0, 0, 0, 2))]
 
 
 def _verdicts(proposal: Proposal) -> list[RenderableType]:
@@ -47,18 +50,27 @@ def _verdicts(proposal: Proposal) -> list[RenderableType]:
     classes = Counter(each.proof_class for each in verdicts if each.verdict == "ok")
     known = ", ".join(f"{number} {name}" for name, number in sorted(classes.items()))
     said = ", ".join(f"{counts[name]} {name}" for name in _WORST_FIRST if counts[name])
-    found: list[RenderableType] = [
-        Text(f"Principals: {said}" + (f" ({known})" if known else "") + ".")
-    ]
+    text = f"Principals: {said}"
+    # By which class of proof those are known that are ok.
+    if known:
+        text += f" ({known})"
+    found: list[RenderableType] = [Text(f"{text}.")]
     lines = [_line(each, proposal) for each in _not_ok(verdicts)]
-    return [*found, Padding(stack(lines), (0, 0, 0, 2))] if lines else found
+    if lines:
+        found.append(Padding(stack(lines), (0, 0, 0, 2)))
+    return found
 
 
 def _not_ok(verdicts: Sequence[PrincipalVerdict]) -> list[PrincipalVerdict]:
-    return [each for name in _WORST_FIRST[:-1] for each in verdicts if each.verdict == name]
+    """The verdicts that are not ok, the worst first."""
+    found: list[PrincipalVerdict] = []
+    for name in _WORST_FIRST[:-1]:
+        found += [each for each in verdicts if each.verdict == name]
+    return found
 
 
 def _line(each: PrincipalVerdict, proposal: Proposal) -> Text:
+    """One verdict with its reason."""
     return Text.assemble(
         (each.verdict, VERDICT_STYLE[each.verdict]),
         " ",

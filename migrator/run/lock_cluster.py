@@ -416,16 +416,13 @@ class Hold:
 
     def _taken(self, found: LockSeen | None) -> Interrupted:
         """The error for a lock that another run, or an operator, took."""
-        now = "held by another run now"
-        if found is None or found.record is None:
-            now = "removed by another operator"
-        who = ""
+        now = "removed by another operator"
         if found is not None and found.record is not None:
-            who = f": {describe_lock(found)}"
+            now = f"held by another run now: {describe_lock(found)}"
         return Interrupted(
             "cluster-lock-lost",
             f"This run lost the lock of the cluster and stopped before its next write; the lock is "
-            f"{now}{who}.",
+            f"{now}.",
             why=f"The lock is {self._records.place}: --break-lock removes it, and it is over after "
             f"{self._seconds} "
             "seconds without a renewal.",

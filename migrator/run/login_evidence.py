@@ -76,15 +76,18 @@ def _from_authenticator(
     logs: AuditLogs, arn: str, start: datetime, end: datetime
 ) -> tuple[SeenLogin, ...]:
     """Log-ins of a principal in the authenticator's log, between two times."""
-    # a term in quotes is searched for as it is, with case; the line spells a role without its path
-    events = logs.events(
-        "authenticator", start, end + timedelta(seconds=1), pattern=_quoted(canonical_arn(arn))
-    )
-    found = (
-        login_of(event["message"], event["timestamp"]) for event in islice(events, MOST_EVENTS)
-    )
+    # A term in quotes is searched for as it is, with case; the line spells a role without its path.
+    pattern = _quoted(canonical_arn(arn))
+    events = logs.events("authenticator", start, end + timedelta(seconds=1), pattern=pattern)
     key = principal_key(arn)
-    return tuple(login for login in found if login is not None and principal_key(login.arn) == key)
+    found: list[SeenLogin] = []
+    for event in islice(events, MOST_EVENTS):
+        login = login_of(event["message"], event["timestamp"])
+        # A line about another thing, or about a principal whose ARN begins with this one.
+        if login is None or principal_key(login.arn) != key:
+            continue
+        found.append(login)
+    return tuple(found)
 
 
 def _from_audit(
@@ -93,11 +96,14 @@ def _from_audit(
     """Requests of a principal in the audit log, between two times."""
     pattern = f"{{ $.user.extra.canonicalArn[0] = {_quoted(canonical_arn(arn))} }}"
     events = logs.events("audit", start, end + timedelta(seconds=1), pattern=pattern)
-    found = (
-        request_of(event["message"], event["timestamp"]) for event in islice(events, MOST_EVENTS)
-    )
     key = principal_key(arn)
-    return tuple(each for each in found if each is not None and principal_key(each.arn) == key)
+    found: list[SeenRequest] = []
+    for event in islice(events, MOST_EVENTS):
+        request = request_of(event["message"], event["timestamp"])
+        if request is None or principal_key(request.arn) != key:
+            continue
+        found.append(request)
+    return tuple(found)
 
 
 def _quoted(text: str) -> str:

@@ -8,7 +8,7 @@ from migrator.decide.observing.log_lines import login_of
 from migrator.decide.proving.expected_log_in import is_usual_refusal
 from migrator.decide.reading.row_keys import principal_key
 from migrator.errors import MigratorError
-from migrator.model.plan import Plan
+from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.ports import AccessReviewer
 from migrator.run.begin_run import RunPorts
 from migrator.run.node_evidence import read_nodes
@@ -72,7 +72,9 @@ class Watcher:
         now = self._ports.clock.now()
         self._look_at_nodes(now)
         self._look_at_log(began, now)
-        if self._logins_at is None or now - self._logins_at >= LOGINS_EVERY:
+        is_due = self._logins_at is None or now - self._logins_at >= LOGINS_EVERY
+        # Each login is a token and a request: they are not made at every look.
+        if is_due:
             self._log_in_as_everybody()
             self._logins_at = now
 
@@ -87,38 +89,41 @@ class Watcher:
             # A node that was not healthy before, or that is drained, shows nothing of API mode.
             if node.name not in self._healthy or node.leaving:
                 continue
-            if not node.fresh(now):
-                raise Trouble(
-                    "rehearsal-node", f"The lease of node {node.name} is not renewed any more."
-                )
+            if node.fresh(now):
+                continue
+            raise Trouble(
+                "rehearsal-node", f"The lease of node {node.name} is not renewed any more."
+            )
 
     def _look_at_log(self, began: datetime, now: datetime) -> None:
         """Refused logins of principals that the plan keeps, as far as the log has them."""
-        if self._ports.logs is None or not authenticator_log_is_on(self._ports):
+        if self._ports.logs is None:
             return
-        kept = {
-            principal_key(p.principal_arn): p for p in self._plan.principals if p.entry is not None
-        }
+        if not authenticator_log_is_on(self._ports):
+            return
+        kept: dict[str, PlannedPrincipal] = {}
+        for principal in self._plan.principals:
+            if principal.entry is not None:
+                kept[principal_key(principal.principal_arn)] = principal
         start = max(began, now - _LOG_DELAY)
         events = self._ports.logs.events(
             "authenticator", start, now + timedelta(seconds=1), pattern='"access denied"'
         )
         for event in events:
             login = login_of(event["message"], event["timestamp"])
-            if (
-                login is not None
-                and login.refused
-                and login.at >= began
-                and principal_key(login.arn) in kept
-            ):
-                principal = kept[principal_key(login.arn)]
-                # a session of a node role that is no instance's, for example one of migrate itself
-                if is_usual_refusal(principal, login.refused):
-                    continue
-                who = principal.principal_arn
-                raise Trouble(
-                    "rehearsal-denied", f"A login of {who} was refused.", why=login.refused
-                )
+            if login is None or not login.refused:
+                continue
+            # What was refused before may have had another reason.
+            if login.at < began:
+                continue
+            refused = kept.get(principal_key(login.arn))
+            if refused is None:
+                continue
+            # A session of a node role that is no instance's, for example one of migrate itself.
+            if is_usual_refusal(refused, login.refused):
+                continue
+            who = refused.principal_arn
+            raise Trouble("rehearsal-denied", f"A login of {who} was refused.", why=login.refused)
 
     def _log_in_as_everybody(self) -> None:
         """Raises ``Trouble`` for the first principal that cannot log in any more."""

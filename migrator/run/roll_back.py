@@ -204,11 +204,14 @@ def _with_shadowed_rows(
         why = f"not known: whether an entry of EKS's own shadows a row ({error.message})"
         return replace(outcome, exit_code=outcome.exit_code or 1, leftovers=(why,))
     named = {each.principal_arn for each in outcome.left}
-    left = tuple(
-        StepOutcome(step.id, step.effect.kind, arn, why)
-        for step, arn, why in rows_shadowed_by_eks(plan, progress, entries, data, plan_digest)
-        if arn not in named and (not options.only or arn in options.only)
-    )
+    left: list[StepOutcome] = []
+    for step, arn, why in rows_shadowed_by_eks(plan, progress, entries, data, plan_digest):
+        # Another line says already why this one is left.
+        if arn in named:
+            continue
+        if options.only and arn not in options.only:
+            continue
+        left.append(StepOutcome(step.id, step.effect.kind, arn, why))
     if not left:
         return outcome
     return replace(
@@ -225,9 +228,10 @@ def _outcome(
     still = {step.id for step in still_to_undo(plan, progress)}
     undone = sum(state.status == "undone" for state in progress.states.values())
     left = tuple(
-        StepOutcome(s.id, s.effect.kind, s.principal_arn, why)
-        for s, why in finished.left
-        if s.id in still
+        StepOutcome(step.id, step.effect.kind, step.principal_arn, why)
+        for step, why in finished.left
+        # What was never done is not left to be undone.
+        if step.id in still
     )
     exit_code = 0
     if left:

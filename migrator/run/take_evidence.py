@@ -382,17 +382,17 @@ def _dead(
     one that is older than the principal matches no login, and while aws-auth is asked the row hides
     that.
     """
-    if entry is None or entry.created_at is None or phase == "before":
+    # Before the change the row decides, whatever the entry is.
+    if phase == "before":
+        return ()
+    if entry is None or entry.created_at is None:
         return ()
     key = principal_key(principal.principal_arn)
-    made = next(
-        (
-            found.create_date
-            for found in measure.snapshot.iam_principals
-            if principal_key(found.arn) == key
-        ),
-        None,
-    )
+    made: datetime | None = None
+    for found in measure.snapshot.iam_principals:
+        if principal_key(found.arn) == key:
+            made = found.create_date
+            break
     if made is None or made <= entry.created_at:
         return ()
     return (

@@ -74,9 +74,11 @@ def _requirements(state: RunState, sequence: Sequence, step: PlanStep) -> tuple[
     other sequences must hold now as well.
     """
     own = state.sequence_of.get(step.id)
+    place = sequence.index(step)
     outside: list[str] = []
-    for earlier in sequence[: sequence.index(step)]:
+    for earlier in sequence[:place]:
         for required in earlier.requires:
+            # What it requires of its own sequence was done before this step.
             if state.sequence_of.get(required) != own:
                 outside.append(required)
     return (*outside, *step.requires)
@@ -108,6 +110,7 @@ def _unmet(state: RunState, sequence: Sequence, step: PlanStep, required: str) -
     if state.progress.of(required).status in SETTLED:
         return ""
     key = state.sequence_of.get(required)
+    # A plan from a file is checked when it is read; the state machine stays total without that.
     if key is None:
         return f"it requires {required}, which the plan does not have"
     other = state.sequences[key]

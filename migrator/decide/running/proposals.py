@@ -55,25 +55,36 @@ def writes_left(
     """Steps of an apply that change the cluster and are not done. ``only``: these principals, and
     what comes before any; None: all. ``mode``: the cluster's now, which may be switched already.
     """
-    return tuple(
-        step
-        for step in plan.steps
-        if progress.of(step.id).status not in SETTLED
-        and not isinstance(step.effect, Prove | AwaitEntry)
-        and not (isinstance(step.effect, EnableEntries) and mode != step.effect.mode_from)
-        and (only is None or step.principal_arn is None or step.principal_arn in only)
-    )
+    left: list[Step] = []
+    for step in plan.steps:
+        if progress.of(step.id).status in SETTLED:
+            continue
+        # These only read.
+        if isinstance(step.effect, Prove | AwaitEntry):
+            continue
+        if isinstance(step.effect, EnableEntries) and mode != step.effect.mode_from:
+            continue
+        if _is_asked_for(step, only):
+            left.append(step)
+    return tuple(left)
+
+
+def _is_asked_for(step: Step, only: frozenset[str] | None) -> bool:
+    """Whether ``--only`` does not leave a step out. A step about the cluster serves them all."""
+    if only is None or step.principal_arn is None:
+        return True
+    return step.principal_arn in only
 
 
 def apply_proposal(plan: Plan, steps: Sequence[Step]) -> Proposal:
     """What an apply is about to write."""
     # The change of an entry that is created in the same run takes its marker group off.
     created = {s.principal_arn for s in plan.steps if isinstance(s.effect, CreateEntry)}
-    shown = [
-        step
-        for step in steps
-        if not (isinstance(step.effect, UpdateEntry) and step.principal_arn in created)
-    ]
+    shown: list[Step] = []
+    for step in steps:
+        if isinstance(step.effect, UpdateEntry) and step.principal_arn in created:
+            continue
+        shown.append(step)
     one_way = ""
     if any(isinstance(step.effect, EnableEntries) for step in steps):
         one_way = (
@@ -112,10 +123,13 @@ def cut_over_proposal(
 ) -> Proposal:
     """What the cut-over was judged by."""
     waived = tuple(f"{gate.name}, by {gate.waived_by}" for gate in gates if gate.is_waived)
+    parts: tuple[Part, ...] = ()
+    if waived:
+        parts = (Part("Gates that are waived", waived),)
     return Proposal(
         f"Switch cluster {plan.cluster.name} to API mode.",
         plan.cluster,
-        (Part("Gates that are waived", waived),) if waived else (),
+        parts,
         gates,
         verdicts,
         ONE_WAY_CUT_OVER,
@@ -123,22 +137,27 @@ def cut_over_proposal(
 
 
 def _parts(steps: Iterable[Step], headings: Mapping[str, str]) -> tuple[Part, ...]:
-    names: dict[str, list[str]] = {}
+    """The steps under their headings, each name once; a kind without a heading is not shown."""
+    names: dict[str, dict[str, None]] = {}
     for step in steps:
-        if step.effect.kind in headings:
-            names.setdefault(headings[step.effect.kind], []).append(_name(step))
-    return tuple(Part(what, tuple(dict.fromkeys(found))) for what, found in names.items())
+        heading = headings.get(step.effect.kind)
+        if heading is not None:
+            names.setdefault(heading, {})[_name(step)] = None
+    return tuple(Part(what, tuple(found)) for what, found in names.items())
 
 
 def _name(step: Step) -> str:
+    """What a step changes, by the name that a person knows it by."""
     match step.effect:
         case EnableEntries() as effect:
             return f"{effect.mode_from} to {effect.mode_to}"
         case CreateBridge() | RemoveBridge() as effect:
             return effect.binding_name.replace("{run}", "RUN")
         case CreateBinding() as effect:
-            where = f" in namespace {effect.namespace}" if effect.namespace else ""
-            return f"{effect.binding_name}: {effect.group} to {effect.role_name}{where}"
+            text = f"{effect.binding_name}: {effect.group} to {effect.role_name}"
+            if effect.namespace:
+                text += f" in namespace {effect.namespace}"
+            return text
         case AssociatePolicy() | DisassociatePolicy() as effect:
             return f"{effect.policy.policy_name} of {effect.principal_arn}"
         case effect:

@@ -38,6 +38,7 @@ def ended_by(
     if not works:
         return f"{state} and no timer restores it; run {FINISH}"
     timer = f"its timer (Job {NAMESPACE}/{NAME})"
+    # A Job whose pod never starts restores nothing.
     if timer_state(lease) == "starting":
         return f"{state}, and {timer} has not started; {FINISH} restores aws-auth"
     return f"{state}; {timer} ends it {_when(lease)}, or run {FINISH}"

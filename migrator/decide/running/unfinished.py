@@ -46,6 +46,8 @@ def is_rolled_back(plan: Plan, progress: Progress) -> bool:
 def command_to_continue(plan: Plan, progress: Progress, *, is_verified: bool) -> str:
     """The command that continues what was begun, one line; empty where only an apply is left, or
     nothing. ``is_verified``: see :func:`verified_since_switch`.
+
+    The first of: a roll-back, a cut-over, a retirement, the verification after the switch.
     """
     is_left = bool(still_to_undo(plan, progress))
     if progress.command == ROLL_BACK and is_left:
@@ -55,6 +57,7 @@ def command_to_continue(plan: Plan, progress: Progress, *, is_verified: bool) ->
     # A switch that was sent and not seen to arrive. After a complete roll-back no switch is wanted.
     if switch in _BEGUN and not is_rolled_back(plan, progress):
         return "cutover: `migrate cutover PLAN` continues"
+    # The ConfigMap may be deleted, and its absence not seen.
     if delete in _BEGUN:
         return "retire: `migrate retire PLAN` continues"
     if switch not in SETTLED:

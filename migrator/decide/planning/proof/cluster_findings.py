@@ -63,6 +63,7 @@ def cluster_findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> 
     yield from _leftovers(facts)
     yield from _strange_entries(facts)
     yield from _logins(facts)
+    # The rows are saved, and are to be restored: that is no cluster without rows.
     if blank_under_rehearsal(facts.snapshot):
         yield make_finding(
             "rehearsal-unfinished",

@@ -53,6 +53,7 @@ def check_before(facts: PlanFacts, now: datetime) -> None:
     for account, arns in decisions.expand_accounts.items():
         _check_account(account, arns, facts)
     if decisions.break_glass is not None:
+        # It is needed when no log-in works any more: a mistake in it must be seen now.
         _check_break_glass(decisions.break_glass)
 
 

@@ -40,6 +40,7 @@ def check_bindings(
             # The removal of the run's own bridge was checked together with its making.
             case RemoveBridge(binding_name=name) if name != BRIDGE_BINDING:
                 yield from _check_leftover(step, step.effect, read)
+            # Steps about entries are those of check_sequence.
             case _:
                 continue
 

@@ -56,7 +56,9 @@ def check_principals(read: PlanRead) -> Iterator[Inconsistency]:
         yield from _check_proof(principal)
         yield from check_log_ins(principal, read)
         yield from _check_ambiguity(principal, candidate, read.facts)
-        if principal.entry is not None and principal.action in _GETS_ENTRY:
+        # An entry that is kept was compared with the one in the basis.
+        gets_entry = principal.action in _GETS_ENTRY
+        if gets_entry and principal.entry is not None:
             yield from check_entry(principal, principal.entry, read)
 
 
