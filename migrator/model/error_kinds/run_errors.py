@@ -314,6 +314,14 @@ KINDS: tuple[ErrorKind, ...] = (
         "Give another --state-dir, or make room, before anything is changed.",
     ),
     ErrorKind(
+        "steps-not-allowed",
+        (3,),
+        "The plan has steps that IAM refuses the caller.",
+        "The mode step cannot be undone: a run asks IAM about all steps before the first one.",
+        "Give the caller the permissions of the command, or run it as a principal that has them.",
+        "migrate doctor CLUSTER --policy",
+    ),
+    ErrorKind(
         "timed-out",
         (1,),
         "A step did not end in time.",
