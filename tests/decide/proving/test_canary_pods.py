@@ -117,3 +117,13 @@ def test_what_a_pod_and_its_events_tell() -> None:
     assert look_at_pod({}, ["a\nb" * 400]).said.count("\n") == 0
     assert len(look_at_pod({}, ["a\nb" * 400]).said) == 256
     assert not is_canary({"metadata": {"name": "till"}})
+
+
+def test_pod_says_the_last_thing_that_is_said_of_it() -> None:
+    conditions = [
+        {"type": "Initialized", "status": "True", "message": "never said"},
+        {"type": "PodScheduled", "status": "False", "message": "no room"},
+        {"type": "Ready", "status": "False", "message": " "},
+    ]
+    found = look_at_pod({"status": {"conditions": conditions}}, ("", "starting"))
+    assert (found.state, found.said) == ("waiting", "no room")

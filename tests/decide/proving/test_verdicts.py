@@ -170,3 +170,10 @@ def test_questions_are_named_as_kubectl_names_them() -> None:
         "update", "apps", "deployments", subresource="scale", name="web", namespace="shop"
     )
     assert request_text(scale) == "update apps/deployments/scale web in shop"
+
+
+def test_evidence_without_a_session_shows_no_unique_id_and_counts() -> None:
+    shown = SelfSubject("dev", ("devs",), {"other": ("x",), "principalId": ()})
+    newer = replace(evidence(minutes=1), subject=shown)
+    older = replace(evidence(minutes=2), subject=None)
+    assert judged(newer, older).verdict == "ok"

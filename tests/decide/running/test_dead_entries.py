@@ -74,6 +74,9 @@ def found(identifier: str, born: datetime | None) -> IamPrincipal:
         pytest.param(PLANNED, found(PLANNED, NOON - HOUR), NOON, OURS, "", id="alive"),
         pytest.param(PLANNED, found(PLANNED, NOON + HOUR), NOON, {}, "", id="dead-when-planned"),
         pytest.param(None, None, NOON, {}, "", id="absent-when-planned"),
+        pytest.param(
+            None, found(OTHER, NOON - HOUR), NOON, OURS, "", id="created-before-its-entry"
+        ),
     ],
 )
 def test_entry_of_a_principal_that_changed_since_the_plan_is_dead(

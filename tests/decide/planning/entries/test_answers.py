@@ -390,3 +390,15 @@ def test_answer_that_makes_a_role_of_nodes_standard_leaves_the_username_to_eks()
     snapshot = world(principals=[iam(nodes, "ec2")], nodes=(node(nodes, "windows"),))
     plan = planned(snapshot, answers(nodes, type="STANDARD"))
     assert only(plan).entry == EntrySpec("STANDARD", None)
+
+
+def test_person_may_name_the_path_of_a_role_that_only_its_node_group_shows() -> None:
+    full = role("path/nodes")
+    snapshot = world(
+        [node_row(role("nodes"))],
+        nodegroups=(nodegroup(full),),
+        principals=[],
+        accounts_read=(),
+    )
+    plan = planned(snapshot, answers(role("nodes"), principal_arn=full, type="EC2_LINUX"))
+    assert (only(plan).principal_arn, only(plan).entry) == (full, EntrySpec("EC2_LINUX"))

@@ -126,3 +126,12 @@ def test_basis_is_plain_json_and_its_digest_is_the_plans() -> None:
 def test_config_map_that_was_read_already_is_not_read_again() -> None:
     snapshot: Snapshot = BASE
     assert basis_of(snapshot, read_aws_auth(snapshot.aws_auth_data)) == basis_of(snapshot)
+
+
+def test_node_group_without_a_role_names_no_principal() -> None:
+    known = world([row(role("dev"))], principals=[iam(role("dev")), iam(role("nodes"))])
+    group = nodegroup(role("nodes"))
+    named = basis_of(replace(known, nodegroups=(group,)))
+    unnamed = basis_of(replace(known, nodegroups=(replace(group, node_role=None),)))
+    assert set(named["iamPrincipals"]) == {role("dev"), role("nodes")}
+    assert set(unnamed["iamPrincipals"]) == {role("dev")}

@@ -9,13 +9,18 @@ from migrator.model.files.plan import decode_plan, encode_plan
 from migrator.model.rbac import Subject
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
 from tests.support.worlds import (
+    ACCOUNT,
     bind,
+    entry,
     finding,
     findings,
+    iam,
     login,
     node,
+    on_cluster,
     planned,
     rbac,
+    reference,
     role,
     row,
     usage,
@@ -172,3 +177,24 @@ def test_long_list_of_names_is_cut() -> None:
     groups = tuple(f"team-{number}" for number in range(10))
     plan = planned(world([row(DEV, "x", groups)]))
     assert "`team-7` and 2 more" in finding(plan, "grants-nothing").message
+
+
+def test_login_that_another_row_explains_says_nothing_of_an_sso_row() -> None:
+    person = role("AWSReservedSSO_Admin_0123456789abcdef")
+    sso = {"arn": "", "sso": {"permissionSetName": "Admin", "accountID": ACCOUNT}, "username": "u"}
+    seen = usage(login(person, "y"))
+    explained = world([sso, row(person, "y")], usage=seen, principals=[iam(person)])
+    alone = world([sso], usage=seen, principals=[iam(person)])
+    assert findings(planned(explained), "dead-row-logged-in") == ()
+    assert findings(planned(alone), "dead-row-logged-in") != ()
+
+
+def test_name_of_masters_matters_only_to_a_principal_that_leaves_the_group() -> None:
+    named_in_flows = (reference("system:masters"),)
+    kept = entry(DEV, "x", access_policies=(on_cluster(),))
+    there = world(
+        [row(DEV, "x", ("system:masters",))], entries=[kept], group_references=named_in_flows
+    )
+    assert findings(planned(there), "masters-referenced") == ()
+    leaves = world([row(DEV, "x", ("system:masters",))], group_references=named_in_flows)
+    assert findings(planned(leaves), "masters-referenced") != ()
