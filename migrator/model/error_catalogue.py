@@ -52,5 +52,6 @@ def errors_markdown() -> str:
             "",
         ]
         if kind.example:
-            lines += ["```console", f"$ {kind.example}", "```", ""]
+            # Clusters and files are made up: a reader puts in what is meant.
+            lines += [f"Command: `{kind.example}`", ""]
     return "\n".join(lines)
