@@ -10,7 +10,7 @@ from migrator.model.outcome import RunOutcome, StatusOutcome
 
 PLAN = "PLAN"
 _UNFINISHED = 7
-# By the first word of what is next (migrator.run.show_status).
+# By the first word of what is next, or the command that it begins with (migrator.run.show_status).
 _BY_NEXT: Mapping[str, str] = {
     "apply": "apply",
     "prove": "apply",
@@ -32,7 +32,7 @@ def commands_of_status(status: StatusOutcome) -> tuple[tuple[str, ...], ...]:
         command = _of_leftover(leftover, status)
         if command:
             found[command] = None
-    word = status.next.split(maxsplit=1)[0].rstrip(":")
+    word = status.next.removeprefix("`migrate ").split(maxsplit=1)[0].rstrip(":")
     if word in _BY_NEXT:
         found[_BY_NEXT[word], PLAN] = None
     return tuple(found)

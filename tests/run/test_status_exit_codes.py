@@ -12,6 +12,7 @@ from migrator.model.finding import Finding
 from migrator.model.outcome import StatusOutcome
 from migrator.model.plan import Plan
 from migrator.model.step import MARKER_PREFIX
+from migrator.render.commands_to_settle import commands_of_status
 from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.cut_over import cut_over
 from migrator.run.roll_back import RollBackOptions, roll_back
@@ -154,11 +155,11 @@ class Case:
 
 
 CASES = (
-    Case(_never_applied, 7, "apply"),
+    Case(_never_applied, 7, "`migrate apply PLAN`"),
     Case(_never_applied, 0, "cut over", replace(PLAN, steps=())),
     Case(_never_applied, 3, "decide the open findings", BLOCKED),
     Case(_applied, 0, "cut over"),
-    Case(_applied_in_part, 7, "apply"),
+    Case(_applied_in_part, 7, "`migrate apply PLAN`"),
     Case(_proof_open, 7, "prove who is outstanding, then apply again"),
     Case(_rolled_back, 0, "nothing: the plan is rolled back"),
     Case(_rolled_back_in_part, 7, "rollback: `migrate rollback PLAN` undoes the rest"),
@@ -180,5 +181,6 @@ def test_status_ends_with_0_only_where_nothing_is_left(case: Case) -> None:
     case.prepare(world)
     found = _status(world, case.plan)
     assert (found.exit_code, found.next[: len(case.next)]) == (case.exit_code, case.next)
+    assert bool(commands_of_status(found)) == (found.exit_code == 7)
     if found.exit_code == 0:
         assert (found.left, found.leftovers) == ((), ())
