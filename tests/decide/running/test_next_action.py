@@ -32,6 +32,7 @@ from migrator.model.step import (
     CreateBridge,
     DeleteEntry,
     RemoveBridge,
+    Step,
 )
 from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.roll_back import roll_back
@@ -117,6 +118,11 @@ def observations(draw: st.DrawFn) -> Observed:
     )
 
 
+def _is_missing_bridge(step: Step, observed: Observed) -> bool:
+    seen = [found for name, found in observed.bindings.items() if "migrator-bridge" in name]
+    return step.effect.kind == "create-bridge" and not any(seen)
+
+
 @given(journals(), observations(), st.booleans(), st.booleans())
 def test_there_is_an_answer_for_every_journal_and_observation(
     journal: Journal, observed: Observed, back: bool, keep_going: bool
@@ -128,7 +134,10 @@ def test_there_is_an_answer_for_every_journal_and_observation(
     if isinstance(action, Do):
         done = progress_of(PLAN, journal)
         step = action.step
-        assert done.of(step.id).status not in ("done", "adopted")
+        # Steps are done once. A bridge that another writer deleted is built again before a
+        # roll-back writes an entry that needs it.
+        if not (back and _is_missing_bridge(step, observed)):
+            assert done.of(step.id).status not in ("done", "adopted")
         same_sequence = [s for s in PLAN.steps if s.principal_arn == step.principal_arn is not None]
         before = same_sequence[: same_sequence.index(step)] if step in same_sequence else []
         assert all(done.of(s.id).status in ("done", "adopted") for s in before)
