@@ -5,15 +5,19 @@ from typing import Any
 
 import pytest
 
+from migrator.decide.planning.rereading.prove_again import prove_again
 from migrator.decide.planning.stubs import stubs_for
 from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec
 from migrator.model.decision import Decisions
+from migrator.model.files.decisions import decode_decisions
 from migrator.model.principal import AccountRead
 from migrator.model.snapshot import Snapshot
 from tests.support.worlds import (
     ACCEPTED,
     ACCOUNT,
+    LONG_AGO,
+    NOW,
     OTHER,
     bind,
     entry,
@@ -209,3 +213,36 @@ def test_dropped_account_loses_nothing_while_aws_auth_stays() -> None:
     dropped = Decisions(accounts={OTHER: "it stays"})
     plan = planned(named_world(SUBJECT), dropped, target="API_AND_CONFIG_MAP")
     assert plan.principals == ()
+
+
+def test_dead_entry_leaves_its_principal_among_those_that_mapped_accounts_admit() -> None:
+    # The role was made again after the entry: the entry decides nothing, mapAccounts does.
+    dead = {
+        "entries": [entry(NAMED, SUBJECT, created_at=LONG_AGO)],
+        "principals": [iam(NAMED, created=NOW)],
+    }
+    asked = planned(named_world(SUBJECT, **dead))
+    assert f"`{NAMED}`" in finding(asked, "map-accounts").message
+    dropped = planned(named_world(SUBJECT, **dead), Decisions(accounts={OTHER: "it was closed"}))
+    assert one(dropped, NAMED).action == "block"
+    assert "loss-not-accepted" in one(dropped, NAMED).findings
+    expanded = planned(named_world(SUBJECT, **dead), Decisions(expand_accounts={OTHER: (NAMED,)}))
+    assert (one(expanded, NAMED).action, expanded.blocked) == ("recreate", False)
+    prove_again(expanded)
+
+
+def test_service_linked_role_that_a_binding_names_is_in_no_answer() -> None:
+    linked = role("AWSServiceRoleForSupport", OTHER)
+    plan = planned(named_world(SUBJECT, linked))
+    assert "can have no entry (service-linked): AWSServiceRoleForSupport" in (
+        finding(plan, "map-accounts").message
+    )
+    expand, _ = stubs_for(plan)
+    assert expand.answer == [NAMED]
+
+
+@pytest.mark.parametrize("arn", [role("<path>/deployer", OTHER), role("<name>", OTHER)])
+def test_list_with_a_place_that_was_not_filled_in_is_refused(arn: str) -> None:
+    with pytest.raises(Failed) as error:
+        decode_decisions({"expand_accounts": {OTHER: [arn]}})
+    assert error.value.code == "decisions-malformed"

@@ -154,6 +154,13 @@ def _type_confirmed(principal: PlannedPrincipal, plan: Plan) -> _Answers:
     return (PossibleAnswer(says, (_create(principal, type=kind),)),)
 
 
+def _named_otherwise(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    """Nodes of other names than the row gives: not where EKS makes an entry by host name anyway."""
+    if _made_by_eks(principal, plan) and principal.before.username != _NODE_USERNAME:
+        return ()
+    return _type_confirmed(principal, plan)
+
+
 def _made_again(principal: PlannedPrincipal, plan: Plan) -> _Answers:
     kind = principal.proposed.type if principal.proposed else "<type>"
     says = "GAINS access: the nodes, which cannot log in now, can log in again."
@@ -163,6 +170,10 @@ def _made_again(principal: PlannedPrincipal, plan: Plan) -> _Answers:
 def _nodes_and_people(principal: PlannedPrincipal, plan: Plan) -> _Answers:
     """A role of nodes whose row is no node's, or that has no row."""
     groups = _node_groups(principal, plan)
+    # Live nodes are not in the basis that a plan is read against: an entry for a role that only
+    # they name would be refused there as a new grant.
+    if principal.before.via == "none" and not groups:
+        return _left_out(principal, plan)
     if principal.before.via == "none":
         kinds = {str(use.get("amiType", "")).startswith("WINDOWS") for use in groups}
         kind = "<type>"
@@ -190,6 +201,11 @@ def _nodes_and_admin(principal: PlannedPrincipal, plan: Plan) -> _Answers:
     if principal.before.username != _NODE_USERNAME:
         return left_out
     kind = "EC2_WINDOWS" if WINDOWS_GROUP in principal.before.groups else "EC2_LINUX"
+    # No answer changes the type of the entry that EKS makes for a managed node group.
+    if _made_by_eks(principal, plan):
+        images = [str(use.get("amiType", "")) for use in _node_groups(principal, plan)]
+        windows = any(image.startswith("WINDOWS") for image in images)
+        kind = "EC2_WINDOWS" if windows else "EC2_LINUX"
     parts = (_create(principal, type=kind), _accept("accept_loss", principal))
     says = "The nodes keep their access. LOSES access: what system:masters gives to the role."
     return (PossibleAnswer(says, parts), *left_out)
@@ -346,7 +362,7 @@ _ANSWERS: Mapping[str, Callable[[PlannedPrincipal, Plan], _Answers]] = {
     "loss-not-accepted": _loss_accepted,
     "node-entry-dead": _made_again,
     "node-groups-bound": _plain_groups,
-    "node-names-contradict": _type_confirmed,
+    "node-names-contradict": _named_otherwise,
     "node-name-differs": _left_out,
     "node-role-without-node-row": _nodes_and_people,
     "node-row-extra-groups": _loss_accepted,

@@ -77,13 +77,16 @@ def what_lifts(plan: Plan) -> str:
     for finding in blocking:
         asked += any(_stubs(finding, principals.get(finding.principal_arn or ""), plan))
     if asked == len(blocking):
-        return "Answer in decisions.yaml: migrate plan --write-decisions FILE writes the questions."
+        return (
+            "Answer in decisions.yaml: the same migrate plan with --write-decisions FILE writes "
+            "the questions."
+        )
     others = "do what the finding says, then plan again."
     if not asked:
         return f"No answer in decisions.yaml lifts this: {others}"
     return (
-        f"{asked} of {len(blocking)} can be answered in decisions.yaml: migrate plan "
-        f"--write-decisions FILE writes the questions. For the others, {others}"
+        f"{asked} of {len(blocking)} can be answered in decisions.yaml: the same migrate "
+        f"plan with --write-decisions FILE writes the questions. For the others, {others}"
     )
 
 

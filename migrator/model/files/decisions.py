@@ -127,6 +127,11 @@ class DecisionsDocument(_Strict):
     proof_policy: dict[str, Literal["live", "observed", "simulated"]] = {}
     creator: _Creator | None = None
 
+    def __post_init__(self) -> None:
+        for arns in self.expand_accounts.values():
+            for arn in arns:
+                _no_stubs(expand_accounts=arn)
+
 
 def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
     """The answers in a loaded decisions.yaml; an empty file (None) answers nothing.
@@ -150,8 +155,8 @@ def decode_decisions(document: Mapping[str, Any] | None) -> Decisions:
             "decisions-malformed",
             "The decisions file is malformed.",
             why=str(error),
-            remedy="Correct that field; `migrate plan --write-decisions` writes stubs with the "
-            "right shape.",
+            remedy="Correct that field; `migrate plan CLUSTER --write-decisions FILE` writes "
+            "stubs with the right shape.",
         ) from error
     return wire.model_with(
         answers,

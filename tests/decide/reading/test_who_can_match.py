@@ -8,6 +8,7 @@ from tests.support.worlds import (
     ACCOUNT,
     NODE_USERNAME,
     OTHER,
+    answers,
     bind,
     finding,
     findings,
@@ -64,6 +65,23 @@ def test_two_spellings_of_one_user_with_different_mappings_block() -> None:
     )
     assert only(plan).action == "block"
     assert only(plan).findings == ("ambiguous-user",)
+
+
+@pytest.mark.parametrize("refused_is_last", [True, False])
+def test_spelling_that_refuses_the_login_does_not_hide_what_the_other_gives(
+    refused_is_last: bool,
+) -> None:
+    # Instances only: a user is never admitted by such a row.
+    refused = "i-{{EC2PrivateDNSName}}"
+    first, last = ("a", refused) if refused_is_last else (refused, "a")
+    masters = ("system:masters",)
+    snapshot = world(
+        users=[row(user("ana"), first, masters), row(user("ANA"), last, masters)],
+        principals=[iam(user("ana"))],
+    )
+    assert only(planned(snapshot)).before.username == "a"
+    left_out = answers(user("ana"), "skip")
+    assert "loss-not-accepted" in only(planned(snapshot, left_out)).findings
 
 
 def test_two_spellings_of_one_user_with_the_same_mapping_are_one_user() -> None:

@@ -139,7 +139,7 @@ KINDS: tuple[FindingKind, ...] = (
         "A bridge of an earlier run still exists.",
         "The run was interrupted before it could remove it.",
         "Nothing has to be done. `migrate apply` removes it at its end, and `migrate rollback "
-        "--leftovers` without a run.",
+        "CLUSTER --leftovers` without a run.",
         ref.RBAC,
     ),
     FindingKind(
@@ -149,7 +149,8 @@ KINDS: tuple[FindingKind, ...] = (
         "The rehearsal saved the rows, and its timer restores them. A plan made now would have no "
         "rows.",
         "Wait until the timer of the rehearsal has restored aws-auth (`migrate status` says when), "
-        "or run `migrate rehearse PLAN` in the folder that began it. Then plan again.",
+        "or run `migrate rehearse PLAN --image IMAGE` in the folder that began it. Then plan "
+        "again.",
         ref.MIGRATING_ENTRIES,
     ),
     FindingKind(

@@ -187,7 +187,7 @@ def _dead_under_nodes(
     use = candidate.use
     right = acceptable_types(candidate, DesiredEntry("none"))
     kind = entry.type if entry.type in right else agreed_type(candidate, right)
-    named = kind or "that the nodes need"
+    named = f"type {kind}" if kind is not None else "the type that the nodes need"
     parts: list[str] = []
     if use.live == 1:
         parts.append("1 live node")
@@ -204,7 +204,7 @@ def _dead_under_nodes(
     remedy = (
         f"Answer under principals with action: create and type: {kind or '<type>'}: the dead entry "
         f"is deleted and made again. Or do both yourself: delete the access entry, and create it "
-        f"with type {named}. Deleting it alone does not help."
+        f"with {named}. Deleting it alone does not help."
     )
     note = DraftFinding("node-entry-dead", message, remedy=remedy)
     proposed = EntrySpec(kind) if kind is not None else None
@@ -228,7 +228,7 @@ def _beside_entry(
     right = acceptable_types(candidate, desired)
     # EKS API: the type of an entry cannot be changed. Under a wrong one, nodes become NotReady.
     if right and entry.type not in right:
-        return _of_wrong_type(candidate, entry, right, notes)
+        return _of_wrong_type(candidate, entry, right, notes, facts)
     if _is_half_made(entry, spec):
         return _completed(candidate, entry, desired, (*notes,))
     automatic = beside_automatic(candidate, entry, desired, facts)
@@ -245,6 +245,7 @@ def _of_wrong_type(
     entry: AccessEntry,
     right: frozenset[EntryType],
     notes: list[DraftFinding],
+    facts: PlanFacts,
 ) -> PrincipalDecision:
     """An entry that decides about nodes and gives them no identity, or one of another name.
 
@@ -256,9 +257,10 @@ def _of_wrong_type(
     if candidate.use.names:
         names = " and ".join(NAME_WORDS[form] for form in sorted(candidate.use.names))
         message += f" The live nodes are named by {names}."
-    # In API_AND_CONFIG_MAP mode the row answers as soon as the entry is deleted.
     remedy = f"Look whether the nodes are Ready. Delete the entry and make one of type {needed}."
-    if kind is not None and is_node_template(candidate.row):
+    # In API_AND_CONFIG_MAP mode the row answers as soon as the entry is deleted; in API mode
+    # nothing does.
+    if kind is not None and facts.mode != "API" and is_node_template(candidate.row):
         remedy = (
             "Look whether the nodes are Ready. Delete the entry: the row is in force again "
             f"immediately. Then plan again: the plan has an entry of type {kind}."

@@ -74,8 +74,12 @@ def identity_of_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> Identit
         return NOBODY
     if not _has_live_rows(candidate):
         return NOBODY
-    # Where rows answer at random, the last of them is shown for all.
-    return _identity_of_row(candidate, candidate.row or candidate.group.rows[-1])
+    if candidate.row is not None:
+        return _identity_of_row(candidate, candidate.row)
+    # Where rows answer at random, the last of those that admit a login is shown for all: one that
+    # refuses it does not take away what the others give.
+    given = [each for each in identities_at_random(candidate, facts) if each.via != "none"]
+    return given[-1] if given else NOBODY
 
 
 def _identity_of_account(candidate: CandidatePrincipal) -> Identity:

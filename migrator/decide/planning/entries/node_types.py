@@ -11,6 +11,7 @@ name, the node is NotReady.
 from collections.abc import Mapping
 from typing import Final
 
+from migrator.decide.planning.entries.classify_node import is_node_template
 from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal
 from migrator.decide.planning.principals.plan_facts import DesiredEntry, NameForm, NodeUse
 from migrator.decide.reading.templates import EC2_NAME, SESSION, SESSION_RAW, templates_in
@@ -90,8 +91,12 @@ def agreed_type(candidate: CandidatePrincipal, right: frozenset[EntryType]) -> E
 
 
 def _types_of_row(candidate: CandidatePrincipal) -> frozenset[EntryType]:
-    username = candidate.row.username if candidate.row is not None else ""
-    return _NO_TYPE.union(*(_BY_TEMPLATE.get(name, _NO_TYPE) for name in templates_in(username)))
+    """The types that give the name which the row gives to nodes; empty for a row of people."""
+    # `dev:{{SessionName}}` says how people are named, and nothing about the nodes of the role.
+    if candidate.row is None or not is_node_template(candidate.row):
+        return _NO_TYPE
+    names = templates_in(candidate.row.username)
+    return _NO_TYPE.union(*(_BY_TEMPLATE.get(name, _NO_TYPE) for name in names))
 
 
 def _types_of_trust(candidate: CandidatePrincipal) -> frozenset[EntryType]:

@@ -6,10 +6,9 @@ Each row belongs to exactly one of them, or, where it names no principal, to a f
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
 
 from migrator.decide.planning.principals.creator_evidence import has_hidden_creator
-from migrator.decide.planning.principals.find_principal import Found
+from migrator.decide.planning.principals.find_principal import Found, Liveness, liveness
 from migrator.decide.planning.principals.mapped_accounts import left_behind
 from migrator.decide.planning.principals.plan_facts import UNUSED, NodeUse, PlanFacts
 from migrator.decide.planning.principals.principal_answers import answered_arn
@@ -17,8 +16,6 @@ from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.decide.reading.who_can_match import Match, RowGroup, match_of
 from migrator.model.access_entry import NOBODY, SERVICE_LINKED_MARK, AccessEntry, Identity
 from migrator.model.aws_auth import RowMapping
-
-Liveness: TypeAlias = Literal["live", "dead", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,10 +244,11 @@ def _add_left_behind(
         return
     for found in left_behind(account, facts):
         key = row_key(found.arn)
-        if key not in further:
-            further[key] = CandidatePrincipal(
-                found.arn, found, account=account, is_left_behind=True
-            )
+        known = further.get(key) or CandidatePrincipal(found.arn, found)
+        # Nodes and the hidden creator have findings of their own. A dead entry decides nothing.
+        if known.use.any or known.is_creator:
+            continue
+        further[key] = replace(known, account=account, is_left_behind=True)
 
 
 def _of_dead_rows(
@@ -269,26 +267,9 @@ def _of_dead_rows(
 
 
 def liveness_of(candidate: CandidatePrincipal) -> Liveness:
-    """Whether an existing entry can still match a log-in.
-
-    An entry is pinned to the unique id of its principal, which no API shows: one that is older than
-    the principal was made for another one of the same name (EKS user guide, "Create access
-    entries").
-    """
-    entry, found = candidate.entry, candidate.found
-    assert entry is not None  # noqa: S101 - asked for subjects with an entry only
-    if found.state == "absent":
-        return "dead"
-    if found.principal is None:
-        return "unknown"
-    # Names are unique in an account (IAM user guide, "IAM identifiers"): under another path, the
-    # role of the entry was deleted.
-    if row_key(found.arn) != row_key(entry.principal_arn):
-        return "dead"
-    born = found.principal.create_date
-    if born is None or entry.created_at is None:
-        return "unknown"
-    return "dead" if entry.created_at < born else "live"
+    """Whether the candidate's entry can still match a log-in."""
+    assert candidate.entry is not None  # noqa: S101 - asked for subjects with an entry only
+    return liveness(candidate.entry, candidate.found)
 
 
 def is_owned_by_eks(entry: AccessEntry, facts: PlanFacts) -> bool:

@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from migrator.decide.reading.row_keys import principal_key
+from migrator.decide.reading.row_keys import principal_key, row_key
+from migrator.model.access_entry import AccessEntry
 from migrator.model.principal import AccountRead, Arn, IamPrincipal, parse_arn
 
 FoundState: TypeAlias = Literal["found", "absent", "unread", "ambiguous"]
+Liveness: TypeAlias = Literal["live", "dead", "unknown"]
 # The role that IAM Identity Center makes in an account for a permission set; the suffix changes
 # when the set is provisioned again.
 _PERMISSION_SET = re.compile("awsreservedsso_(.+)_[0-9a-f]{16}", re.ASCII)
@@ -92,6 +94,27 @@ class IamIndex:
         if arn.kind == "user":
             return arn.account in self._users_read
         return arn.account in self._roles_read
+
+
+def liveness(entry: AccessEntry, found: Found) -> Liveness:
+    """Whether an existing entry can still match a log-in.
+
+    An entry is pinned to the unique id of its principal, which no API shows: one that is older than
+    the principal was made for another one of the same name (EKS user guide, "Create access
+    entries").
+    """
+    if found.state == "absent":
+        return "dead"
+    if found.principal is None:
+        return "unknown"
+    # Names are unique in an account (IAM user guide, "IAM identifiers"): under another path, the
+    # role of the entry was deleted.
+    if row_key(found.arn) != row_key(entry.principal_arn):
+        return "dead"
+    born = found.principal.create_date
+    if born is None or entry.created_at is None:
+        return "unknown"
+    return "dead" if entry.created_at < born else "live"
 
 
 def _likeness(arn: Arn) -> str:

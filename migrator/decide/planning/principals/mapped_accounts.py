@@ -1,13 +1,13 @@
 """Principals of an account in mapAccounts that something in the cluster names.
 
 mapAccounts gives a principal its canonical ARN as username and no group, so that a subject of kind
-User with that ARN is all that such a principal can have. A principal with a row or an entry does
-not log in through mapAccounts (aws-iam-authenticator ``pkg/server/server.go``, doMapping).
+User with that ARN is all that such a principal can have. A principal with a row or a live entry
+does not log in through mapAccounts (aws-iam-authenticator ``pkg/server/server.go``, doMapping).
 """
 
 from collections.abc import Iterator
 
-from migrator.decide.planning.principals.find_principal import Found
+from migrator.decide.planning.principals.find_principal import Found, liveness
 from migrator.decide.planning.principals.plan_facts import PlanFacts
 from migrator.decide.reading.row_keys import canonical_arn, principal_key, row_key
 from migrator.decide.reading.who_can_match import match_of
@@ -50,9 +50,13 @@ def _named(account: str, facts: PlanFacts) -> Iterator[Found]:
         # Text from the cluster: only what IAM could have as a name is taken.
         if match_of(name, partition).kind not in ("role", "user"):
             continue
-        if row_key(name) in facts.row_keys or principal_key(name) in facts.entries:
+        if row_key(name) in facts.row_keys:
             continue
         found = facts.find(name)
+        # An entry that is pinned to a deleted principal of this name decides nothing.
+        entries = facts.entries.get(principal_key(name), ())
+        if any(liveness(entry, found) != "dead" for entry in entries):
+            continue
         # IAM does not have it: no principal logs in under the name.
         if found.state == "absent":
             continue

@@ -232,9 +232,19 @@ def _account(row: AccountRow, facts: PlanFacts) -> Finding:
     # access entries"). It keeps working where the ConfigMap stays in force.
     message = f"Every principal of account {account} that has no row may log in."
     # In full: each of them is written into the question for decisions.yaml.
-    named = [f"`{answer_arn(each)}`" for each in named_principals(account, facts)]
+    named: list[str] = []
+    linked: list[str] = []
+    for each in named_principals(account, facts):
+        name = each.arn.rpartition("/")[2]
+        # EKS API: no entry can be made for a service-linked role.
+        if name.lower().startswith("awsservicerolefor"):
+            linked.append(name)
+        else:
+            named.append(f"`{answer_arn(each)}`")
     if named:
         message += f" Named in the cluster: {', '.join(named)}."
+    if linked:
+        message += f" Named too, and can have no entry (service-linked): {', '.join(linked)}."
     severity: Severity | None = None
     if facts.target == "API_AND_CONFIG_MAP":
         severity = "warn"
@@ -333,6 +343,9 @@ def _leaves_masters(each: PrincipalDecision) -> bool:
     """Whether the principal's logins lose the group: holders of the policy are not in it."""
     if each.action in ("skip", "keep"):
         return False
+    # An answer may give the policy without the note of the rule.
+    if "system:masters" in each.before.groups:
+        return True
     return not _FROM_MASTERS.isdisjoint(note.code for note in each.notes)
 
 

@@ -109,6 +109,10 @@ def _befores(
     yield from identities_at_random(candidate, facts)
     if _is_creator(principal, facts):
         yield HIDDEN_CREATOR
+    # No row decides: mapAccounts does, where no entry is alive.
+    has_row = candidate.match is not None and candidate.match.kind != "dead"
+    if not has_row and _is_of_mapped_account(candidate, facts):
+        yield Identity(canonical_arn(principal.principal_arn), (), "config-map")
 
 
 def _is_completed(principal: PlannedPrincipal, entry: AccessEntry) -> bool:

@@ -12,6 +12,7 @@ from migrator.model.snapshot import Snapshot
 from tests.support.worlds import (
     LONG_AGO,
     NODE_USERNAME,
+    NOW,
     SESSION_NODE,
     answers,
     config_map,
@@ -25,6 +26,7 @@ from tests.support.worlds import (
     only,
     planned,
     role,
+    row,
     world,
 )
 
@@ -162,3 +164,34 @@ def test_instance_ids_in_a_managed_group_block_with_two_ways_and_no_stub(live: b
     assert not after.blocked
     with pytest.raises(Failed, match="decision"):
         planned(group("CONFIG_MAP"), answers(NODES, type="EC2"))
+
+
+def test_entry_of_a_wrong_type_in_api_mode_is_not_deleted_for_a_row_that_is_not_read() -> None:
+    entries = [entry(NODES, "system:node:x", type="EC2_LINUX")]
+    nodes = (node(NODES, name=INSTANCE),)
+    rows = [node_row(NODES, username=SESSION_NODE)]
+    remedies = {}
+    modes: tuple[AuthenticationMode, ...] = ("API", "API_AND_CONFIG_MAP")
+    for mode in modes:
+        snapshot = world(
+            rows, entries=entries, principals=[iam(NODES, "ec2")], nodes=nodes, mode=mode
+        )
+        remedies[mode] = finding(planned(snapshot), "entry-wrong-type").remedy
+    assert "in force again" in remedies["API_AND_CONFIG_MAP"]
+    assert "in force again" not in remedies["API"]
+    assert "make one of type EC2" in remedies["API"]
+
+
+def test_row_of_people_says_nothing_about_the_type_of_the_nodes() -> None:
+    dead = entry(NODES, "x", type="STANDARD", created_at=LONG_AGO)
+    for username in ("dev:{{SessionName}}", "alice"):
+        snapshot = world(
+            [row(NODES, username)],
+            entries=[dead],
+            principals=[iam(NODES, "ec2", created=NOW)],
+            nodes=(node(NODES, "windows", name=HOST),),
+            mode="API",
+        )
+        proposed = only(planned(snapshot)).proposed
+        assert proposed is not None
+        assert proposed.type == "EC2_WINDOWS"
