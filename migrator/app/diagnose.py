@@ -55,5 +55,5 @@ def refuse_unknown(commands: Iterable[str]) -> None:
                 "command-unknown",
                 f"--policy: there is no command {command!r}.",
                 why=f"Commands are {', '.join(COMMANDS)}.",
-                remedy="Name a command, or no one for all: migrate doctor CLUSTER --policy",
+                remedy="Name one of them, or none for all: migrate doctor CLUSTER --policy",
             )

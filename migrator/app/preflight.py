@@ -133,7 +133,9 @@ def refuse_unwritable_file(path: str) -> None:
 def _refuse_no_file(target: Path) -> None:
     if target.is_dir():
         raise unwritable(str(target), "It is a folder.", "Name a file inside it.")
-    if target.exists() and not target.is_file():
+    # /dev/stdout that leads to a file: the move would replace the link, for every process (root).
+    in_devices = target.absolute().parts[1:2] in (("dev",), ("proc",)) and target.is_symlink()
+    if in_devices or (target.exists() and not target.is_file()):
         remedy = "Name a file, or - for standard output where the option takes it."
         raise unwritable(str(target), "It is a device, a pipe or a socket.", remedy)
     folder = target.parent
@@ -141,6 +143,22 @@ def _refuse_no_file(target: Path) -> None:
         there = "is not a folder" if folder.exists() else "does not exist"
         remedy = "Make it with mkdir -p, or name another place."
         raise unwritable(str(target), f"The folder {folder} {there}.", remedy)
+    if not _may_replace(target):
+        why = f"Another user owns it, and {folder} lets owners alone replace files."
+        raise unwritable(str(target), why)
+
+
+def _may_replace(target: Path) -> bool:
+    """In a folder with the sticky bit only the owner of a file or of the folder may replace it
+    (rename(2), EPERM).
+    """
+    user, folder = os.geteuid(), target.parent.stat()
+    if not folder.st_mode & stat.S_ISVTX or user in (0, folder.st_uid):
+        return True
+    try:
+        return target.lstat().st_uid == user
+    except FileNotFoundError:
+        return True
 
 
 def unwritable(path: str, why: str, remedy: str = "Name another place.") -> Failed:

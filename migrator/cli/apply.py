@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from migrator.cli.answers import decisions_in
+from migrator.cli.commands_to_copy import options_again
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
@@ -64,6 +65,12 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
         plan=plan, digest=digest, answers=answers, **request_fields(ApplyRequest, given)
     )
     outcome = apply(request, operator_of(settings, yes=given["yes"]))
-    decisions = given["decisions"]
-    more = () if decisions is None else ("--decisions", decisions)
+    more = options_again(
+        given,
+        decisions="--decisions",
+        only="--only",
+        become="--as",
+        max_rate="--max-rate",
+        keep_going="--keep-going",
+    )
     return ended(settings, plan, outcome, given["plan_file"], *more)

@@ -1,6 +1,7 @@
 """Commands to run next, as lines to copy: with the plan's file and the options that were given."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from migrator.app.settings import Settings
 
@@ -19,10 +20,13 @@ _OPTIONS = (
 
 
 def command_lines(
-    settings: Settings, commands: Iterable[Sequence[str]], plan_file: str, *more: str
+    settings: Settings,
+    commands: Iterable[Sequence[str]],
+    plan_file: str,
+    more: Mapping[str, Sequence[str]],
 ) -> list[str]:
-    """Each command as one line for a POSIX shell. ``more``: options of the command that was run,
-    which the next one takes, too.
+    """Each command as one line for a POSIX shell. ``more``: by the name of a command, options that
+    were given to the one that was run and that this one takes, too.
     """
     from migrator.render.commands_to_settle import PLAN
     from migrator.render.escape import shell
@@ -30,7 +34,8 @@ def command_lines(
     lines = []
     for command in commands:
         words = [plan_file if word == PLAN else word for word in command]
-        extra = more if PLAN in command else ()
+        # What removes leftovers is about the cluster: it takes no option of a plan.
+        extra = () if "--leftovers" in command else more.get(command[0], ())
         lines.append(" ".join(map(shell, ("migrate", *words, *extra, *_given(settings)))))
     return lines
 
@@ -38,6 +43,23 @@ def command_lines(
 def below(text: str, lines: Iterable[str]) -> str:
     """A text with the commands under it: a line each, never folded, so that it can be copied."""
     return text + "".join(f"{'Do':<11}{line}\n" for line in lines)
+
+
+def options_again(given: Mapping[str, Any], **options: str) -> tuple[str, ...]:
+    """The options of a command line as they were given: parameter -> option. A command without
+    them would do more than was asked for (``--only``), or less (``--as``).
+    """
+    found: list[str] = []
+    for name, option in options.items():
+        value = given.get(name)
+        if value is True:
+            found.append(option)
+        elif isinstance(value, tuple):
+            for each in value:
+                found += [option, str(each)]
+        elif value is not None and value is not False:
+            found += [option, str(value)]
+    return tuple(found)
 
 
 def _given(settings: Settings) -> list[str]:

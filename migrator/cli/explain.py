@@ -1,6 +1,6 @@
 """``migrate explain``: one principal of a plan in full, or what a code means."""
 
-from pathlib import Path
+import os
 from typing import Any
 
 import click
@@ -42,7 +42,8 @@ def _explain_code(ctx: click.Context, code: str) -> None:
     from migrator.render.code_meaning import code_document, code_text
 
     # No code has a dot or a slash, so that this is a plan, and the principal was left out.
-    if Path(code).is_file() or not {".", "/"}.isdisjoint(code):
+    # The path of a file may be too long to be one, for which `Path.is_file` raises.
+    if os.path.isfile(code) or not {".", "/"}.isdisjoint(code):  # noqa: PTH113
         message = f"Which principal of the plan? Give: migrate explain {code} PRINCIPAL"
         raise click.UsageError(message, ctx)
     meanings = explain_code(code)

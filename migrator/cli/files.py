@@ -118,8 +118,8 @@ def read_decisions(path: str) -> Mapping[str, Any] | None:
 
     content = read_bytes(path, "The decisions file", limit=MOST_BYTES)
     remedy = (
-        "Correct the YAML there; `migrate plan --write-decisions` writes a file with the "
-        "right shape."
+        "Correct the YAML there; `migrate plan CLUSTER --write-decisions FILE` writes a file with "
+        "the right shape."
     )
     try:
         document = load_yaml(content)

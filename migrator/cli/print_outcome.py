@@ -17,7 +17,7 @@ def ended(
     from migrator.render.outcome import outcome_document, outcome_text
 
     output = output_of(settings)
-    do = command_lines(settings, commands_of_run(outcome), plan_file, *options)
+    do = command_lines(settings, commands_of_run(outcome), plan_file, {outcome.command: options})
 
     def table() -> str:
         text = outcome_text(plan, outcome, width=output.width, color=output.color)

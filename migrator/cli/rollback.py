@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from migrator.app.settings import Settings
+from migrator.cli.commands_to_copy import options_again
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
@@ -57,7 +58,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     plan, digest = read_plan(given["plan_or_cluster"])
     request = RollBackRequest(plan=plan, digest=digest, **request_fields(RollBackRequest, given))
     outcome = roll_back(request, operator_of(settings, yes=given["yes"]))
-    return ended(settings, plan, outcome, given["plan_or_cluster"])
+    more = options_again(given, only="--only", max_rate="--max-rate")
+    return ended(settings, plan, outcome, given["plan_or_cluster"], *more)
 
 
 def _leftovers(settings: Settings, given: Mapping[str, Any]) -> int:

@@ -13,6 +13,7 @@ from migrator.cli.operator import operator_of
 from migrator.cli.options import decisions_option
 from migrator.cli.terminal import output_of
 
+_TAKE_DECISIONS = ("apply", "verify", "cutover")
 _CLUSTER_NAME = re.compile(
     r"[0-9A-Za-z][0-9A-Za-z_-]*"
 )  # EKS API reference, CreateCluster: no dot and no slash
@@ -29,6 +30,7 @@ def command(ctx: click.Context, /, plan_or_cluster: str, *, decisions: str | Non
     """
     from migrator.app.status import StatusRequest, status
     from migrator.render.commands_to_settle import commands_of_status
+    from migrator.render.escape import shell
     from migrator.render.status import status_document, status_text
 
     settings = settings_of(ctx)
@@ -37,8 +39,15 @@ def command(ctx: click.Context, /, plan_or_cluster: str, *, decisions: str | Non
     standing = status(StatusRequest(of=of, creator=creator), operator_of(settings))
     output = output_of(settings)
     plan_file = f"{standing.state}/plan.json" if isinstance(of, str) else plan_or_cluster
-    more = () if decisions is None else ("--decisions", decisions)
-    do = command_lines(settings, commands_of_status(standing), plan_file, *more)
+    more = {}
+    if decisions is not None:
+        more = dict.fromkeys(_TAKE_DECISIONS, ("--decisions", decisions))
+    fetch: list[str] = []
+    # No command reads a plan from a bucket.
+    if plan_file.startswith("s3://"):
+        fetch, plan_file = [f"aws s3 cp {shell(plan_file)} plan.json"], "plan.json"
+    do = command_lines(settings, commands_of_status(standing), plan_file, more)
+    do = [*fetch, *do] if do else []
 
     def table() -> str:
         return below(status_text(standing, width=output.width, color=output.color), do)

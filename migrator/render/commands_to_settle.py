@@ -39,16 +39,20 @@ def commands_of_status(status: StatusOutcome) -> tuple[tuple[str, ...], ...]:
 
 
 def commands_of_run(outcome: RunOutcome) -> tuple[tuple[str, ...], ...]:
-    """The command that continues a run that is not finished: the same one."""
+    """The command that settles what a run that is not finished left: the same one, mostly."""
     if outcome.exit_code != _UNFINISHED:
         return ()
+    # All that is left is a bridge of another run, which the same command never removes.
+    if outcome.leftovers and not outcome.left and not outcome.outstanding:
+        return (("rollback", PLAN, "--leftovers"),)
     return ((outcome.command, PLAN),)
 
 
 def _of_leftover(leftover: Leftover, status: StatusOutcome) -> tuple[str, ...]:
     """Empty where no command of this cluster settles it: another run has it in use."""
     if leftover.removable:
-        return "rollback", status.cluster, "--leftovers"
+        # By the plan: it names the Region, too.
+        return "rollback", PLAN, "--leftovers"
     if status.run and leftover.run == status.run:
         return ("rollback" if status.command == "rollback" else "apply"), PLAN
     return ()

@@ -149,7 +149,11 @@ def _ask(
     writes = writes_left(plan, progress, options.principals, mode)
     if not writes:
         return
-    unknown = refuse_without_iam(plan, writes, ports.own_permissions)
+    rights = writes
+    # The round of the mode step alone is one-way, too: what comes after it is asked about now.
+    if options.mode_only:
+        rights = writes_left(plan, progress, None, mode)
+    unknown = refuse_without_iam(plan, rights, ports.own_permissions)
     if unknown:
         ports.events.say("info", unknown)
     ports.approver.show(apply_proposal(plan, writes))

@@ -204,7 +204,8 @@ def refuse_rehearsing(progress: Progress, snapshot: Snapshot | None = None) -> N
             "rehearsal-unfinished",
             "A rehearsal was interrupted, and aws-auth may be blank.",
             why="Its end is not in the journal.",
-            remedy="Run `migrate rehearse PLAN` once: it puts aws-auth back before anything else.",
+            remedy="Run `migrate rehearse PLAN --image IMAGE` once: it puts aws-auth back before "
+            "anything else.",
         )
     if snapshot is not None:
         refuse_blank(snapshot)
@@ -219,7 +220,7 @@ def refuse_blank(snapshot: Snapshot) -> None:
             why="Objects of a rehearsal are in the cluster, and another state folder has its "
             "journal.",
             remedy="Wait until its timer has restored aws-auth (`migrate status` says when), or "
-            "run `migrate rehearse PLAN` in the folder that began it.",
+            "run `migrate rehearse PLAN --image IMAGE` in the folder that began it.",
         )
 
 

@@ -166,7 +166,8 @@ def _iam(ports: DiagnosePorts, cluster: ClusterRef, commands: Sequence[str]) -> 
             "iam-permissions",
             "unknown",
             "What IAM allows you may not be asked (iam:SimulatePrincipalPolicy).",
-            "Compare your policies with the ones the commands need: `migrate doctor --policy`.",
+            "Compare your policies with the ones the commands need: `migrate doctor CLUSTER "
+            "--policy`.",
         )
         return
     missing = frozenset(Need(*pair) for pair in refused)
@@ -185,8 +186,8 @@ def _iam_check(command: str, missing: list[str]) -> Check:
     hard = [action for action in missing if action in essential or _writes(action)]
     said = f"IAM does not allow {', '.join(missing)} for `{command}`."
     remedy = (
-        f"Give the caller {', '.join(hard or missing)}; `migrate doctor --policy` writes the "
-        f"policy."
+        f"Give the caller {', '.join(hard or missing)}; `migrate doctor CLUSTER --policy` writes "
+        f"the policy."
     )
     return Check(name, "fail" if hard else "warn", said, remedy)
 

@@ -3,8 +3,10 @@
 Which step, and whether at all, is decided by :mod:`migrator.decide.running.next_action` alone.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from migrator.decide.planning.entries.entry_identity import entry_digest
@@ -73,18 +75,26 @@ def execute(run: OneRun, step: Step) -> None:
             run.journal.carry_out(
                 step.id,
                 intended=intention(effect),
-                effect=lambda: _written(run, step, effect),
-                done=lambda entry: {"entry": entry_document(entry)},
+                effect=partial(_written, run, step, effect),
+                # The record of the step is the entry as it was read back.
+                done=dict,
             )
         case _:
             assert_never(effect)
 
 
-def _written(run: OneRun, step: Step, effect: Effect) -> AccessEntry | None:
-    """Send the effect, then read the entry until it shows the effect."""
+def _written(run: OneRun, step: Step, effect: Effect) -> dict[str, Any]:
+    """Send the effect; ``{"entry": …}``, the entry once it is as the step made it. Raises
+    ``Failed`` ``not-shown`` when it is not shown within a minute.
+    """
     send(run, effect, token=token_of(run, step))
-    _read_back(run, step)
-    return run.state.observed.entries[step.principal_arn or ""]
+    state = run.state
+    sequence = state.sequences[state.sequence_of[step.id]]
+    wanted = sequence_states(sequence, run.run_id)[sequence.index(step) + 1]
+    entry = _until_shown(
+        run, step.principal_arn or "", lambda entry: matches(wanted, entry, run.digest)
+    )
+    return {"entry": entry_document(entry)}
 
 
 def token_of(run: OneRun, step: Step) -> str:
@@ -163,18 +173,10 @@ def tags_of(run: OneRun, effect: CreateEntry) -> dict[str, str]:
     }
 
 
-def _read_back(run: OneRun, step: Step) -> None:
-    """See the entry as the step made it. Raises ``Failed("not-shown")`` when it is not shown
-    within a minute.
-    """
-    state = run.state
-    sequence = state.sequences[state.sequence_of[step.id]]
-    wanted = sequence_states(sequence, run.run_id)[sequence.index(step) + 1]
-    _until_shown(run, step.principal_arn or "", lambda entry: matches(wanted, entry, run.digest))
-
-
-def _until_shown(run: OneRun, arn: str, fits: Any) -> None:  # noqa: ANN401 - a predicate
-    """Read the entry until it fits: a read of EKS may be older than the last write. Raises
+def _until_shown(
+    run: OneRun, arn: str, fits: Callable[[AccessEntry | None], bool]
+) -> AccessEntry | None:
+    """The entry, read until it fits: a read of EKS may be older than the last write. Raises
     ``Failed`` ``not-shown`` after ``READ_BACK``.
     """
     deadline = run.now() + READ_BACK
@@ -182,7 +184,7 @@ def _until_shown(run: OneRun, arn: str, fits: Any) -> None:  # noqa: ANN401 - a 
         entry = run.ports.entries.describe(arn)
         run.see_entry(arn, entry)
         if fits(entry):
-            return
+            return entry
         if run.now() >= deadline:
             raise Failed(
                 "not-shown",

@@ -59,8 +59,7 @@ def opened_endpoint(ports: OpenPorts, *, run: str) -> Iterator[None]:
         raise Failed(
             "source-address-unknown",
             "The address that this machine is seen under cannot be found out.",
-            remedy="Add it by hand: `aws eks update-cluster-config --resources-vpc-config "
-            "publicAccessCidrs=…`.",
+            remedy="Name it with --source-address IP, and run the same command again.",
         )
     now = ports.access.public_cidrs()
     if not now or set(now) & set(_EVERYBODY) or is_among(address, now):

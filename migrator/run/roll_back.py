@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, replace
 
 from migrator.decide.running.actions import Finished, RunRequest
+from migrator.decide.running.carriers import carries
 from migrator.decide.running.entries_that_stay import rows_shadowed_by_eks
 from migrator.decide.running.leftovers import what_stands
-from migrator.decide.running.progress import ROLL_BACK, Progress
+from migrator.decide.running.progress import ROLL_BACK, SETTLED, Progress
 from migrator.decide.running.proposals import roll_back_proposal
 from migrator.decide.running.source_differences import row_difference
 from migrator.decide.running.unfinished import still_to_undo
 from migrator.errors import Interrupted, MigratorError, Refused
 from migrator.model.outcome import RunOutcome, StepOutcome
 from migrator.model.plan import Plan
-from migrator.model.step import CreateEntry, Step
+from migrator.model.step import CreateBridge, CreateEntry, RemoveBridge, Step
 from migrator.run.begin_run import (
     RunPorts,
     all_entries,
@@ -98,9 +99,12 @@ def roll_back(
         if not still_to_undo(plan, progress) and not forgotten:
             outcome = _outcome(plan, progress, ports, Finished(), None)
             return _ended(plan, plan_digest, progress, outcome, ports, options)
-        undone = _asked_for((*still_to_undo(plan, progress), *forgotten), options.only)
-        ports.approver.show(roll_back_proposal(plan, undone))
-        ports.approver.confirm(f"Roll back on cluster {plan.cluster.name}?")
+        undone = _asked_for(
+            plan, progress, (*still_to_undo(plan, progress), *forgotten), options.only
+        )
+        if undone:
+            ports.approver.show(roll_back_proposal(plan, undone))
+            ports.approver.confirm(f"Roll back on cluster {plan.cluster.name}?")
         rows = _Rows(row_check(plan, ports.config_maps, api_mode=False))
         settings = RunSettings(
             max_rate=options.max_rate,
@@ -123,11 +127,33 @@ def roll_back(
         return _ended(plan, plan_digest, run.progress, outcome, ports, options)
 
 
-def _asked_for(steps: Iterable[Step], only: tuple[str, ...]) -> tuple[Step, ...]:
-    """What is undone: of all, or of these principals alone, whose bindings stay."""
+def _asked_for(
+    plan: Plan, progress: Progress, steps: Iterable[Step], only: tuple[str, ...]
+) -> tuple[Step, ...]:
+    """What is undone: of all, or of these principals alone. The bridge that one of them crosses on
+    its way back is removed with them, where no other entry is on it (go_back); parallel bindings
+    stay.
+    """
     if not only:
         return tuple(steps)
-    return tuple(step for step in steps if step.principal_arn in only)
+    found: list[Step] = []
+    for step in steps:
+        if step.principal_arn in only or _is_bridge_of(plan, progress, step, only):
+            found.append(step)
+    return tuple(found)
+
+
+def _is_bridge_of(plan: Plan, progress: Progress, step: Step, only: tuple[str, ...]) -> bool:
+    """Whether a step builds a bridge that is there, or that one of these principals crosses."""
+    if not isinstance(step.effect, CreateBridge):
+        return False
+    group = step.effect.group
+    for each in plan.steps:
+        if not isinstance(each.effect, RemoveBridge) or each.effect.group != group:
+            continue
+        if progress.of(each.id).status not in SETTLED:
+            return True
+    return any(carries(plan.sequences.get(arn, ()), "{run}", group) for arn in only)
 
 
 def _go(run: OneRun, ports: RunPorts, rows: _Rows) -> RunOutcome:

@@ -17,6 +17,7 @@ from migrator.fleet.model.files.decisions import decode_fleet_decisions
 from tests.support.cli_lab import running
 from tests.support.fleet_world import fleet_file, fleet_world
 from tests.support.forked_cli import ForkedCli
+from tests.support.terminal import at_terminal
 
 ROOT = Path(__file__).parents[2]
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.md"))
@@ -29,7 +30,7 @@ def commands(text: str, fence: str, prompt: str) -> list[list[str]]:
     blocks = re.findall(rf"^ *```{fence}\n(.*?)^ *```", text, re.S | re.M)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     return [
-        shlex.split(line.strip().removeprefix(prompt))
+        shlex.split(line.strip().removeprefix(prompt), comments=True)
         for line in lines
         if line.strip().startswith(prompt)
     ]
@@ -103,6 +104,34 @@ def test_every_command_of_a_playbook_works(path: Path, tmp_path: Path) -> None:
             assert command[0] == "migrate", command
             ran = lab.run(*[word.replace(CLUSTER, "small") for word in command[1:]])
             assert ran.code == 0, f"{shlex.join(command)}: {ran.code}\n{ran.out}\n{ran.err}"
+
+
+# What the README's reader types at a question of a command.
+TYPED = {
+    "apply": ("Apply this to cluster small? [y/N]", "y"),
+    "cutover": ("the cluster's name:", "small"),
+}
+
+
+def test_every_command_of_the_readme_works_at_a_terminal(tmp_path: Path) -> None:
+    found = commands((ROOT / "README.md").read_text(), "console", "$ ")
+    lines = [command[1:] for command in found if command[0] == "migrate"]
+    assert {"plan", "apply", "rehearse", "cutover"} <= {line[0] for line in lines}
+    with running(tmp_path) as lab:
+        read = lab.run("snapshot", "small", "--out", "-")
+        rows = json.loads(read.out)["configMap"]
+        (lab.work / "aws-auth.yaml").write_text(json.dumps(rows), encoding="utf-8")
+        for line in lines:
+            arguments = [word.replace(CLUSTER, "small") for word in line]
+            if line[0] in TYPED:
+                seen = at_terminal(lab, arguments, *TYPED[line[0]])
+                assert seen.code == 0, f"{shlex.join(line)}: {seen.code}\n{seen.text}{seen.after}"
+                continue
+            ran = lab.run(*arguments)
+            # A first look without the cluster has principals that a person must decide.
+            expected = 3 if "--config-map" in line else 0
+            assert ran.code == expected, f"{shlex.join(line)}: {ran.code}\n{ran.out}\n{ran.err}"
+        assert json.loads(lab.run("--output", "json", "status", "small").out)["mode"] == "API"
 
 
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)

@@ -138,7 +138,7 @@ def test_leftovers_of_a_killed_rehearsal_leave_the_timer_while_it_has_not_ended(
             assert each.timer_objects() == before
             (line,) = [left.describe("prod") for left in outcome.kept]
             assert "a rehearsal that has not ended" in line
-            assert "`migrate rehearse PLAN` in the folder that began it" in line
+            assert "`migrate rehearse PLAN --image IMAGE` in the folder that began it" in line
             assert "--leftovers" not in line
         if each.blank:
             each.fire()
@@ -182,7 +182,9 @@ def test_command_of_another_folder_is_refused_by_name_over_the_blank_map(
     with pytest.raises(Refused) as caught:
         command(blanked)
     assert caught.value.code == "rehearsal-unfinished"
-    assert "`migrate rehearse PLAN` in the folder that began it" in caught.value.remedy
+    assert (
+        "`migrate rehearse PLAN --image IMAGE` in the folder that began it" in caught.value.remedy
+    )
     assert blanked.cluster.describe() == before
     blanked.fire()
     assert apply_plan(blanked.plan, DIGEST, blanked.other.ports()).error is None

@@ -164,7 +164,7 @@ def _update(facts: GateFacts) -> Gate:
             "unknown",
             f"{detail}; its updates could not be listed",
             "Allow eks:ListUpdates, eks:DescribeUpdate, eks:ListNodegroups and eks:ListAddons: "
-            "`migrate doctor --policy cutover` prints the whole policy.",
+            "`migrate doctor CLUSTER --policy cutover` prints the whole policy.",
         )
     if facts.updates.running:
         return _gate(
@@ -327,7 +327,9 @@ def _enough_admins(admins: list[str], facts: GateFacts) -> bool:
 def _rehearsal(facts: GateFacts) -> Gate:
     """Gate 7: API mode was on trial lately. ``unknown`` where no rehearsal of this plan passed."""
     question = f"Did a rehearsal pass within {REHEARSAL_AGE.days} days?"
-    remedy = "Run `migrate rehearse`, or waive the gate by name in decisions.yaml."
+    remedy = (
+        "Run `migrate rehearse PLAN --image IMAGE`, or waive the gate by name in decisions.yaml."
+    )
     if facts.rehearsed is None:
         return _gate(7, "rehearsal", question, "unknown", "there is no record of one", remedy)
     recent = facts.now - facts.rehearsed <= REHEARSAL_AGE
@@ -347,8 +349,9 @@ def _code(facts: GateFacts) -> Gate:
     """
     question = "Does no infrastructure code own aws-auth, or an entry that the plan changed?"
     remedy = (
-        "Remove aws-auth from that code first (`migrate generate terraform` writes the "
-        "removed blocks)."
+        "Remove aws-auth from that code first (`migrate generate terraform PLAN --out DIR` writes "
+        "the removed blocks). The object keeps the sign of its writer: then waive the gate by name "
+        "in decisions.yaml."
     )
     if facts.writers is None:
         look = (
@@ -364,7 +367,8 @@ def _code(facts: GateFacts) -> Gate:
     if facts.reconcilers:
         take = (
             "Give that tool the entry as the plan has it (`migrate generate` writes the code), or "
-            "remove the entry from it."
+            "remove the entry from it. The tag stays: then waive the gate by name in "
+            "decisions.yaml."
         )
         return _gate(8, "code", question, "fail", _some(facts.reconcilers), take)
     # A writer that is on no list may be a controller: it is named, and a person decides.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from migrator.decide.running.carriers import carries
 from migrator.decide.running.progress import SETTLED, Progress
 from migrator.decide.running.row_identity import groups_by_row
 from migrator.model.access_entry import AuthenticationMode
@@ -64,22 +65,56 @@ def writes_left(
             continue
         if isinstance(step.effect, EnableEntries) and mode != step.effect.mode_from:
             continue
-        if _is_asked_for(step, only):
+        if _is_asked_for(plan, progress, step, only):
             left.append(step)
     return tuple(left)
 
 
-def _is_asked_for(step: Step, only: frozenset[str] | None) -> bool:
-    """Whether ``--only`` does not leave a step out. A step about the cluster serves them all."""
-    if only is None or step.principal_arn is None:
+def _is_asked_for(plan: Plan, progress: Progress, step: Step, only: frozenset[str] | None) -> bool:
+    """Whether ``--only`` does not leave a step out. A step about the cluster serves them all, but a
+    bridge is built for those who need it in this run alone (:mod:`obstacles`).
+    """
+    if only is None:
         return True
-    return step.principal_arn in only
+    if step.principal_arn is not None:
+        return step.principal_arn in only
+    match step.effect:
+        case CreateBridge(group=group):
+            return _is_crossed(plan, progress, only, group)
+        case RemoveBridge(group=group):
+            # What was built before is removed, and so is what this run builds.
+            return not _is_unbuilt(plan, progress, group) or _is_crossed(
+                plan, progress, only, group
+            )
+        case _:
+            return True
+
+
+def _is_crossed(plan: Plan, progress: Progress, only: frozenset[str], group: str) -> bool:
+    """Whether a principal that is asked for, and is not finished, carries the bridge's group."""
+    for arn in only:
+        sequence = plan.sequences.get(arn, ())
+        is_finished = all(progress.of(step.id).status in SETTLED for step in sequence)
+        if not is_finished and carries(sequence, "{run}", group):
+            return True
+    return False
+
+
+def _is_unbuilt(plan: Plan, progress: Progress, group: str) -> bool:
+    """Whether the plan builds the bridge of this group and did not yet; a bridge that another run
+    left is there.
+    """
+    for step in plan.steps:
+        if isinstance(step.effect, CreateBridge) and step.effect.group == group:
+            return progress.of(step.id).status not in SETTLED
+    return False
 
 
 def apply_proposal(plan: Plan, steps: Sequence[Step]) -> Proposal:
     """What an apply is about to write."""
     # The change of an entry that is created in the same run takes its marker group off.
-    created = {s.principal_arn for s in plan.steps if isinstance(s.effect, CreateEntry)}
+    # Where the entry was created before, the change is all that is left, and is shown.
+    created = {s.principal_arn for s in steps if isinstance(s.effect, CreateEntry)}
     shown: list[Step] = []
     for step in steps:
         if isinstance(step.effect, UpdateEntry) and step.principal_arn in created:

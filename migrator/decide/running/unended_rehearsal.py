@@ -13,7 +13,7 @@ from migrator.decide.running.rehearsal import timer_state
 from migrator.decide.running.waiting import moment
 from migrator.decide.steps.rehearsal_objects import is_blank
 
-FINISH = "`migrate rehearse PLAN` in the folder that began it"
+FINISH = "`migrate rehearse PLAN --image IMAGE` in the folder that began it"
 NOT_READ = f"whether its timer works was not read; {FINISH} restores aws-auth"
 
 

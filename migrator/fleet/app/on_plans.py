@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from migrator.app.read_plan import read_plan
-from migrator.errors import MigratorError
+from migrator.errors import Interrupted, MigratorError
 from migrator.fleet.app.connect import (
     discover_fleet,
     fleet_ports,
@@ -162,6 +162,9 @@ class _Shown:
         )
         maker = _Maker(self.jobs, self.ports, request)
         outcome = run_fleet(request.file, self.inventory, "gates", maker.job, self.ports, options)
+        # Ctrl-C while the gates are judged: the operator wants no question now.
+        if outcome.exit_code == Interrupted.exit_code:
+            raise Interrupted("interrupted", "Stopped before the question; nothing was switched.")
         return outcome.results
 
 

@@ -61,7 +61,10 @@ def cut_over_proposal(fleet: str, results: Sequence[ClusterResult]) -> Proposal:
     waivers = Counter(waiver for each in results for waiver in each.detail.get("waived", ()))
     parts = [
         Part("Clusters with every gate open", tuple(_of_gates(each) for each in ready)),
-        Part("Clusters that are not switched", tuple(_of_gates(each) for each in kept)),
+        Part(
+            "Clusters with a closed gate, judged again at their turn",
+            tuple(_of_gates(each) for each in kept),
+        ),
         Part("Waivers, in all", tuple(f"{each}: {n} clusters" for each, n in waivers.items())),
         Part("Principals by verdict, in all", _verdicts(results)),
     ]

@@ -31,7 +31,7 @@ def fleet_markdown(report: FleetReport) -> str:
     text = _head(report)
     for part in (*_tables(report), _answers(report)):
         if len(text) + len(part) > LIMIT:
-            return f"{text}\nMore does not fit here: `migrate fleet report --json` has all.\n"
+            return f"{text}\nMore does not fit here: `migrate fleet report --json FILE` has all.\n"
         if part:
             text += f"\n{part}"
     return text

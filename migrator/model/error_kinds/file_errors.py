@@ -268,7 +268,7 @@ KINDS: tuple[ErrorKind, ...] = (
         (1,),
         "The file is no plan of this version.",
         "Its format is another one.",
-        "Give the file that `migrate plan --out` wrote.",
+        "Give the file that `migrate plan CLUSTER --out FILE` wrote.",
         "migrate plan CLUSTER --out plan.json",
     ),
     ErrorKind(

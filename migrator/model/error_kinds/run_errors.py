@@ -103,7 +103,7 @@ KINDS: tuple[ErrorKind, ...] = (
         "The cut-over is refused, because a gate is closed.",
         "The switch to API mode cannot be undone.",
         "Do what each closed gate says; the cut-over shows them without switching.",
-        "migrate cutover PLAN",
+        "migrate cutover PLAN --gates",
     ),
     ErrorKind(
         "interrupted",
@@ -264,7 +264,7 @@ KINDS: tuple[ErrorKind, ...] = (
         "A rehearsal was interrupted, and aws-auth may be blank.",
         "Its end is not in the journal.",
         "Run the rehearsal once more: it puts aws-auth back before anything else.",
-        "migrate rehearse PLAN",
+        "migrate rehearse PLAN --image IMAGE",
     ),
     ErrorKind(
         "rollback-unfinished",
@@ -295,9 +295,8 @@ KINDS: tuple[ErrorKind, ...] = (
         (1,),
         "The address under which AWS sees this machine is not known.",
         "The address service did not answer.",
-        "Add it by hand.",
-        "aws eks update-cluster-config --name CLUSTER --resources-vpc-config "
-        "publicAccessCidrs=CIDR",
+        "Name the address yourself.",
+        "migrate doctor CLUSTER --open-endpoint-for-me --source-address IP",
     ),
     ErrorKind(
         "state-dir-malformed",

@@ -243,7 +243,8 @@ def test_every_gate_that_is_unknown_says_what_was_not_read_and_what_to_do() -> N
         "second-admin": ("no verdicts were made", verify),
         "rehearsal": (
             "there is no record of one",
-            "Run `migrate rehearse`, or waive the gate by name in decisions.yaml.",
+            "Run `migrate rehearse PLAN --image IMAGE`, or waive the gate by name in "
+            "decisions.yaml.",
         ),
         "code": (
             "aws-auth does not tell who writes it",
@@ -289,8 +290,9 @@ def test_every_gate_that_is_closed_says_why_and_what_to_do() -> None:
     assert remedies["plan"] == "Plan again."
     assert remedies["mode"] == "Apply the plan first."
     assert remedies["code"] == (
-        "Remove aws-auth from that code first (`migrate generate terraform` writes the removed "
-        "blocks)."
+        "Remove aws-auth from that code first (`migrate generate terraform PLAN --out DIR` writes "
+        "the removed blocks). The object keeps the sign of its writer: then waive the gate by name "
+        "in decisions.yaml."
     )
     assert remedies["no-update-running"] == "Wait for ACTIVE."
     assert (

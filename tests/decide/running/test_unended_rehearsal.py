@@ -54,7 +54,7 @@ def test_time_of_a_timer_whose_renewal_cannot_be_read_is_counted_from_it(
 
 def test_timer_that_has_not_started_restores_nothing() -> None:
     found = ended_by(BLANK, RUNNING, {"spec": LEASE["spec"]})
-    assert "has not started; `migrate rehearse PLAN`" in found
+    assert "has not started; `migrate rehearse PLAN --image IMAGE`" in found
 
 
 def test_timer_without_a_lease_is_counted_from_its_last_renewal() -> None:

@@ -362,7 +362,7 @@ def test_every_command_of_a_single_cluster_works_on_its_folder(planned: CliLab) 
         (("verify", plan, *answers), (0, 6)),
         (("report", plan, "--html", "report.html", *answers), (0,)),
         (("status", plan), (0,)),
-        (("rollback", plan), (0,)),
+        (("rollback", plan, "--yes"), (0,)),
     ):
         ran = planned.run(*arguments, "--profile", "single", environment=environment)
         assert ran.code in codes, (arguments, ran.out, ran.err)
