@@ -56,7 +56,7 @@ def test_fleet_cutover_shows_gates_waivers_and_verdicts_of_each_cluster_above_th
         "Switch clusters of fleet test to API mode, wave by wave: 1 of 2 have every gate open.",
         "Clusters with every gate open: 1",
         f"{FIRST}: principals: 3 ok, waived: rehearsal, by test: a lab",
-        "Clusters that are not switched: 1",
+        "Clusters with a closed gate, judged again at their turn: 1",
         f"{SECOND}: Closed gates: ",
         "Waivers, in all: 1",
         "rehearsal, by test: a lab: 2 clusters",
