@@ -175,6 +175,17 @@ def _update(facts: GateFacts) -> Gate:
             f"{detail}; in progress: {_some(str(each) for each in facts.updates.running)}",
             "Wait until the update has ended: `aws eks describe-update` shows its status.",
         )
+    # An ACTIVE cluster has a certificate authority: none means that its text was not understood.
+    if facts.updates.certificate_authorities < 1:
+        return _gate(
+            3,
+            name,
+            question,
+            "unknown",
+            f"{detail}; its certificate authority could not be read",
+            "Look at `aws eks describe-cluster`: certificateAuthority.data has to be a bundle in "
+            "base64.",
+        )
     # A node that never received the new CA leaves the cluster when it is activated. The effect
     # would look like one of the switch.
     if facts.updates.certificate_authorities > 1:

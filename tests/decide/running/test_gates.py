@@ -109,6 +109,7 @@ def test_one_thing_wrong_closes_its_gate_and_no_other(name: str, changed: GateFa
         ("mode", replace(GOOD, mode=None)),
         ("no-update-running", replace(GOOD, cluster_status=None)),
         ("no-update-running", replace(GOOD, updates=None)),
+        ("no-update-running", replace(GOOD, updates=ClusterUpdates((), 0))),
         ("end-state", replace(GOOD, left=None)),
         ("end-state", replace(GOOD, changes=None)),
         ("rehearsal", replace(GOOD, rehearsed=None)),
