@@ -30,7 +30,7 @@ def required_policy(
 
     Raises ``command-unknown``, ``no-credentials``, ``cluster-not-found``, ``iam-denied``.
     """
-    from migrator.decide.diagnosis.required_permissions import COMMANDS, policy_document
+    from migrator.decide.reach.required_permissions import COMMANDS, policy_document
     from migrator.model.files.snapshot import cluster_ref
     from migrator.model.principal import parse_arn
 
@@ -47,7 +47,7 @@ def refuse_unknown(commands: Iterable[str]) -> None:
     """Raises ``WrongUse`` ``command-unknown`` for a name that is no command with permissions of its
     own.
     """
-    from migrator.decide.diagnosis.required_permissions import COMMANDS
+    from migrator.decide.reach.required_permissions import COMMANDS
 
     for command in commands:
         if command not in COMMANDS:

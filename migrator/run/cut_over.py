@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from migrator.decide.diagnosis.version_support import near_upgrade
 from migrator.decide.proving.node_proof import unhealthy_nodes
+from migrator.decide.reach.version_support import near_upgrade
 from migrator.decide.reading.aws_auth_owners import writers_of
 from migrator.decide.reading.entry_owners import reconcilers_of
 from migrator.decide.running.actions import Observed, RunRequest

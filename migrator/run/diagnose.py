@@ -8,10 +8,10 @@ continue.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from migrator.decide.diagnosis.access_policies_known import NAME as ACCESS_POLICIES
-from migrator.decide.diagnosis.access_policies_known import access_policies_check
-from migrator.decide.diagnosis.cluster_checks import address_check, cluster_checks
-from migrator.decide.diagnosis.required_permissions import (
+from migrator.decide.reach.access_policies_known import NAME as ACCESS_POLICIES
+from migrator.decide.reach.access_policies_known import access_policies_check
+from migrator.decide.reach.cluster_checks import address_check, cluster_checks
+from migrator.decide.reach.required_permissions import (
     ESSENTIAL,
     ESSENTIAL_FOR,
     LOCKING,
@@ -19,8 +19,8 @@ from migrator.decide.diagnosis.required_permissions import (
     lock_tag_needs,
     needs_of,
 )
-from migrator.decide.diagnosis.required_requests import LOCK_REQUESTS, kubernetes_needs_of
-from migrator.decide.diagnosis.version_support import version_support_check
+from migrator.decide.reach.required_requests import LOCK_REQUESTS, kubernetes_needs_of
+from migrator.decide.reach.version_support import version_support_check
 from migrator.errors import MigratorError
 from migrator.model.cluster_lock import describe_lock
 from migrator.model.diagnosis import Check, Diagnosis

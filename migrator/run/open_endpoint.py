@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from migrator.decide.diagnosis.cluster_checks import host_cidr, is_among
 from migrator.decide.findings.platform import cidr_obstacle
+from migrator.decide.reach.cluster_checks import host_cidr, is_among
 from migrator.errors import Failed
 from migrator.model.canonical import digest_of, pretty_bytes
 from migrator.ports import (

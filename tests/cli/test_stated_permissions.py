@@ -11,14 +11,14 @@ from typing import TypeAlias
 
 import pytest
 
-from migrator.decide.diagnosis.required_permissions import (
+from migrator.decide.reach.required_permissions import (
     COMMANDS,
     LOCKING,
     ONLY_WHERE,
     READER_ROLE,
     actions_of,
 )
-from migrator.decide.diagnosis.required_requests import (
+from migrator.decide.reach.required_requests import (
     LOCK_REQUESTS,
     conditional_requests_of,
     kubernetes_needs_of,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from migrator.decide.diagnosis.required_permissions import needs_of
+from migrator.decide.reach.required_permissions import needs_of
 from migrator.lab.judge.oracle_subjects import logins_of
 from migrator.lab.kubernetes_api import kubernetes_api
 from migrator.model.files.snapshot import cluster_ref

@@ -6,13 +6,13 @@ A test compares; ``UPDATE_GOLDEN=1 python -m pytest tests/docs/test_permissions_
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from migrator.decide.diagnosis.required_permissions import (
+from migrator.decide.reach.required_permissions import (
     COMMANDS,
     LOCKING,
     ONLY_WHERE,
     actions_of,
 )
-from migrator.decide.diagnosis.required_requests import (
+from migrator.decide.reach.required_requests import (
     LOCK_REQUESTS,
     conditional_requests_of,
     kubernetes_needs_of,

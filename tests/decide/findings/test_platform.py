@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from migrator.decide.diagnosis.cluster_checks import cluster_checks
 from migrator.decide.findings.platform import MAX_ENTRIES, cidr_obstacle, platform_obstacle
+from migrator.decide.reach.cluster_checks import cluster_checks
 from migrator.errors import Refused
 from migrator.model.access_entry import AuthenticationMode
 from migrator.model.snapshot import Snapshot

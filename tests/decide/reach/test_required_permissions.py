@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import boto3
 import pytest
 
-from migrator.decide.diagnosis.required_permissions import (
+from migrator.decide.reach.required_permissions import (
     COMMANDS,
     ESSENTIAL,
     LOCKING,
@@ -14,7 +14,7 @@ from migrator.decide.diagnosis.required_permissions import (
     needs_of,
     policy_document,
 )
-from migrator.decide.diagnosis.required_requests import kubernetes_needs_of
+from migrator.decide.reach.required_requests import kubernetes_needs_of
 from migrator.decide.running.dead_man import timer_objects
 from migrator.model.plan import ClusterRef
 from migrator.model.rbac import AccessRequest

@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrator.decide.diagnosis.required_requests import conditional_requests_of
+from migrator.decide.reach.required_requests import conditional_requests_of
 from migrator.decide.running.dead_man import KINDS, NAME
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from migrator.decide.diagnosis.cluster_checks import (
+from migrator.decide.reach.cluster_checks import (
     address_check,
     cluster_checks,
     host_cidr,

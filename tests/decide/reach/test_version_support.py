@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from migrator.decide.diagnosis.version_support import forced_upgrade, version_support_check
+from migrator.decide.reach.version_support import forced_upgrade, version_support_check
 
 SUPPORT = {
     "endOfStandardSupportDate": "2026-07-29T00:00:00Z",

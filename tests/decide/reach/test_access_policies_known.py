@@ -1,6 +1,6 @@
 """Access policies that the Region offers and this version does not know."""
 
-from migrator.decide.diagnosis.access_policies_known import access_policies_check
+from migrator.decide.reach.access_policies_known import access_policies_check
 from migrator.model.access_policy_tables import ACCESS_POLICIES
 
 STEM = "arn:aws-us-gov:eks::aws:cluster-access-policy/"

@@ -1,1 +1,0 @@
-"""What stands between this machine, this caller and a migration."""
