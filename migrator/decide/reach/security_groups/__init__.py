@@ -1,0 +1,1 @@
+"""Security groups: which traffic they let pass, and what a cluster needs of them."""
