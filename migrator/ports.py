@@ -18,6 +18,7 @@ from migrator.model.cluster_updates import ClusterUpdates
 from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record
 from migrator.model.node_health import NodesNow
+from migrator.model.opened_endpoint import EndpointSeen, Opening
 from migrator.model.proposal import Proposal
 from migrator.model.rbac import AccessRequest
 from migrator.model.usage_report import LogGroup
@@ -136,6 +137,14 @@ class AuthMode(Protocol):
         ``aws-server-error`` it may have started: look.
         """
         ...
+
+    def update_status(self, update_id: str) -> tuple[str, list[str]]:
+        """DescribeUpdate: ``(InProgress|Failed|Cancelled|Successful, error messages)``."""
+        ...
+
+
+class ClusterUpdate(Protocol):
+    """An update of one cluster that was started, whatever it changes."""
 
     def update_status(self, update_id: str) -> tuple[str, list[str]]:
         """DescribeUpdate: ``(InProgress|Failed|Cancelled|Successful, error messages)``."""
@@ -347,14 +356,24 @@ class SourceAddress(Protocol):
 
 
 class EndpointAccess(Protocol):
-    """Which addresses may reach the public endpoint of one cluster."""
+    """Which addresses may reach the public endpoint of one cluster, and which of them commands
+    added for themselves.
+    """
 
-    def public_cidrs(self) -> tuple[str, ...]:
-        """``publicAccessCidrs``, read now."""
+    def read(self) -> EndpointSeen:
+        """The endpoint and its openings, read now."""
         ...
 
     def set_public_cidrs(self, cidrs: Sequence[str], *, token: str) -> str:
         """UpdateClusterConfig, sent once; returns the update id. Raises ``update-in-progress``."""
+        ...
+
+    def write_opening(self, opening: Opening) -> None:
+        """Write the tag of an opening, or write it again."""
+        ...
+
+    def remove_opening(self, run: str) -> None:
+        """Remove the tag of a run's opening; nothing where there is none."""
         ...
 
 

@@ -1,27 +1,28 @@
 """Which addresses may reach a cluster's public endpoint (EKS user guide, "Cluster API server
-endpoint").
+endpoint"), and the tags that say which of them a command added for itself.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from migrator.adapters.aws_session import AwsSession
+from migrator.model.opened_endpoint import EndpointSeen, Opening, seen_in, tag_key, tag_value
 
 
 class EksEndpointAccess:
-    """:class:`migrator.ports.EndpointAccess` of one cluster."""
+    """:class:`migrator.ports.EndpointAccess` of one cluster, by its name and its ARN."""
 
-    def __init__(self, session: AwsSession, cluster: str) -> None:
+    def __init__(self, session: AwsSession, cluster: str, arn: str) -> None:
         self._session = session
         self._cluster = cluster
+        self._arn = arn
 
-    def public_cidrs(self) -> tuple[str, ...]:
-        """``publicAccessCidrs``, read now."""
+    def read(self) -> EndpointSeen:
+        """DescribeCluster, read now."""
         answer = self._session.call(
             "eks", "describe_cluster", subject=f"cluster {self._cluster}", name=self._cluster
         )
-        return tuple(
-            (answer["cluster"].get("resourcesVpcConfig") or {}).get("publicAccessCidrs") or ()
-        )
+        return seen_in(answer["cluster"])
 
     def set_public_cidrs(self, cidrs: Sequence[str], *, token: str) -> str:
         """UpdateClusterConfig, sent once; nothing but the list changes. Raises
@@ -36,3 +37,15 @@ class EksEndpointAccess:
             clientRequestToken=token,
         )
         return str(answer["update"]["id"])
+
+    def write_opening(self, opening: Opening) -> None:
+        """TagResource: the opening as it is now."""
+        self._call("tag_resource", tags={tag_key(opening.run): tag_value(opening)})
+
+    def remove_opening(self, run: str) -> None:
+        """UntagResource; nothing happens where there is no such tag."""
+        self._call("untag_resource", tagKeys=[tag_key(run)])
+
+    def _call(self, method: str, **parameters: Any) -> None:
+        subject = f"tags of cluster {self._cluster}"
+        self._session.call("eks", method, subject=subject, resourceArn=self._arn, **parameters)

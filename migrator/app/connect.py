@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from migrator.run.diagnose import DiagnosePorts
     from migrator.run.lock_cluster import LeasedLock
     from migrator.run.observe import ObservePorts
+    from migrator.run.open_endpoint import OpenPorts
     from migrator.run.show_status import StatusPorts
     from migrator.run.take_snapshot import SnapshotPorts
 
@@ -145,7 +146,9 @@ def connect(
     reader = EksCluster(session, name, tasks)
     described = described or reader.describe_cluster()
     if settings.open_endpoint_for_me:
-        _open_endpoint(settings, operator, session, name, described)
+        _open_endpoint(operator, session, described)
+    if operator is not None:
+        _say_what_is_overdue(operator, described)
     endpoint = endpoint_of(described, proxy_url=settings.proxy_url)
     if settings.via is not None:
         endpoint = _tunnelled(settings.via, operator, session, endpoint)
@@ -158,21 +161,26 @@ def connect(
     return Connection(name, session, tasks, reader, described, wire, client, iam)
 
 
+def _say_what_is_overdue(operator: Operator, described: Mapping[str, Any]) -> None:
+    """Every command names the openings of the endpoint that no command closed in time."""
+    from migrator.decide.reach.opened_endpoint import overdue_words
+    from migrator.model.opened_endpoint import openings_in
+
+    openings = openings_in(described.get("tags") or {})
+    if not openings:
+        return
+    for said in overdue_words(openings, str(described.get("name") or "CLUSTER"), now()):
+        operator.events.say("warn", said)
+
+
 def _open_endpoint(
-    settings: Settings,
-    operator: Operator | None,
-    session: "AwsSession",
-    name: str,
-    described: Mapping[str, Any],
+    operator: Operator | None, session: "AwsSession", described: Mapping[str, Any]
 ) -> None:
     """Let this machine through publicAccessCidrs until the command has ended. ``--yes`` answers the
     question.
     """
     from migrator.adapters.clock import SystemEntropy
-    from migrator.adapters.eks_entries import EksAuthMode
-    from migrator.adapters.endpoint_access import EksEndpointAccess
-    from migrator.model.files.snapshot import cluster_ref
-    from migrator.run.open_endpoint import OpenPorts, opened_endpoint
+    from migrator.run.open_endpoint import opened_endpoint
 
     if operator is None or operator.resources is None:
         # a worker of a fleet: its commands end at different times
@@ -180,16 +188,34 @@ def _open_endpoint(
         raise WrongUse(
             "open-endpoint-one-cluster", message, remedy="Open the endpoints of a fleet beforehand."
         )
-    ports = OpenPorts(
-        access=EksEndpointAccess(session, name),
-        mode=EksAuthMode(session, name),
-        source=_source(settings),
-        store=open_store(settings, cluster_ref(described)),
+    ports = open_ports(operator, session, described)
+    operator.resources.enter_context(opened_endpoint(ports, run=SystemEntropy().run_id()))
+
+
+def open_ports(
+    operator: Operator, session: "AwsSession", described: Mapping[str, Any]
+) -> "OpenPorts":
+    """What opening and closing the public endpoint of a cluster needs."""
+    from migrator.adapters.eks_entries import EksAuthMode
+    from migrator.adapters.endpoint_access import EksEndpointAccess
+    from migrator.adapters.this_process import process_mark, still_runs
+    from migrator.model.files.snapshot import cluster_ref
+    from migrator.run.open_endpoint import OpenPorts
+
+    cluster = cluster_ref(described)
+    return OpenPorts(
+        access=EksEndpointAccess(session, cluster.name, cluster.arn),
+        updates=EksAuthMode(session, cluster.name),
+        source=_source(operator.settings),
+        store=open_store(operator.settings, cluster),
         approver=operator.approver,
         events=operator.events,
         clock=clock(),
+        cluster=cluster.name,
+        caller=session.caller_chain()[-1],
+        process=process_mark(),
+        runs=still_runs,
     )
-    operator.resources.enter_context(opened_endpoint(ports, run=SystemEntropy().run_id()))
 
 
 def _tunnelled(

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from migrator.app.connect import connect, describe, diagnose_ports
+from migrator.app.connect import connect, describe, diagnose_ports, open_aws, open_ports
 from migrator.app.operator import Operator
 from migrator.app.settings import Settings
 from migrator.errors import WrongUse
 
 if TYPE_CHECKING:
     from migrator.model.diagnosis import Diagnosis
+    from migrator.model.opened_endpoint import ClosedEndpoint
 
 
 def diagnose(cluster: str, operator: Operator) -> "Diagnosis":
@@ -20,6 +21,22 @@ def diagnose(cluster: str, operator: Operator) -> "Diagnosis":
 
     connection = connect(operator.settings, cluster, operator=operator)
     return check(diagnose_ports(operator, connection), described=connection.described)
+
+
+def close_endpoint(cluster: str, operator: Operator) -> "ClosedEndpoint":
+    """Remove from ``publicAccessCidrs`` what commands with ``open_endpoint_for_me`` added and did
+    not remove: what is overdue, and what a killed process of this machine left.
+
+    Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``, ``not-confirmed``,
+    ``endpoint-update-failed``, ``endpoint-last-range``.
+    """
+    from migrator.adapters.eks import EksCluster
+    from migrator.adapters.tasks_threads import Threads
+    from migrator.run.open_endpoint import close_overdue
+
+    session = open_aws(operator.settings)
+    described = EksCluster(session, cluster, Threads(1)).describe_cluster()
+    return close_overdue(open_ports(operator, session, described))
 
 
 def required_policy(

@@ -14,6 +14,7 @@ from migrator.cli.options import (
     canary_options,
     decisions_option,
     plan_argument,
+    yes_option,
 )
 from migrator.cli.request_fields import request_fields
 from migrator.cli.terminal import output_of
@@ -29,6 +30,7 @@ from migrator.cli.terminal import output_of
 @decisions_option
 @as_option
 @break_lock_option
+@yes_option
 @click.pass_context
 def command(ctx: click.Context, /, plan_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Switch the cluster of the plan in the file PLAN to API mode: aws-auth is not asked any more.
@@ -46,7 +48,7 @@ def command(ctx: click.Context, /, plan_file: str, **given: Any) -> int:  # noqa
     request = CutOverRequest(
         plan=plan, digest=digest, answers=answers, **request_fields(CutOverRequest, given)
     )
-    outcome = cut_over(request, operator_of(settings, typed=given["confirm"]))
+    outcome = cut_over(request, operator_of(settings, yes=given["yes"], typed=given["confirm"]))
     output = output_of(settings)
     output.show_effect(
         document=lambda: cut_over_document(plan, outcome),

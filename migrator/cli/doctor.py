@@ -4,6 +4,7 @@ import json
 
 import click
 
+from migrator.app.settings import Settings
 from migrator.cli import exit_codes
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
@@ -27,12 +28,24 @@ _ALL = "\0all"  # --policy without a command
     help="Print an IAM policy for a command (repeatable), or for all, and check nothing. With the "
     "cluster's ARN as CLUSTER it needs no credentials.",
 )
+@click.option(
+    "--close-endpoint",
+    is_flag=True,
+    help="Remove from publicAccessCidrs what commands with --open-endpoint-for-me added and did "
+    "not remove; asked.",
+)
 @click.pass_context
 def command(
-    ctx: click.Context, /, cluster: str | None, *, yes: bool, policy: tuple[str, ...]
+    ctx: click.Context,
+    /,
+    cluster: str | None,
+    *,
+    yes: bool,
+    policy: tuple[str, ...],
+    close_endpoint: bool,
 ) -> int:
     """Check everything that a migration of CLUSTER needs, and change nothing but, with
-    --open-endpoint-for-me and for as long as it runs, publicAccessCidrs.
+    --open-endpoint-for-me for as long as it runs, and with --close-endpoint, publicAccessCidrs.
 
     Who the caller is, the ways to the API server, IAM and Kubernetes permissions, each with what to
     do.
@@ -50,6 +63,8 @@ def command(
         document = required_policy(cluster, settings, () if _ALL in policy else commands)
         click.echo(json.dumps(document, indent=2))
         return exit_codes.DONE
+    if close_endpoint:
+        return _close_endpoint(settings, cluster, yes=yes)
     diagnosis = diagnose(cluster, operator_of(settings, yes=yes))
     output = output_of(settings)
     output.show(
@@ -57,3 +72,15 @@ def command(
         table=lambda: diagnosis_text(diagnosis, width=output.width, color=output.color),
     )
     return exit_codes.DONE if diagnosis.healthy else exit_codes.FAILED
+
+
+def _close_endpoint(settings: Settings, cluster: str, *, yes: bool) -> int:
+    """Remove what commands left in publicAccessCidrs, and say what is still open."""
+    from migrator.app.diagnose import close_endpoint
+    from migrator.render.closed_endpoint import closed_document, closed_text
+
+    closed = close_endpoint(cluster, operator_of(settings, yes=yes))
+    output_of(settings).show_effect(
+        document=lambda: closed_document(closed), table=lambda: closed_text(closed)
+    )
+    return exit_codes.INTERRUPTED if closed.left else exit_codes.DONE

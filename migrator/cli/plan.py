@@ -12,7 +12,7 @@ from migrator.cli import exit_codes
 from migrator.cli.files import read_bytes, read_decisions, read_json, write_file
 from migrator.cli.lazy import MigrateCommand, OutputFile, settings_of
 from migrator.cli.operator import operator_of
-from migrator.cli.options import out_option
+from migrator.cli.options import out_option, yes_option
 from migrator.cli.settings import ALL_FORMATS
 from migrator.cli.terminal import events_of, output_of
 from migrator.model.outcome import PlanOutcome
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     "--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do."
 )
 @out_option("Write the plan to this file; without it nothing is written.")
+@yes_option
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
     """Decide what becomes of every principal of CLUSTER: access entries, findings, steps.
@@ -71,7 +72,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
         raise click.UsageError("Give one of CLUSTER, --snapshot FILE or --config-map FILE.", ctx)
     if (given["config_map"] is None) != (given["cluster_arn"] is None):
         raise click.UsageError("--config-map FILE and --cluster-arn ARN belong together.", ctx)
-    return _finish(settings, given, plan(_request(given), operator_of(settings)))
+    return _finish(settings, given, plan(_request(given), operator_of(settings, yes=given["yes"])))
 
 
 def _request(given: Mapping[str, Any]) -> "PlanRequest":

@@ -6,7 +6,7 @@ from migrator.cli.answers import decisions_in
 from migrator.cli.files import read_plan, write_file
 from migrator.cli.lazy import MigrateCommand, OutputFile, settings_of
 from migrator.cli.operator import operator_of
-from migrator.cli.options import decisions_option, plan_argument
+from migrator.cli.options import decisions_option, plan_argument, yes_option
 from migrator.cli.terminal import events_of
 
 
@@ -24,6 +24,7 @@ from migrator.cli.terminal import events_of
     help="Markdown for a pull request; - is stdout.",
 )
 @decisions_option
+@yes_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -33,6 +34,7 @@ def command(
     html: str | None,
     markdown: str | None,
     decisions: str | None,
+    yes: bool,
 ) -> None:
     """Write a report on the plan in the file PLAN: verdict, every principal with its proof, gates,
     the run's timeline.
@@ -50,7 +52,7 @@ def command(
     settings = settings_of(ctx)
     plan, digest = read_plan(plan_file)
     request = ReportRequest(plan=plan, digest=digest, answers=decisions_in(decisions))
-    report = make_report(request, operator_of(settings))
+    report = make_report(request, operator_of(settings, yes=yes))
     events = events_of(settings)
     if html is not None:
         from migrator.render.html import report_html

@@ -10,7 +10,7 @@ from migrator.cli.commands_to_copy import below, command_lines
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
-from migrator.cli.options import decisions_option
+from migrator.cli.options import decisions_option, yes_option
 from migrator.cli.terminal import output_of
 
 _TAKE_DECISIONS = ("apply", "verify", "cutover")
@@ -22,8 +22,11 @@ _CLUSTER_NAME = re.compile(
 @click.command("status", cls=MigrateCommand, short_help="Where the migration stands.")
 @click.argument("plan_or_cluster", metavar="PLAN|CLUSTER")
 @decisions_option
+@yes_option
 @click.pass_context
-def command(ctx: click.Context, /, plan_or_cluster: str, *, decisions: str | None) -> int:
+def command(
+    ctx: click.Context, /, plan_or_cluster: str, *, decisions: str | None, yes: bool
+) -> int:
     """Show where the migration of a cluster stands: what is done, what is next, what is not known.
 
     A file is a plan; else it is the name of a cluster, whose plan is looked for in the state.
@@ -36,7 +39,7 @@ def command(ctx: click.Context, /, plan_or_cluster: str, *, decisions: str | Non
     settings = settings_of(ctx)
     creator = decisions_in(decisions).creator
     of = plan_or_cluster if is_cluster_name(plan_or_cluster) else read_plan(plan_or_cluster)
-    standing = status(StatusRequest(of=of, creator=creator), operator_of(settings))
+    standing = status(StatusRequest(of=of, creator=creator), operator_of(settings, yes=yes))
     output = output_of(settings)
     plan_file = f"{standing.state}/plan.json" if isinstance(of, str) else plan_or_cluster
     more = {}

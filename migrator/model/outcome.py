@@ -178,3 +178,5 @@ class StatusOutcome:
     state_lock: str | None = None  # who holds the lock of the state
     leftovers: tuple[Leftover, ...] = ()
     dead: tuple[tuple[str, str], ...] = ()
+    opened: tuple[str, ...] = ()  # addresses that commands added to publicAccessCidrs, in words
+    overdue: tuple[str, ...] = ()  # those of them that no command removed in time

@@ -32,6 +32,8 @@ def commands_of_status(status: StatusOutcome) -> tuple[tuple[str, ...], ...]:
         command = _of_leftover(leftover, status)
         if command:
             found[command] = None
+    if status.overdue:
+        found["doctor", status.cluster, "--close-endpoint"] = None
     word = status.next.removeprefix("`migrate ").split(maxsplit=1)[0].rstrip(":")
     if word in _BY_NEXT:
         found[_BY_NEXT[word], PLAN] = None

@@ -48,6 +48,7 @@ def _open_matters(status: StatusOutcome) -> list[tuple[str, str]]:
             status.cluster, own_run=status.run or "", own_command=status.command or ""
         )
         rows.append(("Leftover", line))
+    rows += [("Opened", opening) for opening in status.opened]
     for seen in status.locks:
         rows.append(("Locked by", describe_lock(seen)))
     if status.state_lock:
@@ -135,6 +136,8 @@ def status_document(status: StatusOutcome) -> dict[str, Any]:
             )
             for each in status.leftovers
         ],
+        "opened": list(status.opened),
+        "overdue": list(status.overdue),
         "locks": [_lock(seen) for seen in status.locks],
         "stateLock": status.state_lock,
         "unknown": list(status.unknown),

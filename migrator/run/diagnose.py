@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from migrator.decide.reach.access_policies_known import NAME as ACCESS_POLICIES
 from migrator.decide.reach.access_policies_known import access_policies_check
 from migrator.decide.reach.cluster_checks import address_check, cluster_checks
+from migrator.decide.reach.opened_endpoint import opening_checks
 from migrator.decide.reach.required_permissions import (
     ESSENTIAL,
     ESSENTIAL_FOR,
@@ -26,6 +27,7 @@ from migrator.model.cluster_lock import describe_lock
 from migrator.model.diagnosis import Check, Diagnosis
 from migrator.model.files.snapshot import cluster_ref
 from migrator.model.leftover import Leftover
+from migrator.model.opened_endpoint import seen_in
 from migrator.model.plan import ClusterRef
 from migrator.model.rbac import AccessRequest
 from migrator.ports import (
@@ -84,6 +86,7 @@ def diagnose(
     asks: list[Callable[[], Iterable[Check]]] = [
         lambda: _caller(ports),
         lambda: cluster_checks(cluster),
+        lambda: opening_checks(seen_in(cluster), reference.name, ports.clock.now()),
         lambda: _way_in(ports, cluster),
         lambda: _iam(ports, reference, commands),
         lambda: _access_policies(ports),

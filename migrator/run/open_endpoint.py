@@ -1,137 +1,339 @@
 """Adds this machine's address to ``publicAccessCidrs`` for as long as a command runs, and removes
 it again.
 
-The address is recorded before it is added, so that the next command finds and removes what an
-interrupted one added. Only our own block is ever removed: what others allowed meanwhile stays.
+An opening is a debt that every caller sees: a line of the state, then a tag of the cluster, then
+the address in the list. It ends in the reverse order, so that a process that is killed anywhere
+leaves the tag at least as long as the address. Several commands may need one address: each writes
+its own tag, and the last one that needs the address removes it. A command that ends says so in its
+tag before it looks at the other tags, and a command that begins writes its tag before it looks at
+the list: of two commands at the same time at least one sees the other (Lamport's bakery).
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from migrator.decide.findings.platform import cidr_obstacle
-from migrator.decide.reach.cluster_checks import host_cidr, is_among
-from migrator.errors import Failed
-from migrator.model.canonical import digest_of, pretty_bytes
+from migrator.decide.reach.opened_endpoint import (
+    LONGEST_OPENING,
+    block_to_open,
+    describe_opening,
+    is_being_closed,
+    is_overdue,
+    is_restricted,
+    needed_by_others,
+)
+from migrator.errors import Failed, Interrupted, MigratorError
+from migrator.model.canonical import digest_of
+from migrator.model.opened_endpoint import ClosedEndpoint, EndpointSeen, Opening, seen_in
 from migrator.ports import (
     Approver,
-    AuthMode,
     Clock,
+    ClusterReader,
+    ClusterUpdate,
     EndpointAccess,
     Events,
     SourceAddress,
     StateStore,
 )
-from migrator.run.journaled_run import JournaledRun, OpenItems
 
-RECORD = "opened-endpoint.json"
-_EVERYBODY = ("0.0.0.0/0", "::/0")
+RECORD = "opened-endpoint.jsonl"
 _POLL = timedelta(seconds=5)
+_SETTLE = timedelta(seconds=5)  # a tag is read back after this
 _PATIENCE = timedelta(minutes=30)  # an update of the endpoint takes minutes
+_OF_A_CLOSER = timedelta(minutes=10)  # longer, and the command that closes was killed
+_TRIES = 3
+
+Change = Callable[[tuple[str, ...]], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class OpenPorts:
-    """What opening the endpoint needs of the world. ``mode`` follows the updates."""
+    """What opening the endpoint needs of the world. ``updates`` follows them. ``cluster`` is
+    the name, ``caller`` who opens, ``process`` the mark of this process; ``runs`` says whether the
+    process with a mark still runs, None where that is not known.
+    """
 
     access: EndpointAccess
-    mode: AuthMode
+    updates: ClusterUpdate
     source: SourceAddress
     store: StateStore
     approver: Approver
     events: Events
     clock: Clock
+    cluster: str
+    caller: str = ""
+    process: str = ""
+    runs: Callable[[str], bool | None] = lambda _: None
 
 
 @contextmanager
 def opened_endpoint(ports: OpenPorts, *, run: str) -> Iterator[None]:
     """Admit this machine while the context lives. Nothing happens where it is admitted already.
 
-    Raises ``source-address-unknown``, ``endpoint-ranges-full`` before anything is asked,
-    ``endpoint-update-failed``, ``Refused`` when a person says no.
+    Raises before anything is asked ``source-address-unknown``, ``endpoint-ranges-full``,
+    ``endpoint-not-public``, ``endpoint-address-family``; ``endpoint-update-failed``; ``Refused``
+    when a person says no; at the end ``Interrupted`` ``endpoint-left-open``.
     """
-    close_endpoint(ports, run=run)
-    address = ports.source.public_address()
-    if address is None:
-        raise Failed(
-            "source-address-unknown",
-            "The address that this machine is seen under cannot be found out.",
-            remedy="Name it with --source-address IP, and run the same command again.",
-        )
-    now = ports.access.public_cidrs()
-    if not now or set(now) & set(_EVERYBODY) or is_among(address, now):
+    block = _block_to_open(ports)
+    if block is None:
+        close_dead(ports)
         yield
         return
-    full = cidr_obstacle(len(now))
-    if full is not None:
-        raise Failed(full.code, full.message, remedy=full.remedy)
-    block = host_cidr(address)
     ports.approver.confirm(
         f"Add {block} to publicAccessCidrs of the cluster until this command ends?"
     )
-    _journal(ports).carry_out(
-        block,
-        intended={"added": block},
-        effect=lambda: _set(ports, (*now, block), run),
-        done=lambda _: {},
+    opening = Opening(
+        run, block, ports.caller, ports.clock.now() + LONGEST_OPENING, process=ports.process
     )
-    ports.events.say("done", f"publicAccessCidrs lets {block} in")
     try:
+        _open(ports, opening)
+        # Only now: where a killed command opened the same block, it stays open.
+        close_dead(ports)
         yield
     finally:
-        close_endpoint(ports, run=run)
+        _close_at_last(ports, opening, sys.exc_info()[1])
 
 
-def close_endpoint(ports: OpenPorts, *, run: str) -> bool:
-    """Remove the block that a recorded opening added; True when there was something to remove."""
-    block = next(iter(_opened(ports)), None)
-    if block is None:
-        return False
-    _journal(ports).take_back(
-        block, undoing={}, effect=lambda: _without(ports, block, run), undone=lambda _: {}
-    )
-    return True
+def _block_to_open(ports: OpenPorts) -> str | None:
+    """The block that this machine needs. Its address is asked for only where that matters."""
+    seen = ports.access.read()
+    if not is_restricted(seen):
+        return None
+    return block_to_open(seen, ports.source.public_address())
 
 
-def _without(ports: OpenPorts, block: str, run: str) -> None:
-    """Take a block out of ``publicAccessCidrs`` again; nothing where it is not in it."""
-    now = ports.access.public_cidrs()
-    if block in now:
-        _set(ports, tuple(cidr for cidr in now if cidr != block), run)
-        ports.events.say("done", f"publicAccessCidrs is without {block} again")
+def _open(ports: OpenPorts, opening: Opening) -> None:
+    """Record the opening, write its tag, and have its block in the list."""
+    _record(ports, "opening", opening)
+    ports.access.write_opening(opening)
+    ports.clock.sleep(_SETTLE)
+    _wait_for_closers(ports, opening)
+    _change(ports, lambda now: _with(now, opening.cidr), opening.run)
+    ports.events.say("done", f"publicAccessCidrs admits {opening.cidr} while this command runs")
 
 
-def _journal(ports: OpenPorts) -> JournaledRun:
-    def write(items: Mapping[str, Mapping[str, Any]]) -> None:
-        # The file holds one opening at most: the one before is closed before another is made.
-        ports.store.write(RECORD, pretty_bytes(next(iter(items.values()), {})))
-
-    return JournaledRun(OpenItems(lambda: _opened(ports), write).record)
-
-
-def _opened(ports: OpenPorts) -> dict[str, Mapping[str, Any]]:
-    """The opening on record, by its block."""
-    document = json.loads(ports.store.read(RECORD) or b"{}")
-    block = document.get("added")
-    if block:
-        return {str(block): document}
-    return {}
-
-
-def _set(ports: OpenPorts, cidrs: Sequence[str], run: str) -> None:
-    """Set ``publicAccessCidrs`` and wait for the update. Raises ``Failed``
-    ``endpoint-update-failed`` where it fails or takes too long.
+def _wait_for_closers(ports: OpenPorts, opening: Opening) -> None:
+    """Wait until no other command is about to remove the block: it may have looked at the tags
+    before ours was there.
     """
-    # The same list may be asked for twice: EKS then needs another token for another update.
-    moment = ports.clock.now().isoformat()
-    token = digest_of([run, list(cidrs), moment]).removeprefix("sha256:")[:64]
-    update = ports.access.set_public_cidrs(cidrs, token=token)
+    until = ports.clock.now() + _OF_A_CLOSER
+    killed = {each.run for each in _killed(ports)}
+    while True:
+        others = [each for each in ports.access.read().openings if each.run not in killed]
+        if not is_being_closed(others, opening) or ports.clock.now() >= until:
+            return
+        ports.clock.sleep(_POLL)
+
+
+def _close_at_last(ports: OpenPorts, opening: Opening, stopped_by: BaseException | None) -> None:
+    """Close after a command, with some tries. What cannot be closed is in the text of the exit.
+
+    Raises ``Interrupted`` ``endpoint-left-open``; where the command itself ended in an error, that
+    error is kept and says it, too.
+    """
+    try:
+        _close_with_tries(ports, opening)
+    except MigratorError as error:
+        command = f"migrate doctor {ports.cluster} --close-endpoint"
+        said = f"{opening.cidr} may still be in publicAccessCidrs of the cluster."
+        if isinstance(stopped_by, MigratorError):
+            stopped_by.why = f"{stopped_by.why} Besides: {said} {error.message}".strip()
+            stopped_by.remedy = f"{stopped_by.remedy} Then: {command}".strip()
+            return
+        raise Interrupted(
+            "endpoint-left-open",
+            said,
+            why=f"{error.message} {error.why}".strip(),
+            remedy=command,
+        ) from error
+
+
+def _close_with_tries(ports: OpenPorts, opening: Opening) -> None:
+    for _ in range(_TRIES - 1):
+        try:
+            close_opening(ports, opening)
+        except MigratorError as error:
+            ports.events.say("warn", f"{opening.cidr} is not closed yet: {error.message}")
+            ports.clock.sleep(_POLL)
+        else:
+            return
+    close_opening(ports, opening)
+
+
+def close_opening(ports: OpenPorts, opening: Opening) -> None:
+    """End one opening: its block leaves the list where no other command needs it, then its tag
+    goes.
+
+    An opening without a tag has ended: its tag is written before the list is changed, and removed
+    after it.
+    """
+    tagged = _of_run(ports.access.read(), opening.run)
+    if tagged is None:
+        _record(ports, "closed", opening)
+        return
+    ports.access.write_opening(replace(tagged, closing=True))
+    ports.clock.sleep(_SETTLE)
+    if not needed_by_others(ports.access.read().openings, opening):
+        _change(ports, lambda now: _without(now, opening.cidr), opening.run)
+        # A command that began meanwhile and saw the block in the list is admitted again.
+        if needed_by_others(ports.access.read().openings, opening):
+            _change(ports, lambda now: _with(now, opening.cidr), opening.run)
+        else:
+            ports.events.say("done", f"publicAccessCidrs is without {opening.cidr} again")
+    ports.access.remove_opening(opening.run)
+    _record(ports, "closed", opening)
+
+
+def close_dead(ports: OpenPorts) -> tuple[Opening, ...]:
+    """Close the openings of this state whose process was killed; returns them."""
+    killed = _killed(ports)
+    for opening in killed:
+        close_opening(ports, opening)
+    return killed
+
+
+def _killed(ports: OpenPorts) -> tuple[Opening, ...]:
+    """The openings of this state whose process ran on this machine and does not run now."""
+    return tuple(each for each in recorded(ports.store) if ports.runs(each.process) is False)
+
+
+def close_overdue(ports: OpenPorts) -> ClosedEndpoint:
+    """Close what no command needs any more: openings that are overdue, and those whose process was
+    killed on this machine. The others are left, and named.
+
+    Raises ``Refused`` when a person says no, ``endpoint-update-failed``.
+    """
+    openings = ports.access.read().openings
+    killed = {each.run for each in _killed(ports)}
+    now = ports.clock.now()
+    over: list[Opening] = []
+    left: list[Opening] = []
+    for opening in openings:
+        if is_overdue(opening, now) or opening.run in killed:
+            over.append(opening)
+        else:
+            left.append(opening)
+    if over:
+        listed = "; ".join(describe_opening(each, now) for each in over)
+        ports.approver.confirm(f"Remove from publicAccessCidrs of the cluster: {listed}?")
+    for opening in over:
+        _close_with_tries(ports, opening)
+    # Killed before the tag was written: there is nothing but the line of the state.
+    close_dead(ports)
+    return ClosedEndpoint(
+        ports.cluster,
+        tuple(describe_opening(each, now) for each in over),
+        tuple(describe_opening(each, now) for each in left),
+    )
+
+
+def recorded(store: StateStore) -> tuple[Opening, ...]:
+    """The openings that this state has begun and not ended. A line that cannot be read is left
+    out: the tags of the cluster are what counts.
+    """
+    found: dict[str, Opening] = {}
+    for line in (store.read(RECORD) or b"").splitlines():
+        try:
+            document = json.loads(line)
+            run, event = str(document["run"]), document["event"]
+            until = datetime.fromisoformat(document["until"])
+            opening = Opening(run, document["cidr"], "", until, process=document["process"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        if event == "closed":
+            found.pop(run, None)
+        else:
+            found[run] = opening
+    return tuple(found.values())
+
+
+def openings_now(reader: ClusterReader | None, store: StateStore) -> tuple[Opening, ...]:
+    """The openings in the tags of the cluster; those of the state where it cannot be asked."""
+    try:
+        if reader is not None:
+            return seen_in(reader.describe_cluster()).openings
+    except MigratorError:
+        # What keeps the cluster from being read is said with its mode.
+        pass
+    return recorded(store)
+
+
+def _of_run(seen: EndpointSeen, run: str) -> Opening | None:
+    for opening in seen.openings:
+        if opening.run == run:
+            return opening
+    return None
+
+
+def _record(ports: OpenPorts, event: str, opening: Opening) -> None:
+    """One line of the state: lines are appended whole, also by two commands at the same time."""
+    document = {
+        "event": event,
+        "run": opening.run,
+        "cidr": opening.cidr,
+        "until": opening.until.isoformat(),
+        "process": opening.process,
+        "at": ports.clock.now().isoformat(),
+    }
+    ports.store.append_line(RECORD, json.dumps(document, sort_keys=True).encode())
+
+
+def _with(now: tuple[str, ...], block: str) -> tuple[str, ...]:
+    if block in now:
+        return now
+    return (*now, block)
+
+
+def _without(now: tuple[str, ...], block: str) -> tuple[str, ...]:
+    """The list without a block. Raises ``Failed`` ``endpoint-last-range`` where no other one is
+    left: without a list EKS admits every address ("Cluster API server endpoint").
+    """
+    left = tuple(cidr for cidr in now if cidr != block)
+    if now and not left:
+        raise Failed(
+            "endpoint-last-range",
+            f"{block} is the only range in publicAccessCidrs.",
+            why="The others were removed meanwhile, and EKS admits every address without a list.",
+            remedy="Add a range that shall stay, and run the same command again.",
+        )
+    return left
+
+
+def _change(ports: OpenPorts, change: Change, run: str) -> None:
+    """Have ``publicAccessCidrs`` as ``change`` makes it from what it is, and wait for the update.
+
+    Another update is waited for, and the list is read again. Raises ``Failed``
+    ``endpoint-update-failed`` where an update fails or takes too long.
+    """
     until = ports.clock.now() + _PATIENCE
     while True:
-        status, errors = ports.mode.update_status(update)
+        now = ports.access.read().cidrs
+        wanted = change(now)
+        if wanted == now:
+            return
+        try:
+            update = ports.access.set_public_cidrs(wanted, token=_token(ports, run, wanted))
+            _wait_for(ports, update)
+        except MigratorError as error:
+            # EKS carries out one update of a cluster at a time.
+            if error.code != "update-in-progress" or ports.clock.now() >= until:
+                raise
+            ports.clock.sleep(_POLL)
+
+
+def _token(ports: OpenPorts, run: str, cidrs: Sequence[str]) -> str:
+    """The same list may be asked for twice: EKS then needs another token for another update."""
+    moment = ports.clock.now().isoformat()
+    return digest_of([run, list(cidrs), moment]).removeprefix("sha256:")[:64]
+
+
+def _wait_for(ports: OpenPorts, update: str) -> None:
+    until = ports.clock.now() + _PATIENCE
+    while True:
+        status, errors = ports.updates.update_status(update)
         if status == "Successful":
             return
         if status != "InProgress" or ports.clock.now() >= until:

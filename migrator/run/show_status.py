@@ -2,10 +2,12 @@
 shown as unknown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
+from migrator.decide.reach.opened_endpoint import describe_opening, is_overdue
 from migrator.decide.running.actions import (
     Action,
     Adopt,
@@ -53,6 +55,7 @@ from migrator.model.evidence import evidence_in
 from migrator.model.files.snapshot import access_entry, iam_principal
 from migrator.model.journal import Journal
 from migrator.model.leftover import Leftover
+from migrator.model.opened_endpoint import Opening
 from migrator.model.outcome import StatusOutcome, StepOutcome
 from migrator.model.plan import Plan
 from migrator.model.principal import IamPrincipal
@@ -73,6 +76,7 @@ from migrator.run.begin_run import progress_in
 from migrator.run.entries_beyond_rows import entries_beyond_rows
 from migrator.run.look_again import binding_differences
 from migrator.run.one_run import EVIDENCE_FILE
+from migrator.run.open_endpoint import openings_now
 from migrator.run.read_leftovers import OwnObjects, TimerReads, own_objects
 from migrator.run.read_principals import read_principals
 
@@ -119,8 +123,10 @@ def show_status(
     asked = _mode_and_status(ports, unknown)
     journal = ports.store.journal()
     seen = _seen_in_cluster(ports, unknown)
+    openings = openings_now(ports.reader, ports.store)
     if plan is None or plan_digest is None:
-        return _without_plan(cluster, ports, journal, asked, unknown, seen)
+        found = _without_plan(cluster, ports, journal, asked, unknown, seen)
+        return _with_openings(found, openings, ports.clock.now())
     beyond = _beyond_rows(plan, journal, ports, unknown, seen, creator)
     found = _of_plan(plan, plan_digest, ports, journal, asked, unknown, seen)
     if beyond:
@@ -141,12 +147,27 @@ def show_status(
             next="settle what is left over (see Leftover)",
             exit_code=7,
         )
+    found = _with_openings(found, openings, ports.clock.now())
     return replace(
         found,
         locks=seen.locks,
         state_lock=ports.store.lock_owner(),
         leftovers=seen.leftovers,
     )
+
+
+def _with_openings(
+    found: StatusOutcome, openings: Sequence[Opening], now: datetime
+) -> StatusOutcome:
+    """The status with the addresses that commands added to the public endpoint. One that is
+    overdue is left to do.
+    """
+    opened = tuple(describe_opening(each, now) for each in openings)
+    overdue = tuple(describe_opening(each, now) for each in openings if is_overdue(each, now))
+    found = replace(found, opened=opened, overdue=overdue)
+    if overdue and found.exit_code == 0:
+        return replace(found, next="close the endpoint (see Opened)", exit_code=7)
+    return found
 
 
 def _mode_and_status(ports: StatusPorts, unknown: list[str]) -> tuple[str | None, str | None]:

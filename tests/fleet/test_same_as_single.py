@@ -40,6 +40,10 @@ ONE_CLUSTER_ONLY = {
 }
 ONE_CLUSTER_ONLY_IN = {
     ("verify", "--yes"): "answers for the canary pods; --canary-pods answers it in a fleet",
+    ("plan", "--yes"): "answers --open-endpoint-for-me, which is about one cluster",
+    ("cutover", "--yes"): "answers --open-endpoint-for-me, which is about one cluster",
+    ("status", "--yes"): "answers --open-endpoint-for-me, which is about one cluster",
+    ("report", "--yes"): "answers --open-endpoint-for-me, which is about one cluster",
     ("status", "--decisions"): "the answers of a cluster are in its folder of the state",
     ("report", "--decisions"): "the answers of a cluster are in its folder of the state",
 }

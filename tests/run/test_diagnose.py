@@ -272,5 +272,6 @@ def test_an_unreachable_api_server_is_compared_with_the_filter(
 
 def test_public_cidrs_are_read_and_set(start_lab: Start) -> None:
     lab = start_lab(resourcesVpcConfig={**NARROW, "subnetIds": []})
-    access = EksEndpointAccess(lab.session, CLUSTER)
-    assert access.public_cidrs() == ("203.0.113.0/24",)
+    arn = str(lab.cluster.describe_cluster()["arn"])
+    access = EksEndpointAccess(lab.session, CLUSTER, arn)
+    assert access.read().cidrs == ("203.0.113.0/24",)

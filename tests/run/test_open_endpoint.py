@@ -17,14 +17,15 @@ from migrator.errors import MigratorError, Refused
 from migrator.lab.worlds.faults import Fault
 from migrator.model.files.snapshot import cluster_ref
 from migrator.model.proposal import Proposal
-from migrator.run.open_endpoint import RECORD, OpenPorts, close_endpoint, opened_endpoint
-from tests.support.small_lab import CLUSTER, SmallLab, small_lab, world_document
+from migrator.run.open_endpoint import RECORD, OpenPorts, opened_endpoint, recorded
+from tests.support.small_lab import ACCOUNT, CLUSTER, REGION, SmallLab, small_lab, world_document
 
 NARROW = {
     "endpointPublicAccess": True,
     "endpointPrivateAccess": True,
     "publicAccessCidrs": ["203.0.113.0/24"],
 }
+ARN = f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/{CLUSTER}"
 MINE = "198.51.100.7"
 
 
@@ -70,8 +71,10 @@ def start(
             )
             lab = running.enter_context(small_lab(tmp_path / "lab", monkeypatch, document))
             store = StateFolder(tmp_path / "state", cluster_ref(lab.cluster.describe_cluster()))
-            access = EksEndpointAccess(lab.session, CLUSTER)
-            return lab, OpenPorts(access, lab.mode, here, store, here, here, open_clock(os.environ))
+            access = EksEndpointAccess(lab.session, CLUSTER, ARN)
+            return lab, OpenPorts(
+                access, lab.mode, here, store, here, here, open_clock(os.environ), CLUSTER
+            )
 
         yield begin
 
@@ -82,65 +85,57 @@ Begin = Callable[..., tuple[SmallLab, OpenPorts]]
 def test_the_address_is_let_in_and_taken_back(start: Begin) -> None:
     _, ports = start()
     with opened_endpoint(ports, run="r"):
-        assert ports.access.public_cidrs() == ("203.0.113.0/24", f"{MINE}/32")
+        assert ports.access.read().cidrs == ("203.0.113.0/24", f"{MINE}/32")
         assert b"198.51.100.7/32" in (ports.store.read(RECORD) or b"")
-    assert ports.access.public_cidrs() == ("203.0.113.0/24",)
-    assert not close_endpoint(ports, run="r")
+    assert ports.access.read().cidrs == ("203.0.113.0/24",)
+    assert recorded(ports.store) == ()
+    assert ports.access.read().openings == ()
 
 
 def test_it_is_taken_back_after_an_error_too(start: Begin) -> None:
     _, ports = start()
     with pytest.raises(ZeroDivisionError), opened_endpoint(ports, run="r"):
         raise ZeroDivisionError
-    assert ports.access.public_cidrs() == ("203.0.113.0/24",)
+    assert ports.access.read().cidrs == ("203.0.113.0/24",)
 
 
 def test_what_others_allowed_meanwhile_stays(start: Begin) -> None:
     _, ports = start()
     with opened_endpoint(ports, run="r"):
         update = ports.access.set_public_cidrs(
-            (*ports.access.public_cidrs(), "192.0.2.0/24"), token="x" * 40
+            (*ports.access.read().cidrs, "192.0.2.0/24"), token="x" * 40
         )
-        while ports.mode.update_status(update)[0] == "InProgress":
+        while ports.updates.update_status(update)[0] == "InProgress":
             ports.clock.sleep(timedelta(minutes=1))
-    assert ports.access.public_cidrs() == ("203.0.113.0/24", "192.0.2.0/24")
-
-
-def test_an_interrupted_opening_is_closed_by_the_next_command(start: Begin) -> None:
-    _, ports = start()
-    dead = opened_endpoint(ports, run="r")
-    dead.__enter__()  # and never left
-    assert f"{MINE}/32" in ports.access.public_cidrs()
-    assert close_endpoint(ports, run="r2")
-    assert ports.access.public_cidrs() == ("203.0.113.0/24",)
+    assert ports.access.read().cidrs == ("203.0.113.0/24", "192.0.2.0/24")
 
 
 def test_it_can_be_opened_twice_in_one_run(start: Begin) -> None:
     _, ports = start()
     for _ in range(2):
         with opened_endpoint(ports, run="r"):
-            assert f"{MINE}/32" in ports.access.public_cidrs()
+            assert f"{MINE}/32" in ports.access.read().cidrs
 
 
 def test_who_is_let_in_already_changes_nothing(start: Begin) -> None:
     here = Here("203.0.113.77")
     _, ports = start(here)
     with opened_endpoint(ports, run="r"):
-        assert ports.access.public_cidrs() == ("203.0.113.0/24",)
+        assert ports.access.read().cidrs == ("203.0.113.0/24",)
     assert here.asked == []
 
 
 def test_an_endpoint_open_to_all_is_left_alone(start: Begin) -> None:
     _, ports = start(resourcesVpcConfig={**NARROW, "publicAccessCidrs": ["0.0.0.0/0"]})
     with opened_endpoint(ports, run="r"):
-        assert ports.access.public_cidrs() == ("0.0.0.0/0",)
+        assert ports.access.read().cidrs == ("0.0.0.0/0",)
 
 
 def test_a_no_changes_nothing(start: Begin) -> None:
     _, ports = start(Here(answer=False))
     with pytest.raises(Refused), opened_endpoint(ports, run="r"):
         pass
-    assert ports.access.public_cidrs() == ("203.0.113.0/24",)
+    assert ports.access.read().cidrs == ("203.0.113.0/24",)
     assert ports.store.read(RECORD) is None
 
 

@@ -1,0 +1,152 @@
+"""Openings of the public endpoint: which address needs one, who still needs it, which is overdue.
+
+An opening is a debt: ``publicAccessCidrs`` has an address that no administrator put there. It is
+counted by the tags of the cluster; the last command that needs a block removes it.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from migrator.decide.findings.platform import cidr_obstacle
+from migrator.decide.reach.cluster_checks import host_cidr
+from migrator.errors import Failed, Refused
+from migrator.model.diagnosis import Check
+from migrator.model.opened_endpoint import EndpointSeen, Opening
+
+# What is open after this is called overdue. It is longer than a run: an update is waited for half
+# an hour. It is shorter than the longest session of a role (12 hours; IAM user guide, "Using IAM
+# roles"), so that the debt of a killed run is seen the same day.
+LONGEST_OPENING: Final = timedelta(hours=4)
+NAME: Final = "opened-endpoint"
+
+
+def is_restricted(seen: EndpointSeen) -> bool:
+    """Whether the public endpoint admits some addresses only.
+
+    Raises ``Refused`` ``endpoint-not-public`` where there is no public endpoint.
+    """
+    if not seen.public:
+        raise Refused(
+            "endpoint-not-public",
+            "The cluster has no public endpoint, and none is made for one command.",
+            why="endpointPublicAccess is off: publicAccessCidrs has no effect.",
+            remedy="Reach the private endpoint: --via ssm:INSTANCE, --proxy-url, or a VPN.",
+        )
+    # Without a list, and with 0.0.0.0/0, every IPv4 address is admitted ("Cluster API server
+    # endpoint").
+    return bool(seen.cidrs) and "0.0.0.0/0" not in seen.cidrs
+
+
+def block_to_open(seen: EndpointSeen, address: str | None) -> str | None:
+    """The block that lets this machine's address through a restricted endpoint; None where it is
+    admitted already, other than by an opening.
+
+    Raises ``Refused`` ``endpoint-address-family``, ``Failed`` ``source-address-unknown``,
+    ``endpoint-ranges-full``.
+    """
+    if address is None:
+        raise Failed(
+            "source-address-unknown",
+            "The address that this machine is seen under cannot be found out.",
+            remedy="Name it with --source-address IP, and run the same command again.",
+        )
+    block = host_cidr(address)
+    opened = {opening.cidr for opening in seen.openings}
+    for cidr in seen.cidrs:
+        if cidr not in opened and _holds(cidr, block):
+            return None
+    _refuse_family(seen, block)
+    full = cidr_obstacle(len(seen.cidrs))
+    if block not in seen.cidrs and full is not None:
+        raise Failed(full.code, full.message, remedy=full.remedy)
+    return block
+
+
+def _refuse_family(seen: EndpointSeen, block: str) -> None:
+    """EKS takes IPv6 blocks for clusters of the IPv6 family alone: the endpoints of others have no
+    IPv6 address ("Cluster API server endpoint", IPv6 cluster endpoint format).
+    """
+    if ":" not in block or seen.family == "ipv6":
+        return
+    raise Refused(
+        "endpoint-address-family",
+        f"{block} is an IPv6 address, and the endpoint of this cluster has IPv4 addresses alone.",
+        why="kubernetesNetworkConfig.ipFamily is ipv4.",
+        remedy="Name the IPv4 address that this machine is seen under: --source-address IP",
+    )
+
+
+def _holds(cidr: str, block: str) -> bool:
+    """Whether a block is inside another one. What is no block holds nothing."""
+    try:
+        outer = ipaddress.ip_network(cidr, strict=False)
+    except ValueError:
+        return False
+    inner = ipaddress.ip_network(block)
+    if isinstance(outer, ipaddress.IPv4Network) and isinstance(inner, ipaddress.IPv4Network):
+        return inner.subnet_of(outer)
+    if isinstance(outer, ipaddress.IPv6Network) and isinstance(inner, ipaddress.IPv6Network):
+        return inner.subnet_of(outer)
+    return False
+
+
+def needed_by_others(openings: Iterable[Opening], opening: Opening) -> bool:
+    """Whether another command still needs the block: the last one that needs it removes it."""
+    for other in openings:
+        if other.run == opening.run or other.cidr != opening.cidr:
+            continue
+        if not other.closing:
+            return True
+    return False
+
+
+def is_being_closed(openings: Iterable[Opening], opening: Opening) -> bool:
+    """Whether another command is about to remove the same block."""
+    for other in openings:
+        if other.run != opening.run and other.cidr == opening.cidr and other.closing:
+            return True
+    return False
+
+
+def is_overdue(opening: Opening, now: datetime) -> bool:
+    """Whether the command of an opening has certainly ended."""
+    return now > opening.until
+
+
+def describe_opening(opening: Opening, now: datetime) -> str:
+    """An opening in words."""
+    until = f"{opening.until:%Y-%m-%d %H:%M} UTC"
+    caller = opening.caller or "a caller that is not known"
+    said = f"{opening.cidr}, opened by {caller}, run {opening.run}"
+    if is_overdue(opening, now):
+        return f"{said}, overdue since {until}"
+    return f"{said}, until {until}"
+
+
+def overdue_words(openings: Sequence[Opening], cluster: str, now: datetime) -> tuple[str, ...]:
+    """What a command says of openings that are overdue, one sentence each."""
+    found: list[str] = []
+    for opening in openings:
+        if is_overdue(opening, now):
+            found.append(
+                f"publicAccessCidrs still has {describe_opening(opening, now)}: "
+                f"migrate doctor {cluster} --close-endpoint"
+            )
+    return tuple(found)
+
+
+def opening_checks(seen: EndpointSeen, cluster: str, now: datetime) -> tuple[Check, ...]:
+    """A check for each opening of the endpoint: a failure where it is overdue. None where there is
+    no opening.
+    """
+    checks: list[Check] = []
+    for opening in seen.openings:
+        said = f"publicAccessCidrs has {describe_opening(opening, now)}."
+        if is_overdue(opening, now):
+            remedy = f"`migrate doctor {cluster} --close-endpoint`"
+            checks.append(Check(NAME, "fail", said, remedy))
+        else:
+            checks.append(Check(NAME, "warn", said, "The command that opened it closes it."))
+    return tuple(checks)

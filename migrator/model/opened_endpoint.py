@@ -1,0 +1,133 @@
+"""An address that a command of this tool added to ``publicAccessCidrs`` for as long as it runs.
+
+Each opening is a tag of the cluster, so that every caller sees it: key
+``eks-access-migrator/opened/RUN``, value ``cidr=… until=… state=… by=…``. One tag for each run: a
+tag has no compare-and-set, and two commands that wrote one tag would lose one of the two. A key
+holds 128 and a value 256 letters, digits, spaces and ``_ . : / = + - @`` (EKS user guide,
+"Organize Amazon EKS resources with tags").
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+OPENED_TAG = "eks-access-migrator/opened"
+_LONGEST = 256
+_OUTSIDE = re.compile(r"[^\w .:/=+@-]", re.ASCII)
+_FIELD = re.compile(r"([a-z]+)=([\w.:/=+@-]*)", re.ASCII)
+_RUN = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One command's opening: ``cidr`` is its block, ``until`` (UTC) when it has certainly ended.
+
+    ``closing``: the command is about to remove the block. ``process``: the mark of the process, in
+    the state only; empty elsewhere.
+    """
+
+    run: str
+    cidr: str
+    caller: str
+    until: datetime
+    closing: bool = False
+    process: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSeen:
+    """The endpoint of a cluster as DescribeCluster shows it: its access modes, who may reach it,
+    the family of the cluster's addresses (``ipv4``, ``ipv6``), the openings in its tags.
+    """
+
+    public: bool
+    private: bool
+    cidrs: tuple[str, ...]
+    family: str = "ipv4"
+    openings: tuple[Opening, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedEndpoint:
+    """What a closing did: the openings that ended, and those that a command may still need. In
+    words.
+    """
+
+    cluster: str
+    closed: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def tag_key(run: str) -> str:
+    """The key of a run's tag."""
+    return f"{OPENED_TAG}/{run}"
+
+
+def tag_value(opening: Opening) -> str:
+    """The value of a run's tag, of the characters and the length that EKS takes. The caller is cut
+    where it is too long.
+    """
+    until = opening.until.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    state = "closing" if opening.closing else "open"
+    text = f"cidr={opening.cidr} until={until} state={state} by={opening.caller}"
+    return _OUTSIDE.sub("_", text)[:_LONGEST]
+
+
+def openings_in(tags: Mapping[str, object]) -> tuple[Opening, ...]:
+    """The openings in a cluster's tags, in the order of their keys.
+
+    A tag that cannot be read is left out: any caller may write tags, and what names no block opens
+    nothing.
+    """
+    found: list[Opening] = []
+    for key in sorted(tags):
+        if not key.startswith(f"{OPENED_TAG}/"):
+            continue
+        opening = _opening(key.removeprefix(f"{OPENED_TAG}/"), str(tags[key]))
+        if opening is not None:
+            found.append(opening)
+    return tuple(found)
+
+
+def seen_in(cluster: Mapping[str, object]) -> EndpointSeen:
+    """The endpoint in DescribeCluster ``.cluster``. Without ``endpointPublicAccess`` the endpoint
+    is public: EKS user guide, "Cluster API server endpoint" (the default).
+    """
+    vpc = _object(cluster.get("resourcesVpcConfig"))
+    network = _object(cluster.get("kubernetesNetworkConfig"))
+    cidrs = vpc.get("publicAccessCidrs")
+    return EndpointSeen(
+        public=bool(vpc.get("endpointPublicAccess", True)),
+        private=bool(vpc.get("endpointPrivateAccess")),
+        cidrs=tuple(map(str, cidrs)) if isinstance(cidrs, list | tuple) else (),
+        family=str(network.get("ipFamily") or "ipv4"),
+        openings=openings_in(_object(cluster.get("tags"))),
+    )
+
+
+def _object(value: object) -> Mapping[str, object]:
+    """The value where it is an object, else an empty one."""
+    if isinstance(value, Mapping):
+        return value
+    return {}
+
+
+def _opening(run: str, value: str) -> Opening | None:
+    """The opening of one tag; None where its run, block or time cannot be read."""
+    if _RUN.fullmatch(run) is None:
+        return None
+    fields = dict(_FIELD.findall(value))
+    try:
+        cidr = str(ipaddress.ip_network(fields["cidr"]))
+        until = datetime.strptime(fields["until"], "%Y-%m-%dT%H:%M:%SZ")
+    except (KeyError, ValueError):
+        return None
+    return Opening(
+        run,
+        cidr,
+        fields.get("by", ""),
+        until.replace(tzinfo=timezone.utc),
+        closing=fields.get("state") == "closing",
+    )

@@ -1,0 +1,268 @@
+"""Opening the endpoint, killed at every effect, and by two commands at once: the list ends as it
+began, and the tags name the debt for as long as there is one.
+"""
+
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from migrator.decide.reach.opened_endpoint import LONGEST_OPENING, opening_checks
+from migrator.errors import Failed, Interrupted, MigratorError, Refused, Unproven
+from migrator.model.opened_endpoint import EndpointSeen
+from migrator.run.open_endpoint import close_overdue, opened_endpoint, recorded
+from tests.support.memory_endpoint import AT, BEFORE, MINE, Command, Endpoint, Killed, Turns
+from tests.support.memory_ports import MemoryStore
+
+BLOCK = f"{MINE}/32"
+
+
+def at_effect(number: int) -> Callable[[bool], None]:
+    """Kill before the effect with this number, counted from 0."""
+    effects = itertools.count()
+
+    def before(effect: bool) -> None:
+        if effect and next(effects) == number:
+            raise Killed
+
+    return before
+
+
+def named(endpoint: Endpoint) -> bool:
+    """Whether a debt, where there is one, can be seen in the cluster's tags."""
+    pending = [cidrs for _, cidrs in endpoint.updates]
+    is_open = BLOCK in endpoint.effective or any(BLOCK in cidrs for cidrs in pending[-1:])
+    return not is_open or any(each.cidr == BLOCK for each in endpoint.openings)
+
+
+def as_began(endpoint: Endpoint) -> bool:
+    endpoint.now += timedelta(hours=1)
+    return endpoint.effective == BEFORE and endpoint.tags == {} and recorded(endpoint.store) == ()
+
+
+def run_command(endpoint: Endpoint, process: str, kill: int | None = None) -> bool:
+    """Whether the command came to its end."""
+    command = Command(endpoint, process)
+    if kill is not None:
+        command.before = at_effect(kill)
+    with suppress(Killed), opened_endpoint(command.ports(), run=process):
+        assert BLOCK in endpoint.effective
+    assert named(endpoint)
+    endpoint.alive.discard(process)
+    return not command.dead
+
+
+def effects_of_a_command() -> int:
+    endpoint = Endpoint()
+    for number in itertools.count():
+        if run_command(replace(endpoint, tags={}, updates=[], store=MemoryStore()), "p", number):
+            return number
+    raise AssertionError
+
+
+EFFECTS = effects_of_a_command()
+
+
+def test_a_command_has_the_effects_that_are_killed() -> None:
+    # state, tag, list; tag, list, tag, state
+    assert EFFECTS == 7
+
+
+@pytest.mark.parametrize("first", range(EFFECTS))
+def test_killed_and_resumed_the_list_ends_as_it_began(first: int) -> None:
+    endpoint = Endpoint()
+    assert not run_command(endpoint, "first", first)
+    assert run_command(endpoint, "second")
+    assert as_began(endpoint)
+
+
+@pytest.mark.parametrize("first", range(EFFECTS))
+def test_killed_twice_and_resumed_the_list_ends_as_it_began(first: int) -> None:
+    for second in itertools.count():
+        endpoint = Endpoint()
+        run_command(endpoint, "first", first)
+        if run_command(endpoint, "second", second):
+            break
+        assert run_command(endpoint, "third")
+        assert as_began(endpoint)
+
+
+@pytest.mark.parametrize("first", range(EFFECTS))
+def test_debt_of_a_killed_command_is_closed_from_another_machine(first: int) -> None:
+    endpoint = Endpoint()
+    run_command(endpoint, "first", first)
+    endpoint.store = MemoryStore()
+    endpoint.now += LONGEST_OPENING + timedelta(minutes=1)
+    seen = EndpointSeen(True, False, endpoint.effective, openings=endpoint.openings)
+    checks = opening_checks(seen, "prod", endpoint.now)
+    assert [check.state for check in checks] == ["fail"] * len(endpoint.openings)
+    assert all("--close-endpoint" in check.remedy for check in checks)
+    done = close_overdue(Command(endpoint, "other").ports())
+    assert (len(done.closed), done.left) == (len(checks), ())
+    assert as_began(endpoint)
+
+
+@pytest.mark.parametrize("first", range(EFFECTS))
+def test_closing_is_killed_and_done_again(first: int) -> None:
+    for number in itertools.count():
+        endpoint = Endpoint()
+        run_command(endpoint, "first", first)
+        closing = Command(endpoint, "second", at_effect(number))
+        with suppress(Killed):
+            close_overdue(closing.ports())
+        assert named(endpoint)
+        if not closing.dead:
+            break
+        close_overdue(Command(endpoint, "third").ports())
+        assert as_began(endpoint)
+
+
+def at_once(switches: Sequence[int], alone: int = 0) -> tuple[Endpoint, int]:
+    """Two commands, and the number of steps that they took."""
+    endpoint, turns = Endpoint(), Turns(switches, alone)
+    problems: list[BaseException] = []
+
+    def work(me: int) -> None:
+        command = Command(
+            endpoint,
+            f"run-{me}",
+            before=lambda _: step(me),
+            wait=lambda: turns.sleep(me),
+        )
+        try:
+            # Processes of two machines: neither sees the other one's state.
+            ports = replace(command.ports(), store=MemoryStore())
+            with opened_endpoint(ports, run=f"run-{me}"):
+                for _ in range(3):
+                    assert BLOCK in command.read().cidrs
+                    command.sleep(timedelta(seconds=5))
+        except BaseException as error:
+            problems.append(error)
+        finally:
+            turns.end(me)
+
+    def step(me: int) -> None:
+        turns.before(me)
+        assert named(endpoint)
+
+    threads = [threading.Thread(target=work, args=(me,)) for me in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    return endpoint, turns.count
+
+
+STEPS = at_once(())[1]
+
+
+@pytest.mark.parametrize("switch", range(6))
+def test_second_command_begins_at_any_step_of_the_first(switch: int) -> None:
+    for alone in range(1, STEPS // 2 + 2):
+        assert as_began(at_once((alone + switch,), alone)[0]), alone
+
+
+def test_two_commands_at_once_leave_the_list_as_it_was() -> None:
+    for switches in itertools.combinations(range(1, STEPS + 1, 2), 2):
+        assert as_began(at_once(switches)[0]), switches
+
+
+def test_second_command_joins_and_the_last_one_closes() -> None:
+    endpoint = Endpoint()
+    with opened_endpoint(Command(endpoint, "a").ports(), run="a"):
+        with opened_endpoint(Command(endpoint, "b").ports(), run="b"):
+            assert [each.run for each in endpoint.openings] == ["a", "b"]
+            assert len(endpoint.updates) == 1
+        assert BLOCK in endpoint.effective
+        assert [each.run for each in endpoint.openings] == ["a"]
+    assert as_began(endpoint)
+
+
+def test_two_addresses_are_two_debts() -> None:
+    endpoint = Endpoint()
+    other = Command(endpoint, "b", address="198.51.100.9")
+    with opened_endpoint(Command(endpoint, "a").ports(), run="a"):
+        with opened_endpoint(other.ports(), run="b"):
+            assert list(endpoint.effective) == [*BEFORE, BLOCK, "198.51.100.9/32"]
+        assert BLOCK in endpoint.effective
+        assert len(endpoint.effective) == 2
+    assert as_began(endpoint)
+
+
+def test_address_of_the_other_family_is_added_where_the_cluster_has_it() -> None:
+    endpoint = Endpoint(family="ipv6")
+    with opened_endpoint(Command(endpoint, "a", address="2001:db8::7").ports(), run="a"):
+        assert endpoint.effective == (*BEFORE, "2001:db8::7/128")
+    assert as_began(endpoint)
+    ports = Command(Endpoint(), "a", address="2001:db8::7").ports()
+    with pytest.raises(Refused, match="IPv4 addresses alone"):
+        opened_endpoint(ports, run="a").__enter__()
+
+
+def test_private_endpoint_is_refused_with_the_reason() -> None:
+    endpoint = Endpoint(public=False)
+    with pytest.raises(Refused) as caught:
+        opened_endpoint(Command(endpoint, "a").ports(), run="a").__enter__()
+    assert caught.value.code == "endpoint-not-public"
+    assert "endpointPublicAccess is off" in caught.value.why
+    assert (endpoint.asked, endpoint.tags, endpoint.updates) == ([], {}, [])
+
+
+class _NoUpdates(Command):
+    """The list can be changed once, not again."""
+
+    def set_public_cidrs(self, cidrs: Sequence[str], *, token: str) -> str:
+        if self.endpoint.updates:
+            raise Failed("iam-denied", "Denied.")
+        return super().set_public_cidrs(cidrs, token=token)
+
+
+def test_closing_that_fails_is_tried_again_and_named() -> None:
+    endpoint = Endpoint()
+    command = _NoUpdates(endpoint, "a")
+    with pytest.raises(Interrupted) as caught, opened_endpoint(command.ports(), run="a"):
+        pass
+    assert (caught.value.code, caught.value.exit_code) == ("endpoint-left-open", 7)
+    assert (BLOCK in caught.value.message, caught.value.why) == (True, "Denied.")
+    assert caught.value.remedy == "migrate doctor prod --close-endpoint"
+    assert sum("not closed yet" in said for said in command.said) == 2
+    assert [each.cidr for each in endpoint.openings] == [BLOCK]
+
+
+def test_error_of_the_command_stays_and_names_what_is_open() -> None:
+    command = _NoUpdates(Endpoint(), "a")
+    error = Unproven("not-proven", "No.", why="Because.", remedy="Look.")
+    with pytest.raises(MigratorError) as caught, opened_endpoint(command.ports(), run="a"):
+        raise error
+    assert caught.value is error
+    assert error.why == (
+        f"Because. Besides: {BLOCK} may still be in publicAccessCidrs of the cluster. Denied."
+    )
+    assert error.remedy == "Look. Then: migrate doctor prod --close-endpoint"
+
+
+def test_opening_of_a_running_command_is_not_closed() -> None:
+    endpoint = Endpoint()
+    with opened_endpoint(Command(endpoint, "a").ports(), run="a"):
+        done = close_overdue(Command(endpoint, "b").ports())
+        assert done.closed == ()
+        assert len(done.left) == 1
+        assert BLOCK in endpoint.effective
+    assert as_began(endpoint)
+
+
+def test_last_range_is_never_removed() -> None:
+    endpoint = Endpoint()
+    ports = Command(endpoint, "a").ports()
+    with (
+        pytest.raises(Interrupted, match="may still be") as caught,
+        opened_endpoint(ports, run="a"),
+    ):
+        endpoint.updates.append((AT, (BLOCK,)))
+    assert "the only range" in caught.value.why
+    assert endpoint.effective == (BLOCK,)
