@@ -9,6 +9,16 @@ DEMO_STAMP := $(VENV)/.installed-demo
 # The tests that drive the pure core: its own, and the workflows' on ports in memory and on the lab.
 CORE_TESTS := tests/decide tests/properties tests/examples tests/model tests/run
 
+# Without bytecode every process that a test starts would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
+
+# `make test FAST=1`: the package of the last change; `make test FAST=render`: this one.
+FAST ?=
+LAST = $(shell { git diff --name-only HEAD; git ls-files --others --exclude-standard; \
+	git show --name-only --format= HEAD; } | sed -n 's,^\(migrator\|tests\)/\([a-z_]*\)/.*,\2,p' \
+	| grep -vxE 'support|data' | head -1)
+TESTS = $(if $(FAST),tests/$(if $(filter 1,$(FAST)),$(LAST),$(FAST)),)
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint coverage test-long test-crash mutation bench clean
 
@@ -36,8 +46,9 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-test: lint  ## lint, types, all tests
-	$(BIN)/python -m pytest -n 2 -m 'not crash and not long and not benchmark'
+test: $(if $(FAST),,lint)  ## lint, types, all tests; FAST=render: the tests of one package, few examples
+	$(if $(FAST),HYPOTHESIS_PROFILE=quick) $(BIN)/python -m pytest -n 2 --dist worksteal --durations 25 \
+		-m 'not crash and not long and not benchmark' $(TESTS)
 
 coverage: $(STAMP)  ## every branch of the pure core, or it fails
 	rm -f .coverage .coverage.*

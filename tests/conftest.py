@@ -4,10 +4,16 @@ reached.
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Images of containers often forbid bytecode: then each of the many processes that tests start would
+# compile the whole package again, and pytest would rewrite every test again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 pytest_plugins = ["tests.support.lab_fixtures"]
 
@@ -15,7 +21,8 @@ _COMMON = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
 }
-settings.register_profile("default", max_examples=500, derandomize=True, database=None, **_COMMON)  # type: ignore[arg-type]
+settings.register_profile("default", max_examples=100, derandomize=True, database=None, **_COMMON)  # type: ignore[arg-type]
+settings.register_profile("ci", max_examples=500, derandomize=True, database=None, **_COMMON)  # type: ignore[arg-type]
 settings.register_profile("quick", max_examples=25, derandomize=True, database=None, **_COMMON)  # type: ignore[arg-type]
 settings.register_profile("long", max_examples=20_000, print_blob=True, database=None, **_COMMON)  # type: ignore[arg-type]
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -3,10 +3,12 @@ paper, by keyboard.
 """
 
 import statistics
+from functools import cache
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from migrator.fleet.model.report import FleetReport
 from migrator.fleet.render.page import fleet_html
 from migrator.render.escape import terminal
 from tests.browser.conftest import SCREENSHOTS, Open, Opened
@@ -16,10 +18,18 @@ from tests.support.plans import HOSTILE
 
 pytestmark = pytest.mark.browser
 
-LARGE = large()
-HTML = fleet_html(LARGE)
 OPEN = 2000  # milliseconds until the page is there and painted
 FILTER = 100  # milliseconds of work for a key, the table laid out
+
+
+@cache
+def a_thousand() -> FleetReport:
+    return large()
+
+
+@cache
+def page_of_a_thousand() -> str:
+    return fleet_html(a_thousand())
 
 
 def names(page: Page) -> list[str]:
@@ -37,7 +47,7 @@ def test_a_thousand_clusters_open_within_two_seconds(open_html: Open) -> None:
     """
     opens: list[float] = []
     while len(opens) < 5 and not (opens and min(opens) < OPEN):
-        page = open_html(HTML).page
+        page = open_html(page_of_a_thousand()).page
         # not wait_for_function: what it asks again in the page is an eval, which the page's own
         # policy forbids
         while not page.evaluate("performance.getEntriesByName('first-contentful-paint').length"):
@@ -56,7 +66,7 @@ def test_a_thousand_clusters_filter_without_lag(open_html: Open) -> None:
     """Time of the page's own thread, from a key to the table laid out: what else this machine does
     is not in it.
     """
-    page = open_html(HTML).page
+    page = open_html(page_of_a_thousand()).page
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
 
@@ -86,14 +96,14 @@ def test_a_thousand_clusters_filter_without_lag(open_html: Open) -> None:
 
 
 def test_nothing_is_loaded_and_nothing_complains(open_html: Open) -> None:
-    for html in (HTML, fleet_html(done()), fleet_html(hostile(*HOSTILE))):
+    for html in (page_of_a_thousand(), fleet_html(done()), fleet_html(hostile(*HOSTILE))):
         opened = open_html(html)
         assert opened.complaints == []
         assert opened.requests == [opened.page.url]
 
 
 def test_the_state_of_the_whole_is_seen_first(open_html: Open) -> None:
-    page = open_html(HTML).page
+    page = open_html(page_of_a_thousand()).page
     assert page.locator("h1").inner_text() == "platform"
     for seen in (".verdict", ".figures", ".keys"):
         box = page.locator(seen).bounding_box()
@@ -103,18 +113,18 @@ def test_the_state_of_the_whole_is_seen_first(open_html: Open) -> None:
 
 
 def test_rows_are_drawn_as_they_are_needed_and_all_can_be_reached(open_html: Open) -> None:
-    page = open_html(HTML).page
+    page = open_html(page_of_a_thousand()).page
     assert told(page) == "1,000 of 1,000 clusters shown"
     assert len(names(page)) < 200
     page.locator("select[name=account]").select_option("200000000007")
     while page.locator("#more-button").is_visible():
         page.locator("#more-button").click()
-    here = [row.cluster.name for row in LARGE.rows if row.cluster.account == "200000000007"]
+    here = [row.cluster.name for row in a_thousand().rows if row.cluster.account == "200000000007"]
     assert sorted(names(page)) == sorted(here)
 
 
 def test_search_finds_names_accounts_tags_principals_and_findings(open_html: Open) -> None:
-    opened = open_html(HTML)
+    opened = open_html(page_of_a_thousand())
     page, search = opened.page, opened.page.get_by_role("searchbox")
     for words, found in (
         ("risk-jobs-0444", "Filtered: 1 of 1,000 clusters shown"),
@@ -132,13 +142,13 @@ def test_search_finds_names_accounts_tags_principals_and_findings(open_html: Ope
 
 
 def test_filters_narrow_together_and_sorting_keeps_every_cluster(open_html: Open) -> None:
-    page = open_html(HTML).page
+    page = open_html(page_of_a_thousand()).page
     page.locator("select[name=stage]").select_option("blocked")
     page.locator("select[name=region]").select_option("eu-west-1")
     page.locator("select[name=finding]").select_option("service-linked-role")
     wanted = [
         row.cluster.name
-        for row in LARGE.rows
+        for row in a_thousand().rows
         if row.stage == "blocked"
         and row.cluster.region == "eu-west-1"
         and any(each.code == "service-linked-role" for each in row.facts.findings)
@@ -153,14 +163,16 @@ def test_filters_narrow_together_and_sorting_keeps_every_cluster(open_html: Open
 
 
 def test_a_row_opens_its_findings_and_the_command_to_run_next(open_html: Open) -> None:
-    opened = open_html(HTML)
+    opened = open_html(page_of_a_thousand())
     page = opened.page
     page.get_by_role("searchbox").fill("logistics-ml-0003")
     opener = page.locator("#rows .opener")
     opener.press("Enter")
     detail = page.locator("tr.detail")
     expect(detail).to_contain_text("foreign-role-unverified")
-    arn = next(row.cluster.arn for row in LARGE.rows if row.cluster.name == "logistics-ml-0003")
+    arn = next(
+        row.cluster.arn for row in a_thousand().rows if row.cluster.name == "logistics-ml-0003"
+    )
     where = "--state-dir /srv/migration/.migrate --decisions decisions.yaml"
     expect(detail).to_contain_text(f"migrate fleet plan fleet.yaml --cluster {arn} {where}")
     assert opener.get_attribute("aria-expanded") == "true"
@@ -170,7 +182,7 @@ def test_a_row_opens_its_findings_and_the_command_to_run_next(open_html: Open) -
 
 
 def test_a_question_shows_its_clusters_and_its_answer_can_be_copied(open_html: Open) -> None:
-    opened = open_html(HTML)
+    opened = open_html(page_of_a_thousand())
     page = opened.page
     card = page.locator("#questions article").first
     card.get_by_role("button", name="Show them in the table").click()
@@ -188,7 +200,7 @@ def test_a_question_shows_its_clusters_and_its_answer_can_be_copied(open_html: O
 
 
 def test_a_stage_and_an_account_lead_to_their_clusters(open_html: Open) -> None:
-    page = open_html(HTML).page
+    page = open_html(page_of_a_thousand()).page
     page.locator(".keys").get_by_role("link", name="10 unreachable").click()
     expect(page.locator("#shown")).to_have_text("Filtered: 10 of 1,000 clusters shown")
     expect(page.get_by_role("searchbox")).to_be_in_viewport()
@@ -198,7 +210,7 @@ def test_a_stage_and_an_account_lead_to_their_clusters(open_html: Open) -> None:
 
 
 def test_everything_can_be_reached_and_used_by_keyboard(open_html: Open) -> None:
-    page = open_html(HTML).page
+    page = open_html(page_of_a_thousand()).page
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.get_by_role("searchbox").focus()
@@ -216,7 +228,7 @@ def test_everything_can_be_reached_and_used_by_keyboard(open_html: Open) -> None
 def test_without_scripts_the_summary_and_every_cluster_are_there_and_no_dead_controls(
     open_html: Open,
 ) -> None:
-    page = open_html(HTML, scripts=False).page
+    page = open_html(page_of_a_thousand(), scripts=False).page
     expect(page.locator(".verdict")).to_contain_text("60 of 1,000 clusters migrated")
     assert page.locator("noscript table tbody tr:visible").count() == 1000
     assert page.locator("button:visible").count() == 0
@@ -274,7 +286,7 @@ def test_it_is_readable_at_every_width_and_in_both_schemes(
     open_html: Open, kind: str, width: int, dark: bool
 ) -> None:
     reports = {
-        "large": HTML,
+        "large": page_of_a_thousand(),
         "done": fleet_html(done()),
         "hostile": fleet_html(hostile(MARKUP[0] * 3)),
     }
@@ -307,7 +319,9 @@ def test_axe_finds_nothing_serious(open_html: Open, width: int, dark: bool) -> N
 def test_on_paper_every_matching_cluster_is_there_in_black_on_white_without_controls(
     open_html: Open,
 ) -> None:
-    page = open_html(HTML, width=688, dark=True).page  # A4 without its margins, at 96 dpi
+    page = open_html(
+        page_of_a_thousand(), width=688, dark=True
+    ).page  # A4 without its margins, at 96 dpi
     page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import Any
 from migrator.lab.cli.down import stop
 from migrator.lab.cli.up import start
 from migrator.lab.lab_client import control, enter_lab
+from tests.support.forked_cli import forked_clis
 
 ACCOUNT = "111122223333"
 WORLD = """\
@@ -83,16 +82,9 @@ class CliLab:
     def run(
         self, *arguments: str, environment: Mapping[str, str] | None = None, stdin: str = ""
     ) -> Ran:
-        """Run ``migrate`` in the folder; standard input is no terminal."""
-        done = subprocess.run(
-            [sys.executable, "-m", "migrator", *arguments],
-            cwd=self.work,
-            env=dict(self.environment() if environment is None else environment),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        """Run ``migrate`` in the folder, as a process of its own; standard input is no terminal."""
+        given = self.environment() if environment is None else environment
+        done = forked_clis().run(arguments, self.work, given, stdin)
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def as_principal(self, arn: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ functions (``_refuse(code, …)``), and through values that carry one (:data:`CA
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from migrator import errors
@@ -31,6 +32,7 @@ class Found:
     exit_codes: set[int] = field(default_factory=set)
 
 
+@cache
 def codes_in_source() -> dict[str, Found]:
     """Code -> where it is raised. Fails on a code that cannot be followed."""
     return _Scan().run()
@@ -42,6 +44,7 @@ class _Scan:
         self.trees = {
             path: ast.parse(path.read_text()) for path in sorted(Path("migrator").rglob("*.py"))
         }
+        self.calls = [(path, list(_calls(tree))) for path, tree in self.trees.items()]
         self.constants = dict(self._module_constants())
         # function name -> (position of its parameter that is a code, parameter name, exit code)
         self.makers: dict[str, tuple[int, str, int]] = {}
@@ -51,8 +54,8 @@ class _Scan:
         for _ in range(4):
             known = len(self.makers)
             self.found.clear()
-            for path, tree in self.trees.items():
-                for node, functions in _calls(tree):
+            for path, calls in self.calls:
+                for node, functions in calls:
                     self._call(path, node, functions)
             if len(self.makers) == known:
                 break

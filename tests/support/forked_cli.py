@@ -5,6 +5,7 @@ like any other. What is saved is a second of imports a run. ``python -m tests.su
 is the process that forks.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -60,13 +61,19 @@ class ForkedCli:
         folder: Path,
         environment: Mapping[str, str],
         started: Callable[[int], None] = lambda _pid: None,
+        stdin: str = "",
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command; ``started`` is called with its process id before it does anything."""
-        out, err = (Path(self._folder.name) / name for name in ("out", "err"))
+        """Run a command; ``started`` is called with its process id before it does anything.
+
+        Its standard input is a file with this text: no terminal.
+        """
+        given, out, err = (Path(self._folder.name) / name for name in ("in", "out", "err"))
+        given.write_text(stdin, "utf-8")
         order = {
             "arguments": [*arguments],
             "folder": str(folder),
             "environment": dict(environment),
+            "in": str(given),
             "out": str(out),
             "err": str(err),
         }
@@ -86,20 +93,50 @@ class ForkedCli:
         return answer
 
 
+class ForkedClis:
+    """As many of them as run at the same time; each is kept for the next command."""
+
+    def __init__(self) -> None:
+        self._idle: list[ForkedCli] = []
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        stdin: str = "",
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command on one that is idle."""
+        try:
+            one = self._idle.pop()
+        except IndexError:
+            one = ForkedCli()
+            atexit.register(one.close)
+        try:
+            return one.run(arguments, folder, environment, stdin=stdin)
+        finally:
+            self._idle.append(one)
+
+
+@cache
+def forked_clis() -> ForkedClis:
+    """Those of this test process."""
+    return ForkedClis()
+
+
 def _load_everything() -> None:
     """What commands import when they are called; no thread is started before the fork."""
     import importlib
     import pkgutil
 
     import boto3
-    import botocore.loaders
     import kubernetes.client
 
     import migrator
+    from tests.support.service_models import read_service_models_once
 
     assert boto3, kubernetes.client
-    read = cache(botocore.loaders.JSONFileLoader().load_file)
-    botocore.loaders.JSONFileLoader.load_file = lambda _loader, path: read(path)
+    read_service_models_once()
     for service in (
         "eks",
         "sts",
@@ -144,8 +181,7 @@ def _become(order: Mapping[str, Any]) -> NoReturn:
     os.chdir(str(order["folder"]))
     os.environ.clear()
     os.environ.update(order["environment"])
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
+    os.dup2(os.open(str(order["in"]), os.O_RDONLY), 0)
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(str(order[name]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     code = 1

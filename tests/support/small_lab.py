@@ -23,6 +23,7 @@ from migrator.adapters.tasks_threads import Threads
 from migrator.lab.lab_client import enter_lab, lab_state
 from migrator.lab.server import Lab
 from migrator.lab.worlds.world_files import build_world
+from tests.support.service_models import read_service_models_once
 
 ACCOUNT = "111122223333"
 FOREIGN = "444455556666"
@@ -176,6 +177,7 @@ def small_lab(
     directory: Path, monkeypatch: pytest.MonkeyPatch, document: dict[str, Any]
 ) -> Iterator[SmallLab]:
     """Run the lab; the environment points at it until the test ends."""
+    read_service_models_once()
     lab = Lab(build_world(document), directory)
     lab.start()
     try:

@@ -1,0 +1,28 @@
+"""The AWS SDK's descriptions of services, read from their files once in a process and not once for
+every session.
+"""
+
+from functools import cache
+from typing import Any
+
+import botocore.loaders
+
+
+@cache
+def read_service_models_once() -> None:
+    """Keep what was read: botocore keeps it per session, and tests open hundreds of them."""
+    read = cache(botocore.loaders.JSONFileLoader().load_file)
+    listed = botocore.loaders.Loader.list_available_services
+    known: dict[tuple[tuple[str, ...], str], list[str]] = {}
+
+    def load_file(_loader: object, path: str) -> Any:  # noqa: ANN401 - JSON
+        return read(path)
+
+    def available(loader: Any, type_name: str) -> list[str]:  # noqa: ANN401 - untyped
+        key = (tuple(loader.search_paths), type_name)
+        if key not in known:
+            known[key] = listed(loader, type_name)
+        return known[key]
+
+    botocore.loaders.JSONFileLoader.load_file = load_file
+    botocore.loaders.Loader.list_available_services = available
