@@ -185,6 +185,15 @@ _RULES: tuple[_Rule, ...] = (
         "The account is in no AWS organization.",
         "List the accounts in fleet.yaml instead.",
     ),
+    # Systems Manager
+    _rule(
+        "TargetNotConnected",
+        "target-not-connected",
+        "Session Manager has no connection to {subject}.",
+        "Start the SSM agent, give the role of the instance AmazonSSMManagedInstanceCore and a way "
+        "to the endpoints of ssm and ssmmessages, and check --region; or let one be chosen: --via "
+        "ssm:auto.",
+    ),
     _rule("NoSuchKey", "not-found", "There is no such object ({subject}).", "Check --state-dir."),
     _rule(
         "NoSuchBucket",

@@ -9,6 +9,7 @@ that switches the check of the certificate off, is refused.
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,16 +91,10 @@ def open_kubeconfig(
             "could be proven.",
             remedy="Leave --kubeconfig away, or name a context with a token or an exec plugin.",
         )
-    endpoint = Endpoint(
-        server=server,
-        ca_pem=cluster.ca_pem,
-        cluster_name=cluster.cluster_name,
-        region=cluster.region,
-        public=cluster.public,
-        private=cluster.private,
-        public_cidrs=cluster.public_cidrs,
-        proxy_url=cluster.proxy_url,
-    )
+    endpoint = cluster if cluster.direct else replace(cluster, server=server)
+    configuration.host = endpoint.server
+    if endpoint.tls_server_name:
+        configuration.tls_server_name = endpoint.tls_server_name
     configuration.ssl_ca_cert = None  # the wire trusts the endpoint's authority alone
     set_proxy(configuration, endpoint)
     return KubernetesClient(KubernetesWire(endpoint, configuration), KubeconfigLogin(configuration))

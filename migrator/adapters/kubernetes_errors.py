@@ -6,8 +6,8 @@ address gets no answer that says so: the connection just times out, which is why
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.adapters.foreign_text import foreign
@@ -20,7 +20,9 @@ class Endpoint:
     known).
 
     ``ca_pem`` None means the certificate authorities of the system. ``proxy_url`` wins over
-    ``HTTPS_PROXY``.
+    ``HTTPS_PROXY``. ``direct``: no proxy, whatever the environment says: the server is a tunnel's
+    port on this machine. ``why_lost`` says why a request that failed just now did, where the tunnel
+    is the cause.
     """
 
     server: str
@@ -32,6 +34,10 @@ class Endpoint:
     public_cidrs: tuple[str, ...] = ()
     proxy_url: str | None = None
     tls_server_name: str | None = None
+    direct: bool = False
+    why_lost: Callable[[], MigratorError | None] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     @property
     def access(self) -> str:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from migrator.adapters.foreign_logs import log_call, mute_sdk_debug
 from migrator.adapters.foreign_text import foreign
 from migrator.adapters.kubernetes_errors import Endpoint, no_answer, tls_failed, unreachable
-from migrator.errors import Failed
+from migrator.errors import Failed, MigratorError
 from migrator.ports import Raw
 
 if TYPE_CHECKING:
@@ -109,7 +109,9 @@ def set_proxy(configuration: Any, endpoint: Endpoint) -> None:
     """
     from urllib.request import getproxies_environment
 
-    if endpoint.proxy_url:
+    if endpoint.direct:
+        configuration.proxy, configuration.no_proxy = None, "*"
+    elif endpoint.proxy_url:
         configuration.proxy, configuration.no_proxy = (
             endpoint.proxy_url,
             "",
@@ -208,12 +210,14 @@ class KubernetesWire:
         finally:
             log_call(f"kubernetes:{method} {path}", "", outcome, time.perf_counter() - started)
 
-    def _lost(self, error: Exception, about: tuple[str, str]) -> Failed:
+    def _lost(self, error: Exception, about: tuple[str, str]) -> MigratorError:
         """Why there is no answer: urllib3 wraps the reason into MaxRetryError, and a proxy's into
         ProxyError.
         """
         from urllib3 import exceptions as sdk
 
+        if self.endpoint.why_lost is not None and (found := self.endpoint.why_lost()) is not None:
+            return found
         cause: BaseException = error
         while isinstance(cause, sdk.MaxRetryError) and cause.reason is not None:
             cause = cause.reason

@@ -1,21 +1,13 @@
 """A way to a private API server through Session Manager: a port on this machine that ends inside
-the VPC.
+the VPC, at the cluster's endpoint, whose name stays the TLS server name, or at a proxy there.
 
-``ssm:INSTANCE`` forwards straight to the cluster's endpoint, whose name stays the TLS server name;
-``ssm:INSTANCE:HOST:PORT`` forwards to a proxy there. The data channel is the business of AWS's own
-``session-manager-plugin``; the session's token goes to it by environment, because arguments are
-visible to all users of the machine (plugin 1.2.497 and later; Systems Manager user guide, "Install
-the Session Manager plugin").
+The data channel is the business of AWS's own plugin. When it ends on the way, the tunnel is opened
+once more, behind the same port; when that ends, too, the run stops cleanly.
 """
 
-import json
-import os
-import re
-import shutil
-import socket
-import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,40 +16,162 @@ from urllib.parse import urlsplit
 from migrator.adapters.aws_session import AwsSession
 from migrator.adapters.foreign_text import foreign
 from migrator.adapters.kubernetes_errors import Endpoint
-from migrator.errors import Failed, MigratorError, WrongUse
-
-PLUGIN = "session-manager-plugin"
-_FIRST_PLUGIN = (1, 2, 497)
-_RESPONSE_VARIABLE = "AWS_SSM_START_SESSION_RESPONSE"
-_VIA = re.compile(
-    r"ssm:(?P<instance>m?i-[0-9a-f]{8,17})(?::(?P<host>[A-Za-z0-9.-]{1,253}):(?P<port>\d{1,5}))?"
+from migrator.adapters.plugin_process import (
+    PLUGIN,
+    PluginProcess,
+    find_plugin,
+    free_port,
+    start_plugin,
 )
+from migrator.adapters.ssm_nodes import instances_of
+from migrator.adapters.tunnel_door import Door
+from migrator.adapters.via import Via
+from migrator.errors import Failed, Interrupted, MigratorError
+
 _DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost"
-_OPEN_SECONDS = 30.0
+_OPEN_SECONDS = 8.0  # with the plugin's version, within the 12 s of the whole way
+_JUST_NOW = 5.0  # seconds: a request that failed after an end of the plugin failed because of it
+_INSTANCES = 3  # that are tried before none is said to be connected
 
 
 @dataclass(frozen=True, slots=True)
-class Via:
-    """Where the tunnel ends: an instance, and a proxy it can reach; without one, the cluster's
-    endpoint.
-    """
+class Opened:
+    """A session and its plugin."""
 
     instance: str
-    proxy_host: str | None = None
-    proxy_port: int | None = None
+    session_id: str
+    plugin: PluginProcess
 
 
-def parse_via(text: str) -> Via:
-    """``ssm:INSTANCE[:HOST:PORT]``. Raises ``via-malformed``."""
-    found = _VIA.fullmatch(text)
-    port = int(found["port"]) if found and found["port"] else None
-    if found is None or (port is not None and not 0 < port < 65536):
-        raise WrongUse(
-            "via-malformed",
-            f"--via {foreign(text)} names no way in.",
-            remedy="Give ssm:INSTANCE, or ssm:INSTANCE:HOST:PORT for a proxy behind it.",
+class Tunnel:
+    """Sessions to one host and port, one after the other. Safe to share between threads."""
+
+    def __init__(
+        self,
+        session: AwsSession,
+        instances: list[str],
+        to: tuple[str, int],
+        *,
+        plugin: str,
+        seconds: float,
+        say: Callable[[str], None],
+    ) -> None:
+        self._session, self._instances, self._to = session, instances, to
+        self._plugin, self._seconds, self._say = plugin, seconds, say
+        self._lock = threading.Lock()
+        self._now: Opened | None = None
+        self._lost: MigratorError | None = None
+        self._again = False
+        self._ended_at = float("-inf")
+        self._closed = False
+
+    def open(self) -> None:
+        """Open the first session. Raises ``target-not-connected``, ``tunnel-failed``,
+        ``iam-denied``.
+        """
+        with self._lock:
+            self._now = self._opened()
+
+    def port(self) -> int:
+        """The port of the session that is open, which is opened once more where the plugin ended.
+        Raises ``tunnel-lost``.
+        """
+        with self._lock:
+            if self._lost is not None:
+                raise self._lost
+            now = self._now
+            if now is not None and now.plugin.code is None:
+                return now.plugin.port
+            return self._reopened(now)
+
+    def _reopened(self, before: Opened | None) -> int:
+        """Open it once more. The caller holds the lock."""
+        why = "" if before is None else before.plugin.last_words
+        self._ended_at = time.monotonic()
+        self._end()
+        if self._again or self._closed:
+            self._lost = _lost(why)
+            raise self._lost
+        self._again = True
+        self._say("the Session Manager tunnel ended; it is opened once more")
+        try:
+            self._now = self._opened()
+        except MigratorError as error:
+            self._lost = _lost(f"{error.message} {error.why}".strip())
+            raise self._lost from error
+        return self._now.plugin.port
+
+    def why_lost(self) -> MigratorError | None:
+        """Why a request that failed just now failed, where the tunnel is the cause."""
+        now = self._now
+        if self._lost is not None:
+            return self._lost
+        if now is not None and now.plugin.ended_within(0.3):
+            return _lost(now.plugin.last_words)
+        if time.monotonic() - self._ended_at < _JUST_NOW:
+            return _lost("")
+        return None
+
+    def close(self) -> None:
+        """End plugin and session."""
+        with self._lock:
+            self._closed = True
+            self._end()
+
+    def _opened(self) -> Opened:
+        """A session on the first instance that is connected."""
+        *others, last = self._instances[:_INSTANCES]
+        for instance in others:
+            try:
+                return self._opened_on(instance)
+            except MigratorError as error:
+                if error.code != "target-not-connected":
+                    raise
+        return self._opened_on(last)
+
+    def _opened_on(self, instance: str) -> Opened:
+        host, port = self._to
+        local = str(free_port())
+        request = {
+            "Target": instance,
+            "DocumentName": _DOCUMENT,
+            "Parameters": {"host": [host], "portNumber": [str(port)], "localPortNumber": [local]},
+        }
+        started = self._session.call("ssm", "start_session", subject=instance, **request)
+        session_id = str(started.get("SessionId"))
+        plugin: PluginProcess | None = None
+        try:
+            plugin = self._started(request, started)
+            why_not = plugin.await_port(self._seconds)
+            if why_not:
+                raise _not_open(instance, why_not)
+        except BaseException:
+            self._end_session(session_id, plugin)
+            raise
+        self._say(f"a Session Manager tunnel through {foreign(instance)} leads to {host}:{port}")
+        return Opened(instance, session_id, plugin)
+
+    def _started(self, request: dict[str, Any], started: dict[str, Any]) -> PluginProcess:
+        return start_plugin(
+            self._plugin,
+            request,
+            started,
+            region=self._session.region or "",
+            profile=self._session.profile or "",
+            endpoint=str(self._session.client("ssm").meta.endpoint_url),
         )
-    return Via(found["instance"], found["host"], port)
+
+    def _end(self) -> None:
+        """End what is open. The caller holds the lock."""
+        found, self._now = self._now, None
+        if found is not None:
+            self._end_session(found.session_id, found.plugin)
+
+    def _end_session(self, session_id: str, plugin: PluginProcess | None) -> None:
+        if plugin is not None:
+            plugin.end()
+        with suppress(MigratorError):  # Session Manager ends idle sessions without a call
+            self._session.call("ssm", "terminate_session", SessionId=session_id)
 
 
 @contextmanager
@@ -68,123 +182,79 @@ def open_tunnel(
     *,
     plugin: str = PLUGIN,
     seconds: float = _OPEN_SECONDS,
+    say: Callable[[str], None] = lambda _text: None,
 ) -> Iterator[Endpoint]:
     """The endpoint as it is reached through the tunnel, which lives as long as the context.
 
-    Raises ``plugin-missing``, ``plugin-too-old``, ``iam-denied``, ``tunnel-failed``.
+    Raises ``plugin-missing``, ``plugin-too-old``, ``no-online-instance``, ``target-not-connected``,
+    ``iam-denied``, ``tunnel-failed``.
     """
-    command = _plugin(plugin)
+    path = find_plugin(plugin)
+    instances = instances_of(session, via, endpoint.cluster_name)
     url = urlsplit(endpoint.server)
-    host, port = via.proxy_host or url.hostname or "", via.proxy_port or url.port or 443
-    local = _free_port()
-    request = {
-        "Target": via.instance,
-        "DocumentName": _DOCUMENT,
-        "Parameters": {"host": [host], "portNumber": [str(port)], "localPortNumber": [str(local)]},
-    }
-    started = session.call("ssm", "start_session", subject=via.instance, **request)
-    process = _start(command, session, request, started)
+    to = (via.proxy_host or url.hostname or "", via.proxy_port or url.port or 443)
+    tunnel = Tunnel(session, instances, to, plugin=path, seconds=seconds, say=say)
+    door: Door | None = None
     try:
-        _wait_until_open(process, local, seconds)
+        tunnel.open()
+        door = Door(tunnel.port)
+        why_lost = _why(tunnel, door, instances[0], to)
         if via.proxy_host:
-            yield replace(endpoint, proxy_url=f"http://127.0.0.1:{local}")
+            yield replace(endpoint, proxy_url=f"http://127.0.0.1:{door.port}", why_lost=why_lost)
         else:
             yield replace(
                 endpoint,
-                server=f"https://127.0.0.1:{local}",
+                server=f"https://127.0.0.1:{door.port}",
                 tls_server_name=url.hostname,
                 proxy_url=None,
+                direct=True,
+                why_lost=why_lost,
             )
     finally:
-        _stop(process)
-        with suppress(MigratorError):  # Session Manager ends idle sessions without a call
-            session.call("ssm", "terminate_session", SessionId=started["SessionId"])
+        tunnel.close()
+        if door is not None:
+            door.close()
 
 
-def _plugin(name: str) -> str:
-    """The plugin's path, its version checked."""
-    path = shutil.which(name)
-    if path is None:
-        raise Failed(
-            "plugin-missing",
-            "The Session Manager plugin is not installed on this machine.",
-            why=f"--via needs {name}, which AWS ships.",
-            remedy="Install it (Systems Manager user guide), or use --proxy-url.",
-        )
-    try:
-        done = subprocess.run(  # noqa: S603
-            [path, "--version"], capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Failed(
-            "plugin-missing", "The Session Manager plugin does not run.", why=foreign(error)
-        ) from error
-    version = tuple(int(part) for part in re.findall(r"\d{1,9}", done.stdout)[:3])
-    if version < _FIRST_PLUGIN:
-        raise Failed(
-            "plugin-too-old",
-            f"The Session Manager plugin is too old ({foreign(done.stdout) or 'no version'}).",
-            why="It would take the session's token as an argument, which every user of this "
-            "machine can see.",
-            remedy="Install version 1.2.497 or later.",
-        )
-    return path
+def _why(
+    tunnel: Tunnel, door: Door, instance: str, to: tuple[str, int]
+) -> Callable[[], MigratorError | None]:
+    """What a failed request asks: whether the tunnel is its cause."""
+
+    def why_lost() -> MigratorError | None:
+        found = tunnel.why_lost()
+        if found is None and door.last_unanswered:
+            return _no_way(instance, to)
+        return found
+
+    return why_lost
 
 
-def _start(
-    command: str, session: AwsSession, request: dict[str, Any], started: dict[str, Any]
-) -> Any:
-    endpoint = str(session.client("ssm").meta.endpoint_url)
-    arguments = [
-        command,
-        _RESPONSE_VARIABLE,
-        session.region or "",
-        "StartSession",
-        session.profile or "",
-        json.dumps(request),
-        endpoint,
-    ]
-    environment = {**os.environ, _RESPONSE_VARIABLE: json.dumps(started)}
-    return subprocess.Popen(  # noqa: S603 - a fixed program, arguments as a list
-        arguments,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def _wait_until_open(process: Any, port: int, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise _not_open(f"The plugin ended with code {process.returncode}.")
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.1)
-    raise _not_open(f"Its port did not open within {seconds:.0f} seconds.")
-
-
-def _not_open(why: str) -> Failed:
+def _not_open(instance: str, why: str) -> Failed:
     return Failed(
         "tunnel-failed",
-        "The Session Manager tunnel did not open.",
+        f"The Session Manager tunnel through {foreign(instance)} did not open.",
         why=why,
-        remedy="Check that the instance runs the SSM agent and reaches the endpoint (security "
-        "groups, port 443).",
+        remedy="Run the same command again; if it fails again, look at the plugin's log "
+        "(/usr/local/sessionmanagerplugin/logs) and whether this machine reaches the endpoint of "
+        "ssmmessages.",
     )
 
 
-def _stop(process: Any) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def _no_way(instance: str, to: tuple[str, int]) -> Failed:
+    return Failed(
+        "tunnel-no-way",
+        f"The tunnel is open, and {foreign(instance)} does not reach {foreign(to[0])}:{to[1]}.",
+        why="The connection was closed before a byte came back.",
+        remedy=f"Let the instance's security group out to port {to[1]} and the target's in from "
+        "it, and check that the name resolves in the VPC, or name another instance.",
+    )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _lost(why: str) -> Interrupted:
+    return Interrupted(
+        "tunnel-lost",
+        "The Session Manager tunnel ended on the way.",
+        why=f"{why} What was being sent may have been done; the next run looks.".strip(),
+        remedy="Run the same command again: it continues from here.",
+    )

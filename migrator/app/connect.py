@@ -222,7 +222,8 @@ def _tunnelled(
     via: str, operator: Operator | None, session: "AwsSession", endpoint: "Endpoint"
 ) -> "Endpoint":
     """The endpoint through a tunnel, which is closed when the command has ended."""
-    from migrator.adapters.tunnel_ssm import open_tunnel, parse_via
+    from migrator.adapters.tunnel_ssm import open_tunnel
+    from migrator.adapters.via import parse_via
 
     if operator is None or operator.resources is None:
         # a worker of a fleet: its commands end at different times
@@ -231,7 +232,11 @@ def _tunnelled(
             "--via is for one cluster, not for a fleet.",
             remedy="Leave it out; endpoints come from DescribeCluster.",
         )
-    return operator.resources.enter_context(open_tunnel(session, parse_via(via), endpoint))
+    events = operator.events
+    tunnel = open_tunnel(
+        session, parse_via(via), endpoint, say=lambda text: events.say("info", text)
+    )
+    return operator.resources.enter_context(tunnel)
 
 
 def _source(settings: Settings) -> SourceAddress:

@@ -42,8 +42,9 @@ def close_endpoint(cluster: str, operator: Operator) -> "ClosedEndpoint":
 def required_policy(
     cluster: str, settings: Settings, commands: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """An IAM policy document that allows the commands, or all of them, on the cluster; nothing is
-    checked. A cluster that is given by its ARN needs no credentials.
+    """An IAM policy document that allows the commands, or all of them, on the cluster, through a
+    tunnel where the settings have ``via``; nothing is checked. A cluster that is given by its ARN
+    needs no credentials.
 
     Raises ``command-unknown``, ``no-credentials``, ``cluster-not-found``, ``iam-denied``.
     """
@@ -57,7 +58,8 @@ def required_policy(
         described: Mapping[str, Any] = {"name": arn.name, "arn": cluster}
     else:
         described = describe(settings, cluster)
-    return policy_document(commands or COMMANDS, cluster_ref(described))
+    ref, tunnel = cluster_ref(described), settings.via is not None
+    return policy_document(commands or COMMANDS, ref, tunnel=tunnel)
 
 
 def refuse_unknown(commands: Iterable[str]) -> None:

@@ -22,12 +22,12 @@ _DEV_FULL = os.makedev(1, 7)  # Linux, Documentation/admin-guide/devices.txt
 
 def preflight(settings: Settings) -> None:
     """Raises ``external-id-without-role``, ``reader-role-malformed``, and what
-    :func:`migrator.adapters.tunnel_ssm.parse_via` raises.
+    :func:`migrator.adapters.via.parse_via` raises.
     """
     _ = settings.role_chain
     readers_of(settings)
     if settings.via is not None:
-        from migrator.adapters.tunnel_ssm import parse_via
+        from migrator.adapters.via import parse_via
 
         parse_via(settings.via)
 

@@ -63,7 +63,8 @@ def global_options(formats: Sequence[str] = ALL_FORMATS) -> list[click.Option]:
         click.Option(
             ["--via"],
             metavar="ssm:INSTANCE[:HOST:PORT]",
-            help="Reach the API server through a Session Manager tunnel, to it or to a proxy.",
+            help="Reach the API server through a Session Manager tunnel, to it or to a proxy "
+            "(HOST:PORT). For INSTANCE also tag:KEY=VALUE, or auto: an online node of the cluster.",
         ),
         click.Option(
             ["--open-endpoint-for-me"],

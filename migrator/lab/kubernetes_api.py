@@ -39,6 +39,7 @@ class KubernetesServers:
         with tempfile.TemporaryDirectory(prefix="lab-pki-") as name:
             self._tls = self._pki.server_context(Path(name))
         self._server = HttpServer()
+        self._inside: dict[str, int] = {}
 
     def listen(
         self, handler: Handler, admits: Callable[[], bool] | None = None
@@ -46,18 +47,23 @@ class KubernetesServers:
         """Serve a cluster's API on a free port; returns the port and what closes it."""
         return self._server.listen(handler, _RULES, tls=self._tls, admits=admits)
 
+    def port_inside(self, cluster: LabCluster) -> int:
+        """The port under which the VPC has a cluster's API: no filter on addresses is before it."""
+        if cluster.arn not in self._inside:
+            self._inside[cluster.arn], stop_listening = self.listen(cluster.kube.handle)
+            cluster.kube.at_stop += [stop_listening, lambda: self._inside.pop(cluster.arn)]
+        return self._inside[cluster.arn]
+
     @property
     def ca_pem(self) -> bytes:
         """The certificate that signs every cluster's endpoint of this lab."""
         return self._pki.ca
 
 
-def _inside(world: World, servers: KubernetesServers, api: KubernetesApi) -> Surroundings:
-    """The surroundings of the pods. They reach the API on a separate port, because no filter on
-    addresses is between pods and API.
-    """
-    port, stop_listening = servers.listen(api.handle)
-    api.at_stop.append(stop_listening)
+def _inside(world: World, servers: KubernetesServers, cluster: LabCluster) -> Surroundings:
+    """The surroundings of the pods, which reach the API from inside the VPC."""
+    api: KubernetesApi = cluster.kube
+    port = servers.port_inside(cluster)
     clock = f"{world.endpoint}{PREFIX}clock" if world.endpoint is not None else None
     return Surroundings(
         "127.0.0.1", port, servers.ca_pem, clock, api.registry.store, api.service_accounts
@@ -79,5 +85,5 @@ def start_cluster_server(world: World, cluster: LabCluster) -> tuple[str, bytes]
         api.handle, admits=lambda: cluster.admits(world.settings.caller_address, world.now())
     )
     api.at_stop.append(stop_listening)
-    api.jobs.start(lambda: _inside(world, servers, api))
+    api.jobs.start(lambda: _inside(world, servers, cluster))
     return f"https://127.0.0.1:{port}", servers.ca_pem

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,11 @@ def lab_state(directory: Path) -> dict[str, Any]:
     return result
 
 
-def lab_environment(directory: Path) -> dict[str, str]:
+def lab_environment(directory: Path, path: str | None = None) -> dict[str, str]:
     """Variables that make boto3, the AWS CLI and this tool use the lab as its operator.
 
-    Take :data:`UNSET_VARIABLES` away first; a session token, where the operator has one, is in the
+    ``path``: the ``PATH`` that the lab's programs come before, else that of this process. Take
+    :data:`UNSET_VARIABLES` away first; a session token, where the operator has one, is in the
     result.
     """
     state = lab_state(directory)
@@ -71,10 +73,17 @@ def lab_environment(directory: Path) -> dict[str, str]:
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
         "MIGRATE_CLOCK_URL": state["endpoint"] + PREFIX + "clock",
+        "PATH": _before(state["binFolder"], os.environ.get("PATH", "") if path is None else path),
     }
     if state.get("operator"):
         environment |= _variables(credentials_of(directory, state["operator"]))
     return environment
+
+
+def _before(folder: str, path: str) -> str:
+    """``PATH`` with a folder at its beginning, once."""
+    others = [each for each in path.split(os.pathsep) if each != folder]
+    return os.pathsep.join([folder, *others])
 
 
 def credentials_of(directory: Path, principal_arn: str) -> dict[str, str]:
@@ -98,7 +107,7 @@ def enter_lab(directory: Path, environment: MutableMapping[str, str]) -> None:
     """Point ``environment`` (a copy, or ``os.environ``) at the lab."""
     for name in UNSET_VARIABLES:
         environment.pop(name, None)
-    environment.update(lab_environment(directory))
+    environment.update(lab_environment(directory, environment.get("PATH")))
 
 
 def control(

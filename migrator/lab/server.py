@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import secrets
+import shlex
 import signal
 import sys
 import threading
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from migrator.lab.aws.api import AwsApi
 from migrator.lab.control_api import PREFIX, ControlApi
+from migrator.lab.data_channels import DataChannels
 from migrator.lab.http_server import HttpServer
 from migrator.lab.http_wire import Request, Response, WireRules
 from migrator.lab.kubernetes_controls import add_controls
@@ -33,6 +35,8 @@ TOKEN_FILE = "control-token"  # noqa: S105 - a file's name
 CREDENTIALS_FILE = "credentials"
 CONFIG_FILE = "config"
 CA_FILE = "ca.pem"
+BIN_FOLDER = "bin"  # of the lab: programs for a PATH
+PLUGIN = "session-manager-plugin"
 FORMAT = "migrator/lab/v1"
 _FILES = 16_384  # open at the same time
 
@@ -68,6 +72,8 @@ class Lab:
         with self.world.lock:
             self._port, self._close = HttpServer().listen(handle, WireRules(), port=port)
             self.world.endpoint = self.endpoint
+            if self.world.channels is None:
+                self.world.channels = DataChannels(self.world)
             if self.world.open_endpoint is None:
                 self.world.open_endpoint = _kubernetes_side(self.world)
         self._write_state(token)
@@ -81,6 +87,9 @@ class Lab:
             stop = getattr(cluster.kube, "stop", None)
             if callable(stop):
                 stop()
+        if self.world.channels is not None:
+            self.world.channels.stop()
+            self.world.channels = None
         if self._close is not None:
             self._close()
             self._close = None
@@ -90,6 +99,7 @@ class Lab:
         profiles = write_profiles(self.world, self.directory)
         ca_pem = getattr(self.world.kubernetes, "ca_pem", b"")
         write_private(self.directory / CA_FILE, ca_pem.decode())
+        write_program(self.directory / BIN_FOLDER, PLUGIN, "session_manager_plugin.py")
         state = {
             "format": FORMAT,
             "pid": os.getpid(),
@@ -98,6 +108,7 @@ class Lab:
             "credentialsFile": str(self.directory.resolve() / CREDENTIALS_FILE),
             "configFile": str(self.directory.resolve() / CONFIG_FILE),
             "caFile": str(self.directory.resolve() / CA_FILE),
+            "binFolder": str(self.directory.resolve() / BIN_FOLDER),
             "world": self.world.name,
             "region": self.world.settings.region,
             "operator": self.world.settings.operator,
@@ -114,6 +125,15 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     temporary.replace(path)
+
+
+def write_program(folder: Path, name: str, module: str) -> None:
+    """A program in ``folder`` that runs a module of this package."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = Path(__file__).with_name(module)
+    command = shlex.join([sys.executable, "-I", "-S", str(file)])
+    write_private(folder / name, f'#!/bin/sh\nexec {command} "$@"\n')
+    (folder / name).chmod(0o700)
 
 
 def write_profiles(world: World, directory: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ from migrator.model.error_kinds import (
     fleet_errors,
     kubernetes_errors,
     run_errors,
+    tunnel_errors,
 )
 
 ERRORS: Mapping[str, ErrorKind] = {
@@ -23,6 +24,7 @@ ERRORS: Mapping[str, ErrorKind] = {
         kubernetes_errors.KINDS,
         run_errors.KINDS,
         fleet_errors.KINDS,
+        tunnel_errors.KINDS,
     )
     for kind in kinds
 }

@@ -11,8 +11,9 @@ import pytest
 
 from migrator.adapters.kubernetes_errors import Endpoint
 from migrator.adapters.kubernetes_wire import open_wire
-from migrator.adapters.tunnel_ssm import Via, open_tunnel, parse_via
-from migrator.errors import MigratorError, WrongUse
+from migrator.adapters.tunnel_ssm import open_tunnel
+from migrator.adapters.via import Via
+from migrator.errors import MigratorError
 from tests.support.scripted_api import scripted_api
 from tests.support.small_lab import SmallLab
 from tests.support.stubbed_aws import answering, stubbed_session
@@ -65,36 +66,6 @@ def told(tmp_path: Path) -> Any:  # noqa: ANN401 - JSON
     return json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (f"ssm:{INSTANCE}", Via(INSTANCE)),
-        (f"ssm:{INSTANCE}:proxy.internal:3128", Via(INSTANCE, "proxy.internal", 3128)),
-        ("ssm:mi-0123456789abcdef0:10.0.0.5:8888", Via("mi-0123456789abcdef0", "10.0.0.5", 8888)),
-    ],
-)
-def test_ways_in(text: str, expected: Via) -> None:
-    assert parse_via(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "ssm:",
-        "ssm:web-1",
-        f"ssh:{INSTANCE}",
-        f"ssm:{INSTANCE}:host",
-        f"ssm:{INSTANCE}:h:0",
-        f"ssm:{INSTANCE}:h:99999",
-        f"ssm:{INSTANCE}:-x y:1",
-    ],
-)
-def test_what_names_no_way_in_is_told(text: str) -> None:
-    with pytest.raises(WrongUse):
-        parse_via(text)
-
-
 def test_the_tunnel_leads_to_the_endpoint_under_its_own_name(tmp_path: Path, lab: SmallLab) -> None:
     """Through the stand-in to the lab's API server: TLS still checks the endpoint's name and
     authority.
@@ -128,7 +99,7 @@ def test_a_proxy_behind_the_instance_becomes_the_proxy(tmp_path: Path) -> None:
         ssm.add_response("start_session", STARTED)
         ssm.add_response("terminate_session", {"SessionId": "s-1"})
         port = int(api.url.rpartition(":")[2])
-        way = Via(INSTANCE, "proxy.internal", 3128)
+        way = Via(INSTANCE, None, "proxy.internal", 3128)
         with open_tunnel(session, way, ENDPOINT, plugin=plugin(tmp_path, port=port)) as endpoint:
             assert endpoint.server == ENDPOINT.server
             assert str(endpoint.proxy_url).startswith("http://127.0.0.1:")

@@ -40,6 +40,11 @@ WEB = f"arn:aws:iam::{HOME}:role/web"
 PROVIDER = f"arn:aws:iam::{HOME}:oidc-provider/oidc.example"
 ENTRY = {"clusterName": "demo", "principalArn": RUNNER}
 STAMP = int(NOW.timestamp())
+SESSION = {
+    "Target": "i-0123456789abcdef0",
+    "DocumentName": "AWS-StartPortForwardingSessionToRemoteHost",
+    "Parameters": {"host": ["h"], "portNumber": ["443"], "localPortNumber": ["1"]},
+}
 
 # One call of every operation, in an order in which each finds what it needs.
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
@@ -143,6 +148,9 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("logs", "GetQueryResults", {}),
     ("logs", "StopQuery", {}),
+    ("ssm", "DescribeInstanceInformation", {}),
+    ("ssm", "StartSession", SESSION),
+    ("ssm", "TerminateSession", {"SessionId": "none"}),
 ]
 
 

@@ -74,6 +74,7 @@ def small_world(**cluster: object) -> World:
                             "privateDnsName": "ip-10-0-0-1.eu-central-1.compute.internal",
                             "instanceProfile": "nodes",
                             "tags": {"Name": "worker"},
+                            "ssmPingStatus": "Online",
                         }
                     ],
                 },

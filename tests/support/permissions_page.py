@@ -10,6 +10,7 @@ from migrator.decide.reach.required_permissions import (
     COMMANDS,
     LOCKING,
     ONLY_WHERE,
+    TUNNEL,
     actions_of,
 )
 from migrator.decide.reach.required_requests import (
@@ -36,7 +37,8 @@ Commands that read files alone (`show`, `explain`, `generate`) need nothing; "al
 
 Each command that gets `--reader-role ROLE` needs `sts:AssumeRole` on that role, and the role
 `iam:GetRole`, `iam:GetUser`, `iam:ListRoles` and `iam:ListUsers` in its account.
-State in a bucket (`--state-dir s3://…`) and a tunnel (`--via ssm:…`) need more.
+State in a bucket (`--state-dir s3://…`) needs more. So does a tunnel (`--via ssm:…`): {tunnel}.
+`migrate --via ssm:auto doctor CLUSTER --policy` has these, too.
 `iam:PassRole` and `sts:AssumeRole` can be limited to the roles of the plan.
 
 """
@@ -53,12 +55,17 @@ def permissions_page() -> str:
     """The page."""
     return "".join(
         (
-            _HEAD,
+            _HEAD.format(tunnel=_tunnel()),
             _table(("action", "on", "commands", "when"), _action_rows()),
             _KUBERNETES,
             _table(("request", "commands", "when"), _request_rows()),
         )
     )
+
+
+def _tunnel() -> str:
+    found = [f"`{action}` on `{kind}`".replace("on `*`", "on all") for action, kind in TUNNEL]
+    return ", ".join(found)
 
 
 def _action_rows() -> Iterator[Sequence[str]]:

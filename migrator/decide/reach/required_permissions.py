@@ -148,6 +148,15 @@ ONLY_WHERE: Final[Mapping[tuple[str, str], str]] = {
 }
 # Besides, of each command that gets --reader-role: to read IAM of another account.
 READER_ROLE: Final = Need("sts:AssumeRole", "*")
+# Besides, of each command that gets --via ssm:… (service authorization reference for AWS Systems
+# Manager). The last one where --via names no instance by its id.
+TUNNEL_DOCUMENT: Final = "AWS-StartPortForwardingSessionToRemoteHost"
+TUNNEL: Final = (
+    ("ssm:StartSession", "instance"),
+    ("ssm:StartSession", "document"),
+    ("ssm:TerminateSession", "session"),
+    ("ssm:DescribeInstanceInformation", "*"),
+)
 # What a run cannot do without: the other reads are weaker answers, not failures.
 ESSENTIAL: Final = frozenset(
     {"eks:DescribeCluster", "eks:ListAccessEntries", "eks:DescribeAccessEntry"}
@@ -181,25 +190,40 @@ def lock_tag_needs(cluster: ClusterRef) -> tuple[Need, ...]:
     return tuple(Need(action, _resource(kind, cluster)) for action, kind in _LOCK_TAG)
 
 
+def tunnel_needs(cluster: ClusterRef) -> tuple[Need, ...]:
+    """IAM actions of a tunnel through Session Manager, with the resources they are asked on."""
+    return tuple(Need(action, _resource(kind, cluster)) for action, kind in TUNNEL)
+
+
 def _resource(kind: str, cluster: ClusterRef) -> str:
     if kind == "*":
         return "*"
+    place = f"{cluster.region}:{cluster.account_id}"
+    of_tunnels = {
+        "instance": f"arn:{cluster.partition}:ec2:{place}:instance/*",
+        "document": f"arn:{cluster.partition}:ssm:{cluster.region}::document/{TUNNEL_DOCUMENT}",
+        "session": f"arn:{cluster.partition}:ssm:{place}:session/*",
+    }
+    if kind in of_tunnels:
+        return of_tunnels[kind]
     if kind == "cluster":
         return cluster.arn
     # Entries, node groups and the like are named below their cluster.
-    place = f"arn:{cluster.partition}:eks:{cluster.region}:{cluster.account_id}"
-    return f"{place}:{kind}/{cluster.name}/*"
+    return f"arn:{cluster.partition}:eks:{place}:{kind}/{cluster.name}/*"
 
 
-def policy_document(commands: Iterable[str], cluster: ClusterRef) -> dict[str, Any]:
-    """An IAM policy that allows the commands on this cluster.
+def policy_document(
+    commands: Iterable[str], cluster: ClusterRef, *, tunnel: bool = False
+) -> dict[str, Any]:
+    """An IAM policy that allows the commands on this cluster, with ``tunnel`` also through Session
+    Manager.
 
     One statement a resource, nothing twice, in one order: the same commands give the same text.
     """
     actions: dict[str, set[str]] = {}
-    for command in commands:
-        for need in needs_of(command, cluster):
-            actions.setdefault(need.resource, set()).add(need.action)
+    needs = [need for command in commands for need in needs_of(command, cluster)]
+    for need in (*needs, *(tunnel_needs(cluster) if tunnel else ())):
+        actions.setdefault(need.resource, set()).add(need.action)
     statements = [
         {"Effect": "Allow", "Action": sorted(actions[resource]), "Resource": resource}
         for resource in sorted(actions)

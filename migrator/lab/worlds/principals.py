@@ -118,7 +118,10 @@ class InstanceProfile:
 
 @dataclass(slots=True)
 class Instance:
-    """An EC2 instance: what the planner and the authenticator ask of it."""
+    """An EC2 instance: what the planner and the authenticator ask of it.
+
+    ``ssm_ping_status`` as Systems Manager shows it (Online, ConnectionLost); None without an agent.
+    """
 
     id: str
     region: str
@@ -128,6 +131,8 @@ class Instance:
     state: str = "running"
     platform: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
+    ssm_ping_status: str | None = None
+    ssm_agent_version: str = "3.3.2746.0"
 
 
 @dataclass(slots=True)

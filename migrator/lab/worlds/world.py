@@ -28,6 +28,7 @@ from migrator.lab.worlds.principals import (
     RootUser,
     WebIdentity,
 )
+from migrator.lab.worlds.ssm_sessions import SsmSession
 from migrator.model.principal import parse_arn
 
 __all__ = [
@@ -90,12 +91,14 @@ class World:
         None  # URL of the AWS side once it is served: tokens are presigned for it
     )
     queries: dict[str, Any] = field(default_factory=dict)  # CloudWatch Logs Insights queries by id
+    ssm_sessions: dict[str, SsmSession] = field(default_factory=dict)  # of Session Manager, by id
     sequence: int = 0
     # Opens a cluster's HTTPS endpoint: (URL, CA certificate in PEM). The server of the Kubernetes
     # side sets it.
     open_endpoint: Callable[[LabCluster], tuple[str, bytes]] | None = None
     # Further operations of the control API, by name: the Kubernetes side adds its own.
     controls: dict[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
+    channels: Any = None  # the data channels of Session Manager, once the lab is served
     kubernetes: Any = None  # the Kubernetes side's servers: one CA a lab
     oracle: Any = None  # judges every principal's access after every change; None when off
 

@@ -19,12 +19,14 @@ def add_aws_controls(world: World) -> None:
     allowedActions}``. ``automatic``: by cluster name, the kinds of entries that EKS will make
     automatically. ``webIdentityToken``: a new token of an OpenID Connect provider (``{providerArn,
     subject, audience}``). ``signIn``: a user signs in to IAM Identity Center (``{userName}``);
-    returns the access token.
+    returns the access token. ``endSessions``: all sessions of Session Manager end, as they do when
+    a network breaks.
     """
     world.controls["settings"] = lambda body: _settings(world, body)
     world.controls["permissions"] = lambda body: _permissions(world, body)
     world.controls["automatic"] = lambda body: _automatic(world, body)
     world.controls["signIn"] = lambda body: {"accessToken": world.sign_in(str(body["userName"]))}
+    world.controls["endSessions"] = lambda _body: _end_sessions(world)
     world.controls["webIdentityToken"] = lambda body: _web_identity(world, body)
 
 
@@ -82,6 +84,14 @@ def _automatic(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
                 )
             world.cluster(name).automatic = frozenset(kinds)
     return {}
+
+
+def _end_sessions(world: World) -> Mapping[str, Any]:
+    with world.lock:
+        open_ones = [each for each in world.ssm_sessions.values() if not each.ended]
+    for session in open_ones:
+        session.end()
+    return {"ended": len(open_ones)}
 
 
 def _web_identity(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:

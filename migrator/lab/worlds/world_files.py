@@ -14,7 +14,8 @@ accounts:
   - id: "111122223333" roles: [{name: runner, path: /ci/, trust: {aws: [...], services: [...],
     federated: [...], externalId: ...}}] users: [{name: alice, deniedActions: ["eks:*"],
     allowedActions: [...]}] instanceProfiles: [{name: nodes, role: node-role}] instances: [{id:
-    i-0123456789abcdef0, region: eu-central-1, privateDnsName: ..., instanceProfile: nodes}]
+    i-0123456789abcdef0, region: eu-central-1, privateDnsName: ..., instanceProfile: nodes,
+    ssmPingStatus: Online}]
     clusters:
   - name: demo account: "111122223333" region: eu-central-1 authenticationMode: CONFIG_MAP creator:
     arn:... nodegroups: [{nodegroupName: ..., nodeRole: ..., amiType: ...}]     #
@@ -281,6 +282,8 @@ def _instance(part: _Part) -> Instance:
         state=str(part.get("state", "running")),
         platform=part.get("platform"),
         tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
+        ssm_ping_status=part.get("ssmPingStatus"),
+        ssm_agent_version=str(part.get("ssmAgentVersion", "3.3.2746.0")),
     )
     part.done()
     return instance

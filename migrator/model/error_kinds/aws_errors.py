@@ -211,20 +211,6 @@ KINDS: tuple[ErrorKind, ...] = (
         "migrate plan CLUSTER --out plan.json",
     ),
     ErrorKind(
-        "plugin-missing",
-        (1,),
-        "The Session Manager plugin is not installed on this machine.",
-        "--via ssm:INSTANCE needs it.",
-        "Install it (Systems Manager user guide), or use --proxy-url.",
-    ),
-    ErrorKind(
-        "plugin-too-old",
-        (1,),
-        "The Session Manager plugin is too old.",
-        "It would show the session's token in the list of processes.",
-        "Install version 1.2.497 or later.",
-    ),
-    ErrorKind(
         "policy-not-found",
         (1,),
         "EKS has no such access policy.",
@@ -294,14 +280,6 @@ KINDS: tuple[ErrorKind, ...] = (
         "Use a shorter chain of roles, or one without transitive session tags.",
     ),
     ErrorKind(
-        "tunnel-failed",
-        (1,),
-        "The Session Manager tunnel did not open.",
-        "The instance does not run the agent, or does not reach the endpoint.",
-        "Check the SSM agent and the security groups (port 443).",
-        "aws ssm describe-instance-information",
-    ),
-    ErrorKind(
         "unsupported-change",
         (1,),
         "EKS refuses the change of the authentication mode.",
@@ -316,12 +294,5 @@ KINDS: tuple[ErrorKind, ...] = (
         "EKS makes one update at a time.",
         "Wait until it has ended and run the same command again.",
         "aws eks wait cluster-active --name CLUSTER",
-    ),
-    ErrorKind(
-        "via-malformed",
-        (64,),
-        "The value of --via names no way to the cluster.",
-        "It is an instance of Session Manager.",
-        "Give ssm:INSTANCE, or ssm:INSTANCE:HOST:PORT for a proxy behind it.",
     ),
 )

@@ -1,0 +1,94 @@
+"""A port of this machine that stays while what is behind it is replaced.
+
+Whoever connects is joined with the port that ``behind`` names at that moment; while ``behind``
+opens a new one, the connection waits. So a tunnel that is opened again is a connection that took
+longer, for every client.
+"""
+
+import select
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from migrator.errors import MigratorError
+
+_CHUNK = 64 * 1024
+
+
+class Door:
+    """Connections to :attr:`port` of 127.0.0.1, passed on until it is closed."""
+
+    def __init__(self, behind: Callable[[], int]) -> None:
+        self._behind = behind
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._closed = False
+        self.last_unanswered = False
+        threading.Thread(target=self._accept, name="tunnel-door", daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        """The port."""
+        return int(self._listener.getsockname()[1])
+
+    def close(self) -> None:
+        """End all connections."""
+        with self._lock:
+            self._closed = True
+            found = list(self._open)
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for each in found:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        while not self._closed:
+            with suppress(OSError):
+                near, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near: socket.socket) -> None:
+        with near, suppress(OSError, MigratorError):
+            far = socket.create_connection(("127.0.0.1", self._behind()))
+            with far, self._kept(near, far):
+                for each in (near, far):
+                    each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.last_unanswered = not join(near, far)
+
+    def _kept(self, *sockets: socket.socket) -> "_Kept":
+        return _Kept(self._open, self._lock, sockets)
+
+
+class _Kept:
+    """Sockets that closing the door ends."""
+
+    def __init__(self, all_open: set[socket.socket], lock: Any, mine: tuple[Any, ...]) -> None:
+        self._all, self._lock, self._mine = all_open, lock, mine
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._all.update(self._mine)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._all.difference_update(self._mine)
+
+
+def join(near: socket.socket, far: socket.socket) -> bool:
+    """Pass on what either side sends until one ends. Whether the far side sent anything, or was
+    not the first to end.
+    """
+    other = {near: far, far: near}
+    answered = False
+    while True:
+        for each in select.select([near, far], [], [])[0]:
+            data = each.recv(_CHUNK)
+            if not data:
+                return answered or each is near
+            answered = answered or each is far
+            other[each].sendall(data)

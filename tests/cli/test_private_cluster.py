@@ -1,0 +1,197 @@
+"""A cluster that only its VPC reaches, worked on from outside, through Session Manager: what a user
+types, on a lab whose plugin really forwards.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from migrator.lab.lab_client import control, lab_state
+from tests.support.cli_lab import CliLab, running
+from tests.support.forked_cli import ForkedCli
+from tests.support.private_world import LOST, NODE, OPERATOR, PRIVATE_WORLD, plugins
+
+
+@pytest.fixture(scope="module")
+def forked() -> Iterator[ForkedCli]:
+    with ForkedCli() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliLab]:
+    """A lab that no test changes for the others."""
+    with running(tmp_path_factory.mktemp("private"), PRIVATE_WORLD) as found:
+        yield found
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[CliLab]:
+    with running(tmp_path, PRIVATE_WORLD) as found:
+        yield found
+
+
+def left_over(lab: CliLab) -> list[int]:
+    return plugins(lab_state(lab.directory)["endpoint"])
+
+
+def end_sessions(lab: CliLab) -> int:
+    """Whatever sessions are open end; how many were."""
+    answer = control(lab.directory, "POST", "world", {"endSessions": {}})
+    return int(answer["endSessions"]["ended"])
+
+
+def once(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def begin(lab: CliLab, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "migrator", *arguments],
+        cwd=lab.work,
+        env=lab.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("via", [f"ssm:{NODE}", "ssm:tag:Name=node-1", "ssm:auto"])
+def test_a_private_cluster_is_read_through_an_instance_and_never_through_a_proxy(
+    shared: CliLab, forked: ForkedCli, via: str
+) -> None:
+    nowhere = "http://127.0.0.1:9"
+    environment = shared.environment(HTTPS_PROXY=nowhere, https_proxy=nowhere)
+    for name in ("NO_PROXY", "no_proxy"):
+        del environment[name]
+    words = ["--via", via, "snapshot", "small", "--out", "-"]
+    done = forked.run(words, shared.work, environment)
+    assert done.returncode == 0, done.stderr
+    assert f"through {NODE} leads to" in done.stderr
+    assert end_sessions(shared) == 0
+    assert left_over(shared) == []
+
+
+def _without_plugin(lab: CliLab) -> dict[str, str]:
+    return {"PATH": str(lab.work)}
+
+
+def _program(text: str) -> Callable[[CliLab], dict[str, str]]:
+    def put(lab: CliLab) -> dict[str, str]:
+        folder = lab.work / "bin"
+        folder.mkdir(exist_ok=True)
+        (folder / "session-manager-plugin").write_text(f"#!/bin/sh\n{text}\n")
+        (folder / "session-manager-plugin").chmod(0o700)
+        return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+    return put
+
+
+def _as_it_is(_lab: CliLab) -> dict[str, str]:
+    return {}
+
+
+_DIES = 'test "$1" = --version && echo 1.2.707.0 && exit 0; echo no route; exit 3'
+
+
+@pytest.mark.parametrize(
+    ("via", "prepare", "code", "said"),
+    [
+        ("ssm:auto", _without_plugin, "plugin-missing", "not installed on this machine"),
+        ("ssm:auto", _program("exit 127"), "plugin-too-old", "no version"),
+        ("ssm:auto", _program("echo 1.2.463.0"), "plugin-too-old", "1.2.463.0"),
+        ("ssm:auto", _program(_DIES), "tunnel-failed", "ended with code 3. no route"),
+        (f"ssm:{LOST}", _as_it_is, "target-not-connected", "ssm:auto"),
+        ("ssm:tag:Name=node-2", _as_it_is, "no-online-instance", "ConnectionLost"),
+        ("ssm:tag:Name=bastion", _as_it_is, "no-online-instance", "agent 3.0.222.0, older than"),
+        ("ssm:tag:Name=none", _as_it_is, "no-online-instance", "knows no instance"),
+        ("ssm:auto:10.0.0.9:8118", _as_it_is, "tunnel-no-way", f"{NODE} does not reach 10.0.0.9"),
+        ("ssm:auto:8118", _as_it_is, "via-malformed", "one of them is missing"),
+    ],
+)
+def test_each_cause_has_its_own_sentence_and_nothing_stays_open(
+    shared: CliLab,
+    forked: ForkedCli,
+    via: str,
+    prepare: Callable[[CliLab], dict[str, str]],
+    code: str,
+    said: str,
+) -> None:
+    environment = shared.environment(**prepare(shared))
+    words = ["--via", via, "snapshot", "small", "--out", "-"]
+    done = forked.run(words, shared.work, environment)
+    assert f"[{code}]" in done.stderr, done.stderr
+    assert said in done.stderr, done.stderr
+    assert done.returncode == (64 if code == "via-malformed" else 1)
+    assert "Traceback" not in done.stderr
+    assert end_sessions(shared) == 0
+    assert left_over(shared) == []
+
+
+@pytest.mark.parametrize("action", ["ssm:StartSession", "ssm:DescribeInstanceInformation"])
+def test_an_action_that_is_denied_is_named(shared: CliLab, forked: ForkedCli, action: str) -> None:
+    def deny(*actions: str) -> None:
+        change = {"permissions": {OPERATOR: {"deniedActions": actions}}}
+        control(shared.directory, "POST", "world", change)
+
+    deny(action)
+    words = ["--via", "ssm:auto", "snapshot", "small", "--out", "-"]
+    done = forked.run(words, shared.work, shared.environment())
+    deny()
+    assert done.returncode == 1
+    assert f"IAM does not allow {action}" in done.stderr
+
+
+@pytest.mark.parametrize(("deaths", "code"), [(1, 0), (2, 7)])
+def test_a_tunnel_that_ends_is_opened_once_more_and_then_the_run_stops_cleanly(
+    lab: CliLab, deaths: int, code: int
+) -> None:
+    via = ("--via", "ssm:auto")
+    assert lab.run(*via, "plan", "small", "-o", "plan.json", "--quiet").code == 0
+    control(lab.directory, "POST", "latency", {"operation": "eks:*", "seconds": 0.1})
+    process = begin(lab, *via, "apply", "plan.json", "--yes")
+    for number in range(deaths):
+        once(partial(_has_more_entries, lab, number))
+        once(lambda: end_sessions(lab) > 0)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == code, out + err
+    assert "it is opened once more" in err
+    assert ("[tunnel-lost]" in err) == (code == 7)
+    assert end_sessions(lab) == 0
+    assert left_over(lab) == []
+    if code:
+        control(lab.directory, "POST", "latency", {"operation": "eks:*", "seconds": 0})
+        again = lab.run(*via, "apply", "plan.json", "--yes")
+        assert again.code == 0, again.err
+    made = [each for each in lab.effects() if each["operation"] == "eks:CreateAccessEntry"]
+    assert len(made) == len({str(each["detail"]) for each in made}) == 3
+
+
+def _has_more_entries(lab: CliLab, than: int) -> bool:
+    made = [each for each in lab.effects() if each["operation"] == "eks:CreateAccessEntry"]
+    return len(made) > than
+
+
+@pytest.mark.parametrize("told", [signal.SIGKILL, signal.SIGTERM])
+def test_the_plugin_ends_with_a_command_that_is_killed(
+    shared: CliLab, told: signal.Signals
+) -> None:
+    control(shared.directory, "POST", "latency", {"operation": "kubernetes:*", "seconds": 5})
+    process = begin(shared, "--via", "ssm:auto", "snapshot", "small", "--out", "-")
+    once(lambda: len(left_over(shared)) == 2)  # the plugin, and what watches it
+    process.send_signal(told)
+    process.communicate(timeout=60)
+    control(shared.directory, "POST", "latency", {"operation": "kubernetes:*", "seconds": 0})
+    once(lambda: left_over(shared) == [])
+    assert process.returncode != 0
