@@ -1,0 +1,62 @@
+"""LabelSelectors of Kubernetes as a tree (Kubernetes API reference, LabelSelector): every condition
+must hold; an empty one matches everything.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from migrator.model.network_policies.selectors import (
+    AllOf,
+    Compare,
+    Everything,
+    Not,
+    Operator,
+    Selector,
+    Unparsed,
+)
+
+_SET_OPERATORS: Final[dict[str, Operator]] = {"In": "in", "NotIn": "not in"}
+
+
+def parse_label_selector(raw: object) -> Selector:
+    """The selector; :class:`Unparsed` with the reason where the API server would not take it."""
+    if not isinstance(raw, Mapping):
+        return Unparsed("a label selector that is no object")
+    unknown = sorted(map(str, set(raw) - {"matchLabels", "matchExpressions"}))
+    if unknown:
+        return Unparsed(f"a label selector with the field {unknown[0][:40]!r}")
+    labels, expressions = raw.get("matchLabels") or {}, raw.get("matchExpressions") or ()
+    if not isinstance(labels, Mapping) or not isinstance(expressions, list | tuple):
+        return Unparsed("a label selector whose conditions are no list")
+    parts = [_equal(key, value) for key, value in labels.items()]
+    parts += [_expression(each) for each in expressions]
+    if not parts:
+        return Everything()
+    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+
+def _equal(key: object, value: object) -> Selector:
+    if isinstance(key, str) and isinstance(value, str):
+        return Compare(key, "in", (value,))
+    return Unparsed("a label selector with a value that is no text")
+
+
+def _expression(raw: Any) -> Selector:  # noqa: ANN401 - text from the cluster
+    """One of ``matchExpressions``: ``{key, operator, values}``."""
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("key"), str):
+        return Unparsed("a label selector with an expression without a key")
+    key, operator, values = raw["key"], raw.get("operator"), raw.get("values") or ()
+    if operator in _SET_OPERATORS and _texts(values):
+        return Compare(key, _SET_OPERATORS[operator], tuple(values))
+    if operator == "Exists" and not values:
+        return Compare(key, "has")
+    if operator == "DoesNotExist" and not values:
+        return Not(Compare(key, "has"))
+    return Unparsed(f"a label selector with the operator {str(operator)[:40]!r}")
+
+
+def _texts(values: Any) -> bool:  # noqa: ANN401 - text from the cluster
+    """Whether these are one or more texts."""
+    if not values or not isinstance(values, list | tuple):
+        return False
+    return all(isinstance(each, str) for each in values)

@@ -1,0 +1,36 @@
+"""Three-valued logic: yes, no, or a reason for which it is not known."""
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+# A text is the reason for which it is not known.
+Truth: TypeAlias = bool | str
+
+
+def every(parts: Iterable[Truth]) -> Truth:
+    """Whether all hold. One that does not hold decides, whatever is not known of the others."""
+    doubt = ""
+    for part in parts:
+        if part is False:
+            return False
+        if isinstance(part, str):
+            doubt = doubt or part
+    return doubt or True
+
+
+def some(parts: Iterable[Truth]) -> Truth:
+    """Whether at least one holds. One that holds decides."""
+    doubt = ""
+    for part in parts:
+        if part is True:
+            return True
+        if isinstance(part, str):
+            doubt = doubt or part
+    return doubt or False
+
+
+def negated(part: Truth) -> Truth:
+    """The contrary; what is not known stays so."""
+    if isinstance(part, str):
+        return part
+    return not part

@@ -1,0 +1,139 @@
+"""The cluster of the policy table, as raw objects, and the short forms of its policies."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from migrator.decide.reach.network_policies.reach import reaches
+from migrator.decide.reach.network_policies.read_world import RawPolicies, policy_world
+from migrator.decide.reach.network_policies.targets import targets_in
+from migrator.model.network_policies.packets import Answer, Pod
+
+Raw = Mapping[str, Any]
+KUBERNETES, KUBE_DNS = ("default", "kubernetes"), ("kube-system", "kube-dns")
+NAMESPACES = {
+    "default": {"kubernetes.io/metadata.name": "default"},
+    "kube-system": {"kubernetes.io/metadata.name": "kube-system"},
+    "team": {"kubernetes.io/metadata.name": "team", "env": "prod", "tier": "web"},
+}
+LABELS = {"app": "web", "role": "client"}
+DNS_LABELS = {"k8s-app": "kube-dns"}
+_CALICO, _STORED = "projectcalico.org/v3", "crd.projectcalico.org/v1"
+# The short form of the table -> API version, kind, whether it is in a namespace.
+_SHORT = {
+    "kubernetes": ("networking.k8s.io/v1", "NetworkPolicy", True),
+    "calico": (_CALICO, "NetworkPolicy", True),
+    "global": (_CALICO, "GlobalNetworkPolicy", False),
+    "tier": (_CALICO, "Tier", False),
+    "set": (_CALICO, "NetworkSet", True),
+    "globalset": (_CALICO, "GlobalNetworkSet", False),
+    "admin": ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", False),
+    "baseline": ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy", False),
+}
+
+
+def full(short: Raw) -> dict[str, Any]:
+    """An object of the table in the form that the API server gives."""
+    if "other" in short:
+        version, kind, name = short["api"], short["other"], short["name"]
+        namespace = short.get("namespace")
+    else:
+        key = next(each for each in _SHORT if each in short)
+        version, kind, namespaced = _SHORT[key]
+        name = short[key]
+        namespace = short.get("namespace", "team") if namespaced else None
+    if short.get("stored"):
+        version = _STORED
+    metadata = {"name": name, "labels": short.get("labels", {})}
+    if namespace:
+        metadata["namespace"] = namespace
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": short["spec"]}
+
+
+def slice_of(
+    service: tuple[str, str], addresses: Mapping[str, str], name: str, port: int, protocol: str
+) -> dict[str, Any]:
+    """An EndpointSlice; ``addresses``: address -> name of the pod, empty for none."""
+    return {
+        "metadata": {
+            "namespace": service[0],
+            "name": f"{service[1]}-a",
+            "labels": {"kubernetes.io/service-name": service[1]},
+        },
+        "ports": [{"name": name, "port": port, "protocol": protocol}],
+        "endpoints": [
+            {"addresses": [address], **({"targetRef": {"kind": "Pod", "name": pod}} if pod else {})}
+            for address, pod in addresses.items()
+        ],
+    }
+
+
+def service(name: tuple[str, str], address: str, port: Raw, selector: Raw) -> dict[str, Any]:
+    """A Service with one port."""
+    spec = {"clusterIP": address, "clusterIPs": [address], "ports": [port], "selector": selector}
+    return {"metadata": {"namespace": name[0], "name": name[1]}, "spec": spec}
+
+
+def dns_pod(name: str) -> dict[str, Any]:
+    """One of CoreDNS."""
+    ports = [{"name": "dns", "protocol": "UDP", "containerPort": 53}]
+    return {
+        "metadata": {"namespace": "kube-system", "name": name, "labels": DNS_LABELS},
+        "spec": {"serviceAccountName": "coredns", "containers": [{"ports": ports}]},
+    }
+
+
+def daemon_sets(plugins: Sequence[str]) -> list[dict[str, Any]]:
+    """The DaemonSets of plugins: ``calico``, ``vpc-cni``, ``vpc-cni-old``, ``cilium``."""
+    names = {"calico": "calico-node", "cilium": "cilium"}
+    found: list[dict[str, Any]] = [
+        {"metadata": {"name": names[each]}} for each in plugins if each in names
+    ]
+    versions = {"vpc-cni": "v1.2.7-eksbuild.1", "vpc-cni-old": "v1.0.3-eksbuild.1"}
+    for each in plugins:
+        if each in versions:
+            agent = {
+                "name": "aws-eks-nodeagent",
+                "image": f"registry/amazon/aws-network-policy-agent:{versions[each]}",
+                "args": ["--enable-network-policy=true"],
+            }
+            spec = {"template": {"spec": {"containers": [{"name": "aws-node"}, agent]}}}
+            found.append({"metadata": {"name": "aws-node"}, "spec": spec})
+    return found
+
+
+def raw_policies(
+    objects: Sequence[Raw], plugins: Sequence[str] | None, unread: Sequence[str] = ()
+) -> RawPolicies:
+    """The cluster with these objects. ``plugins`` None: the DaemonSets may not be read."""
+    account = {
+        "metadata": {"namespace": "team", "name": "runner", "labels": {"level": "low"}},
+    }
+    dns_port = {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53}
+    return RawPolicies(
+        objects=tuple(objects),
+        namespaces=[{"metadata": {"name": n, "labels": v}} for n, v in NAMESPACES.items()],
+        accounts=[account],
+        services={
+            KUBERNETES: service(KUBERNETES, "10.100.0.1", {"name": "https", "port": 443}, {}),
+            KUBE_DNS: service(KUBE_DNS, "10.100.0.10", dns_port, DNS_LABELS),
+        },
+        slices={
+            KUBERNETES: [
+                slice_of(KUBERNETES, {"192.168.1.10": "", "192.168.2.10": ""}, "https", 443, "TCP")
+            ],
+            KUBE_DNS: [
+                slice_of(
+                    KUBE_DNS, {"192.168.3.5": "dns-a", "192.168.3.6": "dns-b"}, "dns", 53, "UDP"
+                )
+            ],
+        },
+        pods=[dns_pod("dns-a"), dns_pod("dns-b")],
+        daemon_sets=None if plugins is None else daemon_sets(plugins),
+        unread=tuple(unread),
+    )
+
+
+def answers(raw: RawPolicies, pod: Pod) -> list[Answer]:
+    """The four answers."""
+    world = policy_world(raw)
+    return [reaches(pod, target, world) for target in targets_in(raw)]

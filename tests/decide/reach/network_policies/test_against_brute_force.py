@@ -1,0 +1,79 @@
+"""The evaluator agrees with one that is written from the specifications alone."""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from migrator.decide.reach.network_policies.calico_selectors import parse_selector
+from migrator.decide.reach.network_policies.match_selector import selector_matches
+from migrator.decide.reach.network_policies.reach import reaches
+from migrator.decide.reach.network_policies.read_world import RawPolicies, policy_world
+from migrator.model.network_policies.packets import Endpoint, Pod, PodPort, Target
+from tests.decide.reach.network_policies.brute_force import (
+    Cluster,
+    Packet,
+    Place,
+    SelectorText,
+    passes,
+)
+from tests.decide.reach.network_policies.policy_strategies import (
+    ACCOUNTS,
+    DESTINATIONS,
+    KEYS,
+    NAMESPACES,
+    OBJECTS,
+    SELECTORS,
+    SERVICES,
+    SOURCE,
+    VALUES,
+)
+from tests.decide.reach.network_policies.table_cluster import daemon_sets, slice_of
+
+
+def pod_of(place: Place) -> Pod | None:
+    if not place.namespace:
+        return None
+    ports = tuple(PodPort(*each) for each in place.port_names)
+    return Pod(place.namespace, dict(place.labels), place.account, "p", ports)
+
+
+def raw_of(objects: tuple[Mapping[str, Any], ...]) -> RawPolicies:
+    return RawPolicies(
+        objects=objects,
+        namespaces=[{"metadata": {"name": n, "labels": v}} for n, v in NAMESPACES.items()],
+        accounts=[
+            {"metadata": {"namespace": n, "name": a, "labels": labels}}
+            for (n, a), labels in ACCOUNTS.items()
+        ],
+        slices={
+            name: [slice_of(name, {address: "dns"}, "", port, protocol)]
+            for name, ((address, port, protocol),) in SERVICES.items()
+        },
+        daemon_sets=daemon_sets(["calico"]),
+    )
+
+
+@settings(max_examples=200)
+@given(objects=OBJECTS)
+def test_same_answers(objects: tuple[Mapping[str, Any], ...]) -> None:
+    cluster = Cluster(objects, NAMESPACES, ACCOUNTS, SERVICES)
+    world, source = policy_world(raw_of(objects)), pod_of(SOURCE)
+    assert source is not None
+    for place, port, protocol in DESTINATIONS:
+        endpoint = Endpoint(ip_address(place.address), port, protocol, pod_of(place))
+        answer = reaches(source, Target("it", at=(endpoint,)), world)
+        wanted = passes(cluster, Packet(SOURCE, place, port, protocol))
+        event(f"allowed: {wanted}")
+        assert answer.state == ("yes" if wanted else "no"), (answer, place)
+
+
+@settings(max_examples=100)
+@given(
+    selector=SELECTORS,
+    labels=st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES)),
+)
+def test_selectors_mean_what_they_say(selector: SelectorText, labels: dict[str, str]) -> None:
+    assert selector_matches(parse_selector(str(selector)), labels) is selector.holds(labels)
