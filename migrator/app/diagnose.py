@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from migrator.app.connect import connect, describe, diagnose_ports, open_aws, open_ports
 from migrator.app.operator import Operator
 from migrator.app.settings import Settings
-from migrator.errors import WrongUse
+from migrator.errors import MigratorError, WrongUse
 
 if TYPE_CHECKING:
     from migrator.model.diagnosis import Diagnosis
@@ -46,7 +46,7 @@ def required_policy(
     tunnel where the settings have ``via``; nothing is checked. A cluster that is given by its ARN
     needs no credentials.
 
-    Raises ``command-unknown``, ``no-credentials``, ``cluster-not-found``, ``iam-denied``.
+    Raises ``command-unknown``, ``no-credentials``, ``cluster-not-found``.
     """
     from migrator.decide.reach.required_permissions import COMMANDS, policy_document
     from migrator.model.files.snapshot import cluster_ref
@@ -57,9 +57,29 @@ def required_policy(
     if arn is not None and arn.resource.startswith("cluster/"):
         described: Mapping[str, Any] = {"name": arn.name, "arn": cluster}
     else:
-        described = describe(settings, cluster)
+        described = _described(settings, cluster)
     ref, tunnel = cluster_ref(described), settings.via is not None
     return policy_document(commands or COMMANDS, ref, tunnel=tunnel)
+
+
+def _described(settings: Settings, cluster: str) -> Mapping[str, Any]:
+    """Name and ARN of the cluster; where the caller may not describe it, the ARN that a cluster of
+    this name has in the account and Region of the caller: the policy is what lets it describe it.
+    """
+    from migrator.model.principal import parse_arn
+
+    try:
+        return describe(settings, cluster)
+    except MigratorError as error:
+        if error.code != "iam-denied":
+            raise
+        # GetCallerIdentity needs no permission (STS API Reference).
+        session = open_aws(settings)
+        caller = parse_arn(str(session.caller_identity()["Arn"]))
+        if caller is None:
+            raise
+        place = f"arn:{caller.partition}:eks:{session.region}:{caller.account}"
+        return {"name": cluster, "arn": f"{place}:cluster/{cluster}"}
 
 
 def refuse_unknown(commands: Iterable[str]) -> None:

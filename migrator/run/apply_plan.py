@@ -5,7 +5,7 @@ The same call resumes: what is seen decides what happened to a step that was sta
 decides the next step; see :mod:`migrator.decide.running.next_action`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from migrator.decide.running.actions import Finished, RunRequest
@@ -15,7 +15,12 @@ from migrator.decide.running.progress import APPLY, SETTLED, Progress, refusal_o
 from migrator.decide.running.proposals import apply_proposal, writes_left
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
 from migrator.decide.running.second_admin import admins_to_prove, second_admin
-from migrator.decide.running.source_differences import CHANGED_CODES, Difference, added_rows
+from migrator.decide.running.source_differences import (
+    CHANGED_CODES,
+    Difference,
+    added_rows,
+    one_each,
+)
 from migrator.decide.running.waiting import LONG_AGO, STALE_READ_TIMEOUT, moment
 from migrator.errors import Changed, Interrupted, MigratorError, WrongUse
 from migrator.model.decision import Acceptance, CreatorAnswer
@@ -283,7 +288,7 @@ def _last_look(run: OneRun, ports: RunPorts) -> MigratorError | None:
             given_up.append(Difference(str(state.effect["code"]), key, message))
     sources = SourceReader(run.plan, ports)
     data = sources.rows_now()
-    found = (*given_up, *sources.all_differences(data), *added_rows(run.plan, data))
+    found = (*sources.all_differences(data), *added_rows(run.plan, data))
     until = LONG_AGO
     for state in run.progress.states.values():
         until = max(until, moment(state.at) or LONG_AGO)
@@ -296,16 +301,7 @@ def _last_look(run: OneRun, ports: RunPorts) -> MigratorError | None:
             run.pause(POLL)
             continue
         bindings = binding_differences(run.plan, run.progress, there, ports.rbac)
-        return changed_since(run.plan, _one_each((*found, *entries, *bindings)))
-
-
-def _one_each(differences: Iterable[Difference]) -> tuple[Difference, ...]:
-    """The first difference of each principal."""
-    found: dict[str, Difference] = {}
-    # The earlier one of a principal replaces the later one.
-    for each in reversed(tuple(differences)):
-        found[each.subject] = each
-    return tuple(found.values())[::-1]
+        return changed_since(run.plan, one_each(run.plan, given_up, (*found, *entries, *bindings)))
 
 
 def _drive_to_the_end(

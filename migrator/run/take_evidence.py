@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from migrator.decide.access.authorize import RbacIndex
-from migrator.decide.planning.entries.entry_identity import same_entry
+from migrator.decide.planning.entries.entry_identity import identity_of_entry, same_entry
 from migrator.decide.proving.announced import AnnouncedAccess
 from migrator.decide.proving.compare_subject import compare_subject, policy_probe
 from migrator.decide.proving.expectations import (
@@ -15,7 +15,6 @@ from migrator.decide.proving.expectations import (
     baseline,
     evaluate,
     identity_after,
-    identity_of_entry,
     is_ours,
     phase_of,
     probes_of,

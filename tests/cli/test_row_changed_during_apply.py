@@ -88,7 +88,7 @@ def test_row_thinned_during_apply_takes_the_half_made_entry_back(lab: CliLab) ->
     assert ran.code == 5, ran.out + ran.err
     deleted = [each for each in lab.effects() if each["operation"] == "eks:DeleteAccessEntry"]
     assert [each["detail"]["principalArn"] for each in deleted] == [SECOND]
-    assert "'viewers'" in ran.err
+    assert 'groups "viewers"' in ran.err
 
 
 def test_row_deleted_after_apply_is_exit_5_of_the_next_apply(lab: CliLab) -> None:

@@ -212,8 +212,8 @@ def test_last_look_names_an_entry_and_a_row_that_changed_after_their_own_steps()
     meanwhile(cluster, "unbind migrator-bridge", lambda: edit_row(cluster, DEVS, ("readers",)))
     error = error_of(plan, World(cluster))
     assert error.code == "row-changed"
-    assert "'readers'" in error.message
-    assert "'devs'" in error.message
+    assert 'groups "readers"' in error.message
+    assert 'groups "devs"' in error.message
 
 
 def test_last_look_names_a_row_of_a_principal_that_the_plan_does_not_know() -> None:

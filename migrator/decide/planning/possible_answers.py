@@ -10,11 +10,13 @@ from typing import Any
 
 from migrator.decide.planning.entries.classify_node import MASTERS, NODE_GROUPS, WINDOWS_GROUP
 from migrator.decide.planning.entries.entry_for import is_reserved
+from migrator.decide.planning.principals.find_principal import fixed_words_lower
 from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN
 from migrator.decide.reading.row_keys import principal_key
 from migrator.decide.reading.templates import colon_before_session, templates_in
 from migrator.model.access_entry import EntrySpec
 from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.model.principal import parse_arn
 
 WHY = "<why>"
 ACCEPTED: Mapping[str, Any] = {"by": "<your name>", "reason": WHY}
@@ -47,7 +49,30 @@ def answers_about_principal(code: str, principal: PlannedPrincipal, plan: Plan) 
     """All answers that lift this blocker of the principal; none where only a change of the cluster,
     of aws-auth or of the snapshot does.
     """
-    return _ANSWERS.get(code, _confirmed)(principal, plan)
+    found = _ANSWERS.get(code, _confirmed)(principal, plan)
+    # EKS refuses an entry for a principal that IAM does not have, and so does the next plan.
+    if _is_absent(principal.principal_arn, plan.basis):
+        kept = tuple(answer for answer in found if not any(map(_makes_entry, answer.parts)))
+        return kept or _left_out(principal, plan)
+    return found
+
+
+def _is_absent(principal_arn: str, basis: Mapping[str, Any]) -> bool:
+    """Whether the account of the principal was listed, and does not have it."""
+    arn = parse_arn(principal_arn.lower())
+    # ListRoles and ListUsers hold neither root nor federated users.
+    if arn is None or arn.kind not in ("role", "user"):
+        return False
+    read: Mapping[str, Any] = basis.get("accountsRead") or {}
+    roles, users = read.get(arn.account, (False, False))
+    if not (users if arn.kind == "user" else roles):
+        return False
+    key = principal_key(principal_arn)
+    return all(principal_key(known) != key for known in basis.get("iamPrincipals") or ())
+
+
+def _makes_entry(part: AnswerPart) -> bool:
+    return part.section == "principals" and part.answer["action"] == "create"
 
 
 def proposed_name(group: str) -> str:
@@ -137,7 +162,8 @@ def _instance_name(principal: PlannedPrincipal, plan: Plan) -> _Answers:
 
 def _full_arn(principal: PlannedPrincipal, plan: Plan) -> _Answers:
     # aws-auth has no paths, and an entry needs the path (EKS user guide, "Create access entries").
-    head, _, name = principal.principal_arn.rpartition("/")
+    # The row may spell the fixed words in another case, which EKS does not take.
+    head, _, name = fixed_words_lower(principal.principal_arn).rpartition("/")
     says = "Keeps the access of today. A role without a path: remove `<path>/`."
     return (PossibleAnswer(says, (_create(principal, principal_arn=f"{head}/<path>/{name}"),)),)
 

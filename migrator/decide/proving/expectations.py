@@ -13,7 +13,6 @@ from migrator.decide.planning.entries.entry_identity import NODE_IDENTITIES
 from migrator.decide.steps.entry_states import default_username
 from migrator.model.access_entry import (
     AccessEntry,
-    AssociatedPolicy,
     EntrySpec,
     EntryType,
     Identity,
@@ -197,12 +196,6 @@ def evaluate(
         if allowed is not None:
             answers.append((probe, allowed, reason))
     return tuple(answers)
-
-
-def identity_of_entry(entry: AccessEntry) -> Identity:
-    """Who an entry makes its principal, as it was read."""
-    policies: tuple[AssociatedPolicy, ...] = entry.access_policies
-    return Identity(entry.username, entry.kubernetes_groups, "access-entry", policies)
 
 
 def _evaluated(index: RbacIndex, identity: Identity, request: AccessRequest) -> bool | None:

@@ -8,6 +8,7 @@ deletes or thins a row meanwhile wants less than the plan would give.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from migrator.decide.access.quoting import quoted
 from migrator.decide.reading.effective_identity import canonical_arn
 from migrator.decide.reading.templates import rendered_row
 from migrator.decide.reading.text_folding import fold
@@ -129,11 +130,13 @@ def _who(before: Identity) -> str:
 
 
 def _identity(username: str, groups: Iterable[str]) -> str:
-    """Username and groups for people. They are quoted: they come from the cluster."""
-    named = [repr(group) for group in groups if group]
+    """Username and groups for people, quoted as the plan's table has them: they come from the
+    cluster.
+    """
+    named = [quoted(group) for group in groups if group]
     if not named:
-        return f"username {username!r}, no groups"
-    return f"username {username!r}, groups {', '.join(named)}"
+        return f"username {quoted(username)}, no groups"
+    return f"username {quoted(username)}, groups {', '.join(named)}"
 
 
 def row_differences(plan: Plan, data: Mapping[str, str] | None) -> tuple[Difference, ...]:
@@ -193,6 +196,24 @@ def _rows_of_basis(plan: Plan) -> tuple[dict[str, set[tuple[str, tuple[str, ...]
     for _, arn, username, groups, *_rest in aws_auth.get("rows", ()):
         rows.setdefault(fold(arn), set()).add((username, tuple(groups or ())))
     return rows, set(aws_auth.get("accounts", ()))
+
+
+def one_each(
+    plan: Plan, given_up: Iterable[Difference], others: Iterable[Difference]
+) -> tuple[Difference, ...]:
+    """The first difference of each principal in the order of the plan: first those for which a
+    sequence ended, then the others; at the end what the plan does not know.
+    """
+    places = {each.principal_arn: place for place, each in enumerate(plan.principals)}
+    found: dict[str, tuple[bool, Difference]] = {}
+    for difference in given_up:
+        found.setdefault(difference.subject, (False, difference))
+    for difference in others:
+        found.setdefault(difference.subject, (True, difference))
+    ordered = sorted(
+        found.values(), key=lambda each: (each[0], places.get(each[1].subject, len(places)))
+    )
+    return tuple(difference for _, difference in ordered)
 
 
 def id_difference(planned: PlannedPrincipal, found: str | None) -> Difference | None:

@@ -730,6 +730,15 @@ _DECISIONS = (
         answers=_answer(DEV, action="create", username="dev"),
     ),
     _row(
+        "answer-drops-name",
+        world([row(DEV, "x", ("devs",))], group_references=(reference("devs"),)),
+        "retake",
+        "cluster",
+        answers=_answer(DEV, action="create", username="x", groups="[team]"),
+        done=world([row(DEV, "x", ("devs",))], group_references=(reference("devs"),)),
+        then=_answer(DEV, action="create", username="x", groups="[devs, team]"),
+    ),
+    _row(
         "answer-unjudged",
         world([row(DEV, "{{SessionName}}", ("readers",))], rbac=None),
         "cluster",

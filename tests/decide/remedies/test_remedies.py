@@ -1,14 +1,19 @@
 """Every remedy is carried out, as a person would, and ends its finding."""
 
+import json
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 
 from migrator.decide.findings.findings_catalogue import CATALOGUE
 from migrator.decide.planning.proof.simulate import simulate
 from migrator.decide.planning.stubs import UNANSWERABLE, stubs_for
+from migrator.errors import Failed
 from migrator.model.decision import Stub
 from migrator.model.plan import Plan
+from migrator.model.snapshot import Snapshot
 from tests.decide.remedies.as_a_person import answered, decisions_of
 from tests.decide.remedies.remedy_worlds import REMEDIED, Remedied
 from tests.support.worlds import findings, planned
@@ -70,6 +75,51 @@ def test_each_answer_of_the_stubs_lifts_every_blocker(case: Remedied) -> None:
         after = planned(world, decisions_of(text), **case.options)
         blocking = [found.code for found in after.findings if found.severity == "block"]
         assert blocking == [], (number, text)
+
+
+def _spelled_in_capitals(world: Snapshot) -> Snapshot:
+    """The words of the rows' ARNs in another case, which the authenticator reads all the same."""
+    text = json.dumps(world.config_map)
+    text = text.replace(":role/", ":ROLE/").replace(":user/", ":USER/")
+    return replace(world, config_map=json.loads(text))
+
+
+# What the snapshot has of IAM, and how the rows are spelled.
+OTHERWISE: Mapping[str, Callable[[Snapshot], Snapshot]] = {
+    "absent": lambda world: replace(world, iam_principals=()),
+    "unread": lambda world: replace(world, iam_principals=(), accounts_read=()),
+    "capitals": _spelled_in_capitals,
+    "capitals, unread": lambda world: replace(
+        _spelled_in_capitals(world), iam_principals=(), accounts_read=()
+    ),
+}
+
+
+@pytest.mark.parametrize("otherwise", OTHERWISE)
+def test_no_stub_is_refused_whatever_iam_shows(otherwise: str) -> None:
+    """What ``plan --write-decisions`` offers is an answer that the next plan takes: for a principal
+    that IAM does not have, or was not asked for, and for a row in another case too.
+    """
+    words: dict[str, str] = {}
+    for case in REMEDIED:
+        words |= case.filled
+    taken = 0
+    for case in REMEDIED:
+        world = OTHERWISE[otherwise](case.world)
+        decisions = decisions_of(case.answers)
+        # The answers of the world itself need what IAM shows there.
+        try:
+            plan = planned(world, decisions, **case.options)
+        except Failed:
+            continue
+        stubs = stubs_for(plan)
+        of_session = "{{SessionName}}" in json.dumps(world.config_map)
+        fit = {"<type>": "EC2" if of_session else "EC2_LINUX"}
+        for number in sorted({number for stub in stubs for number in stub.choices}):
+            text = answered(case.answers, stubs, number, {**words, **fit, **case.filled})
+            planned(world, decisions_of(text), **case.options)
+            taken += 1
+    assert taken > 20
 
 
 @of("answers")

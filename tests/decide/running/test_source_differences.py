@@ -3,10 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from migrator.decide.running.source_differences import (
+    Difference,
     added_rows,
     id_difference,
+    one_each,
     row_difference,
     row_differences,
 )
@@ -57,8 +61,8 @@ def test_row_that_an_administrator_deleted_is_named() -> None:
 def test_row_that_was_changed_is_named_with_what_it_gives_now() -> None:
     found = row_difference(data(row(DEV, "y", ("",))), one(of_developer(), DEV))
     assert found is not None
-    assert "username 'y', no groups" in found.message
-    assert "username 'x', groups 'devs'" in found.message
+    assert 'username "y", no groups' in found.message
+    assert 'username "x", groups "devs"' in found.message
 
 
 def test_principal_that_is_left_out_has_no_row_to_differ() -> None:
@@ -70,7 +74,7 @@ def test_principal_that_is_left_out_has_no_row_to_differ() -> None:
 def test_row_of_a_principal_that_the_plan_does_not_know_is_named() -> None:
     found = added_rows(of_developer(), data(DEV_ROW, row(NEW, "n", ("g",))))
     assert [(each.code, each.subject) for each in found] == [("row-added", NEW)]
-    assert "username 'n', groups 'g'" in found[0].message
+    assert 'username "n", groups "g"' in found[0].message
 
 
 def test_no_row_was_added_where_there_is_no_aws_auth() -> None:
@@ -129,3 +133,28 @@ def test_principal_with_another_unique_id_is_another_one(
     principal = replace(one(of_developer(), DEV), principal_id=planned_id)
     difference = id_difference(principal, found)
     assert (difference.code if difference else None) == code
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=12))
+def test_first_difference_of_each_principal_in_the_order_of_the_plan(
+    drawn: list[tuple[int, bool]],
+) -> None:
+    arns = [role(name) for name in "abcd"]
+    plan = planned(world([row(arn) for arn in arns]))
+    known = [principal.principal_arn for principal in plan.principals]
+    subjects = [*known, role("unknown")]
+    found = [
+        (is_given_up, Difference("row-changed", subjects[place], str(number)))
+        for number, (place, is_given_up) in enumerate(drawn)
+    ]
+    given_up = [each for is_given_up, each in found if is_given_up]
+    others = [each for is_given_up, each in found if not is_given_up]
+    ordered = one_each(plan, given_up, others)
+    assert {each.subject for each in ordered} == {each.subject for _, each in found}
+    assert len({each.subject for each in ordered}) == len(ordered)
+    ended = {each.subject for each in given_up}
+    places = [(each.subject not in ended, subjects.index(each.subject)) for each in ordered]
+    assert places == sorted(places)
+    for each in ordered:
+        first = next(one for one in (*given_up, *others) if one.subject == each.subject)
+        assert each == first

@@ -72,6 +72,17 @@ KINDS: tuple[FindingKind, ...] = (
         ref.MIGRATING_ENTRIES,
     ),
     FindingKind(
+        "answer-drops-name",
+        "warn",
+        "The answer takes a username or group away that something besides a binding means.",
+        "FlowSchemas, admission policies, webhooks and policy engines decide by username and "
+        "group. What they decide is not compared: the entry may be refused what the row was "
+        "allowed, or be limited otherwise.",
+        "Look at each place that is named and add the new name there, or give the old name in the "
+        "answer. To end it, take the answer back in decisions.yaml and plan again.",
+        ref.MIGRATING_ENTRIES,
+    ),
+    FindingKind(
         "answer-unjudged",
         "block",
         "The answer changes access. How is unknown, because RBAC was not read.",

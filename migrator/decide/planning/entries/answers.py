@@ -13,6 +13,7 @@ from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.findings.findings_catalogue import is_blocking, softened
 from migrator.decide.planning.entries.classify_node import automatic_type
 from migrator.decide.planning.entries.creator import automatic_entry
+from migrator.decide.planning.entries.dropped_names import dropped_names
 from migrator.decide.planning.entries.entry_for import is_reserved
 from migrator.decide.planning.entries.entry_identity import identity_of_spec, same_entry, spec_of
 from migrator.decide.planning.entries.principal_decision import PrincipalDecision
@@ -82,7 +83,12 @@ def apply_answer(
     """The settled principal with its answer. Raises ``Failed`` ``decision-invalid``."""
     if answer.action == "skip":
         return _skipped(decided, answer, facts)
-    return _created(decided, answer, facts)
+    created = _created(decided, answer, facts)
+    # An entry that stays as it is takes no name away.
+    if created.after is None:
+        return created
+    dropped = dropped_names(decided.before, created.after, created.candidate.arn, facts.names)
+    return replace(created, notes=(*created.notes, *dropped))
 
 
 def settling_acceptance(decided: PrincipalDecision, facts: PlanFacts) -> Acceptance | None:

@@ -87,7 +87,7 @@ class IamIndex:
         elsewhere = self._by_likeness.get((parsed.account, _likeness(parsed)))
         if self._was_listed(parsed):
             return Found(arn, "absent", None, foreign, elsewhere)
-        return Found(_fixed_words_lower(arn), "unread", None, foreign, elsewhere)
+        return Found(fixed_words_lower(arn), "unread", None, foreign, elsewhere)
 
     def _was_listed(self, arn: Arn) -> bool:
         """Whether all principals of the ARN's kind and account were read."""
@@ -130,7 +130,7 @@ def _likeness(arn: Arn) -> str:
     return f"permission set {provisioned[1]}"
 
 
-def _fixed_words_lower(arn: str) -> str:
+def fixed_words_lower(arn: str) -> str:
     """``ARN:aws:IAM::…:USER/Alice`` as ``arn:aws:iam::…:user/Alice``: aws-auth is compared without
     case, and EKS's API takes the words of an ARN in lower case only. The path and the name stay as
     written.
