@@ -21,6 +21,7 @@ from migrator.model.node_health import NodesNow
 from migrator.model.opened_endpoint import EndpointSeen, Opening
 from migrator.model.proposal import Proposal
 from migrator.model.rbac import AccessRequest
+from migrator.model.security_groups import NetworkFacts
 from migrator.model.usage_report import LogGroup
 
 Raw = Mapping[str, Any]
@@ -352,6 +353,16 @@ class SourceAddress(Protocol):
 
     def public_address(self) -> str | None:
         """An IP address; None when it cannot be found out."""
+        ...
+
+
+class NetworkReader(Protocol):
+    """What EC2 tells of the network of a cluster."""
+
+    def read(self, cluster: Raw) -> NetworkFacts:
+        """Security groups, interfaces, subnets, routes and endpoints of the cluster's VPC
+        (DescribeCluster ``.cluster``), as far as the caller may read them.
+        """
         ...
 
 

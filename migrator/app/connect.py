@@ -423,6 +423,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
     from migrator.adapters.caller_permissions import SimulatedPermissions
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.adapters.kubernetes_objects import KubernetesObjects
+    from migrator.adapters.security_groups import Ec2Network
     from migrator.run.diagnose import DiagnosePorts
 
     settings = operator.settings
@@ -438,6 +439,9 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
         rbac=KubernetesRbac(connection.client, connection.tasks),
         lock=cluster_lock(connection, operator.events),
         objects=KubernetesObjects(connection.client),
+        network=Ec2Network(
+            connection.session, connection.tasks, host_address=settings.source_address
+        ),
     )
 
 

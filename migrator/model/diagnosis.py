@@ -21,11 +21,33 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class RequiredRule:
+    """One thing that a cluster needs of its security groups: one row of the table.
+
+    ``name`` is stable (kebab-case), ``rule`` says between whom. ``minimum`` and ``recommended``:
+    what is asked, empty where nothing is. ``found``: what there is, ``missing``: what is not,
+    ``command``: what adds it, one line to copy.
+    """
+
+    name: str
+    state: CheckState
+    rule: str
+    minimum: str = ""
+    recommended: str = ""
+    found: str = ""
+    missing: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All checks of one cluster, in the order in which things depend on each other."""
+    """All checks of one cluster, in the order in which things depend on each other;
+    ``required_rules``: what was asked of its security groups.
+    """
 
     cluster: str
     checks: tuple[Check, ...]
+    required_rules: tuple[RequiredRule, ...] = ()
 
     @property
     def healthy(self) -> bool:

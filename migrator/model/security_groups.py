@@ -11,6 +11,12 @@ from typing import Literal, TypeAlias
 Direction: TypeAlias = Literal["ingress", "egress"]
 # The value of IpProtocol for every protocol.
 ALL_TRAFFIC = "-1"
+# The IAM actions that tell the parts of a network.
+NODES = "ec2:DescribeInstances"
+INTERFACES = "ec2:DescribeNetworkInterfaces"
+GROUPS = "ec2:DescribeSecurityGroups"
+ROUTES = "ec2:DescribeRouteTables"
+ENDPOINTS = "ec2:DescribeVpcEndpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +45,10 @@ class SecurityRule:
         return f"{self.owner} {self.direction} {self._traffic()} {side} {peer}"
 
     def _traffic(self) -> str:
+        """``all``, ``tcp 443``, ``tcp 1025-65535``, ``icmp``."""
         if self.protocol == ALL_TRAFFIC:
             return "all"
-        if self.first is None or self.first == -1:
+        if self.first in (None, -1):
             return self.protocol
         if self.first == self.last:
             return f"{self.protocol} {self.first}"
@@ -125,17 +132,23 @@ class NetworkFacts:
 
     ``groups``: by id, only those that could be read. ``control_plane``: interfaces that EKS made
     for clusters in the VPC, of every cluster, by description ``Amazon EKS NAME``. ``nodes``:
-    interfaces of the cluster's instances. ``host``: the interface of this host, None where it has
-    none in this VPC. ``prefix_lists``: blocks by id, only those that could be read. What was not
-    read is None, and ``unread`` says why: a sentence for each IAM action.
+    interfaces of the cluster's instances. ``host``: the interface of this host, empty where it has
+    none in this VPC; ``host_address``: its address, where the operator or the instance metadata
+    says it. ``prefix_lists``: blocks by id, only those that could be read. ``unread``: by IAM
+    action, why it could not be asked; what it would tell is empty then.
     """
 
     groups: Mapping[str, SecurityGroup] = field(default_factory=dict)
-    control_plane: tuple[Interface, ...] | None = None
-    nodes: tuple[Interface, ...] | None = None
-    subnets: tuple[Subnet, ...] | None = None
-    host: Interface | None = None
+    control_plane: tuple[Interface, ...] = ()
+    nodes: tuple[Interface, ...] = ()
+    subnets: tuple[Subnet, ...] = ()
+    host: tuple[Interface, ...] = ()
+    host_address: str = ""
     prefix_lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    route_tables: tuple[RouteTable, ...] | None = None
-    endpoints: tuple[VpcEndpoint, ...] | None = None
+    route_tables: tuple[RouteTable, ...] = ()
+    endpoints: tuple[VpcEndpoint, ...] = ()
     unread: Mapping[str, str] = field(default_factory=dict)
+
+    def lacks(self, *actions: str) -> str:
+        """Those of the IAM actions that could not be asked, as one text; empty for none."""
+        return ", ".join(sorted(self.unread.keys() & set(actions)))

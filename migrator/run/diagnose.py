@@ -37,6 +37,7 @@ from migrator.ports import (
     ClusterObjects,
     ClusterReader,
     ConfigMaps,
+    NetworkReader,
     Permissions,
     Raw,
     Rbac,
@@ -44,6 +45,7 @@ from migrator.ports import (
     SourceAddress,
     TaskRunner,
 )
+from migrator.run.judge_groups import JudgedGroups
 from migrator.run.read_leftovers import TimerReads, own_objects
 
 DEFAULT_COMMANDS = ("plan", "apply", "verify", "cutover")
@@ -55,7 +57,8 @@ _ON_NAMED_ROLES = frozenset({"iam:PassRole", "sts:AssumeRole"})
 @dataclass(frozen=True, slots=True)
 class DiagnosePorts:
     """What diagnosing needs of the world. ``rbac`` and ``lock``: None where leftovers are not
-    looked for. ``objects``: None where the timer of a rehearsal is not read.
+    looked for. ``objects``: None where the timer of a rehearsal is not read. ``network``: None
+    where security groups are not judged.
     """
 
     cluster: ClusterReader
@@ -68,6 +71,7 @@ class DiagnosePorts:
     rbac: Rbac | None = None
     lock: ClusterLock | None = None
     objects: ClusterObjects | None = None
+    network: NetworkReader | None = None
 
 
 def diagnose(
@@ -83,6 +87,7 @@ def diagnose(
         described = ports.cluster.describe_cluster()
     cluster = described
     reference = cluster_ref(cluster)
+    groups_of = JudgedGroups(ports.network, cluster, reference)
     asks: list[Callable[[], Iterable[Check]]] = [
         lambda: _caller(ports),
         lambda: cluster_checks(cluster),
@@ -91,13 +96,14 @@ def diagnose(
         lambda: _iam(ports, reference, commands),
         lambda: _access_policies(ports),
         lambda: _version_support(ports, cluster),
+        groups_of.checks,
     ]
     groups = ports.tasks.map(lambda ask: tuple(ask()), asks)
     checks = [check for group in groups for check in group]
     if any(check.name == "api-server" and check.state == "ok" for check in checks):
         checks += _in_the_cluster(ports, reference, commands)
         checks += _leftovers(ports, reference)
-    return Diagnosis(reference.name, tuple(checks))
+    return Diagnosis(reference.name, tuple(checks), groups_of.rules)
 
 
 def _caller(ports: DiagnosePorts) -> Iterable[Check]:

@@ -58,6 +58,7 @@ Story: TypeAlias = Mapping[str, Sequence[tuple[tuple[str, ...], Asked]]]
 
 # What this migration of this world does not come to.
 _NEVER_ASKED_HERE: Mapping[str, str] = {
+    "ec2:GetManagedPrefixListEntries": "no security group of this world names a prefix list",
     "eks:TagResource": "the lab asks no action of its own for the tags of a new entry",
     "eks:UntagResource": "the lock is a Lease here: tests/adapters/test_cluster_lock_on_the_lab.py",
     "eks:DisassociateAccessPolicy": "no entry of this world has a policy that the plan takes away",

@@ -47,6 +47,13 @@ SESSION = {
 }
 
 # One call of every operation, in an order in which each finds what it needs.
+_GROUP = "sg-0a1b2c3d4e5f60001"
+_RULE = {
+    "IpProtocol": "tcp",
+    "FromPort": 8443,
+    "ToPort": 8443,
+    "IpRanges": [{"CidrIp": "10.0.0.0/16"}],
+}
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("sts", "GetCallerIdentity", {}),
     ("sts", "AssumeRole", {"RoleArn": RUNNER, "RoleSessionName": "session"}),
@@ -133,6 +140,23 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("iam", "ListAccountAliases", {}),
     ("ec2", "DescribeInstances", {}),
     ("ec2", "DescribeRegions", {}),
+    ("ec2", "DescribeNetworkInterfaces", {}),
+    ("ec2", "DescribeRouteTables", {}),
+    ("ec2", "DescribeSecurityGroups", {}),
+    ("ec2", "DescribeSubnets", {}),
+    ("ec2", "DescribeVpcEndpoints", {}),
+    ("ec2", "GetManagedPrefixListEntries", {"PrefixListId": "pl-office"}),
+    ("ec2", "AuthorizeSecurityGroupIngress", {"GroupId": _GROUP, "IpPermissions": [_RULE]}),
+    ("ec2", "RevokeSecurityGroupIngress", {"GroupId": _GROUP, "IpPermissions": [_RULE]}),
+    ("ec2", "AuthorizeSecurityGroupEgress", {"GroupId": _GROUP, "IpPermissions": [_RULE]}),
+    ("ec2", "RevokeSecurityGroupEgress", {"GroupId": _GROUP, "IpPermissions": [_RULE]}),
+    ("ec2", "CreateTags", {"Resources": [_GROUP], "Tags": [{"Key": "a", "Value": "b"}]}),
+    ("ec2", "DeleteTags", {"Resources": [_GROUP], "Tags": [{"Key": "a"}]}),
+    (
+        "ec2",
+        "ModifyNetworkInterfaceAttribute",
+        {"NetworkInterfaceId": "eni-office", "Groups": [_GROUP]},
+    ),
     ("logs", "DescribeLogGroups", {}),
     ("logs", "DescribeLogStreams", {"logGroupName": "/aws/eks/demo/cluster"}),
     ("logs", "FilterLogEvents", {"logGroupName": "/aws/eks/demo/cluster", "limit": 1}),

@@ -77,6 +77,14 @@ def small_world(**cluster: object) -> World:
                             "ssmPingStatus": "Online",
                         }
                     ],
+                    "networks": [
+                        {
+                            "region": REGION,
+                            "networkInterfaces": [{"NetworkInterfaceId": "eni-office"}],
+                            "vpcEndpoints": [{"VpcEndpointId": "vpce-office"}],
+                            "prefixLists": [{"id": "pl-office", "cidrs": ["10.9.0.0/16"]}],
+                        }
+                    ],
                 },
                 {
                     "id": ABROAD,

@@ -78,6 +78,16 @@ _UPDATES: Final = (
     ("eks:DescribeUpdate", "nodegroup"),
     ("eks:DescribeUpdate", "addon"),
 )
+# Security groups, and what they are judged with.
+_NETWORK: Final = (
+    ("ec2:DescribeInstances", "*"),
+    ("ec2:DescribeNetworkInterfaces", "*"),
+    ("ec2:DescribeRouteTables", "*"),
+    ("ec2:DescribeSecurityGroups", "*"),
+    ("ec2:DescribeSubnets", "*"),
+    ("ec2:DescribeVpcEndpoints", "*"),
+    ("ec2:GetManagedPrefixListEntries", "*"),
+)
 _COMMANDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "snapshot": _READ,
     "plan": _READ,
@@ -111,6 +121,7 @@ _COMMANDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("eks:DescribeClusterVersions", "*"),
         ("eks:ListAccessPolicies", "*"),
         ("iam:SimulatePrincipalPolicy", "*"),
+        *_NETWORK,
     ),
 }
 COMMANDS: Final = tuple(_COMMANDS)
@@ -128,6 +139,7 @@ ONLY_WHERE: Final[Mapping[tuple[str, str], str]] = {
     ("eks:DescribeIdentityProviderConfig", "identityproviderconfig"): "where there are providers",
     ("iam:GetInstanceProfile", "*"): "where there are nodes on EC2",
     ("ec2:DescribeInstances", "*"): "where there are nodes on EC2",
+    ("ec2:GetManagedPrefixListEntries", "*"): "where a rule names a prefix list",
     ("eks:UpdateClusterConfig", "cluster"): "apply: for a cluster in CONFIG_MAP mode",
     ("eks:DescribeUpdate", "cluster"): "apply: for a cluster in CONFIG_MAP mode",
     ("eks:ListUpdates", "nodegroup"): "where there are managed node groups",

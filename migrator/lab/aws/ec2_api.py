@@ -5,7 +5,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from migrator.lab.aws.call import Call, Handler, make_token, read_token
+from migrator.lab.aws.ec2_network import OPERATIONS as NETWORK_OPERATIONS
+from migrator.lab.aws.ec2_network import network_of
 from migrator.lab.aws.errors import AwsError
+from migrator.lab.worlds.network import interfaces_of
 from migrator.lab.worlds.principals import Account, Instance
 from migrator.lab.worlds.raw_parts import items_of
 
@@ -53,6 +56,7 @@ def describe_instances(call: Call) -> Mapping[str, Any]:
     Filters must all pass, each by any of its values. Raises InvalidInstanceID.NotFound for ids that
     do not exist, which fails the whole call.
     """
+    network = network_of(call)
     mine = {
         name: item for name, item in call.account.instances.items() if item.region == call.region
     }
@@ -69,7 +73,9 @@ def describe_instances(call: Call) -> Mapping[str, Any]:
         {
             "ReservationId": "r-" + item.id[2:],
             "OwnerId": call.caller.account,
-            "Instances": [_show(call.account, item)],
+            "Instances": [
+                {**_show(call.account, item), **_interfaces(interfaces_of(network, item.id))}
+            ],
         }
         for item in page
     ]
@@ -144,6 +150,20 @@ def _show(account: Account, instance: Instance) -> dict[str, Any]:
     }
 
 
+def _interfaces(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """What an instance shows of its interfaces: network, address and groups."""
+    if not found:
+        return {}
+    first = found[0]
+    return {
+        "NetworkInterfaces": found,
+        "VpcId": first.get("VpcId"),
+        "SubnetId": first.get("SubnetId"),
+        "PrivateIpAddress": first.get("PrivateIpAddress"),
+        "SecurityGroups": first.get("Groups"),
+    }
+
+
 def describe_regions(call: Call) -> Mapping[str, Any]:
     """DescribeRegions: the usual ones of the partition and wherever the world has a cluster, so
     that a search through all regions finds it.
@@ -165,6 +185,7 @@ def describe_regions(call: Call) -> Mapping[str, Any]:
 
 
 OPERATIONS: Mapping[str, Handler] = {
+    **NETWORK_OPERATIONS,
     "DescribeInstances": describe_instances,
     "DescribeRegions": describe_regions,
 }

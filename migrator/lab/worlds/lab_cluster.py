@@ -144,6 +144,7 @@ class LabCluster:
     propagation: timedelta = timedelta(seconds=2)
     update_duration: timedelta = timedelta(seconds=3)
     status_override: str | None = None
+    network: str = "eksctl"  # the layout of its groups: migrator.lab.worlds.network
     # Which entries EKS makes automatically. A world can leave some out: EKS was observed to do so
     # with Fargate.
     automatic: frozenset[str] = AUTOMATIC

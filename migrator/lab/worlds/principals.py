@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from migrator.lab.worlds.network import Network
 from migrator.model.principal import Arn
 
 # What IAM allows in the name of a role, user or profile (IAM API Reference, CreateRole). Also what
@@ -148,6 +149,7 @@ class Account:
     users: dict[str, IamUser] = field(default_factory=dict)
     instance_profiles: dict[str, InstanceProfile] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
+    networks: dict[str, Network] = field(default_factory=dict)  # by Region
     root: RootUser = field(init=False)
 
     def __post_init__(self) -> None:

@@ -16,12 +16,15 @@ accounts:
     allowedActions: [...]}] instanceProfiles: [{name: nodes, role: node-role}] instances: [{id:
     i-0123456789abcdef0, region: eu-central-1, privateDnsName: ..., instanceProfile: nodes,
     ssmPingStatus: Online}]
+    networks: [{region: eu-central-1, securityGroups: [EC2's objects], networkInterfaces: [...],
+    subnets: [...], routeTables: [...], vpcEndpoints: [...], prefixLists: [{id: pl-..., cidrs:
+    [...]}]}]
     clusters:
   - name: demo account: "111122223333" region: eu-central-1 authenticationMode: CONFIG_MAP creator:
     arn:... nodegroups: [{nodegroupName: ..., nodeRole: ..., amiType: ...}]     #
     DescribeNodegroup's fields fargateProfiles: [{fargateProfileName: ..., podExecutionRoleArn:
-    ...}] accessEntries: [{principalArn: ..., username: ..., kubernetesGroups: [...], policies:
-    [{policyArn: ...}]}] kubernetes: [raw objects] ```
+    ...}] network: eksctl (or terraform, none) accessEntries: [{principalArn: ..., username: ...,
+    kubernetesGroups: [...], policies: [{policyArn: ...}]}] kubernetes: [raw objects] ```
 """
 
 import json
@@ -35,6 +38,7 @@ from migrator.errors import Failed
 from migrator.lab.worlds.automatic_entries import SERVICE_ROLE, automatic_entries
 from migrator.lab.worlds.entry_shapes import entry_arn, names_of
 from migrator.lab.worlds.lab_cluster import AUTOMATIC, LabCluster, LabEntry, LabPolicy, LabUpdate
+from migrator.lab.worlds.network import LAYOUTS, Network
 from migrator.lab.worlds.principals import Account, Instance, InstanceProfile, Permissions, make_id
 from migrator.lab.worlds.world import IamRole, IamUser, Settings, World
 from migrator.model.access_entry import AccessScope
@@ -184,6 +188,8 @@ def _account(part: _Part) -> Account:
     for item in part.parts("instances"):
         instance = _instance(item)
         account.instances[instance.id] = instance
+    for item in part.parts("networks"):
+        account.networks[item.need("region")] = _network(item)
     part.done()
     return account
 
@@ -289,6 +295,30 @@ def _instance(part: _Part) -> Instance:
     return instance
 
 
+def _network(part: _Part) -> Network:
+    """What EC2 shows in a Region: raw objects by the names of the API's answers."""
+
+    def objects(key: str, name: str) -> dict[str, dict[str, Any]]:
+        return {item.need(name): dict(item.raw) for item in part.parts(key)}
+
+    network = Network(
+        groups={
+            name: {"IpPermissions": [], "IpPermissionsEgress": [], "GroupName": name, **raw}
+            for name, raw in objects("securityGroups", "GroupId").items()
+        },
+        interfaces=objects("networkInterfaces", "NetworkInterfaceId"),
+        subnets=objects("subnets", "SubnetId"),
+        route_tables=objects("routeTables", "RouteTableId"),
+        endpoints=objects("vpcEndpoints", "VpcEndpointId"),
+        prefix_lists={
+            item.need("id"): list(item.texts("cidrs")) for item in part.parts("prefixLists")
+        },
+    )
+    part.get("region")
+    part.done()
+    return network
+
+
 def _cluster(world: World, part: _Part) -> None:
     """Put a cluster into the world, with its updates and entries. Raises ``world-invalid`` for an
     account that the world does not have, and for unknown modes and kinds.
@@ -325,7 +355,10 @@ def _cluster(world: World, part: _Part) -> None:
         propagation=part.seconds("propagationSeconds", settings.propagation.total_seconds()),
         update_duration=part.seconds("updateSeconds", settings.update_duration.total_seconds()),
         status_override=part.get("status"),
+        network=str(part.get("network", "eksctl")),
     )
+    if cluster.network not in LAYOUTS:
+        raise part.wrong(f"network knows {', '.join(LAYOUTS)}, not {cluster.network}")
     if "automatic" in part.raw:
         cluster.automatic = frozenset(part.texts("automatic"))
         unknown = cluster.automatic - AUTOMATIC

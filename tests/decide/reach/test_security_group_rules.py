@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from migrator.decide.reach.security_groups.evaluate import passes
+from migrator.decide.reach.security_groups.evaluate import passes, relevant_rules
 from migrator.decide.reach.security_groups.traffic import Answer, Peer, Traffic
 from migrator.model.security_groups import SecurityGroup, SecurityRule
 
@@ -30,14 +30,21 @@ def rule(
     return SecurityRule("sg-a", "ingress", protocol, first, last, **peer)
 
 
+def judge(
+    known: Mapping[str, SecurityGroup],
+    mine: list[str],
+    peer: Peer,
+    traffic: Traffic,
+) -> Answer:
+    return passes(relevant_rules("ingress", mine, traffic, known), peer, LISTS)
+
+
 def ask(
     *rules: SecurityRule,
     peer: Peer = HOST,
     traffic: Traffic = HTTPS,
-    prefix_lists: Mapping[str, tuple[str, ...]] = LISTS,
 ) -> Answer:
-    known = {"sg-a": group(*rules)}
-    return passes("ingress", ["sg-a"], peer, traffic, known=known, prefix_lists=prefix_lists)
+    return judge({"sg-a": group(*rules)}, ["sg-a"], peer, traffic)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +104,7 @@ def test_a_group_that_was_not_read_is_unknown_and_another_one_may_still_allow_it
     both = ["sg-x", "sg-a"]
 
     def state(address: str) -> str:
-        return passes("ingress", both, Peer(address), HTTPS, known=known, prefix_lists=LISTS).state
+        return judge(known, both, Peer(address), HTTPS).state
 
     assert state("10.0.0.7") == "yes"
     assert state("10.9.0.7") == "unknown"
@@ -258,7 +265,7 @@ def test_the_evaluator_agrees_with_a_brute_force(
         for name in read
     }
     peer = Peer(address, member_of)
-    answer = passes("ingress", mine, peer, Traffic(*packet), known=known, prefix_lists=LISTS)
+    answer = judge(known, mine, peer, Traffic(*packet))
     assert answer.state == brute(found, mine, packet, peer, read)
 
 
@@ -274,25 +281,11 @@ def test_a_range_is_allowed_where_every_port_of_it_is(
     for each in found:
         edges |= {port + step for port in (each.first, each.last) if port for step in (-1, 0, 1)}
     states = {
-        passes(
-            "ingress",
-            ["sg-a"],
-            peer,
-            Traffic(protocol, port, port),
-            known=known,
-            prefix_lists=LISTS,
-        ).state
+        judge(known, ["sg-a"], peer, Traffic(protocol, port, port)).state
         for port in edges
         if first <= port <= last
     }
-    whole = passes(
-        "ingress",
-        ["sg-a"],
-        peer,
-        Traffic(protocol, first, last),
-        known=known,
-        prefix_lists=LISTS,
-    ).state
+    whole = judge(known, ["sg-a"], peer, Traffic(protocol, first, last)).state
     expected = "no" if "no" in states else "unknown" if "unknown" in states else "yes"
     assert whole == expected
 
@@ -305,9 +298,7 @@ def test_what_is_said_of_a_block_holds_for_its_addresses(
     known = {"sg-a": group(*found)}
 
     def state(network: str) -> str:
-        return passes(
-            "ingress", ["sg-a"], Peer(network), HTTPS, known=known, prefix_lists=LISTS
-        ).state
+        return judge(known, ["sg-a"], Peer(network), HTTPS).state
 
     whole = state(block)
     first = ip_network(block).network_address

@@ -7,10 +7,12 @@ IpPermission: ports count for tcp and udp, type and code for icmp (-1: all), all
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from migrator.decide.reach.security_groups.traffic import (
     ICMP,
     PORTS,
+    WITH_RANGE,
     Answer,
     Block,
     Peer,
@@ -22,67 +24,73 @@ from migrator.decide.reach.security_groups.traffic import (
 )
 from migrator.model.security_groups import ALL_TRAFFIC, Direction, SecurityGroup, SecurityRule
 
-PrefixLists = Mapping[str, tuple[str, ...]]
+PrefixLists: TypeAlias = Mapping[str, tuple[str, ...]]
+Span: TypeAlias = tuple[int, int]
 # Type and code of ICMP as one number, so that ranges of ports and of messages are the same.
 _CODES = 256
 _EVERY_MESSAGE = (0, _CODES * _CODES - 1)
 
 
-def passes(
+class Relevant(NamedTuple):
+    """The rules of an interface that are about some traffic; ``unread``: its groups without rules
+    because they were not read.
+    """
+
+    direction: Direction
+    groups: tuple[str, ...]
+    traffic: Traffic
+    rules: tuple[tuple[SecurityRule, Truth], ...]
+    unread: tuple[str, ...]
+
+
+def relevant_rules(
     direction: Direction,
     groups: Iterable[str],
-    peer: Peer,
     traffic: Traffic,
-    *,
     known: Mapping[str, SecurityGroup],
-    prefix_lists: PrefixLists,
-) -> Answer:
-    """Whether an interface with ``groups`` may send to the peer (``egress``) or receive from it
-    (``ingress``), for all of the traffic.
+) -> Relevant:
+    """What is the same for every peer of an interface with ``groups``."""
+    names = tuple(groups)
+    found = []
+    for name in names:
+        for rule in known[name].rules if name in known else ():
+            about = _about_traffic(rule, traffic)
+            if rule.direction == direction and about != "no":
+                found.append((rule, about))
+    unread = tuple(name for name in names if name not in known)
+    return Relevant(direction, names, traffic, tuple(found), unread)
 
-    ``known``: the groups that were read. The answer is ``unknown`` where a group or a prefix list
-    that could let it pass was not read, or a rule is of a kind that is not understood.
+
+def passes(relevant: Relevant, peer: Peer, prefix_lists: PrefixLists) -> Answer:
+    """Whether the interface may send all of the traffic to the peer (``egress``) or receive it
+    from there (``ingress``).
+
+    The answer is ``unknown`` where a group or a prefix list that could let it pass was not read,
+    or a rule is of a kind that is not understood.
     """
     certain: list[SecurityRule] = []
     possible: list[SecurityRule] = []
-    unread = [group for group in groups if group not in known]
-    for rule in _rules_of(direction, groups, known):
-        truth = rule_admits(rule, peer, traffic, prefix_lists)
+    for rule, about in relevant.rules:
+        truth = worst((about, _about_peer(rule, peer, prefix_lists)))
         if truth == "yes":
             certain.append(rule)
         elif truth == "unknown":
             possible.append(rule)
-    by = _covering(certain, traffic)
+    by = _covering(certain, relevant.traffic)
     if by is not None:
         return Answer("yes", by)
-    if unread:
-        return Answer("unknown", why=f"the rules of {', '.join(unread)} were not read")
-    maybe = _covering(certain + possible, traffic)
+    if relevant.unread:
+        return Answer("unknown", why=f"the rules of {', '.join(relevant.unread)} were not read")
+    maybe = _covering(certain + possible, relevant.traffic)
     if maybe is not None:
         doubt = next(rule for rule in maybe if rule in possible)
         return Answer("unknown", maybe, f"whether {doubt.describe()} holds here is not known")
-    return Answer("no", why=f"no {direction} rule of {', '.join(groups) or 'no group'} allows it")
-
-
-def _rules_of(
-    direction: Direction, groups: Iterable[str], known: Mapping[str, SecurityGroup]
-) -> Iterable[SecurityRule]:
-    for group in groups:
-        if group in known:
-            yield from (rule for rule in known[group].rules if rule.direction == direction)
-
-
-def rule_admits(
-    rule: SecurityRule, peer: Peer, traffic: Traffic, prefix_lists: PrefixLists
-) -> Truth:
-    """Whether a rule is about this peer and about some of the traffic."""
-    about = _about_traffic(rule, traffic)
-    if about == "no":
-        return "no"
-    return worst((about, _about_peer(rule, peer, prefix_lists)))
+    owners = ", ".join(relevant.groups) or "no group"
+    return Answer("no", why=f"no {relevant.direction} rule of {owners} allows it")
 
 
 def _about_traffic(rule: SecurityRule, traffic: Traffic) -> Truth:
+    """Whether a rule is about some of the traffic, whoever the peer is."""
     protocol = protocol_name(rule.protocol)
     if protocol is None:
         return "unknown"
@@ -90,30 +98,43 @@ def _about_traffic(rule: SecurityRule, traffic: Traffic) -> Truth:
         return "yes"
     if protocol != traffic.protocol:
         return "no"
-    if protocol not in PORTS and protocol not in ICMP:
+    if protocol not in WITH_RANGE:
         return "yes"
-    if rule.first is None or rule.last is None:
+    if None in (rule.first, rule.last):
         return "unknown"
-    first, last = _span(rule)
-    wanted_first, wanted_last = _wanted(traffic)
-    return "yes" if first <= wanted_last and wanted_first <= last else "no"
+    return _overlap(_span(rule), _wanted(traffic))
 
 
-def _span(rule: SecurityRule) -> tuple[int, int]:
-    """The ports of a rule, or its ICMP messages as numbers; all where it names none."""
+def _overlap(one: Span, other: Span) -> Truth:
+    """Whether two spans have a number in common."""
+    if one[1] < other[0]:
+        return "no"
+    if other[1] < one[0]:
+        return "no"
+    return "yes"
+
+
+def _span(rule: SecurityRule) -> Span:
+    """The ports of a rule, or its ICMP messages as numbers; all where it names none, or where its
+    protocol has neither.
+    """
     protocol = protocol_name(rule.protocol)
+    if protocol not in WITH_RANGE:
+        return _EVERY_MESSAGE
+    # Such a rule is never certain: it stands for whatever it may mean.
     if rule.first is None or rule.last is None:
         return _EVERY_MESSAGE
     if protocol in PORTS:
         return rule.first, rule.last
-    if protocol not in ICMP or rule.first == -1:
+    if rule.first == -1:
         return _EVERY_MESSAGE
+    message = rule.first * _CODES
     if rule.last == -1:
-        return rule.first * _CODES, rule.first * _CODES + _CODES - 1
-    return rule.first * _CODES + rule.last, rule.first * _CODES + rule.last
+        return message, message + _CODES - 1
+    return message + rule.last, message + rule.last
 
 
-def _wanted(traffic: Traffic) -> tuple[int, int]:
+def _wanted(traffic: Traffic) -> Span:
     """The ports of the traffic, or its one ICMP message."""
     if traffic.protocol in PORTS:
         return traffic.first, traffic.last
@@ -124,65 +145,66 @@ def _wanted(traffic: Traffic) -> tuple[int, int]:
 
 
 def _about_peer(rule: SecurityRule, peer: Peer, prefix_lists: PrefixLists) -> Truth:
+    """Whether a rule is about the peer, whatever the traffic is."""
     if rule.peer_group:
-        if peer.groups is None:
-            return "unknown"
-        return "yes" if rule.peer_group in peer.groups else "no"
+        return _in_group(rule.peer_group, peer)
     if rule.cidr:
         return _in_blocks((rule.cidr,), peer)
-    if rule.prefix_list:
-        blocks = prefix_lists.get(rule.prefix_list)
-        return "unknown" if blocks is None else _in_blocks(blocks, peer)
+    if rule.prefix_list in prefix_lists:
+        return _in_blocks(prefix_lists[rule.prefix_list], peer)
+    # A prefix list that was not read, or a peer of a kind that is not understood.
     return "unknown"
+
+
+def _in_group(group: str, peer: Peer) -> Truth:
+    """Whether the peer's interface is in a group."""
+    if peer.groups is None:
+        return "unknown"
+    if group in peer.groups:
+        return "yes"
+    return "no"
 
 
 def _in_blocks(cidrs: Sequence[str], peer: Peer) -> Truth:
     """Whether the peer's addresses are in one of the blocks; in part is not known."""
     network = block_of(peer.network)
-    if network is None:
-        return "unknown" if cidrs else "no"
     states = {_within(block_of(cidr), network) for cidr in cidrs}
     if "yes" in states:
         return "yes"
-    return "unknown" if "unknown" in states else "no"
+    if "unknown" in states:
+        return "unknown"
+    return "no"
 
 
-def _within(block: Block | None, network: Block) -> Truth:
-    if block is None:
+def _within(block: Block | None, network: Block | None) -> Truth:
+    """Whether a block holds all addresses of a network; unknown where it holds some, or where one
+    of them is not known.
+    """
+    if block is None or network is None:
         return "unknown"
     if block.version != network.version:
         return "no"
     if block.low <= network.low and network.high <= block.high:
         return "yes"
-    overlaps = block.low <= network.high and network.low <= block.high
-    return "unknown" if overlaps else "no"
+    if _overlap((block.low, block.high), (network.low, network.high)) == "yes":
+        return "unknown"
+    return "no"
 
 
 def _covering(rules: Sequence[SecurityRule], traffic: Traffic) -> tuple[SecurityRule, ...] | None:
-    """Rules that together allow all of the traffic, as few as a sweep over the ports needs; None
+    """Rules that together allow all of the traffic, each reaching beyond those before it; None
     where some of it is left.
     """
-    first, last = _wanted(traffic)
-    spans = sorted(
-        ((*_span_for(rule), index) for index, rule in enumerate(rules)), key=lambda span: span[0]
-    )
+    left, last = _wanted(traffic)
     used: list[SecurityRule] = []
-    at = 0
-    while first <= last:
-        best: tuple[int, int] | None = None
-        # The rule that begins at or before the first port that is left, and reaches farthest.
-        while at < len(spans) and spans[at][0] <= first:
-            reach = (spans[at][1], spans[at][2])
-            best = reach if best is None or reach[0] > best[0] else best
-            at += 1
-        if best is None or best[0] < first:
+    for rule in sorted(rules, key=_span):
+        first, end = _span(rule)
+        # Rules are in the order of their first port: what is left here no later one covers.
+        if first > left:
             return None
-        used.append(rules[best[1]])
-        first = best[0] + 1
-    return tuple(used)
-
-
-def _span_for(rule: SecurityRule) -> tuple[int, int]:
-    if protocol_name(rule.protocol) in PORTS or protocol_name(rule.protocol) in ICMP:
-        return _span(rule)
-    return _EVERY_MESSAGE
+        if end >= left:
+            used.append(rule)
+            left = end + 1
+        if left > last:
+            return tuple(used)
+    return None

@@ -14,6 +14,9 @@ from migrator.model.security_groups import ALL_TRAFFIC, SecurityRule
 Truth: TypeAlias = Literal["yes", "no", "unknown"]
 PORTS = frozenset({"tcp", "udp"})
 ICMP = frozenset({"icmp", "icmpv6"})
+# Protocols whose rules name ports, or types and codes.
+WITH_RANGE = PORTS | ICMP
+_KNOWN = WITH_RANGE | {ALL_TRAFFIC, *map(str, range(256))}
 _NAMES = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6"}
 
 
@@ -81,10 +84,8 @@ def protocol_name(text: str) -> str | None:
     what EC2 does not know.
     """
     name = _NAMES.get(text, text.lower())
-    if name == ALL_TRAFFIC or name in PORTS or name in ICMP:
+    if name in _KNOWN:
         return name
-    if name.isascii() and name.isdigit() and int(name) <= 255:
-        return str(int(name))
     return None
 
 

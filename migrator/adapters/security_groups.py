@@ -1,0 +1,350 @@
+"""What EC2 tells of a cluster's network: security groups and everything that they are judged with.
+
+Listings are read to their last page, and what does not depend on each other is read concurrently.
+What may not be read is left out and named. Source of the shapes and filters: EC2 API reference.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from migrator.adapters.aws_session import AwsSession
+from migrator.adapters.foreign_text import foreign
+from migrator.errors import MigratorError
+from migrator.model.security_groups import (
+    Direction,
+    Interface,
+    NetworkFacts,
+    RouteTable,
+    SecurityGroup,
+    SecurityRule,
+    Subnet,
+    VpcEndpoint,
+)
+from migrator.ports import Raw, TaskRunner
+
+R = TypeVar("R")
+# Without credentials nothing of the account can be read: the caller ends there.
+_ENDS_ALL = frozenset({"no-credentials", "credentials-expired", "credentials-invalid", "no-region"})
+# Values of one filter (EC2 API reference, "Filtering": at most 200).
+_VALUES = 200
+# Where an IpPermission names peers: the list, what names one, and the field of a rule.
+_PEERS = (
+    ("IpRanges", "CidrIp", "cidr"),
+    ("Ipv6Ranges", "CidrIpv6", "cidr"),
+    ("PrefixListIds", "PrefixListId", "prefix_list"),
+    ("UserIdGroupPairs", "GroupId", "peer_group"),
+)
+_EVERY_ADDRESS = frozenset({"0.0.0.0/0", "::/0"})
+
+
+class Ec2Network:
+    """:class:`migrator.ports.NetworkReader`. ``host_address``: this host's address, where it is
+    known; ``instance``: the id of the instance that it is, None for none.
+    """
+
+    def __init__(
+        self,
+        session: AwsSession,
+        tasks: TaskRunner,
+        *,
+        host_address: str | None = None,
+    ) -> None:
+        self._session = session
+        self._tasks = tasks
+        self._host_address = host_address or ""
+
+    def read(self, cluster: Raw) -> NetworkFacts:
+        """Everything of the VPC of a cluster (DescribeCluster ``.cluster``) that the caller may
+        read.
+        """
+        reading = _Reading(self._session, self._tasks, cluster)
+        plane, nodes, subnets, tables, endpoints, host = reading.first(self._host_address)
+        named = [group for one in (*plane, *nodes, *endpoints, *host) for group in one.groups]
+        groups = reading.groups([*reading.cluster_groups(), *named])
+        rules = [rule for one in groups for rule in one.rules]
+        return NetworkFacts(
+            groups={one.id: one for one in groups},
+            control_plane=plane,
+            nodes=nodes,
+            subnets=subnets,
+            host=host,
+            host_address=self._host_address,
+            prefix_lists=reading.prefix_lists({rule.prefix_list for rule in rules} - {""}),
+            route_tables=tables,
+            endpoints=endpoints,
+            unread=reading.unread,
+        )
+
+
+class _Reading:
+    """One reading of the network of one cluster."""
+
+    def __init__(self, session: AwsSession, tasks: TaskRunner, cluster: Raw) -> None:
+        self._session = session
+        self._tasks = tasks
+        self._vpc_config: Raw = cluster.get("resourcesVpcConfig") or {}
+        self._name = str(cluster.get("name"))
+        self.unread: dict[str, str] = {}
+
+    def cluster_groups(self) -> list[str]:
+        """Groups that DescribeCluster names."""
+        own = _text(self._vpc_config, "clusterSecurityGroupId")
+        return [own, *map(str, _items(self._vpc_config, "securityGroupIds"))]
+
+    def first(self, address: str) -> Sequence[Any]:
+        """Everything that is found by the VPC, the cluster's name or the host's address."""
+        in_vpc = {"vpc-id": [_text(self._vpc_config, "vpcId")]}
+        of_eks = {**in_vpc, "description": ["Amazon EKS *"]}
+        reads: list[Callable[[], Any]] = [
+            lambda: self._interfaces(of_eks),
+            self._nodes,
+            lambda: self._listed("describe_subnets", "Subnets", _subnet, in_vpc),
+            lambda: self._listed("describe_route_tables", "RouteTables", _route_table, in_vpc),
+            lambda: self._listed("describe_vpc_endpoints", "VpcEndpoints", _endpoint, in_vpc),
+            lambda: self._host(in_vpc, address),
+        ]
+        return self._tasks.map(lambda read: read(), reads)
+
+    def _interfaces(self, wanted: Mapping[str, Sequence[str]]) -> tuple[Interface, ...]:
+        return self._listed("describe_network_interfaces", "NetworkInterfaces", _interface, wanted)
+
+    def _host(self, in_vpc: Mapping[str, list[str]], address: str) -> tuple[Interface, ...]:
+        """The interface with the host's address, where it is in the VPC."""
+        if not address:
+            return ()
+        if ":" in address:
+            return self._interfaces({**in_vpc, "ipv6-addresses.ipv6-address": [address]})
+        return self._interfaces({**in_vpc, "addresses.private-ip-address": [address]})
+
+    def _nodes(self) -> tuple[Interface, ...]:
+        """Interfaces of the instances that carry the tag of the cluster (EKS user guide, "Launch
+        self-managed Amazon Linux nodes"; managed node groups and Karpenter set it, too).
+        """
+        wanted = {
+            "tag-key": [f"kubernetes.io/cluster/{self._name}"],
+            "instance-state-name": ["pending", "running"],
+        }
+        found = self._listed("describe_instances", "Reservations", _instances, wanted)
+        return tuple(one for interfaces in found for one in interfaces)
+
+    def groups(self, ids: Iterable[str]) -> tuple[SecurityGroup, ...]:
+        """The groups with these ids, as far as they exist."""
+        wanted = [name for name in dict.fromkeys(ids) if name]
+        parts = [wanted[start : start + _VALUES] for start in range(0, len(wanted), _VALUES)]
+        found = self._tasks.map(self._some_groups, parts)
+        return tuple(group for part in found for group in part)
+
+    def _some_groups(self, ids: Sequence[str]) -> tuple[SecurityGroup, ...]:
+        return self._listed("describe_security_groups", "SecurityGroups", _group, {"group-id": ids})
+
+    def prefix_lists(self, ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Blocks of managed prefix lists, without those that may not be read."""
+        names = sorted(ids)
+        found = self._tasks.map(self._prefix_list, names)
+        return {
+            name: blocks for name, blocks in zip(names, found, strict=True) if blocks is not None
+        }
+
+    def _prefix_list(self, name: str) -> tuple[str, ...] | None:
+        """The blocks of one list; None where they may not be read."""
+        action = "ec2:GetManagedPrefixListEntries"
+        try:
+            found = self._session.pages(
+                "ec2",
+                "get_managed_prefix_list_entries",
+                "Entries",
+                subject=name,
+                PrefixListId=name,
+            )
+        except MigratorError as error:
+            self._keep(action, error)
+            return None
+        return tuple(_text(entry, "Cidr") for entry in found)
+
+    def _listed(
+        self,
+        method: str,
+        key: str,
+        make: Callable[[Raw], R],
+        filters: Mapping[str, Sequence[str]],
+    ) -> tuple[R, ...]:
+        """A listing as values; empty where it may not be read, which is kept in ``unread``."""
+        action = "ec2:" + "".join(part.capitalize() for part in method.split("_"))
+        asked = [{"Name": name, "Values": list(values)} for name, values in filters.items()]
+        try:
+            found = self._session.pages(
+                "ec2", method, key, subject=f"cluster {self._name}", Filters=asked
+            )
+        except MigratorError as error:
+            self._keep(action, error)
+            return ()
+        return tuple(map(make, found))
+
+    def _keep(self, action: str, error: MigratorError) -> None:
+        """Keep why an action could not be asked. Raises what keeps everything from being asked."""
+        if error.code in _ENDS_ALL:
+            raise error
+        self.unread[action] = f"{error.message} {error.why}".strip()
+
+
+def _items(raw: Raw, key: str) -> Sequence[Any]:
+    return raw.get(key) or ()
+
+
+def _part(raw: Raw, key: str) -> Raw:
+    return raw.get(key) or {}
+
+
+def _text(raw: Raw, key: str) -> str:
+    return foreign(raw.get(key) or "", limit=256)
+
+
+def _tags(raw: Raw) -> dict[str, str]:
+    return {_text(tag, "Key"): _text(tag, "Value") for tag in _items(raw, "Tags")}
+
+
+def _interface(raw: Raw) -> Interface:
+    """An interface of DescribeNetworkInterfaces, or of an instance."""
+    addresses = [
+        *(str(each["PrivateIpAddress"]) for each in _items(raw, "PrivateIpAddresses")),
+        *(str(each["Ipv6Address"]) for each in _items(raw, "Ipv6Addresses")),
+    ]
+    attachment = _part(raw, "Attachment")
+    return Interface(
+        id=_text(raw, "NetworkInterfaceId"),
+        vpc=_text(raw, "VpcId"),
+        subnet=_text(raw, "SubnetId"),
+        addresses=tuple(addresses),
+        groups=tuple(_text(group, "GroupId") for group in _items(raw, "Groups")),
+        description=_text(raw, "Description"),
+        instance=_text(attachment, "InstanceId"),
+        primary=attachment.get("DeviceIndex", 0) == 0,
+    )
+
+
+def _instances(reservation: Raw) -> tuple[Interface, ...]:
+    """Interfaces of a reservation's instances, with the instance's id."""
+    found = []
+    for instance in _items(reservation, "Instances"):
+        name = instance.get("InstanceId")
+        for raw in _items(instance, "NetworkInterfaces"):
+            attachment = {**_part(raw, "Attachment"), "InstanceId": name}
+            found.append(_interface({**raw, "Attachment": attachment}))
+    return tuple(found)
+
+
+def _group(raw: Raw) -> SecurityGroup:
+    name = _text(raw, "GroupId")
+    sides: tuple[tuple[Direction, str], ...] = (
+        ("ingress", "IpPermissions"),
+        ("egress", "IpPermissionsEgress"),
+    )
+    rules = [
+        rule
+        for direction, key in sides
+        for permission in _items(raw, key)
+        for rule in _rules(name, direction, permission)
+    ]
+    return SecurityGroup(
+        name, _text(raw, "GroupName"), _text(raw, "VpcId"), tuple(rules), _tags(raw)
+    )
+
+
+def _rules(owner: str, direction: Direction, raw: Raw) -> list[SecurityRule]:
+    """An IpPermission as one rule a peer. A permission for peers of a kind that this adapter does
+    not know is one rule without a peer.
+    """
+    peers = [
+        {field: _text(each, key)}
+        for listing, key, field in _PEERS
+        for each in _items(raw, listing)
+        if _is_in_force(each)
+    ]
+    # A stale rule has a pair, and no peer that counts.
+    if not (peers or _items(raw, "UserIdGroupPairs")):
+        peers = [{}]
+    return [
+        SecurityRule(
+            owner,
+            direction,
+            _text(raw, "IpProtocol"),
+            raw.get("FromPort"),
+            raw.get("ToPort"),
+            **peer,
+        )
+        for peer in peers
+    ]
+
+
+def _is_in_force(pair: Raw) -> bool:
+    """Whether the peering that a pair of another VPC needs is there (EC2 API reference,
+    UserIdGroupPair, PeeringStatus; VPC peering guide, "stale security group rules").
+    """
+    return str(pair.get("PeeringStatus", "active")) == "active"
+
+
+def _subnet(raw: Raw) -> Subnet:
+    """A subnet with the blocks that it has now; an IPv6-only subnet has no IPv4 block."""
+    blocks = [_text(raw, "CidrBlock")]
+    for each in _items(raw, "Ipv6CidrBlockAssociationSet"):
+        if _part(each, "Ipv6CidrBlockState").get("State", "associated") == "associated":
+            blocks.append(_text(each, "Ipv6CidrBlock"))
+    return Subnet(
+        id=_text(raw, "SubnetId"),
+        vpc=_text(raw, "VpcId"),
+        cidrs=tuple(filter(None, blocks)),
+    )
+
+
+def _route_table(raw: Raw) -> RouteTable:
+    """A route table, without the routes that lead nowhere."""
+    links = _items(raw, "Associations")
+    routes = [each for each in _items(raw, "Routes") if each.get("State") != "blackhole"]
+    return RouteTable(
+        id=_text(raw, "RouteTableId"),
+        vpc=_text(raw, "VpcId"),
+        subnets=tuple(_text(each, "SubnetId") for each in links),
+        main=True in [each.get("Main") for each in links],
+        targets=tuple(_target(each) for each in routes if _is_default(each)),
+        gateway_endpoints=tuple(
+            _text(each, "GatewayId") for each in routes if each.get("DestinationPrefixListId")
+        ),
+    )
+
+
+def _is_default(route: Raw) -> bool:
+    """Whether a route is for every address of a family."""
+    blocks = {route.get("DestinationCidrBlock"), route.get("DestinationIpv6CidrBlock")}
+    return not _EVERY_ADDRESS.isdisjoint(blocks)
+
+
+def _target(route: Raw) -> str:
+    """What a route leads to: its gateway, instance, interface or peering."""
+    names = (
+        "NatGatewayId",
+        "GatewayId",
+        "TransitGatewayId",
+        "EgressOnlyInternetGatewayId",
+        "InstanceId",
+        "NetworkInterfaceId",
+        "VpcPeeringConnectionId",
+        "CarrierGatewayId",
+        "LocalGatewayId",
+        "CoreNetworkArn",
+    )
+    return next(filter(None, (_text(route, name) for name in names)), "an unknown target")
+
+
+def _endpoint(raw: Raw) -> VpcEndpoint:
+    """An endpoint; one that is not available serves nothing, and has no service here."""
+    # com.amazonaws.REGION.SERVICE, in China cn.com.amazonaws.REGION.SERVICE.
+    service = _text(raw, "ServiceName").partition("amazonaws.")[2].partition(".")[2]
+    if str(raw.get("State", "available")).lower() != "available":
+        service = ""
+    return VpcEndpoint(
+        id=_text(raw, "VpcEndpointId"),
+        vpc=_text(raw, "VpcId"),
+        service=service,
+        kind=str(raw.get("VpcEndpointType", "Gateway")),
+        groups=tuple(_text(group, "GroupId") for group in _items(raw, "Groups")),
+    )

@@ -1,0 +1,77 @@
+"""Everything that a cluster needs of its security groups: rows of a table, and checks."""
+
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
+from typing import Any, Final
+
+from migrator.decide.reach.security_groups.egress_rows import egress_row
+from migrator.decide.reach.security_groups.flow_rows import flow_rows
+from migrator.decide.reach.security_groups.group_rows import group_rows
+from migrator.decide.reach.security_groups.sides import ClusterNetwork, Member, cluster_network
+from migrator.model.diagnosis import Check, RequiredRule
+from migrator.model.security_groups import NetworkFacts
+
+Raw = Mapping[str, Any]
+NAME: Final = "security-groups"
+
+
+def required_rules(cluster: Raw, region: str, facts: NetworkFacts) -> tuple[RequiredRule, ...]:
+    """All rows for a cluster (DescribeCluster ``.cluster``), in the order in which a connection
+    meets them.
+    """
+    network = cluster_network(cluster, region, facts)
+    host = _host(network, cluster)
+    flows = flow_rows(network, host)
+    return (*flows, *group_rows(network, flows), egress_row(network))
+
+
+def _host(network: ClusterNetwork, cluster: Raw) -> Member | None:
+    """The host as an end of connections, where it comes to the private endpoint: security groups
+    are asked there only (EKS user guide, "Cluster API server endpoint").
+    """
+    vpc = cluster.get("resourcesVpcConfig") or {}
+    if not vpc.get("endpointPrivateAccess"):
+        return None
+    for found in network.members(network.facts.host):
+        return found
+    if not is_private(network.facts.host_address):
+        return None
+    return Member(None, network.facts.host_address)
+
+
+def is_private(address: str) -> bool:
+    """Whether an address is one of a private network; what is no address is none."""
+    try:
+        return ip_address(address).is_private
+    except ValueError:
+        return False
+
+
+def security_checks(rows: Sequence[RequiredRule], facts: NetworkFacts) -> tuple[Check, ...]:
+    """One check for each row that is not good, one for all that is not known; one for all where
+    everything is good.
+    """
+    bad = [_check(row) for row in rows if row.state in ("fail", "warn")]
+    unknown = [row for row in rows if row.state == "unknown"]
+    if unknown:
+        bad.append(_unknown(unknown, facts))
+    if bad:
+        return tuple(bad)
+    said = f"Security groups have what a cluster needs ({len(rows)} rules)."
+    return (Check(NAME, "ok", said),)
+
+
+def _check(row: RequiredRule) -> Check:
+    remedy = f"`{row.command}`" if row.command else ""
+    said = f"Security groups, {row.rule}: missing {row.missing}."
+    return Check(f"{NAME}-{row.name}", row.state, said, remedy)
+
+
+def _unknown(rows: Sequence[RequiredRule], facts: NetworkFacts) -> Check:
+    """What is not known, and which actions would tell it."""
+    names = ", ".join(row.rule for row in rows)
+    if facts.unread:
+        said = f"Security groups are not known for {names}. {' '.join(facts.unread.values())}"
+        return Check(NAME, "unknown", said, f"Give the caller {', '.join(facts.unread)}.")
+    whys = "; ".join(dict.fromkeys(row.missing for row in rows))
+    return Check(NAME, "unknown", f"Security groups are not known for {names}: {whys}.")
