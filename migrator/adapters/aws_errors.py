@@ -7,10 +7,13 @@ goes into ``why`` as one scrubbed line of at most 256 characters.
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from migrator.adapters.aws_denials import denial_remedy
 from migrator.adapters.foreign_text import foreign
 from migrator.errors import Failed, MigratorError
+from migrator.model.way import said_skew
 
 _ACTION = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z0-9*]+)")
 _SERVICE_NAMES = {
@@ -216,9 +219,18 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         "SignatureDoesNotMatch InvalidSignatureException RequestTimeTooSkewed",
+        "clock-skewed",
+        "{service} does not accept the time of {action}: this machine's clock is off.",
+        "Set this machine's clock, then run the same command again: `sudo timedatectl set-ntp "
+        "true`",
+        text="(?i)signature expired|signature not yet current|time is too large",
+        quote=False,
+    ),
+    _rule(
+        "SignatureDoesNotMatch InvalidSignatureException RequestTimeTooSkewed",
         "credentials-invalid",
         "{service} does not accept the signature of {action}.",
-        "Check the secret key and this machine's clock.",
+        "Check the secret key of the profile: `aws sts get-caller-identity`",
         quote=False,
     ),
     _rule(
@@ -242,8 +254,7 @@ _RULES: tuple[_Rule, ...] = (
         "Client.UnauthorizedOperation UnauthorizedAccess Forbidden 403",
         "iam-denied",
         "IAM does not allow {action} ({subject}).",
-        "Give the caller {action}; a service control policy or permissions boundary can deny it "
-        "too.",
+        "",  # by the kind of policy that denied it
     ),
     # how it went
     _rule(
@@ -286,22 +297,30 @@ _RULES: tuple[_Rule, ...] = (
 
 
 def translate(
-    error: Exception, *, service: str, operation: str, subject: str = ""
+    error: Exception,
+    *,
+    service: str,
+    operation: str,
+    subject: str = "",
+    skew: timedelta | None = None,
 ) -> MigratorError:
     """What a botocore exception means. ``service`` is the IAM prefix (``eks``), ``operation`` the
-    API's name (``CreateAccessEntry``), ``subject`` what it was about. An error that is ours already
-    is returned as it is.
+    API's name (``CreateAccessEntry``), ``subject`` what it was about, ``skew`` how far this
+    machine's clock is ahead of the answer's date. An error that is ours already is returned as it
+    is.
     """
     from botocore.exceptions import ClientError
 
     if isinstance(error, MigratorError):
         return error
     if isinstance(error, ClientError):
-        return _from_answer(error, service, operation, subject)
+        return _from_answer(error, service, operation, subject, skew)
     return _from_sdk(error, service, operation)
 
 
-def _from_answer(error: Any, service: str, operation: str, subject: str) -> MigratorError:
+def _from_answer(
+    error: Any, service: str, operation: str, subject: str, skew: timedelta | None
+) -> MigratorError:
     """An answer of AWS that is an error. Its operation can be another one: AssumeRole on the way to
     EKS.
     """
@@ -328,12 +347,13 @@ def _from_answer(error: Any, service: str, operation: str, subject: str) -> Migr
             why=foreign(text),
             remedy="See the reason; run again with --traceback.",
         )
-    return Failed(
-        rule.error,
-        rule.message.format(**filled),
-        why=foreign(text) if rule.quote else "",
-        remedy=rule.remedy.format(**filled),
-    )
+    why = foreign(text) if rule.quote else ""
+    remedy = rule.remedy.format(**filled)
+    if rule.error == "clock-skewed" and skew is not None:
+        why = said_skew(skew)
+    if rule.error == "iam-denied":
+        remedy = denial_remedy(text, filled["action"])
+    return Failed(rule.error, rule.message.format(**filled), why=why, remedy=remedy)
 
 
 def _match(code: str, operation: str, text: str) -> _Rule | None:

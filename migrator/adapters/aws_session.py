@@ -12,11 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from migrator.adapters.aws_errors import translate
+from migrator.adapters.clock import machine_time
 from migrator.adapters.foreign_logs import log_call, mute_sdk_debug
 from migrator.adapters.utc import utc_text
 from migrator.errors import MigratorError
@@ -107,6 +109,18 @@ class AwsSession:
     _kept: dict[str, Any] = field(default_factory=dict, repr=False)
     _paginators: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _keeping: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _skew: timedelta | None = None
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far this machine's clock is ahead of AWS's, by the Date of the last answer; None
+        before one.
+        """
+        return self._skew
+
+    def _note_date(self, answer: Any) -> None:
+        headers = (answer.get("ResponseMetadata") or {}).get("HTTPHeaders") or {}
+        self._skew = skew_of(str(headers.get("date") or "")) or self._skew
 
     @property
     def region(self) -> str | None:
@@ -172,6 +186,7 @@ class AwsSession:
     ) -> dict[str, Any]:
         """The same on a certain client."""
         answer = self._guard(client, method, subject, lambda: getattr(client, method)(**parameters))
+        self._note_date(answer)
         return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
 
     def pages(
@@ -216,7 +231,14 @@ class AwsSession:
             outcome = error.code
             raise
         except Exception as error:
-            ours = translate(error, service=service, operation=operation, subject=subject)
+            self._note_date(getattr(error, "response", None) or {})
+            ours = translate(
+                error,
+                service=service,
+                operation=operation,
+                subject=subject,
+                skew=self._skew,
+            )
             outcome = ours.code
             try:
                 raise ours from error
@@ -425,6 +447,17 @@ def session_name(run: str) -> str:
     ``_+=,.@-``).
     """
     return re.sub(r"[^\w+=,.@-]", "-", f"migrate-{run}", flags=re.ASCII)[:64]
+
+
+def skew_of(date: str) -> timedelta | None:
+    """How far this machine's clock is ahead of a Date header (RFC 9110, 6.6.1: whole seconds); None
+    for what is no date.
+    """
+    try:
+        theirs = parsedate_to_datetime(date)
+        return machine_time() - theirs
+    except (TypeError, ValueError):  # unreadable, or one without a zone
+        return None
 
 
 def jsonable(value: Any) -> Any:

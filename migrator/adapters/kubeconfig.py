@@ -16,7 +16,7 @@ from typing import Any
 from migrator.adapters.foreign_text import foreign
 from migrator.adapters.kubernetes_client import KubernetesClient
 from migrator.adapters.kubernetes_errors import Endpoint
-from migrator.adapters.kubernetes_wire import KubernetesWire, set_proxy
+from migrator.adapters.kubernetes_wire import Explain, KubernetesWire
 from migrator.errors import Failed, Refused
 
 
@@ -43,7 +43,11 @@ class KubeconfigLogin:
 
 
 def open_kubeconfig(
-    cluster: Endpoint, *, file: str | None = None, context: str | None = None
+    cluster: Endpoint,
+    *,
+    file: str | None = None,
+    context: str | None = None,
+    explain: Explain | None = None,
 ) -> KubernetesClient:
     """A client as the kubeconfig says. ``cluster`` is the endpoint in DescribeCluster: its
     certificate authority is the only one that is trusted, and its facts about access are kept.
@@ -56,6 +60,7 @@ def open_kubeconfig(
 
     _refuse_endless(file)
     configuration: Any = Configuration()
+    configuration.proxy = None  # what is there after reading is the kubeconfig's
     load: Any = config.load_kube_config
     try:
         load(
@@ -91,13 +96,22 @@ def open_kubeconfig(
             "could be proven.",
             remedy="Leave --kubeconfig away, or name a context with a token or an exec plugin.",
         )
-    endpoint = cluster if cluster.direct else replace(cluster, server=server)
+    endpoint = cluster
+    if not cluster.direct:
+        endpoint = replace(
+            cluster,
+            server=server,
+            tls_server_name=cluster.tls_server_name
+            or getattr(configuration, "tls_server_name", None)
+            or None,
+            kubeconfig_proxy=configuration.proxy or None,
+        )
     configuration.host = endpoint.server
     if endpoint.tls_server_name:
         configuration.tls_server_name = endpoint.tls_server_name
     configuration.ssl_ca_cert = None  # the wire trusts the endpoint's authority alone
-    set_proxy(configuration, endpoint)
-    return KubernetesClient(KubernetesWire(endpoint, configuration), KubeconfigLogin(configuration))
+    wire = KubernetesWire(endpoint, configuration, explain=explain)
+    return KubernetesClient(wire, KubeconfigLogin(configuration))
 
 
 def _refuse_endless(file: str | None) -> None:

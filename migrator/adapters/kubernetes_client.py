@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from migrator.adapters.eks_token import TokenMint
 from migrator.adapters.kubernetes_errors import Endpoint, refused
-from migrator.adapters.kubernetes_wire import Answer, KubernetesWire, open_wire, query
+from migrator.adapters.kubernetes_wire import Answer, Explain, KubernetesWire, open_wire, query
 from migrator.errors import Failed
 from migrator.model.aws_auth import FIELD_MANAGER
 from migrator.ports import Raw
@@ -157,8 +157,11 @@ def open_in_cluster(
     environment: Mapping[str, str],
     *,
     mount: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount"),
+    explain: Explain | None = None,
 ) -> KubernetesClient:
-    """The API server as a pod sees it, with its service account. Raises ``not-in-cluster``."""
+    """The API server as a pod sees it, with its service account; ``explain`` as for
+    :func:`migrator.adapters.kubernetes_wire.open_wire`. Raises ``not-in-cluster``.
+    """
     host, port = (
         environment.get("KUBERNETES_SERVICE_HOST"),
         environment.get("KUBERNETES_SERVICE_PORT", "443"),
@@ -175,5 +178,6 @@ def open_in_cluster(
         )
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     return KubernetesClient(
-        open_wire(Endpoint(server=server, ca_pem=ca_pem)), ServiceAccountLogin(mount / "token")
+        open_wire(Endpoint(server=server, ca_pem=ca_pem), explain=explain),
+        ServiceAccountLogin(mount / "token"),
     )

@@ -1,17 +1,19 @@
-"""What went wrong on the way to an API server of EKS, or in its answer, as our errors.
+"""Where an API server of EKS is, and what its answers mean, as our errors.
 
-Source of the endpoint modes: EKS user guide, "Cluster API server endpoint". A filtered source
-address gets no answer that says so: the connection just times out, which is why a time-out names
-``publicAccessCidrs`` first.
+Source of the endpoint modes: EKS user guide, "Cluster API server endpoint". What fails before an
+answer is looked at by :mod:`migrator.adapters.observe_way`.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from migrator.adapters.foreign_text import foreign
+from migrator.adapters.proxy_settings import ProxyChoice
 from migrator.errors import Changed, Failed, MigratorError
+from migrator.model.way import WayEnds
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +22,9 @@ class Endpoint:
     known).
 
     ``ca_pem`` None means the certificate authorities of the system. ``proxy_url`` wins over
-    ``HTTPS_PROXY``. ``direct``: no proxy, whatever the environment says: the server is a tunnel's
-    port on this machine. ``why_lost`` says why a request that failed just now did, where the tunnel
-    is the cause.
+    ``HTTPS_PROXY``, and may hold a password. ``direct``: no proxy, whatever the environment says:
+    the server is a tunnel's port on this machine. ``why_lost`` says why a request that failed just
+    now did, where the tunnel is the cause. ``kubeconfig_proxy``: that of the kubeconfig in use.
     """
 
     server: str
@@ -32,12 +34,13 @@ class Endpoint:
     public: bool | None = None
     private: bool | None = None
     public_cidrs: tuple[str, ...] = ()
-    proxy_url: str | None = None
+    proxy_url: str | None = field(default=None, repr=False)
     tls_server_name: str | None = None
     direct: bool = False
     why_lost: Callable[[], MigratorError | None] | None = field(
         default=None, compare=False, repr=False
     )
+    kubeconfig_proxy: str | None = field(default=None, repr=False)
 
     @property
     def access(self) -> str:
@@ -48,47 +51,33 @@ class Endpoint:
         return f"{both} access" if self.public else "private access only"
 
 
-def unreachable(endpoint: Endpoint, cause: object, *, timed_out: bool) -> Failed:
-    """``api-server-unreachable``: nothing was sent. Names the access mode, the likely cause and the
-    ways out.
-    """
-    name = endpoint.cluster_name or "the cluster"
-    if endpoint.public is False:
-        why = "Its endpoint answers inside the VPC only (endpointPublicAccess is off)."
-        remedy = "Use --proxy-url, a VPN, or a host in the VPC."
-    else:
-        why = _likely(endpoint, timed_out)
-        allowed = ",".join((*endpoint.public_cidrs, "YOUR-ADDRESS/32"))
-        where = f" --region {endpoint.region}" if endpoint.region else ""
-        remedy = (
-            "Use --proxy-url or a VPN, or let this machine in: "
-            f"`aws eks update-cluster-config{where} --name {name} --resources-vpc-config "
-            f"publicAccessCidrs={allowed}`."
-        )
-    return Failed(
-        "api-server-unreachable",
-        f"The API server of {name} cannot be reached ({endpoint.access}).",
-        why=f"{why} {foreign(cause, limit=160)}",
-        remedy=remedy,
+def ends_of(endpoint: Endpoint, choice: ProxyChoice) -> WayEnds:
+    """What is known of the way before it is tried."""
+    server = urlsplit(endpoint.server)
+    host = server.hostname or ""
+    return WayEnds(
+        cluster=endpoint.cluster_name,
+        region=endpoint.region,
+        host=host,
+        port=server.port or (443 if server.scheme == "https" else 80),
+        tls_name=endpoint.tls_server_name or host,
+        public=endpoint.public,
+        private=endpoint.private,
+        public_cidrs=endpoint.public_cidrs,
+        proxy=choice.proxy,
+        exempt=choice.exempt,
     )
 
 
-def _likely(endpoint: Endpoint, timed_out: bool) -> str:
-    how = "The connection timed out" if timed_out else "The connection failed"
-    cidrs = endpoint.public_cidrs
-    if not cidrs:
-        return f"{how}."
-    if "0.0.0.0/0" in cidrs:
-        return (
-            f"{how}, although publicAccessCidrs lets every address in: a firewall or proxy on "
-            f"the way is likely."
-        )
-    if timed_out:
-        return (
-            f"{how}: this machine's address is probably not among its publicAccessCidrs "
-            f"({', '.join(cidrs)})."
-        )
-    return f"{how}; its publicAccessCidrs are {', '.join(cidrs)}."
+def unreachable(endpoint: Endpoint, cause: object) -> Failed:
+    """``api-server-unreachable``: nothing was sent, and the way was not looked at."""
+    name = endpoint.cluster_name
+    return Failed(
+        "api-server-unreachable",
+        f"The API server of {name or 'the cluster'} cannot be reached ({endpoint.access}).",
+        why=foreign(cause, limit=160),
+        remedy=f"See which stage of the way fails: `migrate doctor {name or 'CLUSTER'}`",
+    )
 
 
 def no_answer(endpoint: Endpoint, verb: str, resource: str, cause: object) -> Failed:
@@ -103,33 +92,14 @@ def no_answer(endpoint: Endpoint, verb: str, resource: str, cause: object) -> Fa
     )
 
 
-def tls_failed(endpoint: Endpoint, cause: object, *, certificate: bool) -> Failed:
-    """``api-server-tls-failed``: no TLS; with ``certificate``, who answered is not who
-    DescribeCluster promised.
-    """
-    where = foreign(endpoint.server)
-    if not certificate:
-        return Failed(
-            "api-server-tls-failed",
-            f"Could not establish a TLS connection to the API server at {where}.",
-            why=foreign(cause),
-            remedy="Run the command again; a proxy or tunnel in between may cut the connection.",
-        )
-    return Failed(
-        "api-server-tls-failed",
-        f"The certificate of the API server at {where} is not the cluster's.",
-        why=foreign(cause),
-        remedy="A proxy that opens TLS must let this host pass; behind a tunnel name the TLS "
-        "server (tls-server-name).",
-    )
-
-
 def refused(
     endpoint: Endpoint, status: int, body: bytes, verb: str, resource: str
 ) -> MigratorError:
     """An answer that is no success, by status code (Kubernetes API conventions, "HTTP status
     codes").
     """
+    if is_page(body):
+        return no_kubernetes(endpoint, status, body)
     text = foreign(_message(body))
     name = endpoint.cluster_name or "the cluster"
     if status == 401:
@@ -168,6 +138,21 @@ def refused(
         f"The API server of {name} answered {verb} {resource} with HTTP {status}.",
         why=text,
         remedy="Run the same command again.",
+    )
+
+
+def is_page(body: bytes) -> bool:
+    """Whether a body is a page of HTML: an API server answers in JSON or plain text."""
+    return body[:256].lstrip().startswith(b"<")
+
+
+def no_kubernetes(endpoint: Endpoint, status: int, body: bytes) -> Failed:
+    """``not-an-api-server``: a proxy or a web server answered instead."""
+    return Failed(
+        "not-an-api-server",
+        f"What answered at {foreign(endpoint.server)} is no Kubernetes API.",
+        why=f"HTTP {status}: {foreign(body[:2048].decode(errors='replace'), limit=200)}",
+        remedy="Correct the address: a proxy, a tunnel or a kubeconfig leads to another server.",
     )
 
 

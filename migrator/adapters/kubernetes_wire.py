@@ -1,7 +1,7 @@
 """JSON over HTTPS to one API server, on the connection pool of the kubernetes package's ApiClient.
 
 Raw JSON, because the typed models drop fields they do not know. CA and endpoint come from
-DescribeCluster, proxies from ``--proxy-url``, ``HTTPS_PROXY`` and ``NO_PROXY``. One wire serves
+DescribeCluster, proxies as :mod:`migrator.adapters.proxy_settings` says. One wire serves
 every identity: who asks is a header of each request, so that reviews as hundreds of principals
 share their connections.
 """
@@ -9,26 +9,34 @@ share their connections.
 import base64
 import binascii
 import json
-import ssl
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from migrator.adapters.foreign_logs import log_call, mute_sdk_debug
 from migrator.adapters.foreign_text import foreign
-from migrator.adapters.kubernetes_errors import Endpoint, no_answer, tls_failed, unreachable
+from migrator.adapters.kubernetes_connection import connection_class
+from migrator.adapters.kubernetes_errors import Endpoint, ends_of, no_answer, unreachable
+from migrator.adapters.observe_way import SECONDS, observe_way
+from migrator.adapters.proxy_settings import ProxyChoice, choose_proxy, proxy_headers
+from migrator.adapters.tls_trust import Trust
 from migrator.errors import Failed, MigratorError
+from migrator.model.way import Way
 from migrator.ports import Raw
 
 if TYPE_CHECKING:
     import urllib3
 
-CONNECT_SECONDS = 6.0
+CONNECT_SECONDS = 6.0  # names, connection, proxy and TLS together
 READ_SECONDS = 60.0
 _BUSY = (429, 502, 503, 504)
+_KEEP_SECONDS = 30.0  # a failure that took long holds for other requests
+_LONG_SECONDS = 2.0
+# What an error says of a way that failed; the text is what was seen first.
+Explain: TypeAlias = Callable[[Way, str], Failed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,40 +94,42 @@ def endpoint_of(cluster: Raw, *, proxy_url: str | None = None) -> Endpoint:
 def open_wire(
     endpoint: Endpoint,
     *,
+    explain: Explain | None = None,
     connect_seconds: float = CONNECT_SECONDS,
     read_seconds: float = READ_SECONDS,
 ) -> "KubernetesWire":
-    """A wire to the endpoint. Nothing is sent yet. A connection is tried twice, ``connect_seconds``
-    each.
+    """A wire to the endpoint. Nothing is sent yet. ``explain``: what an error says of the way that
+    was looked at; None: it is not looked at. Raises ``proxy-malformed``, ``proxy-unsupported``.
     """
     from kubernetes.client import Configuration
 
     configuration: Any = Configuration(host=endpoint.server)
-    set_proxy(configuration, endpoint)
     if endpoint.tls_server_name:
         configuration.tls_server_name = endpoint.tls_server_name
     return KubernetesWire(
-        endpoint, configuration, connect_seconds=connect_seconds, read_seconds=read_seconds
+        endpoint,
+        configuration,
+        explain=explain,
+        connect_seconds=connect_seconds,
+        read_seconds=read_seconds,
     )
 
 
-def set_proxy(configuration: Any, endpoint: Endpoint) -> None:
-    """The proxy that was asked for, else that of ``HTTPS_PROXY``/``NO_PROXY``: older packages do
-    not read these.
+def set_proxy(configuration: Any, endpoint: Endpoint) -> ProxyChoice:
+    """Choose the proxy here, and give the kubernetes package no choice: its versions read the
+    environment differently. User and password go into a header, never into an address.
     """
-    from urllib.request import getproxies_environment
-
-    if endpoint.direct:
-        configuration.proxy, configuration.no_proxy = None, "*"
-    elif endpoint.proxy_url:
-        configuration.proxy, configuration.no_proxy = (
-            endpoint.proxy_url,
-            "",
-        )  # asked for: no exceptions
-    elif not configuration.proxy:
-        proxies = getproxies_environment()
-        configuration.proxy = proxies.get(endpoint.server.partition(":")[0])
-        configuration.no_proxy = proxies.get("no")
+    choice = ProxyChoice()
+    if not endpoint.direct:
+        choice = choose_proxy(
+            endpoint.server,
+            proxy_url=endpoint.proxy_url,
+            kubeconfig_proxy=endpoint.kubeconfig_proxy,
+        )
+    configuration.no_proxy = ""
+    configuration.proxy = choice.proxy and choice.proxy.url
+    configuration.proxy_headers = (choice.proxy and proxy_headers(choice.proxy)) or None
+    return choice
 
 
 class KubernetesWire:
@@ -130,6 +140,7 @@ class KubernetesWire:
         endpoint: Endpoint,
         configuration: Any,
         *,
+        explain: Explain | None = None,
         connect_seconds: float = CONNECT_SECONDS,
         read_seconds: float = READ_SECONDS,
     ) -> None:
@@ -138,6 +149,11 @@ class KubernetesWire:
         mute_sdk_debug()
         self.endpoint = endpoint
         self._seconds = (connect_seconds, read_seconds)
+        self._explain = explain
+        self._answered = False
+        self._failed: tuple[float, Failed] | None = None
+        self._looking = threading.Lock()
+        self.ends = ends_of(endpoint, set_proxy(configuration, endpoint))
         configuration.connection_pool_maxsize = 32
         self._client: Any = ApiClient(configuration)
         self._pool = self._client.rest_client.pool_manager
@@ -150,7 +166,7 @@ class KubernetesWire:
         self._prefix = endpoint.server
         if server.scheme == "https":
             self._host = host = self._pool.connection_from_url(endpoint.server)
-            host.ConnectionCls = _connection_class()
+            host.ConnectionCls = connection_class(Trust(endpoint.ca_pem), connect_seconds)
             self._prefix = server.path.rstrip("/")
 
     def send(
@@ -169,8 +185,7 @@ class KubernetesWire:
 
         ``repeatable`` (default: GET only) requests are sent again after a lost answer or 502 to
         504; a 429, which says that nothing was done, is waited out for every request. Raises
-        ``api-server-unreachable`` when nothing was sent, ``api-server-no-answer`` when something
-        was, ``api-server-tls-failed``.
+        a code of ``WAY_CODES`` when nothing was sent, ``api-server-no-answer`` when something was.
         """
         import urllib3
 
@@ -192,6 +207,7 @@ class KubernetesWire:
             headers["Authorization"] = authorization
         if body is not None:
             headers["Content-Type"] = content_type
+        self._refuse_again()
         started, outcome = time.perf_counter(), "no answer"
         try:
             response = self._host.urlopen(
@@ -203,45 +219,58 @@ class KubernetesWire:
                 retries=retry,
                 redirect=False,
             )
-            outcome = str(response.status)
+            outcome, self._answered = str(response.status), True
             return Answer(int(response.status), bytes(response.data))
         except urllib3.exceptions.HTTPError as error:
-            raise self._lost(error, about) from error
+            raise self._lost(error, about, time.perf_counter() - started) from error
         finally:
             log_call(f"kubernetes:{method} {path}", "", outcome, time.perf_counter() - started)
 
-    def _lost(self, error: Exception, about: tuple[str, str]) -> MigratorError:
-        """Why there is no answer: urllib3 wraps the reason into MaxRetryError, and a proxy's into
-        ProxyError.
+    def _refuse_again(self) -> None:
+        """Raises the failure of another request that took long, where nothing has ever been
+        answered: a command sends many, and each would wait again.
         """
+        failed = self._failed
+        if failed is None or self._answered or time.monotonic() - failed[0] > _KEEP_SECONDS:
+            return
+        raise _copy(failed[1])
+
+    def _lost(self, error: Exception, about: tuple[str, str], took: float) -> MigratorError:
+        """Why there is no answer: urllib3 wraps the reason into MaxRetryError."""
         from urllib3 import exceptions as sdk
+
+        from migrator.adapters.no_way import NoWay
 
         if self.endpoint.why_lost is not None and (found := self.endpoint.why_lost()) is not None:
             return found
         cause: BaseException = error
         while isinstance(cause, sdk.MaxRetryError) and cause.reason is not None:
             cause = cause.reason
-        if isinstance(cause, sdk.SSLError):
-            inner = cause.args[0] if cause.args else None
-            certificate = (
-                isinstance(inner, ssl.CertificateError) or "certificate" in str(cause).lower()
-            )
-            return tls_failed(self.endpoint, cause, certificate=certificate)
-        if isinstance(
-            cause,
-            (
-                sdk.ConnectTimeoutError,
-                sdk.NewConnectionError,
-                sdk.ProxyError,
-                sdk.LocationValueError,
-            ),
-        ):
-            # NewConnectionError is a ConnectTimeoutError by inheritance, and no time-out
-            timed_out = isinstance(cause, sdk.ConnectTimeoutError) and not isinstance(
-                cause, sdk.NewConnectionError
-            )
-            return unreachable(self.endpoint, cause, timed_out=timed_out)
+        if isinstance(cause, NoWay):
+            return self._no_way(cause.cause, took)
+        # Requests without TLS, which no EKS endpoint takes, are connected by urllib3 itself.
+        if isinstance(cause, (sdk.ConnectTimeoutError, sdk.NewConnectionError, sdk.ProxyError)):
+            return self._no_way(cause, took)
         return no_answer(self.endpoint, *about, cause)
+
+    def _no_way(self, cause: Exception, took: float) -> Failed:
+        """The error for a way that failed: it is looked at once, stage by stage."""
+        if isinstance(cause, Failed):
+            return cause
+        if self._explain is None:
+            return unreachable(self.endpoint, cause)
+        began = time.monotonic()
+        with self._looking:
+            # Another request has looked meanwhile.
+            if self._failed is not None and self._failed[0] >= began:
+                return _copy(self._failed[1])
+            said = foreign(cause, limit=160).rstrip(".")
+            seconds = min(SECONDS, self._seconds[0])
+            way = observe_way(self.ends, self.endpoint.ca_pem, seconds=seconds)
+            found = self._explain(way, said)
+            if took >= _LONG_SECONDS:
+                self._failed = (time.monotonic(), found)
+        return found
 
     def close(self) -> None:
         """Close idle connections."""
@@ -249,25 +278,9 @@ class KubernetesWire:
         self._pool.clear()  # which closing the client leaves open
 
 
-@lru_cache(maxsize=1)
-def _connection_class() -> Any:
-    """A connection whose TLS handshake belongs to connecting: urllib3 takes its time-out for that
-    of an answer, and then a write to a host that accepts and is silent would count as one that may
-    have been done.
-    """
-    from urllib3.connection import HTTPSConnection
-    from urllib3.exceptions import ConnectTimeoutError
-
-    class Connection(HTTPSConnection):
-        def connect(self) -> None:
-            try:
-                super().connect()
-            except TimeoutError as error:
-                raise ConnectTimeoutError(
-                    self, f"{self.host} accepted the connection and said nothing"
-                ) from error
-
-    return Connection
+def _copy(error: Failed) -> Failed:
+    """The same error without the first one's traceback, which other threads raise."""
+    return Failed(error.code, error.message, why=error.why, remedy=error.remedy)
 
 
 def query(parameters: Mapping[str, str]) -> str:

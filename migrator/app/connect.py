@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrator.app.operator import Operator
-from migrator.app.preflight import preflight, readers_of
+from migrator.app.preflight import preflight, readers_of, refuse_malformed_way
 from migrator.app.settings import Settings
 from migrator.errors import MigratorError, WrongUse
 from migrator.model.decision import AssumeAs
@@ -140,7 +140,9 @@ def connect(
     from migrator.adapters.kubernetes_client import KubernetesClient, MintedLogin
     from migrator.adapters.kubernetes_wire import endpoint_of, open_wire
     from migrator.adapters.tasks_threads import Threads
+    from migrator.app.way import way_explainer
 
+    refuse_malformed_way(settings)
     session = session or open_aws(settings, region=region)
     tasks = tasks or Threads(WORKERS)
     reader = EksCluster(session, name, tasks)
@@ -152,9 +154,12 @@ def connect(
     endpoint = endpoint_of(described, proxy_url=settings.proxy_url)
     if settings.via is not None:
         endpoint = _tunnelled(settings.via, operator, session, endpoint)
-    wire = open_wire(endpoint)
+    explain = way_explainer(settings, session)
+    wire = open_wire(endpoint, explain=explain)
     if settings.kubeconfig or settings.context:
-        client = open_kubeconfig(endpoint, file=settings.kubeconfig, context=settings.context)
+        client = open_kubeconfig(
+            endpoint, file=settings.kubeconfig, context=settings.context, explain=explain
+        )
         wire = client.wire
     else:
         client = KubernetesClient(wire, MintedLogin(TokenMint(session, name)))
@@ -206,7 +211,7 @@ def open_ports(
     return OpenPorts(
         access=EksEndpointAccess(session, cluster.name, cluster.arn),
         updates=EksAuthMode(session, cluster.name),
-        source=_source(operator.settings),
+        source=source_of(operator.settings),
         store=open_store(operator.settings, cluster),
         approver=operator.approver,
         events=operator.events,
@@ -239,7 +244,7 @@ def _tunnelled(
     return operator.resources.enter_context(tunnel)
 
 
-def _source(settings: Settings) -> SourceAddress:
+def source_of(settings: Settings) -> SourceAddress:
     """The address this machine is seen under: as the options say, else as AWS sees it."""
     from migrator.adapters.caller_permissions import CheckIp, KnownAddress
 
@@ -433,7 +438,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
         config_maps=KubernetesConfigMaps(connection.client),
         reviewers=reviewers(connection, {}),
         permissions=SimulatedPermissions(connection.session, principals),
-        source=_source(settings),
+        source=source_of(settings),
         tasks=connection.tasks,
         clock=clock(),
         rbac=KubernetesRbac(connection.client, connection.tasks),

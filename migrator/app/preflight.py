@@ -22,14 +22,29 @@ _DEV_FULL = os.makedev(1, 7)  # Linux, Documentation/admin-guide/devices.txt
 
 def preflight(settings: Settings) -> None:
     """Raises ``external-id-without-role``, ``reader-role-malformed``, and what
-    :func:`migrator.adapters.via.parse_via` raises.
+    :func:`migrator.adapters.via.parse_via` and :func:`refuse_malformed_way` raise.
     """
     _ = settings.role_chain
     readers_of(settings)
+    refuse_malformed_way(settings)
     if settings.via is not None:
         from migrator.adapters.via import parse_via
 
         parse_via(settings.via)
+
+
+def refuse_malformed_way(settings: Settings) -> None:
+    """Raises ``proxy-malformed`` and ``proxy-unsupported`` for a proxy of the options or of the
+    environment, ``source-address-malformed``.
+    """
+    from migrator.adapters.caller_permissions import KnownAddress
+    from migrator.adapters.proxy_settings import choose_proxy
+
+    # The endpoint is not known yet: NO_PROXY may exempt it. The environment is judged later.
+    if settings.proxy_url is not None:
+        choose_proxy("https://", proxy_url=settings.proxy_url)
+    if settings.source_address is not None:
+        KnownAddress(settings.source_address)
 
 
 def readers_of(settings: Settings) -> dict[str, str]:

@@ -8,6 +8,7 @@ send: a request line, headers, and a body by Content-Length or in chunks.
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, unquote
 
@@ -244,6 +245,9 @@ def encode_head(response: Response, rules: WireRules, *, keep: bool) -> bytes:
         f"Content-Type: {response.content_type}",
         *(f"{name}: {value}" for name, value in rules.headers.items()),
     ]
+    # A server with a clock dates its answers (RFC 9110, 6.6.1): clients compare theirs with it.
+    if "Date" not in response.headers:
+        lines.append(f"Date: {formatdate(usegmt=True)}")
     if response.chunks is None:
         lines.append(f"Content-Length: {len(response.body)}")
     else:

@@ -14,6 +14,7 @@ from migrator.model.error_kinds import (
     kubernetes_errors,
     run_errors,
     tunnel_errors,
+    way_errors,
 )
 
 ERRORS: Mapping[str, ErrorKind] = {
@@ -25,6 +26,7 @@ ERRORS: Mapping[str, ErrorKind] = {
         run_errors.KINDS,
         fleet_errors.KINDS,
         tunnel_errors.KINDS,
+        way_errors.KINDS,
     )
     for kind in kinds
 }

@@ -51,6 +51,10 @@ from migrator.run.read_leftovers import TimerReads, own_objects
 DEFAULT_COMMANDS = ("plan", "apply", "verify", "cutover")
 _READS = ("Describe", "List", "Get", "Lookup", "Filter")
 # Policies allow these for named roles as a rule, so that a refusal on "*" says little.
+# What a connection behind an address filter ends as.
+_MAY_BE_FILTERED = frozenset(
+    {"source-address-filtered", "source-address-unknown", "api-server-unreachable"}
+)
 _ON_NAMED_ROLES = frozenset({"iam:PassRole", "sts:AssumeRole"})
 
 
@@ -150,7 +154,7 @@ def _way_in(ports: DiagnosePorts, cluster: Raw) -> Iterable[Check]:
     except MigratorError as error:
         yield Check("api-server", "fail", f"{error.message} {error.why}".strip(), error.remedy)
         check = address_check(cluster, None)
-        if error.code == "api-server-unreachable" and check is not None:
+        if error.code in _MAY_BE_FILTERED and check is not None:
             yield address_check(cluster, ports.source.public_address()) or check
         return
     yield Check("api-server", "ok", "The API server answers, and lets you read aws-auth.")

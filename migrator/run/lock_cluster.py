@@ -26,12 +26,11 @@ from migrator.decide.running.lock_protocol import (
 )
 from migrator.errors import Interrupted, MigratorError, Refused
 from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen, describe_lock
+from migrator.model.way import WAY_CODES
 from migrator.ports import Events, LockRecords, MachineTime
 
 _DENIED = frozenset({"kubernetes-denied", "not-authenticated"})
-_UNREACHABLE = frozenset(
-    {"api-server-unreachable", "api-server-tls-failed", "api-server-no-answer"}
-)
+_UNREACHABLE = WAY_CODES | {"api-server-no-answer"}
 _LOOK = 1.0  # seconds between two looks at a lock of another run
 _TRIES = 5  # that find the record changed between look and write
 

@@ -10,12 +10,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-import urllib3
 
 from migrator.adapters.eks_token import TokenMint
 from migrator.adapters.kubernetes_client import KubernetesClient, MintedLogin, open_in_cluster
-from migrator.adapters.kubernetes_errors import Endpoint, refused, unreachable
+from migrator.adapters.kubernetes_errors import Endpoint, refused
 from migrator.adapters.kubernetes_wire import KubernetesWire, endpoint_of, open_wire
+from migrator.decide.reach.way.stages import way_failure
 from migrator.errors import Changed, MigratorError
 from migrator.lab.pki import make_pki
 from tests.support.scripted_api import Asked, Reply, Script, ScriptedApi, scripted_api
@@ -178,12 +178,13 @@ def test_a_host_that_accepts_and_says_nothing_was_sent_nothing(method: str) -> N
         endpoint = replace(
             ENDPOINT, server=f"https://127.0.0.1:{silent.getsockname()[1]}", ca_pem=None
         )
+        wire = open_wire(endpoint, explain=way_failure, connect_seconds=0.2)
         with pytest.raises(MigratorError) as caught:
-            open_wire(endpoint, connect_seconds=0.2).send(method, "/api", authorization=None)
-        assert caught.value.code == "api-server-unreachable"
-        assert "accepted the connection and said nothing" in caught.value.why
+            wire.send(method, "/api", authorization=None)
+        assert caught.value.code == "tls-silent"
+        assert "accepted the connection and said nothing" in caught.value.message
         silent.settimeout(1)
-        for _ in range(2):
+        for _ in range(3):  # the request, then the connection and the handshake are looked at
             silent.accept()[0].close()
         silent.settimeout(0.1)
         with pytest.raises(TimeoutError):
@@ -195,49 +196,6 @@ def test_a_name_that_does_not_resolve_is_an_unreachable_api_server() -> None:
     with pytest.raises(MigratorError) as caught:
         wire.send("GET", "/api", authorization=None)
     assert caught.value.code == "api-server-unreachable"
-
-
-def test_a_time_out_names_the_filter_and_the_way_through_it() -> None:
-    error = unreachable(ENDPOINT, "timed out", timed_out=True)
-    assert "publicAccessCidrs (203.0.113.0/24, 198.51.100.7/32)" in error.why
-    assert "--proxy-url" in error.remedy
-    assert (
-        "aws eks update-cluster-config --region eu-central-1 --name prod --resources-vpc-config "
-        "publicAccessCidrs=203.0.113.0/24,198.51.100.7/32,YOUR-ADDRESS/32" in error.remedy
-    )
-
-
-def test_a_time_out_of_an_endpoint_open_to_all_does_not_blame_the_filter() -> None:
-    error = unreachable(replace(ENDPOINT, public_cidrs=("0.0.0.0/0",)), "timed out", timed_out=True)
-    assert "firewall or proxy" in error.why
-
-
-def test_a_private_endpoint_is_explained_without_a_filter() -> None:
-    error = unreachable(replace(ENDPOINT, public=False), "timed out", timed_out=True)
-    assert "private access only" in error.message
-    assert "endpointPublicAccess is off" in error.why
-    assert "update-cluster-config" not in error.remedy
-
-
-def test_a_connection_that_times_out_is_told_apart_from_one_that_fails() -> None:
-    wire = open_wire(ENDPOINT)
-    pool = urllib3.HTTPConnectionPool("127.0.0.1", 9)
-    connection = urllib3.connection.HTTPConnection("127.0.0.1", 9)
-    timed_out = wire._lost(
-        urllib3.exceptions.MaxRetryError(
-            pool, "/", urllib3.exceptions.ConnectTimeoutError(connection, "x")
-        ),
-        ("", ""),
-    )
-    failed = wire._lost(
-        urllib3.exceptions.MaxRetryError(
-            pool, "/", urllib3.exceptions.NewConnectionError(connection, "x")
-        ),
-        ("", ""),
-    )
-    assert timed_out.code == failed.code == "api-server-unreachable"
-    assert "timed out" in timed_out.why
-    assert "timed out" not in failed.why
 
 
 def test_a_write_whose_answer_is_lost_is_not_sent_again() -> None:
@@ -313,17 +271,19 @@ def test_only_the_clusters_own_certificate_authority_is_trusted(tmp_path: Path) 
         good = open_wire(Endpoint(server=url, ca_pem=ca_pem))
         assert good.send("GET", "/", authorization=None).status == 200
         with pytest.raises(MigratorError) as caught:
-            open_wire(Endpoint(server=url, ca_pem=other)).send("GET", "/", authorization=None)
-    assert caught.value.code == "api-server-tls-failed"
-    assert "certificate" in caught.value.message
+            open_wire(Endpoint(server=url, ca_pem=other), explain=way_failure).send(
+                "GET", "/", authorization=None
+            )
+    assert caught.value.code == "certificate-unknown-issuer"
 
 
 def test_tls_that_breaks_off_does_not_blame_the_certificate() -> None:
     with scripted_api(lambda _: (200, {})) as api:  # speaks no TLS at all
-        wire = open_wire(Endpoint(server=api.url.replace("http://", "https://")))
+        server = api.url.replace("http://", "https://")
+        wire = open_wire(Endpoint(server=server), explain=way_failure)
         with pytest.raises(MigratorError) as caught:
             wire.send("GET", "/", authorization=None)
-    assert caught.value.code == "api-server-tls-failed"
+    assert caught.value.code == "tls-not-spoken"
     assert "certificate" not in caught.value.message
 
 

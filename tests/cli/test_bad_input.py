@@ -75,12 +75,47 @@ def test_a_reader_role_that_is_none(lab: CliLab) -> None:
     _fails(lab, "reader-role-malformed", "plan", "small", "--reader-role", "reader", exit_code=64)
 
 
-def test_an_api_server_that_cannot_be_reached_names_access_mode_and_ways_in(lab: CliLab) -> None:
-    said = _fails(
-        lab, "api-server-unreachable", "plan", "small", "--proxy-url", "http://127.0.0.1:1"
-    )
-    assert "access" in said
-    assert "--proxy-url" in said
+def test_a_dead_proxy_is_named_and_nothing_else_is_blamed(lab: CliLab) -> None:
+    said = _fails(lab, "proxy-unreachable", "plan", "small", "--proxy-url", "http://127.0.0.1:1")
+    assert "http://127.0.0.1:1 (--proxy-url)" in said
+    assert "publicAccessCidrs" not in said
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://ann:s3cret@proxy:x", "port is no number"),
+        ("http://ann:s3cret@proxy:99999", "port is no number"),
+        ("http://ann:s3cret@proxy:0", "port is 0"),
+        ("http://ann:s3cret@", "names no host"),
+        ("http://ann:s3cret@[::1", "IPv6"),
+        ("http://ann:s3cret@pro xy:1", "characters"),
+        ("http://ann:s3cret@proxy:1/path", "no path"),
+        ("ftp://ann:s3cret@proxy:1", "neither http nor https"),
+    ],
+)
+def test_a_malformed_proxy_says_what_is_wrong_and_repeats_no_password(
+    url: str, why: str, lab: CliLab
+) -> None:
+    said = _fails(lab, "proxy-malformed", "plan", "small", "--proxy-url", url, exit_code=64)
+    assert why in said
+    assert "s3cret" not in said
+
+
+def test_a_socks_proxy_is_not_supported(lab: CliLab) -> None:
+    url = "socks5h://127.0.0.1:1080"
+    _fails(lab, "proxy-unsupported", "plan", "small", "--proxy-url", url, exit_code=64)
+
+
+def test_a_malformed_proxy_of_the_environment_is_named(lab: CliLab) -> None:
+    environment = {**lab.environment(), "ALL_PROXY": "http://[::1", "no_proxy": "", "NO_PROXY": ""}
+    said = _fails(lab, "proxy-malformed", "plan", "small", environment=environment, exit_code=64)
+    assert "ALL_PROXY" in said
+
+
+def test_a_malformed_source_address(lab: CliLab) -> None:
+    given = ("plan", "small", "--source-address", "10.0.0.0/8")
+    _fails(lab, "source-address-malformed", *given, exit_code=64)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import pytest
 
 from migrator.lab.judge.oracle import Oracle
 from migrator.lab.worlds.faults import FaultKind
+from migrator.model.way import WAY_CODES
 from tests.support.crash_runs import APPLY, Prepared, nothing_wrong, prepared, session_of
 from tests.support.crash_worlds import BY_NAME
 from tests.support.lab_session import KILLED, LabSession
@@ -40,7 +41,7 @@ CASES = [
 EXPLAINS: dict[FaultKind, set[str]] = {
     "throttle": {"throttled", "api-server-failed"},
     "error": {"aws-server-error", "api-server-failed"},
-    "reset": {"aws-no-answer", "aws-unreachable", "api-server-no-answer", "api-server-unreachable"},
+    "reset": {"aws-no-answer", "aws-unreachable", "api-server-no-answer", *WAY_CODES},
     "lost-answer": {"aws-no-answer", "api-server-no-answer"},
     "stale-read": set(),
     "latency": set(),

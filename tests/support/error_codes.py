@@ -19,7 +19,7 @@ EXIT_CODES = {
 }
 # What carries a code to where an error is made of it: the position of the code, and the exit code
 # of that error.
-CARRIERS = {"Difference": (0, 5), "_rule": (1, 1), "_Refusal": (0, 1)}
+CARRIERS = {"Difference": (0, 5), "_rule": (1, 1), "_Refusal": (0, 1), "Cause": (0, 1)}
 # The command line says these itself.
 SAID = {"_say": 1}
 

@@ -72,7 +72,7 @@ def _endpoint(cluster: Raw) -> Check:
     if not public:
         said = "The endpoint is private: it is reached from the VPC and what is connected to it."
         return Check("endpoint-access", "ok", said)
-    if _is_open_to_all(cidrs):
+    if is_open_to_all(cidrs):
         more = ""
         if private:
             more = " and from inside the VPC"
@@ -91,7 +91,8 @@ def _endpoint(cluster: Raw) -> Check:
     )
 
 
-def _is_open_to_all(cidrs: Sequence[str]) -> bool:
+def is_open_to_all(cidrs: Sequence[str]) -> bool:
+    """Whether publicAccessCidrs lets every address in."""
     # Without a list EKS allows every address ("Cluster API server endpoint").
     if not cidrs:
         return True
@@ -108,7 +109,7 @@ def address_check(cluster: Raw, address: str | None) -> Check | None:
     cidrs = tuple(vpc.get("publicAccessCidrs") or ())
     if not vpc.get("endpointPublicAccess"):
         return None
-    if _is_open_to_all(cidrs):
+    if is_open_to_all(cidrs):
         return None
     if address is None:
         said = f"Whether this machine is in publicAccessCidrs ({', '.join(cidrs)}) is not known."

@@ -7,6 +7,7 @@ from migrator.errors import MigratorError
 from migrator.fleet.model.files.records import FleetRecord
 from migrator.fleet.model.fleet import Command
 from migrator.fleet.model.outcome import ClusterResult, ClusterStatus
+from migrator.model.way import WAY_CODES
 
 _BY_EXIT_CODE: Mapping[int, ClusterStatus] = {
     0: "done",
@@ -16,9 +17,8 @@ _BY_EXIT_CODE: Mapping[int, ClusterStatus] = {
     6: "unproven",
     7: "interrupted",
 }
-_UNREACHABLE = frozenset(
+_UNREACHABLE = WAY_CODES | frozenset(
     {
-        "api-server-unreachable",
         "api-server-no-answer",
         "api-server-tls-failed",
         "api-server-failed",

@@ -18,13 +18,6 @@ KINDS: tuple[ErrorKind, ...] = (
         "Run the same command again.",
     ),
     ErrorKind(
-        "api-server-tls-failed",
-        (1,),
-        "The certificate at the endpoint is not the cluster's.",
-        "A proxy opens TLS, or a tunnel leads elsewhere.",
-        "Let the proxy pass this host; behind a tunnel name the TLS server.",
-    ),
-    ErrorKind(
         "api-server-unknown",
         (1,),
         "The cluster has no API server endpoint yet.",
@@ -36,8 +29,8 @@ KINDS: tuple[ErrorKind, ...] = (
         "api-server-unreachable",
         (1,),
         "The API server cannot be reached from this machine.",
-        "The endpoint is private, your address is not admitted, or a proxy is missing.",
-        "Do what the error says for its cause; doctor tries each way.",
+        "No stage of the way is known to have failed.",
+        "Run the same command again; doctor looks at each stage.",
         "migrate doctor CLUSTER",
     ),
     ErrorKind(

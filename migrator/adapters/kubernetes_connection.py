@@ -1,0 +1,102 @@
+"""Connections of urllib3 for one API server: connecting is everything up to the end of the TLS
+handshake, takes one number of seconds in total, and fails with :class:`NoWay`, which says that
+nothing was sent.
+
+urllib3 itself counts an answer to CONNECT and a TLS handshake as reading, after which a write may
+have been done.
+"""
+
+import errno
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from migrator.adapters.sockets import open_socket, resolve
+from migrator.adapters.tls_trust import Trust
+
+if TYPE_CHECKING:
+    import urllib3
+
+_AGAIN_SECONDS = 0.25
+# A server that starts anew, or a load balancer whose target changed: a second try is cheap.
+_WORTH_A_SECOND_TRY = frozenset(
+    {errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
+)
+
+
+def connection_class(trust: Trust, seconds: float) -> "type[urllib3.connection.HTTPSConnection]":
+    """A connection class. ``seconds`` in total for names, connection, proxy and TLS."""
+    from urllib3.connection import HTTPSConnection
+
+    class Connection(HTTPSConnection):
+        _through: tuple[Any, ...] | None = None
+        _deadline = 0.0
+
+        def set_tunnel(self, *arguments: Any, **more: Any) -> None:
+            self._through = (arguments, more)
+            super().set_tunnel(*arguments, **more)
+
+        def _new_conn(self) -> socket.socket:
+            left = self._deadline - time.monotonic()
+            addresses = resolve(self.host, int(self.port or 443), left)
+            return open_socket(
+                addresses, self._deadline - time.monotonic(), self.socket_options or ()
+            )
+
+        def connect(self) -> None:
+            no_way = _no_way()
+            self._deadline = time.monotonic() + seconds
+            try:
+                _second_try(lambda: trust.attempt(self._handshake))
+            except Exception as error:
+                self._drop()
+                raise no_way(error) from error
+            if self.sock is not None:
+                self.sock.settimeout(seconds)  # for sending; reading has its own
+
+        def _handshake(self, context: ssl.SSLContext) -> None:
+            self._drop()
+            self.ssl_context = context
+            self.ca_certs = self.ca_cert_dir = self.ca_cert_data = None
+            try:
+                super().connect()
+            except Exception as error:
+                raise _root(error) from error
+
+        def _drop(self) -> None:
+            """Close a try that failed, and keep what it went through: closing forgets that."""
+            self.close()
+            if self._through is not None:
+                super().set_tunnel(*self._through[0], **self._through[1])
+
+    return Connection
+
+
+def _second_try(connect: Callable[[], None]) -> None:
+    try:
+        connect()
+    except OSError as error:
+        if error.errno not in _WORTH_A_SECOND_TRY and not isinstance(error, ssl.SSLEOFError):
+            raise
+        time.sleep(_AGAIN_SECONDS)
+        connect()
+
+
+def _root(error: Exception) -> Exception:
+    """The exception of the standard library behind urllib3's: its text says less."""
+    import urllib3
+
+    if not isinstance(error, urllib3.exceptions.HTTPError):
+        return error
+    for cause in (error.__cause__, *error.args):
+        if isinstance(cause, Exception):
+            return _root(cause)
+    return error
+
+
+def _no_way() -> type[Exception]:
+    from migrator.adapters.no_way import NoWay
+
+    return NoWay

@@ -1,0 +1,85 @@
+"""TLS contexts that trust the certificate authorities of one cluster, and nothing else.
+
+Clusters made on Kubernetes 1.16 or earlier have authorities without key identifiers. Python 3.13
+switched ``VERIFY_X509_STRICT`` on, which refuses them (docs.python.org, ssl,
+"create_default_context"; urllib3 2.4 follows): that flag alone is cleared.
+
+While an authority is rotated there are two of them with the same subject. OpenSSL finds an issuer
+by its subject, and without key identifiers takes the first one, right or wrong
+(X509_STORE_CTX_get1_issuer(3)): so each is also tried alone.
+"""
+
+import re
+import ssl
+from collections.abc import Callable
+from typing import TypeVar
+
+from migrator.errors import Failed
+
+R = TypeVar("R")
+_MOST = 8  # authorities that are tried alone
+_HOSTNAME_MISMATCH = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH
+
+
+class Trust:
+    """The authorities of ``ca_pem``; None: those of the system."""
+
+    def __init__(self, ca_pem: str | None) -> None:
+        self._ca_pem = ca_pem
+        self._best: ssl.SSLContext | None = None
+
+    def attempt(self, handshake: Callable[[ssl.SSLContext], R]) -> R:
+        """What ``handshake`` returns with the first context under which it finds the certificate to
+        be signed; that context is tried first from then on. Each call must open a new connection.
+
+        Raises the error of the whole bundle where no authority fits, and ``api-server-unknown``
+        for a bundle that is none.
+        """
+        if self._best is not None:
+            return handshake(self._best)
+        first: ssl.SSLCertVerificationError | None = None
+        for pem in self._bundles():
+            context = context_of(pem)
+            try:
+                done = handshake(context)
+            except ssl.SSLCertVerificationError as error:
+                # The name does not depend on the authority.
+                if error.verify_code in _HOSTNAME_MISMATCH:
+                    raise
+                first = first or error
+                continue
+            self._best = context
+            return done
+        if first is None:  # pragma: no cover - there is at least the bundle itself
+            raise AssertionError("no bundle")
+        raise first
+
+    def _bundles(self) -> list[str | None]:
+        """The bundle, then its authorities one by one."""
+        if self._ca_pem is None:
+            return [None]
+        each = re.findall(
+            r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", self._ca_pem, re.S
+        )
+        if len(each) < 2:
+            return [self._ca_pem]
+        return [self._ca_pem, *each[:_MOST]]
+
+
+def context_of(ca_pem: str | None) -> ssl.SSLContext:
+    """A context for a client that checks certificates and names. Raises ``api-server-unknown``."""
+    from urllib3.util.ssl_ import create_urllib3_context
+
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context.check_hostname = True
+    if ca_pem is None:
+        context.load_default_certs()
+        return context
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    try:
+        context.load_verify_locations(cadata=ca_pem)
+    except (ssl.SSLError, ValueError) as error:
+        raise Failed(
+            "api-server-unknown", "The certificate authority in DescribeCluster cannot be read."
+        ) from error
+    return context

@@ -1,0 +1,46 @@
+"""The way to the API server for one command: what its errors say, and what doctor looks at."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from migrator.app.settings import Settings
+from migrator.errors import Failed
+from migrator.model.way import Way
+
+if TYPE_CHECKING:
+    from migrator.adapters.aws_session import AwsSession
+
+
+def way_explainer(settings: Settings, session: "AwsSession") -> Callable[[Way, str], Failed]:
+    """Makes the error of a way that failed; this machine's address is asked for only where a filter
+    of addresses may be in the way.
+    """
+
+    def explain(way: Way, said: str) -> Failed:
+        from migrator.decide.reach.way.stages import way_failure
+
+        return way_failure(completed(way, settings, session), said)
+
+    return explain
+
+
+def completed(way: Way, settings: Settings, session: "AwsSession") -> Way:
+    """The way with the clock, and with this machine's address where that is asked for."""
+    from migrator.decide.reach.way.tcp_stage import is_filter_possible
+
+    seen = replace(way, clock_skew=session.clock_skew)
+    if not is_filter_possible(seen):
+        return seen
+    return replace(seen, source_address=source_address(settings))
+
+
+def source_address(settings: Settings) -> str | None:
+    """The address that this machine is seen under: as ``--source-address`` says, else asked for on
+    a direct way, as a filtered connection is.
+    """
+    from migrator.adapters.caller_permissions import CheckIp, KnownAddress
+
+    if settings.source_address is not None:
+        return KnownAddress(settings.source_address).public_address()
+    return CheckIp(seconds=2.0, direct=True).public_address()

@@ -1,0 +1,206 @@
+"""Stages "TLS" and "HTTP": who answers. Trust is the certificate authority in DescribeCluster."""
+
+from datetime import datetime, timedelta
+
+from migrator.decide.reach.way.cause import HTTP, TLS, Cause
+from migrator.decide.reach.way.clock import FAR, WARN
+from migrator.model.diagnosis import Check
+from migrator.model.way import Certificate, Http, Tls, Way, WayEnds, said_skew
+
+_SET_CLOCK = "Set this machine's clock: `sudo timedatectl set-ntp true`"
+
+
+def tls_cause(way: Way) -> Cause | None:
+    """Why TLS failed."""
+    tls = way.tls
+    if tls is None or tls.kind == "ok":
+        return None
+    shown = tls.certificate or Certificate()
+    if tls.kind == "expired":
+        return _expired(way, shown)
+    if tls.kind == "not-yet-valid":
+        return _not_yet_valid(way, shown)
+    if tls.kind == "wrong-name":
+        return _wrong_name(way.ends, shown)
+    if tls.kind == "unknown-issuer":
+        return _unknown_issuer(way.ends, shown)
+    if tls.kind == "old-form":
+        return Cause(
+            "certificate-old-form",
+            TLS,
+            f"A certificate of {way.ends.tls_name} has a form that this Python refuses.",
+            f"OpenSSL says: {tls.said}. Clusters made on Kubernetes 1.16 or earlier have such "
+            f"authorities.",
+            "Run the tool with Python 3.10 to 3.12.",
+        )
+    if tls.kind == "refused":
+        return Cause(
+            "certificate-refused",
+            TLS,
+            f"The certificate of {way.ends.tls_name} cannot be verified.",
+            f"OpenSSL says: {tls.said}.{_shown(shown)}",
+            f"Look at the certificate: `{_s_client(way.ends)}`",
+        )
+    return _no_handshake(way.ends, tls)
+
+
+def _expired(way: Way, shown: Certificate) -> Cause:
+    what = f"The certificate of {way.ends.tls_name} has expired{_when('on', shown.not_after)}."
+    if is_clock_wrong(way.clock_skew):
+        return Cause("certificate-expired", TLS, what, said_skew(way.clock_skew), _SET_CLOCK)
+    if is_clock_right(way.clock_skew):
+        return Cause(
+            "certificate-expired",
+            TLS,
+            what,
+            f"This machine's clock is right.{_shown(shown)}",
+            "Have it renewed by who runs what answers there: EKS renews its own.",
+        )
+    return Cause(
+        "certificate-expired",
+        TLS,
+        what,
+        f"It is not known whether this machine's clock is right.{_shown(shown)}",
+        "Compare the clock with the time in Date: `date -u; curl -sI https://aws.amazon.com`",
+    )
+
+
+def _not_yet_valid(way: Way, shown: Certificate) -> Cause:
+    begins = _when("but from", shown.not_before)
+    what = f"The certificate of {way.ends.tls_name} is not valid yet{begins}."
+    if is_clock_right(way.clock_skew):
+        return Cause(
+            "certificate-not-yet-valid",
+            TLS,
+            what,
+            f"This machine's clock is right.{_shown(shown)}",
+            "Wait until then, and run the same command again.",
+        )
+    if is_clock_wrong(way.clock_skew):
+        return Cause("certificate-not-yet-valid", TLS, what, said_skew(way.clock_skew), _SET_CLOCK)
+    return Cause(
+        "certificate-not-yet-valid",
+        TLS,
+        what,
+        f"This machine's clock is behind, as far as is known.{_shown(shown)}",
+        _SET_CLOCK,
+    )
+
+
+def _wrong_name(ends: WayEnds, shown: Certificate) -> Cause:
+    names = ", ".join(shown.names) or "no name"
+    remedy = "Give the address that DescribeCluster has: leave out --kubeconfig and --context."
+    if ends.tunnelled:
+        remedy = "Give the name of DescribeCluster's endpoint as tls-server-name in the kubeconfig."
+    return Cause(
+        "certificate-wrong-name",
+        TLS,
+        f"The certificate at {ends.host}:{ends.port} is not for {ends.tls_name}.",
+        f"The cluster's authority signed it, for {names}.",
+        remedy,
+    )
+
+
+def _unknown_issuer(ends: WayEnds, shown: Certificate) -> Cause:
+    issuer = shown.issuer or "an unnamed authority"
+    through = f" behind {ends.proxy.shown}" if ends.proxy else ""
+    return Cause(
+        "certificate-unknown-issuer",
+        TLS,
+        f"What answers at {ends.host}:{ends.port}{through} is not the cluster's API server.",
+        f"The cluster's authority did not sign its certificate, {issuer} did"
+        f"{f' (for {shown.subject})' if shown.subject else ''}: a proxy or firewall that opens TLS "
+        f"shows its own, or the address is another cluster's.",
+        f"Have {ends.tls_name} exempted from the inspection of TLS; see who answers: "
+        f"`{_s_client(ends)}`",
+    )
+
+
+def _no_handshake(ends: WayEnds, tls: Tls) -> Cause:
+    where = f"{ends.host}:{ends.port}"
+    if tls.kind == "silent":
+        return Cause(
+            "tls-silent",
+            TLS,
+            f"{where} accepted the connection and said nothing.",
+            "The TLS handshake was not answered: a middlebox or a load balancer holds it.",
+            f"Run the same command again; see whether it is answered: `{_s_client(ends)}`",
+        )
+    if tls.kind == "no-tls":
+        return Cause(
+            "tls-not-spoken",
+            TLS,
+            f"What answers at {where} speaks no TLS.",
+            f"OpenSSL says: {tls.said}.",
+            "Correct the address: a kubeconfig, a tunnel or a proxy leads elsewhere.",
+        )
+    return Cause(
+        "tls-closed",
+        TLS,
+        f"The connection to {where} was closed in the TLS handshake.",
+        f"OpenSSL says: {tls.said}.",
+        "Run the same command again; if it stays, a firewall or proxy in between cuts TLS to this "
+        "name: have it allowed.",
+    )
+
+
+def _s_client(ends: WayEnds) -> str:
+    proxy = f" -proxy {ends.proxy.host}:{ends.proxy.port}" if ends.proxy else ""
+    return (
+        f"openssl s_client{proxy} -connect {ends.host}:{ends.port} -servername {ends.tls_name} "
+        f"</dev/null"
+    )
+
+
+def _when(word: str, moment: datetime | None) -> str:
+    return "" if moment is None else f", {word} {moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _shown(shown: Certificate) -> str:
+    if not shown.subject and not shown.issuer:
+        return ""
+    return f" It is that of {shown.subject or 'no subject'}, issued by {shown.issuer}."
+
+
+def is_clock_wrong(skew: timedelta | None) -> bool:
+    """Whether the clock is known to be far off."""
+    return skew is not None and abs(skew) >= FAR
+
+
+def is_clock_right(skew: timedelta | None) -> bool:
+    """Whether the clock is known to be right."""
+    return skew is not None and abs(skew) < WARN
+
+
+def tls_check(ends: WayEnds) -> Check:
+    """A handshake that was made, for doctor."""
+    return Check(TLS, "ok", f"The cluster's authority vouches for {ends.tls_name}.")
+
+
+def http_cause(way: Way) -> Cause | None:
+    """Why the answer is not that of an API server."""
+    if way.http is None or way.http.kind == "api-server":
+        return None
+    where = f"{way.ends.host}:{way.ends.port}"
+    if way.http.kind in ("silent", "closed"):
+        how = "did not answer" if way.http.kind == "silent" else "closed the connection on"
+        return Cause(
+            "api-server-no-answer",
+            HTTP,
+            f"The API server at {where} {how} a request.",
+            "TLS was made, and the cluster's authority vouches for it.",
+            "Run the same command again: the control plane may be busy or updated.",
+        )
+    said = "with a page" if way.http.kind == "page" else "with no JSON"
+    return Cause(
+        "not-an-api-server",
+        HTTP,
+        f"What answers at {where} is no Kubernetes API.",
+        f"It answered {said} (HTTP {way.http.status or 'unknown'}).",
+        "Correct the address: a tunnel or a kubeconfig leads to another server.",
+    )
+
+
+def http_check(http: Http) -> Check:
+    """An answer, for doctor."""
+    return Check(HTTP, "ok", f"A Kubernetes API answers (HTTP {http.status} without a login).")
