@@ -70,6 +70,14 @@ def _inside(world: World, servers: KubernetesServers, cluster: LabCluster) -> Su
     )
 
 
+def _admits(world: World, cluster: LabCluster) -> bool:
+    """Whether clients of this machine reach the endpoint: as hosts of the VPC, or from outside."""
+    private = cluster.vpc_config_at(world.now())["endpointPrivateAccess"]
+    if private and world.settings.caller_in_vpc:
+        return True
+    return cluster.admits(world.settings.caller_address, world.now())
+
+
 def start_cluster_server(world: World, cluster: LabCluster) -> tuple[str, bytes]:
     """Serve a cluster's Kubernetes API on a free port of 127.0.0.1; returns (endpoint URL, CA in
     PEM).
@@ -81,9 +89,7 @@ def start_cluster_server(world: World, cluster: LabCluster) -> tuple[str, bytes]
             world.kubernetes = KubernetesServers(world)
         servers: KubernetesServers = world.kubernetes
         api = kubernetes_api(world, cluster)
-    port, stop_listening = servers.listen(
-        api.handle, admits=lambda: cluster.admits(world.settings.caller_address, world.now())
-    )
+    port, stop_listening = servers.listen(api.handle, admits=lambda: _admits(world, cluster))
     api.at_stop.append(stop_listening)
     api.jobs.start(lambda: _inside(world, servers, cluster))
     return f"https://127.0.0.1:{port}", servers.ca_pem

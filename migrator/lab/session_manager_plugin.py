@@ -13,7 +13,7 @@ import threading
 from typing import Any
 from urllib.parse import urlsplit
 
-VERSION = "1.2.707.0"
+VERSION = "1.2.835.0"
 _CHUNK = 64 * 1024
 
 

@@ -9,7 +9,7 @@ format: migrator/world/v1
 name: demo
 operator: arn:aws:iam::111122223333:role/platform/migration-operator
 settings: {region: eu-central-1, propagationSeconds: 2, updateSeconds: 3, iamPropagationSeconds: 0,
-           tokenCacheSeconds: 10, callerAddress: 203.0.113.10}
+           tokenCacheSeconds: 10, callerAddress: 203.0.113.10, callerInVpc: false}
 accounts:
   - id: "111122223333" roles: [{name: runner, path: /ci/, trust: {aws: [...], services: [...],
     federated: [...], externalId: ...}}] users: [{name: alice, deniedActions: ["eks:*"],
@@ -169,6 +169,7 @@ def _settings(top: _Part) -> Settings:
         operator=top.get("operator"),
         region=str(part.get("region", "eu-central-1")),
         caller_address=str(part.get("callerAddress", "203.0.113.10")),
+        caller_in_vpc=bool(part.get("callerInVpc", False)),
     )
     part.done()
     return settings
