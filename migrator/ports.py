@@ -23,6 +23,7 @@ from migrator.model.proposal import Proposal
 from migrator.model.rbac import AccessRequest
 from migrator.model.security_groups import NetworkFacts
 from migrator.model.usage_report import LogGroup
+from migrator.model.way import Way
 
 Raw = Mapping[str, Any]
 T = TypeVar("T")
@@ -345,6 +346,14 @@ class PrincipalPermissions(Protocol):
         """Those of the ``(action, resource)`` pairs that IAM would refuse the principal; None when
         that may not be asked. Raises ``principal-not-found``.
         """
+        ...
+
+
+class WayIn(Protocol):
+    """The way from this machine to the API server."""
+
+    def observe(self) -> Way:
+        """Try it once, stage by stage, within seconds; what fails is a value."""
         ...
 
 

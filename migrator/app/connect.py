@@ -429,6 +429,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.adapters.kubernetes_objects import KubernetesObjects
     from migrator.adapters.security_groups import Ec2Network
+    from migrator.app.way import WayHere
     from migrator.run.diagnose import DiagnosePorts
 
     settings = operator.settings
@@ -444,6 +445,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
         rbac=KubernetesRbac(connection.client, connection.tasks),
         lock=cluster_lock(connection, operator.events),
         objects=KubernetesObjects(connection.client),
+        way=WayHere(settings, connection.session, connection.client.wire),
         network=Ec2Network(
             connection.session, connection.tasks, host_address=settings.source_address
         ),

@@ -1,7 +1,7 @@
 """The way to the API server for one command: what its errors say, and what doctor looks at."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migrator.app.settings import Settings
@@ -10,6 +10,7 @@ from migrator.model.way import Way
 
 if TYPE_CHECKING:
     from migrator.adapters.aws_session import AwsSession
+    from migrator.adapters.kubernetes_wire import KubernetesWire
 
 
 def way_explainer(settings: Settings, session: "AwsSession") -> Callable[[Way, str], Failed]:
@@ -23,6 +24,22 @@ def way_explainer(settings: Settings, session: "AwsSession") -> Callable[[Way, s
         return way_failure(completed(way, settings, session), said)
 
     return explain
+
+
+@dataclass(frozen=True, slots=True)
+class WayHere:
+    """:class:`migrator.ports.WayIn` of a command's own wire."""
+
+    settings: Settings
+    session: "AwsSession"
+    wire: "KubernetesWire"
+
+    def observe(self) -> Way:
+        """The way as the wire takes it, with the clock, and the address where it matters."""
+        from migrator.adapters.observe_way import observe_way
+
+        seen = observe_way(self.wire.ends, self.wire.endpoint.ca_pem)
+        return completed(seen, self.settings, self.session)
 
 
 def completed(way: Way, settings: Settings, session: "AwsSession") -> Way:

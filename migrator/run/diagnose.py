@@ -44,8 +44,10 @@ from migrator.ports import (
     Reviewers,
     SourceAddress,
     TaskRunner,
+    WayIn,
 )
 from migrator.run.judge_groups import JudgedGroups
+from migrator.run.look_at_way import way_in_checks
 from migrator.run.read_leftovers import TimerReads, own_objects
 
 DEFAULT_COMMANDS = ("plan", "apply", "verify", "cutover")
@@ -62,7 +64,7 @@ _ON_NAMED_ROLES = frozenset({"iam:PassRole", "sts:AssumeRole"})
 class DiagnosePorts:
     """What diagnosing needs of the world. ``rbac`` and ``lock``: None where leftovers are not
     looked for. ``objects``: None where the timer of a rehearsal is not read. ``network``: None
-    where security groups are not judged.
+    where security groups are not judged. ``way``: None where its stages are not looked at.
     """
 
     cluster: ClusterReader
@@ -75,6 +77,7 @@ class DiagnosePorts:
     rbac: Rbac | None = None
     lock: ClusterLock | None = None
     objects: ClusterObjects | None = None
+    way: WayIn | None = None
     network: NetworkReader | None = None
 
 
@@ -96,6 +99,7 @@ def diagnose(
         lambda: _caller(ports),
         lambda: cluster_checks(cluster),
         lambda: opening_checks(seen_in(cluster), reference.name, ports.clock.now()),
+        lambda: way_in_checks(ports.way, cluster),
         lambda: _way_in(ports, cluster),
         lambda: _iam(ports, reference, commands),
         lambda: _access_policies(ports),
@@ -154,6 +158,9 @@ def _way_in(ports: DiagnosePorts, cluster: Raw) -> Iterable[Check]:
     except MigratorError as error:
         yield Check("api-server", "fail", f"{error.message} {error.why}".strip(), error.remedy)
         check = address_check(cluster, None)
+        # Its stages say it, too: the address is asked for once.
+        if ports.way is not None:
+            return
         if error.code in _MAY_BE_FILTERED and check is not None:
             yield address_check(cluster, ports.source.public_address()) or check
         return

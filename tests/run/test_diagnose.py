@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from migrator.adapters.caller_permissions import SimulatedPermissions
 from migrator.adapters.clock import MachineClock
 from migrator.adapters.endpoint_access import EksEndpointAccess
 from migrator.adapters.reviewers import RealReviewers
+from migrator.app.settings import Settings
+from migrator.app.way import WayHere
 from migrator.errors import Failed, MigratorError
 from migrator.lab.worlds.principals import Permissions as LabPermissions
 from migrator.model.diagnosis import Check, Diagnosis
+from migrator.model.way import Connected, Resolved, Way
 from migrator.ports import Raw
 from migrator.run.diagnose import DiagnosePorts, diagnose
 from tests.support.small_lab import (
@@ -268,6 +272,49 @@ def test_an_unreachable_api_server_is_compared_with_the_filter(
     assert checks["source-address"].state == state
     assert checks["endpoint-access"].state == "warn"
     assert "login" not in checks
+
+
+@dataclass
+class Seen:
+    """A way as it was observed."""
+
+    way: Way
+
+    def observe(self) -> Way:
+        return self.way
+
+
+STAGES = ["clock", "way-name", "way-proxy", "way-tcp", "way-tls", "way-http"]
+
+
+def test_all_stages_of_an_open_way_are_shown(start_lab: Start) -> None:
+    lab = start_lab()
+    here = WayHere(Settings(), lab.session, lab.wire)
+    found = diagnose(replace(ports(lab), way=here))
+    checks = by_name(found)
+    assert [checks[name].state for name in STAGES] == ["ok"] * 6
+    assert found.healthy
+
+
+def test_a_filter_is_a_stage_and_the_address_is_compared_once(start_lab: Start) -> None:
+    lab = start_lab()
+    described = {**lab.cluster.describe_cluster(), "resourcesVpcConfig": NARROW}
+    ends = replace(lab.wire.ends, public=True, public_cidrs=("203.0.113.0/24",))
+    way = Way(
+        ends,
+        Resolved(("192.0.2.1",)),
+        Connected("timeout", "timed out"),
+        source_address="198.51.100.7",
+        clock_skew=timedelta(minutes=10),
+    )
+    blocked: Any = Unreachable()
+    asked = replace(ports(lab, None), config_maps=blocked, way=Seen(way))
+    found = diagnose(asked, described=described)
+    checks = by_name(found)
+    stages = [checks[name].state for name in STAGES]
+    assert stages == ["fail", "ok", "ok", "fail", "unknown", "unknown"]
+    assert "198.51.100.7 is not in publicAccessCidrs" in checks["way-tcp"].said
+    assert [check.state for check in found.checks if check.name == "source-address"] == ["fail"]
 
 
 def test_public_cidrs_are_read_and_set(start_lab: Start) -> None:
