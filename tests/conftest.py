@@ -60,3 +60,11 @@ def no_foreign_environment(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     yield
+
+
+def pytest_collection_finish() -> None:
+    """Where tests use the AWS SDK, its descriptions of services are read once."""
+    if "botocore" in sys.modules:
+        from tests.support.service_models import read_service_models_once
+
+        read_service_models_once()

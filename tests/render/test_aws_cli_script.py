@@ -189,7 +189,7 @@ def test_policies_are_associated_with_an_entry_that_was_made_by_hand(
 ) -> None:
     made_by_hand(lab, RUNNER, "ops", "dev", username="ci")
     spec = EntrySpec("STANDARD", "ci", ("dev", "ops"), (ADMIN, ON_SHOP))
-    ran = run_script(lab, tmp_path / "work", script(entry(RUNNER, spec)))
+    ran = run_script(lab, tmp_path / "work", script(entry(RUNNER, spec)), forked=False)
     assert ran.returncode == 0, ran.stderr
     assert entries(lab)[RUNNER] == replace(
         spec, access_policies=(ADMIN, AssociatedPolicy(VIEW, ON_SHOP.scope))

@@ -12,6 +12,7 @@ from typing import Any
 from migrator.lab.server import Lab
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from tests.support.aws_lab import OPERATOR, REGION, client
+from tests.support.forked_aws import folder_of_aws
 
 
 def environment(lab: Lab, home: Path, principal: str = OPERATOR) -> dict[str, str]:
@@ -33,15 +34,26 @@ def environment(lab: Lab, home: Path, principal: str = OPERATOR) -> dict[str, st
 
 
 def run_script(
-    lab: Lab, home: Path, script: str, principal: str = OPERATOR, **changes: str
+    lab: Lab,
+    home: Path,
+    script: str,
+    principal: str = OPERATOR,
+    *,
+    forked: bool = True,
+    **changes: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a shell script in the folder ``home``."""
+    """Run a shell script in the folder ``home``; its calls of ``aws`` are forked, or processes of
+    the program as it is installed.
+    """
     home.mkdir(parents=True, exist_ok=True)
+    given = environment(lab, home, principal)
+    if forked:
+        given["PATH"] = f"{folder_of_aws()}{os.pathsep}{given['PATH']}"
     (home / "script.sh").write_text(script, encoding="utf-8")
     return subprocess.run(
         ["bash", str(home / "script.sh")],
         cwd=home,
-        env=environment(lab, home, principal) | changes,
+        env=given | changes,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
