@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-pytest_plugins = ["tests.support.lab_fixtures"]
+pytest_plugins = ["tests.support.lab_fixtures", "tests.support.processor_time"]
 
 _COMMON = {
     "deadline": None,

@@ -97,7 +97,9 @@ def bed(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bed]:
         f'{{rolearn: "{arn_of(number)}", username: team-{number:03d}, groups: [devs]}}'
         for number in range(ENTRIES)
     )
-    with running(place, WORLD.replace("{roles}", roles).replace("{rows}", rows)) as lab:
+    with running(
+        place, WORLD.replace("{roles}", roles).replace("{rows}", rows), beside=True
+    ) as lab:
         for name, value in environment_of(lab).items():
             monkeypatch.setenv(name, value)
         settings = Settings(state_dir=str(place / "state"), quiet=True)

@@ -164,7 +164,7 @@ def scale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scale]:
         concurrency={"overall": AT_ONCE, "per_account": AT_ONCE // 2},
     )
     started = time.perf_counter()
-    with running(tmp_path_factory.mktemp("scale"), json.dumps(made.world)) as lab:
+    with running(tmp_path_factory.mktemp("scale"), json.dumps(made.world), beside=True) as lab:
         (lab.work / "fleet.yaml").write_text(json.dumps(made.fleet), encoding="utf-8")
         found = Scale(lab, made)
         up = time.perf_counter() - started

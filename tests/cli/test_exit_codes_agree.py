@@ -4,8 +4,6 @@ is left; 7 with what is left and a command that is copied, run, and changes the 
 
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,14 +76,7 @@ def _copied(lab: CliLab, line: str) -> int:
     """The exit code of a copied command, with a yes to its question."""
     words = shlex.split(line)
     assert words[0] == "migrate"
-    return subprocess.run(
-        [sys.executable, "-m", "migrator", *words[1:], "--yes"],
-        cwd=lab.work,
-        env=lab.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    ).returncode
+    return lab.run(*words[1:], "--yes").code
 
 
 def test_what_is_left_is_settled_by_the_command_that_is_copied(tmp_path: Path) -> None:

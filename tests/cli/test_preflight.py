@@ -123,6 +123,8 @@ def _files(lab: CliLab) -> None:
 
 def _redirected(lab: CliLab, redirection: str, *arguments: str) -> Ran:
     """The command from a shell that sends its standard output where ``redirection`` says."""
+    if not redirection:
+        return lab.run(*arguments)
     done = subprocess.run(
         [
             *("bash", "-c", f'exec "$@" {redirection}', "-"),

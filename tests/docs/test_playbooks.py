@@ -16,7 +16,6 @@ from ruamel.yaml import YAML
 from migrator.fleet.model.files.decisions import decode_fleet_decisions
 from tests.support.cli_lab import running
 from tests.support.fleet_world import fleet_file, fleet_world
-from tests.support.forked_cli import ForkedCli
 from tests.support.terminal import at_terminal
 
 ROOT = Path(__file__).parents[2]
@@ -49,20 +48,15 @@ def test_there_are_playbooks() -> None:
 
 def test_every_command_of_the_fleets_playbook_works(tmp_path: Path) -> None:
     path = ROOT / "playbooks" / f"{FLEET}.md"
-    with (
-        running(tmp_path, json.dumps(fleet_world(1, 1, shapes=("plain",)))) as lab,
-        ForkedCli() as forked,
-    ):
+    with running(tmp_path, json.dumps(fleet_world(1, 1, shapes=("plain",)))) as lab:
         (lab.work / "fleet.yaml").write_text(
             json.dumps(fleet_file(1) | {"name": "my-fleet"}), encoding="utf-8"
         )
         for command in commands(path.read_text(), "console", "$ "):
-            ran = forked.run(command[1:], lab.work, lab.environment())
-            assert ran.returncode == 0, (
-                f"{shlex.join(command)}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
-            )
-        status = forked.run(["fleet", "status", "--output", "json"], lab.work, lab.environment())
-        assert json.loads(status.stdout)["stages"] == {"cut over": 1}
+            ran = lab.run(*command[1:])
+            assert ran.code == 0, f"{shlex.join(command)}: {ran.code}\n{ran.out}\n{ran.err}"
+        status = lab.run("fleet", "status", "--output", "json")
+        assert json.loads(status.out)["stages"] == {"cut over": 1}
 
 
 def test_answers_in_the_fleets_playbook_are_read() -> None:

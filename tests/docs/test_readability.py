@@ -1,8 +1,9 @@
 """The package has room to read: bounds on density, held by what is measured."""
 
+from functools import cache
 from pathlib import Path
 
-from tests.support.readability import measure, modules_of
+from tests.support.readability import Readability, measure, modules_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -12,14 +13,20 @@ DENSE_FUNCTIONS = 0
 COMMENTS_WHERE_RULES_ARE = 25
 
 
+@cache
+def package() -> Readability:
+    """Measured once: it takes seconds."""
+    return measure(modules_of(ROOT / "migrator"))
+
+
 def test_branches_have_lines_to_be_read_in() -> None:
-    found = measure(modules_of(ROOT / "migrator"))
+    found = package()
     assert len(found.functions) > 2_000
     assert found.branches_per_line <= BRANCHES_PER_LINE
 
 
 def test_no_function_is_denser_than_allowed() -> None:
-    found = measure(modules_of(ROOT / "migrator"))
+    found = package()
     places = "\n".join(each.place for each in found.dense)
     assert len(found.dense) <= DENSE_FUNCTIONS, places
 

@@ -3,9 +3,11 @@
 """
 
 import json
+import os
 import subprocess
 import sys
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from migrator.decide.reading.read_manifest import read_manifest
 from migrator.model.canonical import pretty_bytes
 from migrator.model.files.schemas import plan_schema, snapshot_schema
 from tests.support.example_snapshots import EXAMPLES, FACTS, snapshot_of
+from tests.support.forked_cli import forked_clis
 from tests.support.golden import assert_golden
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
@@ -63,13 +66,11 @@ def test_every_row_is_in_exactly_one_principal_or_in_a_finding(name: str) -> Non
 @pytest.mark.parametrize("name", NAMES)
 def test_the_command_prints_the_same_bytes_as_the_library(name: str) -> None:
     arguments = ["plan", "--snapshot", str(EXAMPLES / name / "snapshot.json"), "--output", "json"]
-    first, second = (
-        subprocess.run(
-            [sys.executable, "-m", "migrator", *arguments], capture_output=True, check=False
-        )
-        for _ in range(2)
+    first = subprocess.run(
+        [sys.executable, "-m", "migrator", *arguments], capture_output=True, check=False
     )
+    second = forked_clis().run(arguments, Path.cwd(), os.environ)
     assert first.stdout == (EXAMPLES / name / "plan.json").read_bytes()
-    assert second.stdout == first.stdout
+    assert second.stdout.encode() == first.stdout
     blocked = any(finding["severity"] == "block" for finding in plan_of(name)["findings"])
     assert first.returncode == (3 if blocked else 0), first.stderr

@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from threading import Event, Thread
 
 import pytest
@@ -15,7 +14,6 @@ import pytest
 from migrator.lab.kubernetes.registry import Registry
 from migrator.lab.kubernetes_api import kubernetes_api
 from migrator.model.cluster_lock import LEASE_NAME, LOCK_NAMESPACE
-from tests.support.forked_cli import ForkedCli
 from tests.support.pairs_lab import ON_PLANS, Ended, PairsLab, pairs_lab
 
 NAME = "busy"
@@ -28,13 +26,6 @@ Started = Callable[[int], None]
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PairsLab]:
     with pairs_lab(tmp_path_factory.mktemp("locks"), [NAME]) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def beside(pairs: PairsLab) -> Iterator[PairsLab]:
-    """Runs a command while another one runs."""
-    with ForkedCli() as forked:
-        yield replace(pairs, forked=forked)
 
 
 def _more(command: str) -> tuple[str, ...]:
@@ -100,18 +91,14 @@ class _Stopped:
 
 
 @pytest.mark.parametrize("command", ON_PLANS)
-def test_fleet_is_refused_while_the_single_command_runs(
-    pairs: PairsLab, beside: PairsLab, command: str
-) -> None:
+def test_fleet_is_refused_while_the_single_command_runs(pairs: PairsLab, command: str) -> None:
     with _Stopped(pairs, lambda started: _single(pairs, command, started)):
-        refused = _fleet(beside, command)
+        refused = _fleet(pairs, command)
     assert (refused.code, refused.exit_code) == ("locked", 4)
 
 
 @pytest.mark.parametrize("command", ON_PLANS)
-def test_single_command_is_refused_while_the_fleet_runs(
-    pairs: PairsLab, beside: PairsLab, command: str
-) -> None:
+def test_single_command_is_refused_while_the_fleet_runs(pairs: PairsLab, command: str) -> None:
     with _Stopped(pairs, lambda started: _fleet(pairs, command, started)):
-        refused = _single(beside, command)
+        refused = _single(pairs, command)
     assert (refused.code, refused.exit_code) == ("locked", 4)

@@ -24,6 +24,8 @@ _SECONDS = 240.0
 class ForkedCli:
     """Runs ``migrate`` commands, one at a time."""
 
+    seconds = 0.0  # of a processor, of all commands of this test process
+
     def __init__(self) -> None:
         self._folder = TemporaryDirectory(prefix="forked-cli-")
         self._server = subprocess.Popen(
@@ -78,18 +80,20 @@ class ForkedCli:
             "err": str(err),
         }
         started(int(self._ask(order)["pid"]))
-        code = int(self._ask({"go": True})["code"])
+        ended = self._ask({"go": True})
+        ForkedCli.seconds += ended["seconds"]
+        code = int(ended["code"])
         return subprocess.CompletedProcess(
             [*arguments], code, out.read_text("utf-8"), err.read_text("utf-8")
         )
 
-    def _ask(self, order: Mapping[str, object]) -> Mapping[str, int]:
+    def _ask(self, order: Mapping[str, object]) -> Mapping[str, float]:
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         self._server.stdin.write(json.dumps(order) + "\n")
         line = self._server.stdout.readline()
         assert line, "the process that forks is gone"
-        answer: Mapping[str, int] = json.loads(line)
+        answer: Mapping[str, float] = json.loads(line)
         return answer
 
 
@@ -104,6 +108,7 @@ class ForkedClis:
         arguments: Sequence[str],
         folder: Path,
         environment: Mapping[str, str],
+        started: Callable[[int], None] = lambda _pid: None,
         stdin: str = "",
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on one that is idle."""
@@ -113,7 +118,7 @@ class ForkedClis:
             one = ForkedCli()
             atexit.register(one.close)
         try:
-            return one.run(arguments, folder, environment, stdin=stdin)
+            return one.run(arguments, folder, environment, started, stdin)
         finally:
             self._idle.append(one)
 
@@ -170,8 +175,9 @@ def _serve() -> None:
         _say({"pid": child})
         sys.stdin.readline()
         os.close(go)
-        _, status = os.waitpid(child, 0)
-        _say({"code": os.waitstatus_to_exitcode(status)})
+        _, status, used = os.wait4(child, 0)
+        seconds = used.ru_utime + used.ru_stime
+        _say({"code": os.waitstatus_to_exitcode(status), "seconds": seconds})
 
 
 def _become(order: Mapping[str, Any]) -> NoReturn:
@@ -195,7 +201,7 @@ def _become(order: Mapping[str, Any]) -> NoReturn:
         os._exit(code)
 
 
-def _say(answer: Mapping[str, int]) -> None:
+def _say(answer: Mapping[str, float]) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
 

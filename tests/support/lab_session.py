@@ -5,7 +5,6 @@ any effect.
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from migrator.lab.worlds.effects import Effect, KillPoint
 from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.world import World
 from migrator.lab.worlds.world_files import demo_world_path, load_world
-from tests.support.forked_cli import ForkedCli
+from tests.support.forked_cli import ForkedCli, forked_clis
 
 READER_ROLE = "arn:aws:iam::444455556666:role/iam-reader"
 KILLED = -9
@@ -32,7 +31,7 @@ class LabSession:
     lab: Lab
     world: World
     folder: Path
-    forked: ForkedCli | None = None  # processes that start at once, for those who start many
+    forked: ForkedCli | None = None  # those of the test process without one
 
     def environment(self) -> dict[str, str]:
         """What ``eval "$(migrate lab env)"`` leaves behind."""
@@ -49,25 +48,11 @@ class LabSession:
     ) -> subprocess.CompletedProcess[str]:
         """Run the command; with ``kill`` it dies by SIGKILL at that effect of the lab's log."""
         arguments = ("--reader-role", READER_ROLE, *arguments)
-        if self.forked is not None:
-            done = self.forked.run(
-                arguments, self.folder, self.environment(), lambda pid: self._arm(pid, kill)
-            )
-            self.world.effects.cancel_kill()
-            return done
-        process = subprocess.Popen(
-            [sys.executable, "-m", "migrator", *arguments],
-            cwd=self.folder,
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        done = (self.forked or forked_clis()).run(
+            arguments, self.folder, self.environment(), lambda pid: self._arm(pid, kill)
         )
-        self._arm(process.pid, kill)
-        out, err = process.communicate(timeout=240)
         self.world.effects.cancel_kill()
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return done
 
     def _arm(self, pid: int, kill: "tuple[int, KillPoint] | None") -> None:
         if kill is not None:

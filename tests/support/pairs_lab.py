@@ -5,7 +5,7 @@ work on the same folder of the state, as the same role.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from migrator.lab.worlds.world_files import build_world
 from migrator.model.plan import ClusterRef
 from tests.support.cli_lab import CliLab, Ran
 from tests.support.fleet_world import EXTERNAL_ID, ROLE, account_ids, fleet_file, fleet_world
-from tests.support.forked_cli import ForkedCli
+from tests.support.forked_cli import forked_clis
 
 (ACCOUNT,) = account_ids(1)
 REGION, ELSEWHERE = "eu-central-1", "eu-west-1"
@@ -44,11 +44,10 @@ class Ended:
 
 @dataclass(frozen=True)
 class PairsLab:
-    """``forked`` runs one command at a time."""
+    """Clusters for pairs of commands, one on a cluster and one of the fleet."""
 
     cli: CliLab
     lab: Lab
-    forked: ForkedCli
 
     def cluster(self, name: str, region: str = REGION) -> LabCluster:
         """The lab's own view of a cluster."""
@@ -69,7 +68,7 @@ class PairsLab:
 
     def migrate(self, *arguments: str, started: Callable[[int], None] = lambda _pid: None) -> Ran:
         environment = self.cli.environment(AWS_CONFIG_FILE=str(self.cli.work / "aws.ini"))
-        done = self.forked.run(arguments, self.cli.work, environment, started)
+        done = forked_clis().run(arguments, self.cli.work, environment, started)
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def single(self, command: str, name: str, *more: str, **how: Callable[[int], None]) -> Ended:
@@ -129,15 +128,9 @@ def pairs_lab(
             f"external_id = {EXTERNAL_ID}\ncredential_source = Environment\n",
             encoding="utf-8",
         )
-        with ForkedCli() as forked:
-            pairs = PairsLab(cli, lab, forked)
-            planned = pairs.migrate("fleet", "plan")
-            assert planned.code in (0, 8), planned.err
-            yield pairs
+        pairs = PairsLab(cli, lab)
+        planned = pairs.migrate("fleet", "plan")
+        assert planned.code in (0, 8), planned.err
+        yield pairs
     finally:
         lab.stop()
-
-
-def another(pairs: PairsLab) -> PairsLab:
-    """The same lab with a process more that runs commands, for a command beside another."""
-    return replace(pairs, forked=ForkedCli())

@@ -23,7 +23,6 @@ from migrator.lab.kubernetes_api import kubernetes_api
 from migrator.lab.worlds.principals import Permissions
 from migrator.lab.worlds.world_files import demo_world_path, load_world
 from migrator.model.rbac import AccessRequest, PolicyRule
-from tests.support.forked_cli import ForkedCli
 from tests.support.lab_session import LabSession, lab_session
 
 ACCOUNT, CLUSTER = "111122223333", "demo"
@@ -199,9 +198,8 @@ def operator_without_rights(folder: Path) -> Iterator[Operator]:
     # CloudTrail still has the event.
     cluster.created_at = world.clock.now() - timedelta(days=10)
     with (
-        ForkedCli() as forked,
         pytest.MonkeyPatch.context() as patch,
-        lab_session(folder, world, forked) as session,
+        lab_session(folder, world) as session,
     ):
         operator = Operator(session)
         api = kubernetes_api(world, cluster)

@@ -16,7 +16,7 @@ Language: TypeAlias = Literal["cel", "rego", "jmespath"]
 # Who asks is request.userInfo in CEL and Kyverno, input.review.userInfo in Rego; Kyverno has two
 # variables more.
 _ABOUT_USERS = re.compile(r"user_?info|\{\{\s*serviceAccountName", re.IGNORECASE)
-_USER_WORDS = ("user", "group", "subject", "principal", "member", "account")
+_USER_WORDS = re.compile("user|group|subject|principal|member|account")
 _LONGEST_NAME = 256
 # A shorter part of a name counts only in a call about users: contains(image, "/") is none.
 _SHORTEST_PART = 3
@@ -136,8 +136,7 @@ def _call_after(mark: str, last: str, call: _Call) -> _Call:
 
 def _names_users(word: str) -> bool:
     """Whether a word, perhaps with dots, is a variable or function of users by its name."""
-    lowered = word.lower()
-    return any(part in lowered for part in _USER_WORDS)
+    return _USER_WORDS.search(word.lower()) is not None
 
 
 def _decoded(quoted: str, *, raw: bool) -> tuple[str, ...]:
