@@ -68,14 +68,14 @@ def command(
     continues with the same command.
     """
     from migrator.app.observe import ObserveRequest, observe
-    from migrator.model.canonical import pretty_bytes
+    from migrator.model.files.wire import pretty
     from migrator.render.usage import usage_document, usage_text
 
     settings = settings_of(ctx)
     request = ObserveRequest(cluster=cluster, since=since, scan=scan, fresh=fresh)  # type: ignore[arg-type]
     report, arn = observe(request, operator_of(settings, yes=yes))
     if out is not None:
-        write_file(out, pretty_bytes(usage_document(report, cluster=arn)))
+        write_file(out, pretty(usage_document(report, cluster=arn)))
     if out == "-":
         return
     output = output_of(settings)

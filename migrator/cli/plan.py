@@ -108,13 +108,13 @@ def _planned(given: Mapping[str, Any]) -> "str | Mapping[str, Any] | Manifest":
 
 def _finish(settings: Settings, given: Mapping[str, Any], outcome: PlanOutcome) -> int:
     from migrator.cli.show import show_plan
-    from migrator.model.canonical import pretty_bytes
+    from migrator.model.files.wire import pretty
 
     events = events_of(settings)
     if given["out"] != "-":
         show_plan(output_of(settings), outcome)
     if given["out"] is not None:
-        write_file(given["out"], pretty_bytes(outcome.document))
+        write_file(given["out"], pretty(outcome.document))
         events.say("done", f"plan written to {given['out']}")
     if given["write_decisions"] is not None:
         from migrator.cli.decisions import write_questions

@@ -22,10 +22,10 @@ def command(ctx: click.Context, /, cluster: str, *, out: str, yes: bool) -> None
     What may not be read is left out, which means unknown, and is said on stderr.
     """
     from migrator.app.snapshot import snapshot
-    from migrator.model.canonical import pretty_bytes
+    from migrator.model.files.wire import pretty
 
     settings = settings_of(ctx)
-    write_file(out, pretty_bytes(snapshot(cluster, operator_of(settings, yes=yes))))
+    write_file(out, pretty(snapshot(cluster, operator_of(settings, yes=yes))))
     events_of(settings).say(
         "done", f"snapshot of {cluster} written to {'stdout' if out == '-' else out}"
     )

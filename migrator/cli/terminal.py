@@ -187,9 +187,9 @@ class Output:
         """Write one document. Only the form that is asked for is made."""
         match self.settings.output:
             case "json":
-                from migrator.model.canonical import pretty_bytes
+                from migrator.model.files.wire import pretty
 
-                text = json_for_log(pretty_bytes(document()).decode("ascii"))
+                text = json_for_log(pretty(document()).decode("ascii"))
             case "yaml":
                 from migrator.model.files.yaml_text import yaml_text
 

@@ -74,6 +74,6 @@ def _form(form: str, report: "FleetReport") -> bytes:
 
         return fleet_markdown(report).encode()
     from migrator.fleet.model.files.report import report_document
-    from migrator.model.canonical import pretty_bytes
+    from migrator.model.files.wire import pretty
 
-    return pretty_bytes(report_document(report))
+    return pretty(report_document(report))

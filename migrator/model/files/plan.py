@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from migrator.errors import Failed
-from migrator.model.canonical import canonical_bytes, digest_of, digest_of_bytes, pretty_bytes
+from migrator.model.canonical import canonical_bytes, digest_of, digest_of_bytes
 from migrator.model.files import wire
 from migrator.model.files.step_payloads import effect_from, preconditions_of, steps_to_wire
 from migrator.model.finding import Finding
@@ -57,7 +57,7 @@ def encode_plan(plan: Plan) -> bytes:
     """The bytes of plan.json: sorted, two-space indented, LF; the same plan gives the same
     bytes.
     """
-    return pretty_bytes(plan_to_document(plan))
+    return wire.pretty(plan_to_document(plan))
 
 
 def decode_plan(content: bytes) -> Plan:

@@ -30,10 +30,10 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_document_that_stands_for_too_much_is_refused_within_a_second(name: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(YamlError) as caught:
         load_yaml(BOMBS[name])
-    assert time.monotonic() - began < 1.0
+    assert time.process_time() - began < 1.0
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) <= 300
 

@@ -22,7 +22,7 @@ from migrator.errors import Failed
 from migrator.fleet.model.fleet import AnswerStatus, Command, FleetCluster, Inventory
 from migrator.fleet.model.job import Setup
 from migrator.fleet.model.outcome import STATUSES, ClusterResult, ClusterStatus, FleetOutcome
-from migrator.model.canonical import canonical_bytes, pretty_bytes
+from migrator.model.canonical import canonical_bytes
 from migrator.model.files import wire
 
 INVENTORY_FORMAT = "migrator/fleet-inventory/v1"
@@ -154,7 +154,7 @@ def inventory_to_document(inventory: Inventory) -> dict[str, Any]:
 
 def encode_inventory(inventory: Inventory) -> bytes:
     """The bytes of ``inventory.json``."""
-    return pretty_bytes(inventory_to_document(inventory))
+    return wire.pretty(inventory_to_document(inventory))
 
 
 def decode_inventory(content: bytes) -> Inventory:
