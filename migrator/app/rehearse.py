@@ -49,10 +49,11 @@ def rehearse(
     it was, or the timer in the cluster is about to restore it: ``aws_auth`` says which.
 
     Raises before anything is written: ``Blocked`` (3), ``Refused`` (4: a condition is not met,
-    another cluster, locked), and what :func:`migrator.app.connect.connect` raises.
+    another cluster, locked), ``WrongUse`` without an image for its timer, and what
+    :func:`migrator.app.connect.connect` raises.
     """
     from migrator.adapters.kubernetes_objects import KubernetesObjects
-    from migrator.run.rehearse import RehearseOptions
+    from migrator.run.rehearse import RehearseOptions, refuse_without_image
     from migrator.run.rehearse import rehearse as blank_and_watch
 
     preflight(operator.settings)
@@ -61,6 +62,7 @@ def rehearse(
         operator.settings, plan.cluster.name, operator=operator, region=plan.cluster.region
     )
     ports = ports_for(request, operator, connected)
+    refuse_without_image(plan, request.digest, ports.store, request.image)
     options = RehearseOptions(
         length=request.length,
         image=request.image,

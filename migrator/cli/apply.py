@@ -65,12 +65,12 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
         plan=plan, digest=digest, answers=answers, **request_fields(ApplyRequest, given)
     )
     outcome = apply(request, operator_of(settings, yes=given["yes"]))
-    more = options_again(
+    rest = options_again(
         given,
         decisions="--decisions",
-        only="--only",
         become="--as",
         max_rate="--max-rate",
         keep_going="--keep-going",
     )
-    return ended(settings, plan, outcome, given["plan_file"], *more)
+    only = options_again(given, only="--only")
+    return ended(settings, plan, outcome, given["plan_file"], *only, *rest, rest=rest)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from migrator.app.settings import Settings
+from migrator.model.plan import Plan
 
 _OPTIONS = (
     "profile",
@@ -38,6 +39,14 @@ def command_lines(
         extra = () if "--leftovers" in command else more.get(command[0], ())
         lines.append(" ".join(map(shell, ("migrate", *words, *extra, *_given(settings)))))
     return lines
+
+
+def where_planned(settings: Settings, plan: Plan) -> dict[str, tuple[str, ...]]:
+    """The Region of a plan's cluster, for a command that names the cluster and no plan."""
+    if settings.region:
+        return {}
+    region = ("--region", plan.cluster.region)
+    return {"plan": region, "doctor": region}
 
 
 def below(text: str, lines: Iterable[str]) -> str:

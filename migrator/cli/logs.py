@@ -6,6 +6,7 @@ which are credentials.
 
 import logging
 import os
+import stat
 import sys
 from typing import TextIO
 
@@ -14,6 +15,7 @@ from migrator.app.settings import Settings
 from migrator.cli.streams import let_go_of, talk
 from migrator.errors import Failed
 
+_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 TALK = "migrator.talk"  # what the terminal shows; on a terminal it is there already
 
 
@@ -72,7 +74,25 @@ def _log_file(path: str) -> logging.Handler:
     if why:
         os.close(descriptor)
         raise _unwritable(path, why)
+    _keep_to_owner(path, descriptor)
     return _LogFile(os.fdopen(descriptor, "a", encoding="utf-8"))
+
+
+def _keep_to_owner(path: str, descriptor: int) -> None:
+    """A log of before keeps its lines, and is 0600 from now on as every file of this program. A
+    pipe or a terminal is no file that others find later. Raises ``log-file-unwritable`` where the
+    mode of a file cannot be changed: it is another user's.
+    """
+    found = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(found) or not found & _OF_OTHERS:
+        return
+    try:
+        os.fchmod(descriptor, 0o600)
+    except OSError as error:
+        os.close(descriptor)
+        why = f"Others may read it, and its mode cannot be changed: {error.strerror}"
+        raise _unwritable(path, why) from error
+    talk(sys.stderr, f"! {path} could be read by others; its mode is 0600 now.\n")
 
 
 def _unwritable(path: str, why: str) -> Failed:

@@ -96,8 +96,24 @@ def _duration(_ctx: click.Context, _param: click.Parameter, text: str) -> timede
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-def rehearsal_options(function: F) -> F:
-    """``--for``, in ``length``, and ``--image`` of a rehearsal."""
+def image_option(*, required: bool) -> Callable[[F], F]:
+    """``--image`` of a rehearsal. One that only restores aws-auth starts no timer, and needs
+    none.
+    """
+    return click.option(
+        "--image",
+        metavar="IMAGE",
+        envvar="MIGRATE_IMAGE",
+        required=required,
+        default=None if required else "",
+        show_default=False,
+        show_envvar=True,
+        help="Container image with this package, for the timer in the cluster.",
+    )
+
+
+def length_option(function: F) -> F:
+    """``--for`` of a rehearsal, in ``length``."""
     length = click.option(
         "--for",
         "length",
@@ -106,12 +122,4 @@ def rehearsal_options(function: F) -> F:
         callback=_duration,
         help="How long, as 30m or 1h.",
     )
-    image = click.option(
-        "--image",
-        metavar="IMAGE",
-        envvar="MIGRATE_IMAGE",
-        required=True,
-        show_envvar=True,
-        help="Container image with this package, for the timer in the cluster.",
-    )
-    return length(image(function))
+    return length(function)

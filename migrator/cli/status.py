@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 
 from migrator.cli.answers import decisions_in
-from migrator.cli.commands_to_copy import below, command_lines
+from migrator.cli.commands_to_copy import below, command_lines, where_planned
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
 from migrator.cli.options import decisions_option, yes_option
 from migrator.cli.terminal import output_of
 
-_TAKE_DECISIONS = ("apply", "verify", "cutover")
+_TAKE_DECISIONS = ("apply", "verify", "cutover", "rehearse", "plan")
 _CLUSTER_NAME = re.compile(
     r"[0-9A-Za-z][0-9A-Za-z_-]*"
 )  # EKS API reference, CreateCluster: no dot and no slash
@@ -42,9 +42,10 @@ def command(
     standing = status(StatusRequest(of=of, creator=creator), operator_of(settings, yes=yes))
     output = output_of(settings)
     plan_file = f"{standing.state}/plan.json" if isinstance(of, str) else plan_or_cluster
-    more = {}
+    more = {} if isinstance(of, str) else where_planned(settings, of[0])
     if decisions is not None:
-        more = dict.fromkeys(_TAKE_DECISIONS, ("--decisions", decisions))
+        for name in _TAKE_DECISIONS:
+            more[name] = (*more.get(name, ()), "--decisions", decisions)
     fetch: list[str] = []
     # No command reads a plan from a bucket.
     if plan_file.startswith("s3://"):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrator.cli.answers import decisions_in
+from migrator.cli.commands_to_copy import below, command_lines
 from migrator.cli.files import read_json, read_plan, write_file
 from migrator.cli.lazy import MigrateCommand, OutputFile, settings_of
 from migrator.cli.operator import operator_of
@@ -70,6 +71,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     way in which this command changes anything.
     """
     from migrator.app.verify import VerifyRequest, verify
+    from migrator.render.commands_to_settle import commands_of_verify
     from migrator.render.verdicts import verdict_document, verdict_markdown, verdict_table
 
     settings = settings_of(ctx)
@@ -79,9 +81,14 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     _refuse_strangers(plan, set(request.become) - set(answers.verify_as))
     outcome = verify(request, operator_of(settings, yes=given["yes"]))
     output = output_of(settings)
+    do = command_lines(settings, commands_of_verify(outcome), given["plan_file"], {})
+
+    def table() -> str:
+        return below(verdict_table(plan, outcome, width=output.width, color=output.color), do)
+
     output.show_effect(
-        document=lambda: verdict_document(plan, outcome),
-        table=lambda: verdict_table(plan, outcome, width=output.width, color=output.color),
+        document=lambda: {**verdict_document(plan, outcome), "commands": do},
+        table=table,
         markdown=lambda: verdict_markdown(plan, outcome),
     )
     if given["junit"] is not None:

@@ -59,6 +59,9 @@ class PlanOutcome:
         return 0
 
 
+NOT_ASKED_FOR = "not asked for"  # why a step is left that ``--only`` leaves out
+
+
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
     """A step that a run left undone, and why."""
@@ -91,6 +94,7 @@ class RunOutcome:
     leftovers: tuple[
         str, ...
     ] = ()  # what runs left in the cluster that gives cluster-admin, a line each
+    next: str = ""  # another command of the plan that was begun and did not end, as a status has it
 
     @property
     def complete(self) -> bool:
@@ -155,7 +159,7 @@ class StatusOutcome:
 
     ``refused``, ``outstanding``, ``changed`` and ``dead`` are pairs of principal and reason.
     ``dead``: the entry is pinned to a principal that was deleted or created again since the plan
-    was made.
+    was made. ``unfinished``: by the journal a step, a command or a rehearsal is not at its end.
     """
 
     cluster: str
@@ -180,3 +184,4 @@ class StatusOutcome:
     dead: tuple[tuple[str, str], ...] = ()
     opened: tuple[str, ...] = ()  # addresses that commands added to publicAccessCidrs, in words
     overdue: tuple[str, ...] = ()  # those of them that no command removed in time
+    unfinished: bool = False

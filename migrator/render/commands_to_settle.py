@@ -1,60 +1,163 @@
-"""The commands that settle what a status or a run names as left, as arguments.
+"""The commands that settle what a status or a command names as left, as arguments.
 
 ``PLAN`` is the place of the plan's file, which only the caller knows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
+from migrator.errors import Changed
+from migrator.model.gate import Gate
 from migrator.model.leftover import Leftover
-from migrator.model.outcome import RunOutcome, StatusOutcome
+from migrator.model.outcome import (
+    NOT_ASKED_FOR,
+    CutOverOutcome,
+    RehearseOutcome,
+    RunOutcome,
+    StatusOutcome,
+    VerifyOutcome,
+)
+
+Command: TypeAlias = tuple[str, ...]
 
 PLAN = "PLAN"
-_UNFINISHED = 7
+_BLOCKED, _UNFINISHED = 3, 7
 # By the first word of what is next, or the command that it begins with (migrator.run.show_status).
 _BY_NEXT: Mapping[str, str] = {
     "apply": "apply",
     "prove": "apply",
     "answer": "apply",
+    "name": "apply",
     "verify": "verify",
     "rollback": "rollback",
     "cutover": "cutover",
     "retire": "retire",
     "rehearse": "rehearse",
 }
+# What opens a gate, where that is a command of this program (migrator.decide.running.gates).
+_BY_GATE: Mapping[str, str] = {
+    "mode": "apply",
+    "end-state": "apply",
+    "proofs": "verify",
+    "second-admin": "verify",
+    "rehearsal": "rehearse",
+}
 
 
-def commands_of_status(status: StatusOutcome) -> tuple[tuple[str, ...], ...]:
-    """One command for each kind of thing that is left; none unless the status ends with 7."""
-    if status.exit_code != _UNFINISHED:
+def commands_of_status(status: StatusOutcome) -> tuple[Command, ...]:
+    """One command for each kind of thing that is left; none where the status ends with 0."""
+    if status.exit_code == 0:
         return ()
-    found: dict[tuple[str, ...], None] = {}
+    if status.exit_code == _BLOCKED:
+        questions = ("--write-decisions", "decisions.yaml")
+        return (("plan", status.cluster, *questions, "--out", "plan.json"),)
+    if status.changed or status.dead or status.plan_digest is None:
+        return (_plan_again(status.cluster),)
+    found: dict[Command, None] = {}
     for leftover in status.leftovers:
         command = _of_leftover(leftover, status)
         if command:
             found[command] = None
     if status.overdue:
         found["doctor", status.cluster, "--close-endpoint"] = None
-    word = status.next.removeprefix("`migrate ").split(maxsplit=1)[0].rstrip(":")
-    if word in _BY_NEXT:
-        found[_BY_NEXT[word], PLAN] = None
+    command = _of_next(status.next)
+    if command:
+        found[command] = None
+    # What is left is known by a journal; what keeps the rest from being read, by a diagnosis.
+    return tuple(found) or (("doctor", status.cluster),)
+
+
+def commands_of_run(outcome: RunOutcome, cluster: str) -> tuple[Command, ...]:
+    """The command that settles what a run left: the same one, mostly."""
+    if outcome.exit_code == 0:
+        return ()
+    if isinstance(outcome.error, Changed):
+        return (_plan_again(cluster),)
+    if outcome.next:
+        return (_of_next(outcome.next),)
+    if outcome.exit_code != _UNFINISHED:
+        return (("status", PLAN),)
+    asked_for = [each for each in outcome.left if each.why != NOT_ASKED_FOR]
+    same: tuple[Command, ...] = ((outcome.command, PLAN),)
+    if outcome.outstanding or asked_for or outcome.error:
+        return same
+    # A bridge of another run, which the same command never removes.
+    if outcome.leftovers:
+        return (("rollback", PLAN, "--leftovers"),)
+    return () if outcome.left else same
+
+
+def command_of_the_rest(outcome: RunOutcome) -> tuple[Command, ...]:
+    """The command for what ``--only`` left out; empty where it left nothing out."""
+    if any(each.why == NOT_ASKED_FOR for each in outcome.left):
+        return ((outcome.command, PLAN),)
+    return ()
+
+
+def commands_of_verify(outcome: VerifyOutcome) -> tuple[Command, ...]:
+    """The status says whether an apply, a log-in or another writer is why a proof is open."""
+    return (("status", PLAN),) if outcome.exit_code else ()
+
+
+def commands_of_cut_over(outcome: CutOverOutcome, cluster: str) -> tuple[Command, ...]:
+    """What opens the closed gates, then the cut-over again; after the switch its verification."""
+    if outcome.exit_code == 0:
+        return ()
+    if isinstance(outcome.error, Changed):
+        return (_plan_again(cluster),)
+    if outcome.mode == "API":
+        return (("verify", PLAN),)
+    # The switch was sent, and it is not known whether it arrived.
+    if outcome.mode == "unknown":
+        return (("status", PLAN),)
+    return (*_of_gates(outcome.gates, cluster), ("cutover", PLAN))
+
+
+def commands_of_rehearsal(outcome: RehearseOutcome) -> tuple[Command, ...]:
+    """The rehearsal again, which first restores aws-auth; before it, who was refused is looked
+    at.
+    """
+    if outcome.exit_code == 0:
+        return ()
+    if outcome.exit_code == _UNFINISHED:
+        return (("rehearse", PLAN),)
+    return ("status", PLAN), ("rehearse", PLAN)
+
+
+def _of_gates(gates: Iterable[Gate], cluster: str) -> tuple[Command, ...]:
+    """One command for each closed gate that a command opens, each once."""
+    found: dict[Command, None] = {}
+    for gate in gates:
+        if gate.passes:
+            continue
+        if gate.name == "plan":
+            found[_plan_again(cluster)] = None
+        elif gate.name in _BY_GATE:
+            found[_BY_GATE[gate.name], PLAN] = None
     return tuple(found)
 
 
-def commands_of_run(outcome: RunOutcome) -> tuple[tuple[str, ...], ...]:
-    """The command that settles what a run that is not finished left: the same one, mostly."""
-    if outcome.exit_code != _UNFINISHED:
+def _plan_again(cluster: str) -> Command:
+    return "plan", cluster, "--out", "plan.json"
+
+
+def _of_next(text: str) -> Command:
+    """The command that a line about what is next begins with; empty where it names none."""
+    word = text.removeprefix("`migrate ").split(maxsplit=1)[0].rstrip(":")
+    if word not in _BY_NEXT:
         return ()
-    # All that is left is a bridge of another run, which the same command never removes.
-    if outcome.leftovers and not outcome.left and not outcome.outstanding:
-        return (("rollback", PLAN, "--leftovers"),)
-    return ((outcome.command, PLAN),)
+    return _BY_NEXT[word], PLAN
 
 
-def _of_leftover(leftover: Leftover, status: StatusOutcome) -> tuple[str, ...]:
+def _of_leftover(leftover: Leftover, status: StatusOutcome) -> Command:
     """Empty where no command of this cluster settles it: another run has it in use."""
+    is_own = bool(status.run) and leftover.run == status.run
+    # The run of this state folder is not at its end: what it left is removed at its end.
+    if is_own and status.left:
+        return ("rollback" if status.command == "rollback" else "apply"), PLAN
     if leftover.removable:
         # By the plan: it names the Region, too.
         return "rollback", PLAN, "--leftovers"
-    if status.run and leftover.run == status.run:
+    if is_own and leftover.kind != "rehearsal":
         return ("rollback" if status.command == "rollback" else "apply"), PLAN
     return ()

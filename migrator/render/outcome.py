@@ -60,6 +60,8 @@ def outcome_text(
     if outcome.leftovers:
         parts.append(Text("Left in the cluster:", style="yellow"))
         parts.append(Padding(stack([foreign(line) for line in outcome.leftovers]), (0, 0, 0, 2)))
+    if outcome.next:
+        parts.append(foreign(f"Next: {outcome.next}", "yellow"))
     if outcome.state:
         parts.append(foreign(f"Journal and backup: {outcome.state}", "dim"))
     return text_of(Group(*parts), width=width, color=color)
@@ -102,6 +104,7 @@ def outcome_document(outcome: RunOutcome) -> dict[str, Any]:
         "refused": [{"principalArn": who, "why": why} for who, why in outcome.refused],
         "outstanding": [{"principalArn": who, "why": why} for who, why in outcome.outstanding],
         "leftovers": list(outcome.leftovers),
+        "next": outcome.next,
         "error": None
         if error is None
         else {

@@ -25,7 +25,7 @@ from migrator.decide.running.waiting import LONG_AGO, STALE_READ_TIMEOUT, moment
 from migrator.errors import Changed, Interrupted, MigratorError, WrongUse
 from migrator.model.decision import Acceptance, CreatorAnswer
 from migrator.model.files.plan import encode_plan
-from migrator.model.outcome import RunOutcome, StepOutcome
+from migrator.model.outcome import NOT_ASKED_FOR, RunOutcome, StepOutcome
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
 from migrator.run.begin_run import (
@@ -61,6 +61,7 @@ from migrator.run.may_write import refuse_without_bindings, refuse_without_iam
 from migrator.run.one_run import OneRun, RunSettings
 from migrator.run.prove_principal import prove_admin
 from migrator.run.read_leftovers import with_bridges
+from migrator.run.what_was_begun import with_what_was_begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def apply_plan(
     _refuse_unknown(plan, options.only)
     with hold_cluster(ports, APPLY, plan_digest) as held:
         outcome = _apply(plan, plan_digest, held, options)
+        outcome = with_what_was_begun(plan, plan_digest, outcome, held.ports.store)
         return with_bridges(plan, outcome, held.ports)
 
 
@@ -345,9 +347,9 @@ def _shown_break_glass(plan: Plan, ports: RunPorts, chain: tuple[str, ...]) -> s
 def outcome_of(
     plan: Plan, progress: Progress, ports: RunPorts, finished: Finished, error: MigratorError | None
 ) -> RunOutcome:
-    """The outcome as a value, and its exit code: 0 everything that was asked for is done and
-    proven; 1 a principal was refused; 6 a proof failed; 7 not finished, the same command continues
-    it (a later observation gives the proof); else the error's own.
+    """The outcome as a value, and its exit code: 0 every step of the plan is done and proven; 1 a
+    principal was refused; 6 a proof failed; 7 not finished, the same command continues it (a later
+    observation gives the proof, or ``--only`` left principals out); else the error's own.
     """
     sequences = plan.sequences
     refused = {
@@ -392,8 +394,8 @@ def _exit_code(outcome: RunOutcome, codes: set[str]) -> int:
     if _has_unexplained(outcome):
         return 6
     # A principal that is not proven yet is no end: the same command continues when it can be
-    # proven.
-    if outcome.outstanding:
+    # proven. Neither is a principal that was not asked for: the plan is not applied yet.
+    if outcome.outstanding or outcome.left:
         return 7
     return 0
 
@@ -402,7 +404,7 @@ def _has_unexplained(outcome: RunOutcome) -> bool:
     """Whether a step of a principal is left that was asked for and waits for no proof."""
     waiting = {arn for arn, _ in outcome.outstanding}
     for step in outcome.left:
-        if step.why == "not asked for":
+        if step.why == NOT_ASKED_FOR:
             continue
         # A step about the cluster waits for the principals that it serves.
         if step.principal_arn is None:

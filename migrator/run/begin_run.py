@@ -204,8 +204,7 @@ def refuse_rehearsing(progress: Progress, snapshot: Snapshot | None = None) -> N
             "rehearsal-unfinished",
             "A rehearsal was interrupted, and aws-auth may be blank.",
             why="Its end is not in the journal.",
-            remedy="Run `migrate rehearse PLAN --image IMAGE` once: it puts aws-auth back before "
-            "anything else.",
+            remedy="Run `migrate rehearse PLAN` once: it puts aws-auth back before anything else.",
         )
     if snapshot is not None:
         refuse_blank(snapshot)

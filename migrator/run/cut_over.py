@@ -8,6 +8,7 @@ its account.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from migrator.decide.proving.node_proof import unhealthy_nodes
 from migrator.decide.reach.version_support import near_upgrade
@@ -184,7 +185,6 @@ def _judge(
     """All gates of the cut-over, from a snapshot that was just read and from evidence, and the
     verdicts on principals that they were judged by.
     """
-    mode, status = ports.mode.read()
     before, surprises = as_before(snapshot, plan, progress, plan_digest)
     changes = end_state_changes(plan, progress, snapshot, plan_digest, ports.basis_of(before))
     how = _verify_options(options)
@@ -193,12 +193,14 @@ def _judge(
         verdicts = verify_access(plan, ports, how).verdicts
     else:
         verdicts = current_verdicts(plan, ports, snapshot, how)
+    # One reading for every gate, after the verification, which takes minutes.
+    described = ports.reader.describe_cluster()
     facts = GateFacts(
         now=ports.clock.now(),
-        mode=mode,
-        cluster_status=status,
+        mode=snapshot.cluster.authentication_mode,
+        cluster_status=str(described.get("status") or ""),
         updates=_updates_now(ports),
-        upgrade_from=_upgrade_from(ports),
+        upgrade_from=_upgrade_from(ports, described),
         left=steps_left(plan, progress),
         changes=(*surprises, *changes),
         verdicts=verdicts,
@@ -234,11 +236,10 @@ def _updates_now(ports: RunPorts) -> ClusterUpdates | None:
         raise
 
 
-def _upgrade_from(ports: RunPorts) -> datetime | None:
+def _upgrade_from(ports: RunPorts, described: Mapping[str, Any]) -> datetime | None:
     """When EKS upgrades the cluster by itself, where that is near; None where it is not known: it
     only warns.
     """
-    described = ports.reader.describe_cluster()
     try:
         support = ports.reader.version_support(str(described.get("version") or ""))
     except MigratorError as error:

@@ -203,14 +203,16 @@ def differences_now(
     plan: Plan, plan_digest: str, progress: Progress, ports: RunPorts, snapshot: Snapshot
 ) -> tuple[Difference, ...]:
     """What a fresh snapshot shows to be no longer as the plan has it, rows of unknown principals
-    included.
+    included; in API mode no row is in force, and none is compared (EKS user guide, "Authentication
+    mode").
     """
+    in_force = snapshot.cluster.authentication_mode != "API"
     data = None
-    if snapshot.config_map is not None:
+    if in_force and snapshot.config_map is not None:
         data = snapshot.aws_auth_data
     entries = snapshot.access_entries or ()
     return (
-        *SourceReader(plan, ports).all_differences(data),
+        *SourceReader(plan, ports).all_differences(data, rows=in_force),
         *entry_differences(plan, progress, entries, plan_digest),
         *binding_differences(plan, progress, entries, ports.rbac),
         *added_rows(plan, data),

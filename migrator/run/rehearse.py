@@ -26,9 +26,9 @@ from migrator.decide.running.dead_man import (
     recreated,
     timer_objects,
 )
-from migrator.decide.running.progress import REHEARSE, SETTLED, advance
+from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, advance
 from migrator.decide.running.waiting import moment
-from migrator.errors import Failed, Interrupted, MigratorError, assert_never
+from migrator.errors import Failed, Interrupted, MigratorError, WrongUse, assert_never
 from migrator.model.canonical import pretty_bytes
 from migrator.model.decision import Acceptance
 from migrator.model.journal import Event, Record
@@ -36,7 +36,7 @@ from migrator.model.outcome import RehearseOutcome, VerifyOutcome
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import ProofClass
-from migrator.ports import Clock, ClusterObjects, ConfigMaps
+from migrator.ports import Clock, ClusterObjects, ConfigMaps, StateStore
 from migrator.run.begin_run import (
     RunPorts,
     progress_in,
@@ -111,6 +111,20 @@ def rehearse(
         return show.run()
 
 
+def refuse_without_image(plan: Plan, plan_digest: str, store: StateStore, image: str) -> None:
+    """Raises ``rehearsal-image`` for a rehearsal that would start a timer and has no image for it.
+    One that was interrupted is only ended, which needs no Job.
+    """
+    if image or _is_interrupted(progress_in(store.journal(), plan, plan_digest)):
+        return
+    raise WrongUse(
+        "rehearsal-image",
+        "A rehearsal needs the image of its timer.",
+        why="A Job in the cluster puts aws-auth back if this process dies.",
+        remedy="Name an image with this package that the cluster can pull: --image IMAGE.",
+    )
+
+
 def _nothing_to_rehearse(ports: RunPorts) -> RehearseOutcome:
     return RehearseOutcome(
         passed=False,
@@ -156,8 +170,7 @@ class _RehearsalRun:
         self._watcher = Watcher(plan, ports)
         self._journal = JournaledRun(self._record)
         self._progress = progress_in(ports.store.journal(), plan, plan_digest)
-        begun = self._progress.of(brain.TIMER_STEP).status != "pending"
-        self.interrupted = begun and self._progress.of(brain.CLEAN).status not in SETTLED
+        self.interrupted = _is_interrupted(self._progress)
         self._original: dict[str, Any] = {"data": {}}
         self._end: tuple[str, int] | None = (
             None  # why it ends, and the exit code; the first reason counts
@@ -517,6 +530,12 @@ class _RehearsalRun:
             error=self._error,
             state=self.ports.store.location,
         )
+
+
+def _is_interrupted(progress: Progress) -> bool:
+    """Whether a rehearsal of this plan was begun from here, and what it left is still there."""
+    begun = progress.of(brain.TIMER_STEP).status != "pending"
+    return begun and progress.of(brain.CLEAN).status not in SETTLED
 
 
 def _version(config_map: Mapping[str, Any]) -> str:

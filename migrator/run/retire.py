@@ -26,12 +26,14 @@ from migrator.run.begin_run import (
 from migrator.run.hold_cluster import hold_cluster
 from migrator.run.journaled_run import JournaledRun
 from migrator.run.look_again import changed_since, entry_differences
+from migrator.run.what_was_begun import with_what_was_begun
 
 STEP = f"{RETIRE}-delete"
 
 
 def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
-    """Back up and delete kube-system/aws-auth. Exit code 0 deleted, now or before.
+    """Back up and delete kube-system/aws-auth. Exit code 0 deleted, now or before; 7 deleted, and
+    the switch is not verified.
 
     Raises ``Refused``: ``not-cut-over`` while the ConfigMap may still be asked, another cluster,
     locked, not confirmed. ``Changed`` (5) for rows added or entries changed since.
@@ -53,10 +55,12 @@ def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
                     remedy="Run `migrate cutover PLAN` first.",
                 )
             case "finished":
-                return _outcome(ports, progress, None)
+                done = _outcome(ports, progress, None)
+                return with_what_was_begun(plan, plan_digest, done, ports.store)
             case "adopt":
                 _journal(ports).record(STEP, "adopted", {"why": "it does not exist any more"})
-                return _outcome(ports, progress, None)
+                done = _outcome(ports, progress, None)
+                return with_what_was_begun(plan, plan_digest, done, ports.store)
             case "delete":
                 _refuse_changed(plan, plan_digest, ports, progress, snapshot)
                 return _delete(plan, plan_digest, ports, progress, dict(found or {}), chain[-1])
@@ -128,6 +132,7 @@ def _delete(
         over=lambda _: True,
     )
     outcome = _outcome(ports, progress, error)
+    outcome = with_what_was_begun(plan, plan_digest, outcome, ports.store)
     journal.end(outcome.exit_code)
     return outcome
 

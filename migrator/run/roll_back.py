@@ -18,7 +18,7 @@ from migrator.decide.running.proposals import roll_back_proposal
 from migrator.decide.running.source_differences import row_difference
 from migrator.decide.running.unfinished import still_to_undo
 from migrator.errors import Interrupted, MigratorError, Refused
-from migrator.model.outcome import RunOutcome, StepOutcome
+from migrator.model.outcome import NOT_ASKED_FOR, RunOutcome, StepOutcome
 from migrator.model.plan import Plan
 from migrator.model.step import CreateBridge, CreateEntry, RemoveBridge, Step
 from migrator.run.begin_run import (
@@ -72,7 +72,8 @@ def roll_back(
 ) -> RunOutcome:
     """Undo what runs of the plan did.
 
-    Exit code 0: everything is undone. 7: a bridge of any run is still there. 4: something stays,
+    Exit code 0: everything is undone. 7: a bridge of any run is still there, or principals were not
+    asked for. 4: something stays,
     because to undo it would take access from a principal, or because EKS made it. 5: another writer
     changed an entry meanwhile. Else the error's.
 
@@ -206,7 +207,20 @@ def _ended(
 ) -> RunOutcome:
     """The outcome with what was found in the cluster at the end."""
     shown = _with_shadowed_rows(plan, plan_digest, progress, outcome, ports, options)
-    return with_bridges(plan, shown, ports)
+    return with_bridges(plan, _with_the_rest(plan, progress, shown), ports)
+
+
+def _with_the_rest(plan: Plan, progress: Progress, outcome: RunOutcome) -> RunOutcome:
+    """The outcome of a roll-back of some principals: not 0 while steps of others are in the
+    cluster, as a status has it.
+    """
+    rest = still_to_undo(plan, progress)
+    if outcome.exit_code != 0 or not rest:
+        return outcome
+    left = tuple(
+        StepOutcome(step.id, step.effect.kind, step.principal_arn, NOT_ASKED_FOR) for step in rest
+    )
+    return replace(outcome, exit_code=7, left=left)
 
 
 def _with_shadowed_rows(

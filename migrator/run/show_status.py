@@ -45,13 +45,11 @@ from migrator.decide.running.unfinished import (
     command_to_continue,
     is_rolled_back,
     still_to_undo,
-    verified_since_switch,
 )
 from migrator.errors import MigratorError, assert_never
 from migrator.model.access_entry import AccessEntry
 from migrator.model.cluster_lock import LockSeen, describe_lock
 from migrator.model.decision import CreatorAnswer
-from migrator.model.evidence import evidence_in
 from migrator.model.files.snapshot import access_entry, iam_principal
 from migrator.model.journal import Journal
 from migrator.model.leftover import Leftover
@@ -75,10 +73,10 @@ from migrator.ports import (
 from migrator.run.begin_run import progress_in
 from migrator.run.entries_beyond_rows import entries_beyond_rows
 from migrator.run.look_again import binding_differences
-from migrator.run.one_run import EVIDENCE_FILE
 from migrator.run.open_endpoint import openings_now
 from migrator.run.read_leftovers import OwnObjects, TimerReads, own_objects
 from migrator.run.read_principals import read_principals
+from migrator.run.what_was_begun import is_verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +311,9 @@ def _of_plan(
             unknown.append(f"whether step {step.id} came to its end: the next run looks")
     left = _left(plan, plan_digest, progress, actions[0], entries, rows)
     begun_command = command_to_continue(
-        plan, progress, is_verified=_is_verified(plan, plan_digest, progress, ports, journal)
+        plan, progress, is_verified=is_verified(plan, plan_digest, progress, ports.store, journal)
     )
+    unfinished = bool(left or begun_command) or _rehearsing(progress)
     if astray or dead:
         advice = "plan again: the new plan starts from what is there"
     elif elsewhere:
@@ -344,8 +343,9 @@ def _of_plan(
             astray=bool(astray),
             unknown=bool(unknown or dead),
             blocked=plan.blocked,
-            unfinished=bool(left or begun_command) or _rehearsing(progress),
+            unfinished=unfinished,
         ),
+        unfinished=unfinished,
         state=ports.store.location,
     )
 
@@ -428,16 +428,6 @@ def _left_of_roll_back(
 def _step_left(step: Step, why: str) -> StepOutcome:
     """A step with the reason why it is left."""
     return StepOutcome(step.id, step.effect.kind, step.principal_arn, why)
-
-
-def _is_verified(
-    plan: Plan, plan_digest: str, progress: Progress, ports: StatusPorts, journal: Journal
-) -> bool:
-    """Whether a cut-over was verified; the evidence is read only after a switch."""
-    if progress.of(f"{CUT_OVER}-switch").status not in SETTLED:
-        return True
-    evidence = evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
-    return verified_since_switch(plan, progress, records_of(journal, plan_digest), evidence)
 
 
 def _beyond_rows(

@@ -18,6 +18,7 @@ SAID = (
     "plan-blocked",
     "EKS made the entry",
     "another run had left the entry",
+    "not asked for",
 )
 # After these a trace goes on: what a command says or leaves at its end, which the next one may mend
 # or make worse.

@@ -157,7 +157,7 @@ def test_an_entry_that_is_not_shown_at_once_is_waited_for() -> None:
             cluster.entries[DEVS] = entry
 
     ports = replace(ports, clock=Ticking(cluster, happens=shown))
-    assert apply_plan(plan, DIGEST, ports, ApplyOptions(only=(DEVS,))).exit_code == 0
+    assert apply_plan(plan, DIGEST, ports, ApplyOptions(only=(DEVS,))).error is None
     assert cluster.now > began
 
 
@@ -354,7 +354,7 @@ def test_nothing_is_taken_back_where_the_row_would_not_answer() -> None:
 def test_only_touches_the_principals_that_were_asked_for() -> None:
     cluster, plan = company()
     outcome = apply_plan(plan, DIGEST, World(cluster).ports(), ApplyOptions(only=(DEVS,)))
-    assert outcome.exit_code == 0
+    assert (outcome.exit_code, {each.why for each in outcome.left}) == (7, {"not asked for"})
     assert set(cluster.entries) == {DEVS, CREATOR}
     with pytest.raises(WrongUse):
         apply_plan(plan, DIGEST, World(cluster).ports(), ApplyOptions(only=(BOB,)))
@@ -366,7 +366,7 @@ def test_apply_of_some_principals_leaves_no_bridge_to_cluster_admin() -> None:
     oracle(cluster)
     for arn in (DEVS, ALICE):
         outcome = apply_plan(plan, DIGEST, world.ports(), ApplyOptions(only=(arn,)))
-        assert (outcome.exit_code, outcome.error, outcome.leftovers) == (0, None, ()), outcome
+        assert (outcome.exit_code, outcome.error, outcome.leftovers) == (7, None, ()), outcome
         assert not [name for name in cluster.bindings if "bridge" in str(name)]
         assert any("bridge" in effect for effect in cluster.effects) == (arn == ALICE)
     done = apply_plan(plan, DIGEST, world.ports())

@@ -1,8 +1,9 @@
 """The cut-over: gates, the typed name, the switch, and verification after it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from migrator.model.finding import Finding
 from migrator.model.plan import Plan
 from migrator.run.apply_plan import apply_plan
 from migrator.run.cut_over import CutOverOptions, cut_over
-from tests.support.memory_ports import Crash, MemoryApprover
+from tests.support.memory_ports import Crash, MemoryApprover, MemoryReader
 from tests.support.memory_runs import BOB, DEVS, DIGEST, NODES, World, company
 
 WAIVED = {
@@ -49,6 +50,20 @@ def test_with_all_gates_open_and_the_name_typed_the_cluster_is_switched_and_veri
     assert outcome.verification is not None
     assert outcome.verification.verdict == "ok"
     assert all(e.attribution == "api-mode" for e in outcome.verification.evidence)
+
+
+def test_gates_are_judged_by_one_reading_of_the_cluster() -> None:
+    world, plan = applied()
+    asked: list[str] = []
+
+    class Reader(MemoryReader):
+        def describe_cluster(self) -> Mapping[str, Any]:
+            asked.append("described")
+            return super().describe_cluster()
+
+    ports = replace(world.ports(), reader=Reader(world.cluster))
+    assert cut_over(plan, DIGEST, ports, replace(OPTIONS, gates_only=True)).exit_code == 0
+    assert asked == ["described"]
 
 
 def test_a_waiver_is_journaled_with_its_name() -> None:

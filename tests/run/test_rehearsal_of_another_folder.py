@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from migrator.errors import Refused
+from migrator.errors import Refused, WrongUse
 from migrator.model.leftover import LeftoversOutcome
 from migrator.model.outcome import StatusOutcome
 from migrator.model.plan import Plan
@@ -17,7 +17,7 @@ from migrator.run.apply_plan import apply_plan
 from migrator.run.cut_over import cut_over
 from migrator.run.dead_man import TimerPorts, hold
 from migrator.run.read_leftovers import remove_leftovers
-from migrator.run.rehearse import RehearseOptions, rehearse
+from migrator.run.rehearse import RehearseOptions, refuse_without_image, rehearse
 from migrator.run.show_status import StatusPorts, show_status
 from tests.support.memory_ports import (
     Cluster,
@@ -216,3 +216,10 @@ def test_objects_of_a_rehearsal_that_ended_are_removed_together(blanked: Killed)
     assert blanked.timer_objects() == set()
     assert blanked.cluster.data == blanked.before
     assert blanked.rehearse_again() == 7  # the folder that began it learns that it ended
+
+
+def test_image_is_needed_where_a_timer_would_start_and_not_to_restore(blanked: Killed) -> None:
+    refuse_without_image(blanked.plan, DIGEST, blanked.world.store, "")
+    refuse_without_image(blanked.plan, DIGEST, blanked.other.store, "image")
+    with pytest.raises(WrongUse, match="needs the image"):
+        refuse_without_image(blanked.plan, DIGEST, blanked.other.store, "")

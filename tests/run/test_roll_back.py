@@ -215,7 +215,7 @@ def test_only_takes_back_the_principals_that_were_asked_for() -> None:
     cluster, plan = company()
     world = World(cluster)
     apply_plan(plan, DIGEST, world.ports())
-    assert roll_back(plan, DIGEST, world.ports(), RollBackOptions(only=(DEVS,))).exit_code == 0
+    assert roll_back(plan, DIGEST, world.ports(), RollBackOptions(only=(DEVS,))).exit_code == 7
     assert DEVS not in cluster.entries
     assert ALICE in cluster.entries
 

@@ -4,17 +4,24 @@ prove.
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import pytest
 
+from migrator.errors import MigratorError
 from migrator.model.finding import Finding
 from migrator.model.outcome import StatusOutcome
 from migrator.model.plan import Plan
 from migrator.model.step import MARKER_PREFIX
-from migrator.render.commands_to_settle import commands_of_status
+from migrator.render.commands_to_settle import (
+    command_of_the_rest,
+    commands_of_run,
+    commands_of_status,
+)
 from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.cut_over import cut_over
+from migrator.run.retire import retire
 from migrator.run.roll_back import RollBackOptions, roll_back
 from migrator.run.show_status import StatusPorts, show_status
 from migrator.run.verify_access import verify_access
@@ -136,6 +143,11 @@ def _switched_and_not_verified(world: World) -> None:
     del files["evidence.jsonl"]
 
 
+def _retired_and_not_verified(world: World) -> None:
+    _switched_and_not_verified(world)
+    assert retire(PLAN, DIGEST, world.ports()).exit_code == 7
+
+
 def _verified_later(world: World) -> None:
     _switched_and_not_verified(world)
     assert verify_access(PLAN, world.ports()).exit_code == 0
@@ -169,6 +181,7 @@ CASES = (
     Case(_cut_over_done, 0, "verify, then retire aws-auth"),
     Case(_cut_over_killed, 7, "cutover: `migrate cutover PLAN` continues"),
     Case(_switched_and_not_verified, 7, "verify"),
+    Case(_retired_and_not_verified, 7, "verify: the switch is not verified"),
     Case(_verified_later, 0, "verify, then retire aws-auth"),
 )
 
@@ -181,6 +194,30 @@ def test_status_ends_with_0_only_where_nothing_is_left(case: Case) -> None:
     case.prepare(world)
     found = _status(world, case.plan)
     assert (found.exit_code, found.next[: len(case.next)]) == (case.exit_code, case.next)
-    assert bool(commands_of_status(found)) == (found.exit_code == 7)
+    assert bool(commands_of_status(found)) == (found.exit_code != 0)
     if found.exit_code == 0:
         assert (found.left, found.leftovers) == ((), ())
+
+
+# An apply reads no entry again at its end, and so does not see the marker of another run on one.
+_OF_STATUS_ALONE = (_cut_over_killed, _marker_of_a_killed_run)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [each for each in CASES if each.plan is PLAN and each.prepare not in _OF_STATUS_ALONE],
+    ids=lambda case: f"{case.prepare.__name__}-{case.exit_code}",
+)
+def test_apply_ends_with_0_only_where_the_status_after_it_does(case: Case) -> None:
+    """Apply, status and retire agree: an unverified switch, and what ``--only`` left out, are left
+    in all of them.
+    """
+    world = _world()
+    case.prepare(world)
+    for only in ((DEVS,), ()):
+        with suppress(MigratorError):
+            outcome = apply_plan(PLAN, DIGEST, world.ports(), ApplyOptions(only=only))
+            after = _status(world, PLAN)
+            assert (outcome.exit_code == 0) == (after.exit_code == 0), (outcome, after)
+            said = (*commands_of_run(outcome, "prod"), *command_of_the_rest(outcome))
+            assert bool(said) == (outcome.exit_code != 0), outcome

@@ -103,13 +103,19 @@ class PairsLab:
 
 @contextmanager
 def pairs_lab(
-    place: Path, names: Sequence[str], *, rows: Mapping[str, str] | None = None, twin: str = ""
+    place: Path,
+    names: Sequence[str],
+    *,
+    rows: Mapping[str, str] | None = None,
+    twin: str = "",
+    roles: Sequence[Mapping[str, Any]] = (),
 ) -> Iterator[PairsLab]:
     """Clusters with these names, planned as a fleet. ``rows`` are added to the aws-auth of a
-    cluster; a cluster with the name ``twin`` is in another Region, too.
+    cluster, ``roles`` to the account; a cluster with the name ``twin`` is in another Region, too.
     """
     count = len(names) + bool(twin)
     world = fleet_world(1, count, regions=(REGION,), shapes=("plain",))
+    next(each for each in world["accounts"] if each["id"] == ACCOUNT)["roles"] += roles
     for name, cluster in zip((*names, twin), world["clusters"], strict=False):
         cluster["name"] = name
         cluster["kubernetes"][0]["data"]["mapRoles"] += (rows or {}).get(name, "")

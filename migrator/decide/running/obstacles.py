@@ -8,6 +8,7 @@ from migrator.decide.running.progress import SETTLED, StepState, refusal_of, sta
 from migrator.decide.running.second_admin import second_admin
 from migrator.decide.running.source_differences import CHANGED_CODES
 from migrator.decide.steps.entry_states import render_run, sequence_states
+from migrator.model.outcome import NOT_ASKED_FOR
 from migrator.model.step import AwaitEntry, CreateBridge, Prove, RemoveBridge, Sequence
 from migrator.model.step import Step as PlanStep
 
@@ -28,7 +29,7 @@ def obstacle(state: RunState, sequence: Sequence, step: PlanStep) -> str:
     operator would change its own access without a second administrator.
     """
     if _excluded(state, step):
-        return "not asked for"
+        return NOT_ASKED_FOR
     recorded = state.progress.of(step.id)
     if recorded.status == "deferred":
         why = str(recorded.effect.get("why", ""))

@@ -62,9 +62,11 @@ def command_to_continue(plan: Plan, progress: Progress, *, is_verified: bool) ->
         return "retire: `migrate retire PLAN` continues"
     if switch not in SETTLED:
         return ""
-    # Once aws-auth is deleted, no command of the plan is left.
-    if delete in SETTLED or is_verified:
+    if is_verified:
         return ""
+    # To delete aws-auth proves no principal.
+    if delete in SETTLED:
+        return "verify: the switch is not verified; `migrate verify PLAN`"
     return "verify: the switch is not verified; `migrate verify PLAN`, then retire aws-auth"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import decisions_option, rehearsal_options, yes_option
+from migrator.cli.options import decisions_option, image_option, length_option, yes_option
 from migrator.fleet.cli.options import fleet_argument, run_options, wave_options
 
 
@@ -17,7 +17,8 @@ from migrator.fleet.cli.options import fleet_argument, run_options, wave_options
 @fleet_argument
 @run_options
 @wave_options
-@rehearsal_options
+@length_option
+@image_option(required=True)
 @yes_option
 @decisions_option
 @click.pass_context

@@ -291,12 +291,21 @@ KINDS: tuple[ErrorKind, ...] = (
         "Meet the condition and run the same command again.",
     ),
     ErrorKind(
+        "rehearsal-image",
+        (64,),
+        "A rehearsal needs the image of its timer.",
+        "A Job in the cluster puts aws-auth back if this process dies; only a rehearsal that puts "
+        "back what an interrupted one left needs none.",
+        "Name an image with this package that the cluster can pull.",
+        "migrate rehearse PLAN --image IMAGE",
+    ),
+    ErrorKind(
         "rehearsal-unfinished",
         (4,),
         "A rehearsal was interrupted, and aws-auth may be blank.",
         "Its end is not in the journal.",
         "Run the rehearsal once more: it puts aws-auth back before anything else.",
-        "migrate rehearse PLAN --image IMAGE",
+        "migrate rehearse PLAN",
     ),
     ErrorKind(
         "rollback-unfinished",
