@@ -94,7 +94,7 @@ def test_rollback_names_an_entry_of_eks_that_no_run_completed(tmp_path: Path) ->
             told = " ".join(back.stdout.split())
             assert f"migrate apply PLAN --only {FOUNDER}" in told
             assert entry_of(session, FOUNDER) == OWN
-        assert session.migrate(*only, FOUNDER).returncode == 0
+        assert session.migrate(*only, FOUNDER).returncode in (0, 7)
         assert entry_of(session, FOUNDER) == ("STANDARD", "terraform", ("ci-approvers",), (ADMIN,))
         elsewhere = session.migrate(
             "--state-dir", "third", "rollback", "plan.json", "--yes", "--quiet"

@@ -63,14 +63,12 @@ _REFUSE_BLOCKED: frozenset[Command] = frozenset({"apply", "rehearse", "gates", "
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnPlansRequest(FleetRequest):
     """``options``: the fields of the request that the same command on one cluster makes of the same
-    options. ``approved``: waves that need no question. ``show_gates``: of a cut-over, all gates are
-    judged and shown before the question.
+    options. ``approved``: waves that need no question.
     """
 
     command: Command
     options: Mapping[str, Any]
     approved: tuple[str, ...] = ()
-    show_gates: bool = False
 
 
 def run_on_plans(request: OnPlansRequest, operator: FleetOperator) -> FleetOutcome:
@@ -128,7 +126,8 @@ class _Shown:
             title = _TITLES[command].format(clusters=len(clusters), fleet=name)
             forward = command == "apply"
             operator.approver.show(planned_proposal(title, clusters, forward=forward))
-        if command == "cutover" and self.request.show_gates:
+        # Also where the name was given beforehand: what it permits is in the record of the run.
+        if command == "cutover":
             operator.events.say("info", "judging the gates of every cluster")
             operator.approver.show(cut_over_proposal(name, self._judged()))
 

@@ -31,7 +31,6 @@ def on_plans(
         command=command,
         options=request_fields(single, given),
         approved=tuple(given.get("approve") or ()),
-        show_gates=given.get("confirm") is None,
     )
     operator = fleet_operator_of(settings, yes=bool(given.get("yes")), typed=given.get("confirm"))
-    return fleet_ended(settings, run_on_plans(request, operator))
+    return fleet_ended(settings, run_on_plans(request, operator), given)

@@ -55,7 +55,7 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     )
     planned = plan_fleet(request, fleet_operator_of(settings))
     if form != "jsonl":
-        return fleet_ended(settings, planned.outcome)
+        return fleet_ended(settings, planned.outcome, {**given, "fleet_file": fleet_file})
     sys.stdout.buffer.write(planned.matrix)
     sys.stdout.flush()
     return planned.outcome.exit_code

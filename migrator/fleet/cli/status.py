@@ -3,6 +3,7 @@
 import click
 
 from migrator.cli import exit_codes
+from migrator.cli.commands_to_copy import below
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.settings import ALL_FORMATS
 from migrator.fleet.cli.options import fleet_argument
@@ -24,6 +25,7 @@ def command(ctx: click.Context, /, fleet_file: str) -> int:
     from migrator.cli.terminal import output_of
     from migrator.fleet.app.report import FleetReportRequest
     from migrator.fleet.app.report import report as report_on
+    from migrator.fleet.cli.commands_to_copy import lines_of_report
     from migrator.fleet.cli.files import read_fleet
     from migrator.fleet.model.files.report import report_document
     from migrator.fleet.render.headline import fleet_tone
@@ -34,11 +36,16 @@ def command(ctx: click.Context, /, fleet_file: str) -> int:
     request = FleetReportRequest(file=read_fleet(fleet_file), named=fleet_file)
     report = report_on(request, operator_of(settings))
     output = output_of(settings)
+    do = lines_of_report(settings, report)
+
+    def table() -> str:
+        return below(fleet_status_text(report, width=output.width, color=output.color), do)
+
     output.show(
         document=lambda: report_document(report),
-        table=lambda: fleet_status_text(report, width=output.width, color=output.color),
+        table=table,
         markdown=lambda: fleet_markdown(report),
     )
-    # What is not known or ended badly is listed above; an apply that began is not finished.
-    is_left = bool(report.stages.get("applying")) or fleet_tone(report) == "bad"
+    # What is not known or ended badly is listed above; what was planned or begun is not finished.
+    is_left = report.is_open or fleet_tone(report) == "bad"
     return exit_codes.FLEET_INCOMPLETE if is_left else exit_codes.DONE

@@ -16,6 +16,7 @@ from migrator.fleet.decide.stages import (
     FINISHED,
     MIGRATED,
     STAGES,
+    is_open,
     left_of,
     next_command,
     stage_of,
@@ -67,7 +68,9 @@ def report_of(
         command = next_command(
             cluster, known, stage, file, accounts.get(cluster.account), state=root
         )
-        rows.append(ClusterRow(cluster, known, stage, result, left_of(known, stage), command))
+        left = left_of(known, stage)
+        is_left = is_open(known, stage)
+        rows.append(ClusterRow(cluster, known, stage, result, left, command, is_left))
     everything = [row.facts for row in rows]
     findings = findings_across(everything)
     return FleetReport(

@@ -13,15 +13,19 @@ STAGES = (
     "blocked",
     "planned",
     "applying",
+    "rolling back",
     "applied",
     "verified",
     "rehearsed",
     "dual",
+    "switched",
     "cut over",
     "retired",
 )
 MIGRATED = frozenset({"dual", "cut over", "retired"})
 FINISHED = frozenset({"dual", "retired"})
+# Nothing that was begun is left to do or to prove; what is next is a decision.
+_AT_REST = frozenset({"applied", "verified", "rehearsed", "dual", "cut over", "retired"})
 _NOT_READ = ("unreachable", "denied")
 
 
@@ -29,7 +33,7 @@ def stage_of(facts: ClusterFacts, last: ClusterResult | None = None) -> str:
     """One of :data:`STAGES`. ``last``, the latest result of any command, says why there is no plan.
 
     ``verified`` means proven after the entries were made; ``dual`` that the plan ends with both
-    ways in, and did.
+    ways in, and did; ``switched`` that no principal was proven since the switch to API mode.
     """
     # Files that cannot be read prove no stage, whatever else is known.
     if facts.problem:
@@ -37,16 +41,36 @@ def stage_of(facts: ClusterFacts, last: ClusterResult | None = None) -> str:
     # In mode API the API server reads access entries alone (EKS user guide, "Authentication mode"):
     # the plan's steps say nothing any more.
     if facts.mode == "API":
-        return "retired" if facts.retired else "cut over"
+        return _after_switch(facts)
     if facts.plan_digest is None:
         return _without_plan(last)
     # The plan cannot be finished before an administrator decides its blocking findings.
     if facts.blocked:
         return "blocked"
+    # Its steps are counted down, not up.
+    if facts.begun == "rollback":
+        return "rolling back"
     if facts.done < facts.steps:
         # The mode step and the entries of EKS stay after a roll-back.
         return "applying" if facts.done and not facts.rolled_back else "planned"
     return _after_apply(facts)
+
+
+def _after_switch(facts: ClusterFacts) -> str:
+    """The stage of a cluster in API mode."""
+    if facts.begun in ("cutover", "verify"):
+        return "switched"
+    return "retired" if facts.retired else "cut over"
+
+
+def is_open(facts: ClusterFacts, stage: str) -> bool:
+    """Whether anything is left to do or to prove, as the status of the cluster alone has it."""
+    if facts.begun:
+        return True
+    # A roll-back that is complete leaves nothing.
+    if facts.rolled_back and stage == "planned":
+        return False
+    return stage not in _AT_REST
 
 
 def _without_plan(last: ClusterResult | None) -> str:
@@ -82,6 +106,8 @@ def left_of(facts: ClusterFacts, stage: str) -> str:
         "verified": "rehearse, then cut over",
         "rehearsed": "cut over",
         "applied": "verify",
+        "rolling back": "roll back the rest, or apply",
+        "switched": "verify, then retire aws-auth",
         "cut over": "retire aws-auth",
     }
     return words.get(stage) or facts.next or "apply"
@@ -110,7 +136,9 @@ def next_command(
             return ("migrate", "fleet", "plan", *one, "--decisions", "decisions.yaml")
         case "planned" | "applying":
             return ("migrate", "fleet", "apply", *one)
-        case "applied":
+        case "rolling back":
+            return ("migrate", "fleet", "rollback", *one)
+        case "applied" | "switched":
             return ("migrate", "fleet", "verify", *one)
         case "verified":
             return ("migrate", "fleet", "rehearse", *one, "--image", "<image>")

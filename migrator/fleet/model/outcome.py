@@ -79,6 +79,7 @@ class ClusterFacts:
     rehearsed: datetime | None = None
     retired: bool = False
     folder: str = ""
+    begun: str = ""  # the command of the plan that was begun and did not end
     rolled_back: bool = False  # the last command on the entries left no step of the plan
 
 

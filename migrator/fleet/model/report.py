@@ -118,6 +118,7 @@ class RunSeen:
 class ClusterRow:
     """One cluster with everything that is known of it. ``left``: what is to be done, in words that
     are the same for all clusters at the same point; ``command``: what to run for it, as arguments.
+    ``is_open``: something is left to do or to prove, as the status of the cluster alone has it.
     """
 
     cluster: FleetCluster
@@ -126,6 +127,7 @@ class ClusterRow:
     last: ClusterResult | None
     left: str = ""
     command: tuple[str, ...] = ()
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,11 @@ class FleetReport:
         never fine.
         """
         return self.inventory.complete and not _NOT_KNOWN & set(self.stages)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is left to do or to prove on any cluster."""
+        return any(row.is_open for row in self.rows)
 
     @property
     def migrated(self) -> int:

@@ -36,10 +36,12 @@ STAGE_MEANS: Mapping[str, str] = {
     "blocked": "a person must decide first",
     "planned": "ready for apply",
     "applying": "some of the plan's steps are done",
+    "rolling back": "a roll-back did not finish, or was of some principals",
     "applied": "every entry is made; access is not proven since",
     "verified": "access is proven after the entries were made",
     "rehearsed": "API mode was tried, and no principal lost access",
     "dual": "done: the plan ends with entries beside aws-auth",
+    "switched": "only access entries admit logins; access is not proven since",
     "cut over": "only access entries admit logins",
     "retired": "aws-auth is deleted: nothing is left to do",
 }

@@ -23,10 +23,12 @@ STAGE_STYLE: Mapping[str, str] = {
     "blocked": "yellow",
     "planned": "cyan",
     "applying": "yellow",
+    "rolling back": "yellow",
     "applied": "cyan",
     "verified": "cyan",
     "rehearsed": "cyan",
     "dual": "green",
+    "switched": "yellow",
     "cut over": "green",
     "retired": "green",
 }

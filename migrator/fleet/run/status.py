@@ -35,6 +35,8 @@ from migrator.run.begin_run import progress_in
 from migrator.run.read_plan import read_plan
 from migrator.run.show_status import StatusPorts, show_status
 
+# See migrator.decide.running.unfinished: a line begins with the command that continues.
+_CONTINUED = frozenset({"rollback", "cutover", "retire", "verify", "rehearse"})
 _MODES = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")  # a cluster only ever moves to the right
 
 
@@ -156,8 +158,15 @@ def facts_of(
         rehearsed=last_rehearsal(progress),
         retired=progress.of(f"{RETIRE}-delete").status in SETTLED,
         folder=store.location,
+        begun=_begun(status.next),
         rolled_back=rolled_back,
     )
+
+
+def _begun(following: str) -> str:
+    """The command that a status names because it was begun and did not end; else empty."""
+    command = following.partition(":")[0]
+    return command if command in _CONTINUED else ""
 
 
 def _stubs(plan: Plan) -> dict[str, tuple[Stub, ...]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from migrator.fleet.decide.endings import NO_PLAN, unread_of
 from migrator.fleet.decide.patterns import report_of
 from migrator.fleet.decide.select import selects
-from migrator.fleet.decide.stages import FINISHED, MIGRATED, STAGES, left_of, stage_of
+from migrator.fleet.decide.stages import FINISHED, MIGRATED, STAGES, is_open, left_of, stage_of
 from migrator.fleet.model.files.records import FleetRecord
 from migrator.fleet.model.fleet import Answer, FleetCluster, Selector
 from migrator.fleet.model.outcome import ClusterFacts, ClusterResult, FindingSeen
@@ -212,10 +212,12 @@ STAGED = {
     "blocked": ClusterFacts("x", **{**KNOWN, "blocked": True}),  # type: ignore[arg-type]
     "planned": ClusterFacts("x", **KNOWN),  # type: ignore[arg-type]
     "applying": ClusterFacts("x", done=1, **KNOWN),  # type: ignore[arg-type]
+    "rolling back": ClusterFacts("x", done=1, begun="rollback", **KNOWN),  # type: ignore[arg-type]
     "applied": ClusterFacts("x", done=2, **KNOWN),  # type: ignore[arg-type]
     "verified": ClusterFacts("x", done=2, verdict="ok", **KNOWN),  # type: ignore[arg-type]
     "rehearsed": ClusterFacts("x", done=2, verdict="ok", rehearsed=THEN, **KNOWN),  # type: ignore[arg-type]
     "dual": ClusterFacts("x", done=2, **{**KNOWN, "target": "API_AND_CONFIG_MAP"}),  # type: ignore[arg-type]
+    "switched": ClusterFacts("x", done=2, begun="verify", **{**KNOWN, "mode": "API"}),  # type: ignore[arg-type]
     "cut over": ClusterFacts("x", done=2, **{**KNOWN, "mode": "API"}),  # type: ignore[arg-type]
     "retired": ClusterFacts("x", done=2, retired=True, **{**KNOWN, "mode": "API"}),  # type: ignore[arg-type]
 }
@@ -231,6 +233,29 @@ def test_every_stage_is_told_from_the_files() -> None:
 def test_cluster_that_was_rolled_back_is_planned_and_not_applying() -> None:
     applying = STAGED["applying"]
     assert stage_of(replace(applying, rolled_back=True)) == "planned"
+
+
+OPEN = {
+    "unknown",
+    "not planned",
+    "blocked",
+    "planned",
+    "applying",
+    "rolling back",
+    "switched",
+}
+
+
+@pytest.mark.parametrize("stage", STAGED)
+def test_a_cluster_is_open_where_anything_is_left_to_do_or_to_prove(stage: str) -> None:
+    facts = STAGED[stage]
+    assert is_open(facts, stage) == (stage in OPEN)
+    # Whatever was begun and did not end is left, at every stage.
+    assert is_open(replace(facts, begun="rehearse"), stage)
+
+
+def test_a_complete_roll_back_leaves_nothing() -> None:
+    assert not is_open(replace(STAGED["planned"], rolled_back=True), "planned")
 
 
 @pytest.mark.parametrize("status", ["unreachable", "denied"])

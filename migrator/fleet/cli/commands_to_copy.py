@@ -1,0 +1,82 @@
+"""The commands of a fleet to run next, as lines to copy."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from migrator.app.settings import Settings
+from migrator.cli.commands_to_copy import command_lines, options_again
+from migrator.fleet.model.outcome import ClusterResult, ClusterStatus, FleetOutcome
+from migrator.fleet.model.report import FleetReport
+
+# What is done about a cluster that ended so; for every other one it is the same command again.
+_BY_STATUS: Mapping[ClusterStatus, str] = {
+    "blocked": "plan",
+    "changed": "plan",
+    "unproven": "status",
+}
+_TAKE_DECISIONS = ("plan", "apply", "verify", "rehearse", "cutover")
+_ONE_CLUSTER = ("--cluster", "--state-dir")
+
+
+def lines_of_report(settings: Settings, report: FleetReport) -> list[str]:
+    """One line for each command that some cluster waits for, over the fleet: clusters that are done
+    are not done again.
+    """
+    found: dict[tuple[str, ...], None] = {}
+    for row in report.rows:
+        if row.is_open and row.command[:2] == ("migrate", "fleet"):
+            found[_over_the_fleet(row.command[1:])] = None
+    return command_lines(settings, found, "", {})
+
+
+def _over_the_fleet(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The command without what names one cluster; the global options are given again anyway."""
+    kept: list[str] = []
+    for before, word in zip(("", *words), words, strict=False):
+        if word not in _ONE_CLUSTER and before not in _ONE_CLUSTER:
+            kept.append(word)
+    return tuple(kept)
+
+
+def lines_of_outcome(
+    settings: Settings, outcome: FleetOutcome, given: Mapping[str, Any]
+) -> list[str]:
+    """What to run where clusters are not done: the same command, a new plan, or the status."""
+    if outcome.exit_code == 0:
+        return []
+    spelled = str(outcome.command).replace("gates", "cutover")
+    names = dict.fromkeys(_next_of(each, spelled) for each in outcome.left)
+    # An account that did not answer leaves no result.
+    commands = [_command(name, spelled, given) for name in names or (spelled,)]
+    return command_lines(settings, commands, "", {})
+
+
+def _next_of(result: ClusterResult, command: str) -> str:
+    if result.code == "no-plan":
+        return "plan"
+    return _BY_STATUS.get(result.status, command)
+
+
+def _command(name: str, asked: str, given: Mapping[str, Any]) -> tuple[str, ...]:
+    words = ("fleet", name, str(given["fleet_file"]))
+    if name == "status":
+        return words
+    more = options_again(given, clusters="--cluster")
+    if name in _TAKE_DECISIONS:
+        more += options_again(given, decisions="--decisions")
+    if name != asked:
+        return (*words, *more)
+    length = given.get("length")
+    if isinstance(length, timedelta):
+        more += ("--for", f"{int(length.total_seconds())}s")
+    again = options_again(
+        given,
+        image="--image",
+        max_rate="--max-rate",
+        keep_going="--keep-going",
+        gates_only="--gates",
+        baseline="--baseline",
+        approve="--approve",
+    )
+    return (*words, *more, *again)

@@ -1,0 +1,84 @@
+"""Every command, of one cluster and of a fleet, in every end state of a migration: the exit codes
+are those of playbooks/exit-codes.md, and every end that is not 0 says what goes further.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from migrator.cli.main import cli
+from tests.support.cli_lab import Ran
+from tests.support.end_states import (
+    COMMANDS,
+    STATES,
+    EndStates,
+    State,
+    end_states,
+    fleet_codes,
+    is_open,
+)
+from tests.support.pairs_lab import ON_PLANS
+
+pytestmark = pytest.mark.long  # some 300 commands
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndStates]:
+    with end_states(tmp_path_factory.mktemp("end-states")) as found:
+        yield found
+
+
+def _says_what_goes_further(ran: Ran) -> bool:
+    lines = re.findall(r"^Do {9}(migrate .*)$", ran.out, re.M)
+    for line in lines:
+        _parse(line)
+    return bool(lines) or "do:    " in ran.err
+
+
+def _parse(line: str) -> None:
+    """Click takes the words of a command to copy; nothing is carried out."""
+    context = cli.make_context("migrate", shlex.split(line)[1:])
+    words = [*context.protected_args, *context.args]
+    name, command, rest = cli.resolve_command(context, words)
+    assert command is not None
+    if name == "fleet":
+        return
+    command.make_context(str(name), rest, parent=context)
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+def test_each_command_ends_as_the_table_says(made: EndStates, state: State) -> None:
+    found = ""
+    for command in COMMANDS:
+        ran = made.single(command, state.name)
+        made.put_back(state.name)
+        found += str(ran.code)
+        if ran.code:
+            assert _says_what_goes_further(ran), f"{command}: {ran.out}{ran.err}"
+    assert found == state.codes
+
+
+@pytest.mark.parametrize("command", ON_PLANS)
+def test_each_command_of_a_fleet_ends_as_the_table_says(made: EndStates, command: str) -> None:
+    ended = made.fleet(command)
+    for state in STATES:
+        made.put_back(state.name)
+    expected = {state.name: fleet_codes(state)[command] for state in STATES}
+    assert {name: str(each.exit_code) for name, each in ended.items()} == expected
+
+
+def test_status_of_a_fleet_calls_each_state_by_its_name(made: EndStates) -> None:
+    ran = made.pairs.migrate("fleet", "status", "--output", "json")
+    stages = {each["name"]: each["stage"] for each in json.loads(ran.out)["clusters"]}
+    assert stages == {state.name: state.stage for state in STATES}
+    assert ran.code == 8
+    said = made.pairs.migrate("fleet", "status")
+    assert _says_what_goes_further(said)
+
+
+def test_status_of_a_fleet_is_0_only_where_nothing_is_left(made: EndStates) -> None:
+    """By the rows of the report: each cluster as a fleet for itself."""
+    assert made.open_rows() == {state.name: is_open(state) for state in STATES}
