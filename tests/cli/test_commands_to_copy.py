@@ -1,10 +1,19 @@
 """A command to copy does what the one before it was asked to do, no more and no less."""
 
 import shlex
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from migrator.app.settings import Settings
 from migrator.cli.commands_to_copy import command_lines, options_again
+from migrator.fleet.cli.commands_to_copy import lines_of_outcome
+from migrator.fleet.model.fleet import Command, Inventory
+from migrator.fleet.model.outcome import STATUSES, ClusterResult, ClusterStatus, FleetOutcome
 from migrator.render.commands_to_settle import PLAN
+from tests.support.taken_words import refused_words
 
 GIVEN = {
     "only": ("arn:a", "arn:b c"),
@@ -56,3 +65,43 @@ def test_removal_of_leftovers_takes_no_option_of_a_plan() -> None:
     (line,) = lines(("rollback", PLAN, "--leftovers"), rollback=("--only", "arn:a"))
     assert line[:4] == ["migrate", "rollback", "my plan.json", "--leftovers"]
     assert "--only" not in line
+
+
+COMMANDS_PRINTED = (
+    "migrate plan small --write-decisions decisions.yaml --out plan.json --region eu-central-1",
+    "migrate rehearse plan.json --for 90s --image IMAGE --as p=q --state-dir s",
+    "migrate cutover plan.json --decisions d.yaml --canary-pods --gates",
+    "migrate doctor small --profile p",
+    "migrate fleet rehearse fleet.yaml --cluster ARN --for 1s --image IMAGE --state-dir s",
+    "migrate fleet cutover fleet.yaml --decisions d.yaml --gates --approve all",
+)
+
+
+@pytest.mark.parametrize("line", COMMANDS_PRINTED)
+def test_printed_commands_are_ones_that_the_command_line_takes(line: str) -> None:
+    assert refused_words(line) == []
+
+
+def test_other_options_and_a_group_alone_are_refused() -> None:
+    assert refused_words("migrate apply plan.json --image x") == ["--image"]
+    assert refused_words("migrate fleet") == ["migrate fleet"]
+
+
+@given(status=st.sampled_from(STATUSES), command=st.sampled_from(("apply", "rehearse", "gates")))
+def test_every_end_of_a_fleet_command_prints_a_command_that_the_command_line_takes(
+    status: ClusterStatus, command: Command
+) -> None:
+    result = ClusterResult("arn", command, status, 0 if status == "done" else 8, "now")
+    code = 0 if status == "done" else 8
+    file = {"fleet_file": "my fleet.yaml", "clusters": ("arn",), "decisions": "d.yaml"}
+    asked = {**file, "gates_only": command == "gates"}
+    if command == "rehearse":
+        asked = {**file, "length": timedelta(minutes=30), "image": "IMAGE"}
+    lines = lines_of_outcome(Settings(), _outcome(command, result, code), asked)
+    assert bool(lines) == (code != 0)
+    assert [word for line in lines for word in refused_words(line)] == []
+
+
+def _outcome(command: Command, result: ClusterResult, code: int) -> FleetOutcome:
+    inventory = Inventory("now", "test", (), (), ())
+    return FleetOutcome("test", command, "r", inventory, (result,), code)

@@ -5,11 +5,12 @@ one cluster and of a fleet. What a command changes is put back before the next o
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import chdir, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from migrator.app.operator import Operator
+from migrator.app.settings import Settings
 from migrator.decide.running.dead_man import NAME as TIMER
 from migrator.decide.steps.bindings import PLAN_LABEL, RUN_LABEL
 from migrator.fleet.app.report import FleetReportRequest
@@ -310,10 +311,9 @@ class EndStates:
 
     def open_rows(self) -> dict[str, bool]:
         """By cluster, whether a status of the fleet counts it as open."""
-        with chdir(self.pairs.cli.work):
-            file = read_fleet("fleet.yaml")
-            request = FleetReportRequest(file=file, named="fleet.yaml")
-            report = fleet_report(request, Operator())
+        work = self.pairs.cli.work
+        request = FleetReportRequest(file=read_fleet(str(work / "fleet.yaml")), named="fleet.yaml")
+        report = fleet_report(request, Operator(Settings(state_dir=str(work / ".migrate"))))
         return {row.cluster.name: row.is_open for row in report.rows}
 
 

@@ -1,6 +1,5 @@
 """A command on the plans of a fleet: plans from the state, one job each, wave by wave."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,6 +23,8 @@ from migrator.fleet.decide.proposals import (
     PlannedCluster,
     cut_over_proposal,
     planned_proposal,
+    to_apply,
+    to_roll_back,
 )
 from migrator.fleet.model.files.job_options import options_to_document
 from migrator.fleet.model.files.records import RUNS_FILE, decode_records
@@ -132,17 +133,25 @@ class _Shown:
             operator.approver.show(cut_over_proposal(name, self._judged()))
 
     def _planned(self, cluster: FleetCluster) -> PlannedCluster:
-        """What the file of the plan says, for people: the plan is proven where it is carried
-        out.
+        """What is left of the plan by its file and journal, for people: the plan is proven where it
+        is carried out.
         """
+        from migrator.model.files.plan import decode_plan_with_digest
+        from migrator.run.begin_run import progress_in
+
         try:
-            content = self.ports.store_of(ref_of(cluster)).read(PLAN_FILE)
-            document = json.loads(content or b"")
-            summary = {str(key): int(number) for key, number in document["summary"].items()}
-            switches = any(step["kind"] == EnableEntries.kind for step in document["steps"])
-        except (MigratorError, ValueError, TypeError, KeyError, AttributeError):
+            store = self.ports.store_of(ref_of(cluster))
+            plan, digest = decode_plan_with_digest(store.read(PLAN_FILE) or b"")
+            progress = progress_in(store.journal(), plan, digest)
+        except MigratorError:
             return PlannedCluster(cluster.arn, None)
-        return PlannedCluster(cluster.arn, summary, switches)
+        match self.request.command:
+            case "apply":
+                return to_apply(cluster.arn, plan, progress)
+            case "rollback":
+                return to_roll_back(cluster.arn, plan, progress)
+            case _:
+                return PlannedCluster(cluster.arn, plan.summary)
 
     def _judged(self) -> tuple[ClusterResult, ...]:
         request = replace(

@@ -4,23 +4,45 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from migrator.decide.running.progress import SETTLED, Progress
 from migrator.decide.running.proposals import ONE_WAY_CUT_OVER
+from migrator.decide.running.unfinished import still_to_undo
 from migrator.fleet.model.outcome import ClusterResult
 from migrator.fleet.model.short_texts import short_cluster
+from migrator.model.plan import Plan
 from migrator.model.proposal import Part, Proposal
+from migrator.model.step import EnableEntries, Step
 
 _SWITCHED = "one-way switch to API_AND_CONFIG_MAP"
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedCluster:
-    """A cluster and what its plan has. ``counts``: action -> principals, None where no plan can be
-    read. ``switches``: the plan has the one-way mode step.
+    """A cluster and what is left of its plan. ``counts``: action -> principals, None where no plan
+    can be read. ``switches``: the one-way mode step is left.
     """
 
     arn: str
     counts: Mapping[str, int] | None
     switches: bool = False
+
+
+def to_apply(arn: str, plan: Plan, progress: Progress) -> PlannedCluster:
+    """What an apply has left to do on a cluster."""
+    left = [step for step in plan.steps if progress.of(step.id).status not in SETTLED]
+    switches = any(isinstance(step.effect, EnableEntries) for step in left)
+    return PlannedCluster(arn, _by_action(plan, left), switches)
+
+
+def to_roll_back(arn: str, plan: Plan, progress: Progress) -> PlannedCluster:
+    """What a roll-back has left to undo on a cluster."""
+    return PlannedCluster(arn, _by_action(plan, still_to_undo(plan, progress)))
+
+
+def _by_action(plan: Plan, steps: Iterable[Step]) -> dict[str, int]:
+    """The principals of these steps by the action of the plan."""
+    concerned = {step.principal_arn for step in steps}
+    return dict(Counter(p.action for p in plan.principals if p.principal_arn in concerned))
 
 
 def planned_proposal(title: str, clusters: Sequence[PlannedCluster], *, forward: bool) -> Proposal:
