@@ -26,7 +26,7 @@ def exit_codes_page() -> str:
             *_table(("state", *map(_title, COMMANDS)), map(_single, STATES)),
             "",
             "`rehearse` over a blank aws-auth puts it back and ends with 7: nothing was rehearsed.",
-            "`verify` judges the principals of the plan, whoever else has a row. `apply` goes on",
+            "`verify` judges the principals of the plan and no other row. `apply` continues",
             "from another state folder: it adopts what it finds.",
             "",
             "## A fleet",
