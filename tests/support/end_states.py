@@ -177,7 +177,7 @@ STATES = (
     ),
     State("killed", "apply killed mid-run", "10644404", "applying", by=_killed("apply", _MADE)),
     State("proof-open", "a principal waits for its proof", "77644404", "applying", by=_APPLY),
-    State("applied", "applied and proven", "00000004", "applied", by=_APPLY),
+    State("applied", "applied and proven", "00000004", "verified", "applied"),
     State("bridge", "a bridge of another run is left", "77000074", "verified", "applied", _bridge),
     State("changed", "another writer changed aws-auth", "55054404", "verified", "applied", _edited),
     State(
