@@ -17,6 +17,7 @@ from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen
 from migrator.model.cluster_updates import ClusterUpdates
 from migrator.model.evidence import SelfSubject
 from migrator.model.journal import Event, Record
+from migrator.model.network_policies.raw_policies import RawPolicies
 from migrator.model.node_health import NodesNow
 from migrator.model.opened_endpoint import EndpointSeen, Opening
 from migrator.model.proposal import Proposal
@@ -257,6 +258,17 @@ class Pods(Protocol):
 
     def delete(self, namespace: str, name: str) -> None:
         """Delete it; absent is fine."""
+        ...
+
+
+class NetworkPolicies(Protocol):
+    """The network policies of one cluster, and what decides about them."""
+
+    def read(self) -> RawPolicies:
+        """Policies of every kind that the cluster serves, tiers, sets, namespaces, the Services of
+        the API server and of DNS, and the DaemonSets of plugins. What may not be read is in the
+        result, as such. Raises what keeps the API server from being reached.
+        """
         ...
 
 

@@ -24,6 +24,7 @@ from migrator.ports import (
     AuthMode,
     Clock,
     Events,
+    NetworkPolicies,
     NodeHealth,
     Principals,
     SourceAddress,
@@ -449,6 +450,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
         network=Ec2Network(
             connection.session, connection.tasks, host_address=settings.source_address
         ),
+        network_policies=network_policies(connection),
     )
 
 
@@ -518,6 +520,7 @@ def run_ports(
         permissions=permissions,
         own_permissions=permissions,
         pods=KubernetesPods(connected.client),
+        network_policies=network_policies(connected),
         fresh_principals=lambda: _fresh_principals(settings, connected),
         lock=lock,
     )
@@ -546,6 +549,13 @@ def observe_ports(operator: Operator, name: str) -> "tuple[ObservePorts, str]":
         events=operator.events,
     )
     return ports, cluster.arn
+
+
+def network_policies(connection: Connection) -> NetworkPolicies:
+    """The network policies of the cluster."""
+    from migrator.adapters.network_policies import KubernetesNetworkPolicies
+
+    return KubernetesNetworkPolicies(connection.client, connection.tasks)
 
 
 def node_health(settings: Settings, connection: Connection) -> NodeHealth:

@@ -10,17 +10,20 @@ from migrator.errors import MigratorError, WrongUse
 
 if TYPE_CHECKING:
     from migrator.model.diagnosis import Diagnosis
+    from migrator.model.network_policies.packets import Pod
     from migrator.model.opened_endpoint import ClosedEndpoint
 
 
-def diagnose(cluster: str, operator: Operator) -> "Diagnosis":
+def diagnose(cluster: str, operator: Operator, pod: "Pod | None" = None) -> "Diagnosis":
     """Check everything that a migration of the cluster needs: checks, each with what to do; a check
-    that fails is a value. Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``.
+    that fails is a value. ``pod``: whether network policies let it reach what it needs.
+
+    Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied``.
     """
     from migrator.run.diagnose import diagnose as check
 
     connection = connect(operator.settings, cluster, operator=operator)
-    return check(diagnose_ports(operator, connection), described=connection.described)
+    return check(diagnose_ports(operator, connection), pod=pod, described=connection.described)
 
 
 def close_endpoint(cluster: str, operator: Operator) -> "ClosedEndpoint":

@@ -9,6 +9,7 @@ from migrator.cli import exit_codes
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
 from migrator.cli.options import yes_option
+from migrator.cli.pod_option import pod_in, pod_options
 from migrator.cli.terminal import output_of
 
 _ALL = "\0all"  # --policy without a command
@@ -34,6 +35,7 @@ _ALL = "\0all"  # --policy without a command
     help="Remove from publicAccessCidrs what commands with --open-endpoint-for-me added and did "
     "not remove; asked.",
 )
+@pod_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -43,6 +45,8 @@ def command(
     yes: bool,
     policy: tuple[str, ...],
     close_endpoint: bool,
+    pod: str | None,
+    pod_labels: str,
 ) -> int:
     """Check everything that a migration of CLUSTER needs, and change nothing but, with
     --open-endpoint-for-me for as long as it runs, and with --close-endpoint, publicAccessCidrs.
@@ -54,6 +58,7 @@ def command(
     from migrator.render.diagnosis import diagnosis_document, diagnosis_text
 
     settings = settings_of(ctx)
+    asked = pod_in(ctx, pod, pod_labels)
     commands = tuple(each for each in policy if each != _ALL)
     # A wrong command is named first: nothing of the cluster is needed to see it.
     refuse_unknown(commands)
@@ -65,7 +70,7 @@ def command(
         return exit_codes.DONE
     if close_endpoint:
         return _close_endpoint(settings, cluster, yes=yes)
-    diagnosis = diagnose(cluster, operator_of(settings, yes=yes))
+    diagnosis = diagnose(cluster, operator_of(settings, yes=yes), asked)
     output = output_of(settings)
     output.show(
         document=lambda: diagnosis_document(diagnosis),

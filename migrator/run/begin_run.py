@@ -40,6 +40,7 @@ from migrator.ports import (
     ClusterReader,
     ConfigMaps,
     Entropy,
+    NetworkPolicies,
     Permissions,
     Pods,
     PrincipalPermissions,
@@ -63,7 +64,8 @@ class RunPorts(StepPorts):
     None where they are not. ``pods``: where
     canary pods are made, None where they may not be. ``lock`` is the lock of record in the cluster,
     beside the one of ``store``. ``fresh_principals`` opens IAM without what was read of it before,
-    None where ids are not read again.
+    None where ids are not read again. ``network_policies``: what may cut pods off, None where they
+    are not asked for.
     """
 
     reader: ClusterReader
@@ -75,6 +77,7 @@ class RunPorts(StepPorts):
     own_permissions: Permissions | None = field(default=None, kw_only=True)
     pods: Pods | None = field(default=None, kw_only=True)
     fresh_principals: Callable[[], Principals] | None = field(default=None, kw_only=True)
+    network_policies: NetworkPolicies | None = field(default=None, kw_only=True)
 
 
 def refuse_blocked(plan: Plan) -> None:

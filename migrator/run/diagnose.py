@@ -27,6 +27,7 @@ from migrator.model.cluster_lock import describe_lock
 from migrator.model.diagnosis import Check, Diagnosis
 from migrator.model.files.snapshot import cluster_ref
 from migrator.model.leftover import Leftover
+from migrator.model.network_policies.packets import Pod
 from migrator.model.opened_endpoint import seen_in
 from migrator.model.plan import ClusterRef
 from migrator.model.rbac import AccessRequest
@@ -37,6 +38,7 @@ from migrator.ports import (
     ClusterObjects,
     ClusterReader,
     ConfigMaps,
+    NetworkPolicies,
     NetworkReader,
     Permissions,
     Raw,
@@ -48,6 +50,7 @@ from migrator.ports import (
 )
 from migrator.run.judge_groups import JudgedGroups
 from migrator.run.look_at_way import way_in_checks
+from migrator.run.pod_reach import reach_checks
 from migrator.run.read_leftovers import TimerReads, own_objects
 
 DEFAULT_COMMANDS = ("plan", "apply", "verify", "cutover")
@@ -64,7 +67,8 @@ _ON_NAMED_ROLES = frozenset({"iam:PassRole", "sts:AssumeRole"})
 class DiagnosePorts:
     """What diagnosing needs of the world. ``rbac`` and ``lock``: None where leftovers are not
     looked for. ``objects``: None where the timer of a rehearsal is not read. ``network``: None
-    where security groups are not judged. ``way``: None where its stages are not looked at.
+    where security groups are not judged, ``network_policies`` where they are not. ``way``: None
+    where its stages are not looked at.
     """
 
     cluster: ClusterReader
@@ -79,11 +83,13 @@ class DiagnosePorts:
     objects: ClusterObjects | None = None
     way: WayIn | None = None
     network: NetworkReader | None = None
+    network_policies: NetworkPolicies | None = None
 
 
 def diagnose(
     ports: DiagnosePorts,
     *,
+    pod: Pod | None = None,
     described: Raw | None = None,
     commands: Sequence[str] = DEFAULT_COMMANDS,
 ) -> Diagnosis:
@@ -111,6 +117,7 @@ def diagnose(
     if any(check.name == "api-server" and check.state == "ok" for check in checks):
         checks += _in_the_cluster(ports, reference, commands)
         checks += _leftovers(ports, reference)
+        checks += reach_checks(ports.network_policies, pod)
     return Diagnosis(reference.name, tuple(checks), groups_of.rules)
 
 

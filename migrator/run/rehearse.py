@@ -50,6 +50,7 @@ from migrator.run.look_again import refuse_differences
 from migrator.run.rehearsal_conditions import refuse_conditions
 from migrator.run.rehearsal_evidence import BEAT, BeatingClock, HeldStore
 from migrator.run.rehearsal_watch import Trouble, Watcher
+from migrator.run.timer_reach import refuse_timer_cut_off
 from migrator.run.verify_access import VerifyOptions, verify_access
 
 EVIDENCE_AFTER = timedelta(minutes=20)
@@ -106,6 +107,7 @@ def rehearse(
                 return _nothing_to_rehearse(held.ports)
             refuse_blank(snapshot)
             refuse_conditions(plan, plan_digest, held.ports, snapshot, held.chain)
+            refuse_timer_cut_off(held.ports.network_policies, held.ports.events)
             show.look_again(snapshot)
         show.begin(held.caller, snapshot.config_map)
         return show.run()

@@ -64,6 +64,7 @@ _READ: Final = (
         "mutatingwebhookconfigurations",
     ),
 )
+_NETWORK_POLICIES: Final = _lists("networking.k8s.io", "networkpolicies")
 _NODE_LEASES: Final = AccessRequest("list", _LEASES, "leases", namespace="kube-node-lease")
 _BRIDGE: Final = (
     *(
@@ -105,14 +106,14 @@ _COMMANDS: Final[dict[str, tuple[AccessRequest, ...]]] = {
     "verify": (*_READ, _NODE_LEASES),
     "verify --canary-pods": (*_READ, _NODE_LEASES, *_CANARY_PODS),
     "apply": (*_READ, _NODE_LEASES, *_BRIDGE),
-    "rehearse": (*_READ, _NODE_LEASES, *_TIMER_OBJECTS, *_TIMER_RULES),
+    "rehearse": (*_READ, _NODE_LEASES, *_NETWORK_POLICIES, *_TIMER_OBJECTS, *_TIMER_RULES),
     "cutover": (*_READ, _NODE_LEASES),
     "rollback": (*_READ, *_BRIDGE),
     "retire": (*_READ, _aws_auth("delete")),
     "status": (_aws_auth("get"), *_BINDINGS_READ, _on_lock("get")),
     "report": (*_READ, _NODE_LEASES),
     "observe": (_aws_auth("get"),),
-    "doctor": (_aws_auth("get"), *_BINDINGS_READ, _on_lock("get")),
+    "doctor": (_aws_auth("get"), *_BINDINGS_READ, *_NETWORK_POLICIES, _on_lock("get")),
 }
 _PARALLEL: Final = "where a group gets a new name: its bindings get a parallel one"
 
@@ -156,6 +157,33 @@ _WHERE_PLANNED: Final[dict[str, tuple[Conditional, ...]]] = {
     "rehearse": _on_parallel("get", "patch"),
     "status": _on_parallel("get"),
 }
+# What network policies depend on.
+_WHERE_POLICIES: Final = (
+    *(
+        Conditional(request, "where there are network policies")
+        for request in (
+            *_lists("", "namespaces"),
+            *_lists("apps", "daemonsets"),
+            *_lists("discovery.k8s.io", "endpointslices"),
+            AccessRequest("list", resource="pods", namespace="kube-system"),
+            AccessRequest("get", resource="services", namespace="default", name="kubernetes"),
+            AccessRequest("get", resource="services", namespace="kube-system", name="kube-dns"),
+        )
+    ),
+    *(
+        Conditional(request, "where policies are for ServiceAccounts")
+        for request in _lists("", "serviceaccounts")
+    ),
+    *(
+        Conditional(request, "where the cluster serves it")
+        for group in (
+            *("policy.networking.k8s.io", "projectcalico.org", "crd.projectcalico.org"),
+            *("cilium.io", "networking.k8s.aws"),
+        )
+        for request in _lists(group, "*")
+    ),
+)
+_JUDGES_POLICIES: Final = frozenset({"doctor", "rehearse"})
 _WHERE_SERVED: Final = tuple(
     Conditional(request, "where the cluster serves it")
     for request in (
@@ -186,4 +214,12 @@ def conditional_requests_of(command: str) -> tuple[Conditional, ...]:
     # Commands that read a snapshot look for names in everything that the cluster serves.
     if set(_READ) <= set(needs):
         served = _WHERE_SERVED
-    return (*served, *_WHERE_PLANNED.get(command, ()), *_WHERE_REHEARSED.get(command, ()))
+    policies = _WHERE_POLICIES if command in _JUDGES_POLICIES else ()
+    # A request that the command makes in any case is stated as such.
+    policies = tuple(each for each in policies if each.request not in needs)
+    return (
+        *served,
+        *policies,
+        *_WHERE_PLANNED.get(command, ()),
+        *_WHERE_REHEARSED.get(command, ()),
+    )

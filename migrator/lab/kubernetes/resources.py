@@ -120,6 +120,7 @@ BUILT_IN: tuple[ResourceType, ...] = (
         unconditional_update=False,
         create_on_update=True,
     ),
+    ResourceType("discovery.k8s.io", _V1, "endpointslices", "EndpointSlice"),
     ResourceType(
         "networking.k8s.io", _V1, "networkpolicies", "NetworkPolicy", short_names=("netpol",)
     ),
@@ -186,6 +187,24 @@ BUILT_IN: tuple[ResourceType, ...] = (
     ),
 )
 
+_CALICO = {
+    "NetworkPolicy": True,
+    "GlobalNetworkPolicy": False,
+    "Tier": False,
+    "NetworkSet": True,
+    "GlobalNetworkSet": False,
+}
+# Kinds that an installation brings together, and whether they are in namespaces: a world that has
+# an object of one serves all.
+_INSTALLED_TOGETHER = {
+    "projectcalico.org": _CALICO,
+    "crd.projectcalico.org": _CALICO,
+    "policy.networking.k8s.io": {
+        "AdminNetworkPolicy": False,
+        "BaselineAdminNetworkPolicy": False,
+    },
+}
+
 
 class ResourceTypes:
     """The resources of one cluster: the built-in ones, and custom ones as definitions come and
@@ -227,17 +246,27 @@ class ResourceTypes:
         plural.
         """
         group, _, version = api_version.rpartition("/")
-        found = ResourceType(
-            group,
-            (version,),
-            _plural(kind.lower()),
-            kind,
-            namespaced,
-            unconditional_update=False,
-            custom=True,
-        )
-        self.add(found)
+        for each, in_namespace in _INSTALLED_TOGETHER.get(group, {}).items():
+            if self.of_kind(api_version, each) is None:
+                self.add(_custom(group, version, each, namespaced=in_namespace))
+        found = self.of_kind(api_version, kind)
+        if found is None:
+            found = _custom(group, version, kind, namespaced=namespaced)
+            self.add(found)
         return found
+
+
+def _custom(group: str, version: str, kind: str, *, namespaced: bool) -> ResourceType:
+    """A custom resource under English's usual plural."""
+    return ResourceType(
+        group,
+        (version,),
+        _plural(kind.lower()),
+        kind,
+        namespaced,
+        unconditional_update=False,
+        custom=True,
+    )
 
 
 def type_of_definition(definition: Json) -> ResourceType | None:

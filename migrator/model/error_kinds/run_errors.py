@@ -370,6 +370,14 @@ KINDS: tuple[ErrorKind, ...] = (
         "aws eks list-updates --name CLUSTER",
     ),
     ErrorKind(
+        "timer-cut-off",
+        (4,),
+        "Network policies keep the rehearsal's timer from the API server.",
+        "A Job that cannot reach the API server cannot put aws-auth back; nothing was changed.",
+        "Apply the policy that the error prints, and rehearse again.",
+        "migrate doctor CLUSTER",
+    ),
+    ErrorKind(
         "timer-damaged",
         (1,),
         "The saved aws-auth of the rehearsal cannot be read.",

@@ -51,8 +51,8 @@ def parse_admin_policy(raw: Raw) -> Policy:
             pods=pods,
             namespaces=namespaces,
             types=frozenset({"Ingress", "Egress"}),
-            ingress=tuple(_rule(rule, "from") for rule in parts(spec, "ingress")),
-            egress=tuple(_rule(rule, "to") for rule in parts(spec, "egress")),
+            ingress=tuple(_admin_rule(rule, "from") for rule in parts(spec, "ingress")),
+            egress=tuple(_admin_rule(rule, "to") for rule in parts(spec, "egress")),
         )
     except NotUnderstood as error:
         return Policy(kind, name, tier=tier, doubt=str(error))
@@ -73,7 +73,7 @@ def _subject(raw: Raw) -> tuple[Selector, Selector]:
     )
 
 
-def _rule(raw: Raw, far: str) -> Rule:
+def _admin_rule(raw: Raw, far: str) -> Rule:
     action = _ACTIONS.get(text(raw, "action"))
     if action is None:
         raise NotUnderstood(f"a rule has the action {text(raw, 'action')[:40]!r}")

@@ -95,8 +95,10 @@ def parse_calico_policy(raw: Raw) -> Policy:
             accounts=_selector(spec, "serviceAccountSelector"),
             types=types,
             perhaps=perhaps,
-            ingress=tuple(_rule(rule, _ENDS, namespace) for rule in parts(spec, "ingress")),
-            egress=tuple(_rule(rule, _ENDS[::-1], namespace) for rule in parts(spec, "egress")),
+            ingress=tuple(_calico_rule(rule, _ENDS, namespace) for rule in parts(spec, "ingress")),
+            egress=tuple(
+                _calico_rule(rule, _ENDS[::-1], namespace) for rule in parts(spec, "egress")
+            ),
             calico=True,
         )
     except NotUnderstood as error:
@@ -122,7 +124,7 @@ def _types(spec: Raw, api_version: str) -> tuple[frozenset[Direction], frozenset
     return inferred, _BOTH - inferred if api_version == STORED else frozenset()
 
 
-def _rule(raw: Raw, ends: tuple[str, ...], namespace: str) -> Rule:
+def _calico_rule(raw: Raw, ends: tuple[str, ...], namespace: str) -> Rule:
     """A rule. ``ends``: the far one and the near one; ports count at the destination."""
     action = _ACTIONS.get(text(raw, "action").lower())
     if action is None:

@@ -49,8 +49,10 @@ def parse_kubernetes_policy(raw: Raw) -> Policy:
             order=KUBERNETES_ORDER,
             pods=parse_label_selector(spec.get("podSelector") or {}),
             types=_types(spec),
-            ingress=tuple(_rule(rule, "from", namespace) for rule in parts(spec, "ingress")),
-            egress=tuple(_rule(rule, "to", namespace) for rule in parts(spec, "egress")),
+            ingress=tuple(
+                _kubernetes_rule(rule, "from", namespace) for rule in parts(spec, "ingress")
+            ),
+            egress=tuple(_kubernetes_rule(rule, "to", namespace) for rule in parts(spec, "egress")),
         )
     except NotUnderstood as error:
         return Policy(KIND, name, namespace, order=KUBERNETES_ORDER, doubt=str(error))
@@ -68,7 +70,7 @@ def _types(spec: Raw) -> frozenset[Direction]:
     return frozenset({"Ingress"})
 
 
-def _rule(raw: Raw, far: str, namespace: str) -> Rule:
+def _kubernetes_rule(raw: Raw, far: str, namespace: str) -> Rule:
     """A rule: any of the peers, on any of the ports; without a list: any at all."""
     try:
         only(raw, (far, "ports"), "a rule")

@@ -4,7 +4,7 @@ Kinds that are not in the tables are named as not understood; those that enforce
 out (Calico's staged policies: reference, "StagedNetworkPolicy").
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from migrator.decide.reach.network_policies.raw_fields import labels_of, name_of
 from migrator.decide.reach.network_policies.services import endpoints_in
 from migrator.model.network_policies.packets import Endpoint, PolicyWorld
 from migrator.model.network_policies.policies import NetworkSet, Policy, Tier
+from migrator.model.network_policies.raw_policies import RawPolicies
 
 Raw = Mapping[str, Any]
 KUBERNETES_GROUP: Final = "networking.k8s.io"
@@ -45,23 +46,6 @@ _POLICIES: Final[Mapping[tuple[str, str], Callable[[Raw], Policy]]] = {
     },
 }
 _SETS: Final = frozenset({"NetworkSet", "GlobalNetworkSet"})
-
-
-@dataclass(frozen=True, slots=True)
-class RawPolicies:
-    """Raw objects as the API server gives them. ``objects``: policies, tiers, sets of every kind;
-    ``services``, ``slices``: those that were read, EndpointSlices by their Service; ``daemon_sets``
-    None where they may not be read; ``unread``: kinds that are served and may not be read.
-    """
-
-    objects: Sequence[Raw] = ()
-    namespaces: Sequence[Raw] = ()
-    accounts: Sequence[Raw] = ()
-    services: Mapping[tuple[str, str], Raw] = field(default_factory=dict)
-    slices: Mapping[tuple[str, str], Sequence[Raw]] = field(default_factory=dict)
-    pods: Sequence[Raw] = ()
-    daemon_sets: Sequence[Raw] | None = ()
-    unread: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -9,9 +9,9 @@ Identity Agent" (169.254.170.23, fd00:ec2::23, port 80); EC2 user guide, "Instan
 from ipaddress import ip_address
 from typing import Final
 
-from migrator.decide.reach.network_policies.read_world import RawPolicies
 from migrator.decide.reach.network_policies.services import service_in
 from migrator.model.network_policies.packets import Endpoint, Target
+from migrator.model.network_policies.raw_policies import RawPolicies
 
 API_SERVER: Final = "the API server"
 DNS: Final = "DNS"

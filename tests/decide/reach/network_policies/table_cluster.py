@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from migrator.decide.reach.network_policies.reach import reaches
-from migrator.decide.reach.network_policies.read_world import RawPolicies, policy_world
+from migrator.decide.reach.network_policies.read_world import policy_world
 from migrator.decide.reach.network_policies.targets import targets_in
 from migrator.model.network_policies.packets import Answer, Pod
+from migrator.model.network_policies.raw_policies import RawPolicies
 
 Raw = Mapping[str, Any]
 KUBERNETES, KUBE_DNS = ("default", "kubernetes"), ("kube-system", "kube-dns")

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from migrator.decide.reach.network_policies.calico_selectors import parse_selector
 from migrator.decide.reach.network_policies.match_selector import selector_matches
 from migrator.decide.reach.network_policies.reach import reaches
-from migrator.decide.reach.network_policies.read_world import RawPolicies, policy_world
+from migrator.decide.reach.network_policies.read_world import policy_world
 from migrator.model.network_policies.packets import Endpoint, Pod, PodPort, Target
+from migrator.model.network_policies.raw_policies import RawPolicies
 from tests.decide.reach.network_policies.brute_force import (
     Cluster,
     Packet,

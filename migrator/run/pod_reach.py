@@ -1,0 +1,73 @@
+"""What the network policies of a cluster let pods reach: the checks of ``doctor``."""
+
+from collections.abc import Iterator
+
+from migrator.decide.reach.network_policies.reach import reaches
+from migrator.decide.reach.network_policies.read_world import policy_world
+from migrator.decide.reach.network_policies.targets import API_SERVER, DNS, targets_in
+from migrator.errors import MigratorError
+from migrator.model.diagnosis import Check, CheckState
+from migrator.model.network_policies.packets import Answer, Pod, State
+from migrator.model.network_policies.raw_policies import RawPolicies
+from migrator.ports import NetworkPolicies
+from migrator.run.timer_reach import timer_answer, timer_remedy
+
+_TIMER = "network-policies-timer"
+_POD = "network-policies-pod"
+# A pod without the API server or DNS does nothing; of the two sources of credentials one is enough.
+_ESSENTIAL = frozenset({API_SERVER, DNS})
+_STATES: dict[State, CheckState] = {
+    "yes": "ok",
+    "no": "fail",
+    "depends": "warn",
+    "unknown": "unknown",
+}
+
+
+def reach_checks(policies: NetworkPolicies | None, pod: Pod | None) -> list[Check]:
+    """Whether the rehearsal's timer reaches the API server, and what ``pod`` reaches."""
+    if policies is None:
+        return []
+    try:
+        raw = policies.read()
+    except MigratorError as error:
+        said = f"{error.message} {error.why}".strip()
+        return [Check(_TIMER, "unknown", said, error.remedy)]
+    return [_timer(raw), *(_of_pod(raw, pod) if pod is not None else ())]
+
+
+def _timer(raw: RawPolicies) -> Check:
+    answer = timer_answer(raw)
+    if answer.state == "yes":
+        return Check(_TIMER, "ok", "Network policies let a rehearsal's timer reach the API server.")
+    if answer.state == "no":
+        said = f"Network policies cut a rehearsal's timer off: {answer.why}."
+        return Check(_TIMER, "fail", said, timer_remedy(raw))
+    said = f"Whether a rehearsal's timer reaches the API server is not known: {answer.why}."
+    # A rehearsal finds it out: it blanks nothing before the timer is armed.
+    return Check(_TIMER, "warn", said, "`migrate rehearse PLAN` ends before it changes anything.")
+
+
+def _of_pod(raw: RawPolicies, pod: Pod) -> Iterator[Check]:
+    """One check a target."""
+    world = policy_world(raw)
+    for target in targets_in(raw):
+        yield _one(reaches(pod, target, world), pod)
+
+
+def _one(answer: Answer, pod: Pod) -> Check:
+    who = f"A pod of {pod.namespace}/{pod.service_account}"
+    if pod.labels:
+        who += " with " + ", ".join(f"{key}={value}" for key, value in sorted(pod.labels.items()))
+    state = _STATES[answer.state]
+    if answer.state == "no" and answer.target not in _ESSENTIAL:
+        state = "warn"
+    said = {
+        "yes": f"{who} reaches {answer.target}.",
+        "no": f"{who} does not reach {answer.target}: {answer.why}.",
+        "depends": f"Whether {who[0].lower()}{who[1:]} reaches {answer.target}: {answer.why}.",
+        "unknown": f"Whether {who[0].lower()}{who[1:]} reaches {answer.target} is not known: "
+        f"{answer.why}.",
+    }
+    remedy = "" if answer.state == "yes" else "Read the policy that is named, and allow it there."
+    return Check(_POD, state, said[answer.state], remedy)
