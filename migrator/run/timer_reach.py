@@ -34,7 +34,7 @@ def refuse_timer_cut_off(policies: NetworkPolicies | None, events: Events) -> No
         return
     answer = timer_answer(raw)
     if answer.state == "no":
-        # A line of its own: an error shows no command that is so long.
+        # A separate line: an error shows no command that is so long.
         events.say("warn", timer_remedy(raw))
         raise Refused(
             "timer-cut-off",

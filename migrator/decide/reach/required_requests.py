@@ -159,6 +159,7 @@ _WHERE_PLANNED: Final[dict[str, tuple[Conditional, ...]]] = {
 }
 # What network policies depend on.
 _WHERE_POLICIES: Final = (
+    *(Conditional(request, "where a canary pod does not arrive") for request in _NETWORK_POLICIES),
     *(
         Conditional(request, "where there are network policies")
         for request in (
@@ -183,7 +184,7 @@ _WHERE_POLICIES: Final = (
         for request in _lists(group, "*")
     ),
 )
-_JUDGES_POLICIES: Final = frozenset({"doctor", "rehearse"})
+_JUDGES_POLICIES: Final = frozenset({"doctor", "rehearse", "verify --canary-pods"})
 _WHERE_SERVED: Final = tuple(
     Conditional(request, "where the cluster serves it")
     for request in (

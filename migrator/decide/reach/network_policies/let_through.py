@@ -91,7 +91,7 @@ def _calico(
     target: Target,
     name: str,
 ) -> dict[str, Any] | None:
-    """A policy of Calico, first in the tier that denies; None where none of Calico's does."""
+    """A policy of Calico, first in the tier that denies; None where Calico denies nothing."""
     denied = [each for each in answer.denied_by if each.policy is not None and each.policy.calico]
     version = _calico_version(raw)
     if not denied or not version:

@@ -57,7 +57,7 @@ def raw_of(objects: tuple[Mapping[str, Any], ...]) -> RawPolicies:
     )
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(objects=OBJECTS)
 def test_same_answers(objects: tuple[Mapping[str, Any], ...]) -> None:
     cluster = Cluster(objects, NAMESPACES, ACCOUNTS, SERVICES)
