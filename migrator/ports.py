@@ -378,7 +378,7 @@ class SourceAddress(Protocol):
 
 
 class NetworkReader(Protocol):
-    """What EC2 tells of the network of a cluster."""
+    """What EC2 says about the network of a cluster."""
 
     def read(self, cluster: Raw) -> NetworkFacts:
         """Security groups, interfaces, subnets, routes and endpoints of the cluster's VPC

@@ -1,4 +1,4 @@
-"""What EC2 tells of a cluster's network: security groups and everything that they are judged with.
+"""What EC2 says about a cluster's network: security groups and all that they are judged with.
 
 Listings are read to their last page, and what does not depend on each other is read concurrently.
 What may not be read is left out and named. Source of the shapes and filters: EC2 API reference.
@@ -106,6 +106,7 @@ class _Reading:
         return self._tasks.map(lambda read: read(), reads)
 
     def _interfaces(self, wanted: Mapping[str, Sequence[str]]) -> tuple[Interface, ...]:
+        """Interfaces that all filters pass."""
         return self._listed("describe_network_interfaces", "NetworkInterfaces", _interface, wanted)
 
     def _host(self, in_vpc: Mapping[str, list[str]], address: str) -> tuple[Interface, ...]:
@@ -117,15 +118,16 @@ class _Reading:
         return self._interfaces({**in_vpc, "addresses.private-ip-address": [address]})
 
     def _nodes(self) -> tuple[Interface, ...]:
-        """Interfaces of the instances that carry the tag of the cluster (EKS user guide, "Launch
-        self-managed Amazon Linux nodes"; managed node groups and Karpenter set it, too).
+        """Interfaces in the cluster's VPC of the instances that carry its tag (EKS user guide,
+        "Launch self-managed Amazon Linux nodes"; managed node groups and Karpenter set it, too).
         """
+        vpc = _text(self._vpc_config, "vpcId")
         wanted = {
             "tag-key": [f"kubernetes.io/cluster/{self._name}"],
             "instance-state-name": ["pending", "running"],
         }
         found = self._listed("describe_instances", "Reservations", _instances, wanted)
-        return tuple(one for interfaces in found for one in interfaces)
+        return tuple(one for interfaces in found for one in interfaces if one.vpc == vpc)
 
     def groups(self, ids: Iterable[str]) -> tuple[SecurityGroup, ...]:
         """The groups with these ids, as far as they exist."""
@@ -135,6 +137,7 @@ class _Reading:
         return tuple(group for part in found for group in part)
 
     def _some_groups(self, ids: Sequence[str]) -> tuple[SecurityGroup, ...]:
+        """As many groups as one filter takes."""
         return self._listed("describe_security_groups", "SecurityGroups", _group, {"group-id": ids})
 
     def prefix_lists(self, ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -188,18 +191,22 @@ class _Reading:
 
 
 def _items(raw: Raw, key: str) -> Sequence[Any]:
+    """A list of an answer; EC2 leaves out what is empty."""
     return raw.get(key) or ()
 
 
 def _part(raw: Raw, key: str) -> Raw:
+    """An object of an answer; EC2 leaves out what is empty."""
     return raw.get(key) or {}
 
 
 def _text(raw: Raw, key: str) -> str:
+    """A text of an answer as one line without secrets; EC2 leaves out what is empty."""
     return foreign(raw.get(key) or "", limit=256)
 
 
 def _tags(raw: Raw) -> dict[str, str]:
+    """Tags by their keys, which EC2 has once for each resource."""
     return {_text(tag, "Key"): _text(tag, "Value") for tag in _items(raw, "Tags")}
 
 
@@ -234,6 +241,7 @@ def _instances(reservation: Raw) -> tuple[Interface, ...]:
 
 
 def _group(raw: Raw) -> SecurityGroup:
+    """A group with the rules of both directions."""
     name = _text(raw, "GroupId")
     sides: tuple[tuple[Direction, str], ...] = (
         ("ingress", "IpPermissions"),

@@ -163,6 +163,7 @@ def _revoke(side: str, call: Call) -> Mapping[str, Any]:
 
 
 def _group(call: Call) -> Json:
+    """The group that a call names. Raises InvalidGroup.NotFound."""
     name = str(call.need("GroupId"))
     found = network_of(call).groups.get(name)
     if found is None:
@@ -189,6 +190,7 @@ def _permissions(call: Call) -> list[Json]:
 
 
 def _ports(raw: Mapping[str, Any]) -> Json:
+    """The ports of a permission; ICMP has type and code there."""
     return {"FromPort": raw.get("FromPort"), "ToPort": raw.get("ToPort")}
 
 
@@ -208,6 +210,7 @@ def _change_tags(change: _TagChange, call: Call) -> Mapping[str, Any]:
 
 
 def _put_tag(tags: list[Json], tag: Mapping[str, Any]) -> None:
+    """A key is there once: the last value counts (EC2 API reference, CreateTags)."""
     _drop_tag(tags, {"Key": tag["Key"]})
     tags.append({"Key": tag["Key"], "Value": tag.get("Value", "")})
 

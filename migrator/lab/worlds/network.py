@@ -107,6 +107,7 @@ def ensure_network(network: Network, cluster: NewCluster) -> None:
 
 
 def _make_subnets(network: Network, cluster: NewCluster) -> None:
+    """The subnets that DescribeCluster names, and one route table for the VPC."""
     vpc = str(cluster.vpc_config["vpcId"])
     for number, subnet in enumerate(cluster.vpc_config["subnetIds"]):
         made = {
@@ -186,6 +187,7 @@ def _make_group(
     out: list[Json],
     tags: Mapping[str, str],
 ) -> None:
+    """A group, unless the world has one of this id."""
     made = {
         "GroupId": name,
         "GroupName": title,

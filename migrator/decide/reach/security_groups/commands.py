@@ -20,6 +20,7 @@ def authorize(direction: Direction, region: str, group: str, traffic: Traffic, p
 
 
 def _ports(traffic: Traffic) -> str:
+    """The short options of a protocol and its ports."""
     if traffic.protocol == ALL_TRAFFIC:
         return "--protocol all"
     if traffic.first == traffic.last:
@@ -36,6 +37,7 @@ def _permission(traffic: Traffic, peer: str) -> str:
 
 
 def _peer(peer: str) -> str:
+    """The peer of an IpPermission: a group, or a block of its family."""
     if peer.startswith("sg-"):
         return f"UserIdGroupPairs=[{{GroupId={peer}}}]"
     block = block_of(peer)
@@ -84,10 +86,12 @@ def create_endpoint(region: str, vpc: str, service: str, subnets: Sequence[str],
 
 
 def _at(region: str) -> str:
+    """The option that names the Region."""
     return f"--region {quote(region)}"
 
 
 def _words(texts: Sequence[str]) -> str:
+    """Several values of one option."""
     return " ".join(quote(text) for text in texts)
 
 

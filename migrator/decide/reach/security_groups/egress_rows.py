@@ -38,7 +38,13 @@ class _Place(NamedTuple):
 
 def egress_row(network: ClusterNetwork) -> RequiredRule:
     """One row for all services."""
-    row = RequiredRule("egress", "ok", "nodes -> AWS services", _WANTED, _WANTED)
+    row = RequiredRule(
+        name="egress",
+        state="ok",
+        rule="nodes -> AWS services",
+        minimum=_WANTED,
+        recommended=_WANTED,
+    )
     unread = network.facts.lacks(NODES, ROUTES, ENDPOINTS)
     if unread:
         return replace(row, state="unknown", missing=f"not known without {unread}")
@@ -50,13 +56,19 @@ def egress_row(network: ClusterNetwork) -> RequiredRule:
     blocked, doubtful = _with_state(states, "no"), _with_state(states, "unknown")
     if blocked:
         missing = f"no way to {blocked} from every node"
-        return replace(row, state="warn", missing=missing, command=_command(network, states))
+        return replace(
+            row,
+            state="warn",
+            missing=missing,
+            command=_command(network, states),
+        )
     if doubtful:
         return replace(row, state="unknown", missing=f"not known: the way to {doubtful}")
     return row
 
 
 def _with_state(states: Mapping[str, Truth], wanted: Truth) -> str:
+    """Services with one of the three answers, in one text."""
     return ", ".join(name for name, state in states.items() if state == wanted)
 
 
@@ -70,6 +82,7 @@ def _reach(network: ClusterNetwork, service: str) -> Truth:
 
 
 def _places(network: ClusterNetwork) -> Iterable[_Place]:
+    """The subnets and groups that nodes have, each pair once."""
     return dict.fromkeys(_Place(one.subnet, one.groups) for one in network.facts.nodes)
 
 

@@ -90,7 +90,7 @@ def passes(relevant: Relevant, peer: Peer, prefix_lists: PrefixLists) -> Answer:
 
 
 def _about_traffic(rule: SecurityRule, traffic: Traffic) -> Truth:
-    """Whether a rule is about some of the traffic, whoever the peer is."""
+    """Whether a rule is about some of the traffic, for any peer."""
     protocol = protocol_name(rule.protocol)
     if protocol is None:
         return "unknown"
@@ -121,7 +121,7 @@ def _span(rule: SecurityRule) -> Span:
     protocol = protocol_name(rule.protocol)
     if protocol not in WITH_RANGE:
         return _EVERY_MESSAGE
-    # Such a rule is never certain: it stands for whatever it may mean.
+    # Such a rule is never certain: it may mean all of them.
     if rule.first is None or rule.last is None:
         return _EVERY_MESSAGE
     if protocol in PORTS:

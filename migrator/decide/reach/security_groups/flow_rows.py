@@ -131,6 +131,7 @@ def _state(minimum: Sequence[_Judged], better: Sequence[_Judged]) -> CheckState:
 
 
 def _spelled(wanted: Sequence[Traffic]) -> str:
+    """Kinds of traffic in one text: ``TCP 443, TCP 10250``."""
     return ", ".join(each.describe() for each in wanted)
 
 

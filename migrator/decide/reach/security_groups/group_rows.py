@@ -46,7 +46,12 @@ def _cluster_group_on_nodes(network: ClusterNetwork, flows: Sequence[RequiredRul
     """
     nodes = network.facts.nodes
     wanted = f"{network.cluster_group} on every node"
-    row = RequiredRule("cluster-group-on-nodes", "ok", "cluster group on nodes", recommended=wanted)
+    row = RequiredRule(
+        name="cluster-group-on-nodes",
+        state="ok",
+        rule="cluster group on nodes",
+        recommended=wanted,
+    )
     unread = network.facts.lacks(NODES)
     if unread:
         return _unknown(row, unread)
@@ -69,7 +74,13 @@ def _owned_tag(network: ClusterNetwork) -> RequiredRule:
     """Exactly one group of a node has the cluster's tag."""
     tag = f"kubernetes.io/cluster/{network.name}"
     wanted = f"{tag} = owned on exactly one group of a node"
-    row = RequiredRule("owned-tag", "ok", "tag of the nodes' groups", wanted, wanted)
+    row = RequiredRule(
+        name="owned-tag",
+        state="ok",
+        rule="tag of the nodes' groups",
+        minimum=wanted,
+        recommended=wanted,
+    )
     sets = list(dict.fromkeys(one.groups for one in network.facts.nodes))
     unread = network.facts.lacks(NODES, GROUPS) or _strangers(network, sets)
     if unread:
@@ -88,10 +99,16 @@ def _owned_tag(network: ClusterNetwork) -> RequiredRule:
     found = f"on a group of each of {len(network.facts.nodes)} interfaces"
     if not lacks:
         return replace(row, found=found)
-    return replace(row, state="warn", missing="; ".join(lacks), command=joined(commands))
+    return replace(
+        row,
+        state="warn",
+        missing="; ".join(lacks),
+        command=joined(commands),
+    )
 
 
 def _is_owned(network: ClusterNetwork, carrying: Sequence[str], tag: str) -> bool:
+    """Whether one of the groups with the tag says ``owned``: ``shared`` is for subnets."""
     return "owned" in [network.facts.groups[group].tags[tag] for group in carrying]
 
 
@@ -133,7 +150,12 @@ def _no_default_group(network: ClusterNetwork) -> RequiredRule:
     to all of them.
     """
     facts = network.facts
-    row = RequiredRule("default-group", "ok", "default group of the VPC", recommended="not in use")
+    row = RequiredRule(
+        name="default-group",
+        state="ok",
+        rule="default group of the VPC",
+        recommended="not in use",
+    )
     used = {*network.control_groups, *_groups_of((*facts.nodes, *network.own_interfaces()))}
     unread = facts.lacks(NODES, INTERFACES, GROUPS) or _strangers(network, [sorted(used)])
     if unread:
@@ -161,4 +183,5 @@ def _without(network: ClusterNetwork, defaults: Sequence[str]) -> list[str]:
 
 
 def _groups_of(interfaces: Iterable[Interface]) -> list[str]:
+    """Groups of interfaces, as often as they are there."""
     return [group for one in interfaces for group in one.groups]

@@ -1,7 +1,7 @@
 """Everything that a cluster needs of its security groups: rows of a table, and checks."""
 
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 from migrator.decide.reach.security_groups.egress_rows import egress_row
@@ -13,6 +13,12 @@ from migrator.model.security_groups import NetworkFacts
 
 Raw = Mapping[str, Any]
 NAME: Final = "security-groups"
+_PRIVATE: Final = tuple(
+    map(
+        ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"),
+    )
+)
 
 
 def required_rules(cluster: Raw, region: str, facts: NetworkFacts) -> tuple[RequiredRule, ...]:
@@ -40,11 +46,14 @@ def _host(network: ClusterNetwork, cluster: Raw) -> Member | None:
 
 
 def is_private(address: str) -> bool:
-    """Whether an address is one of a private network; what is no address is none."""
+    """Whether an address is one of a private network (RFC 1918, RFC 4193) or of the shared space
+    that VPCs use, too (RFC 6598). Python's ``is_private`` also means addresses of documentation.
+    """
     try:
-        return ip_address(address).is_private
+        wanted = ip_address(address)
     except ValueError:
         return False
+    return True in [wanted in block for block in _PRIVATE]
 
 
 def security_checks(rows: Sequence[RequiredRule], facts: NetworkFacts) -> tuple[Check, ...]:
@@ -62,6 +71,7 @@ def security_checks(rows: Sequence[RequiredRule], facts: NetworkFacts) -> tuple[
 
 
 def _check(row: RequiredRule) -> Check:
+    """The check of a row that is not good, with the command that mends it."""
     remedy = f"`{row.command}`" if row.command else ""
     said = f"Security groups, {row.rule}: missing {row.missing}."
     return Check(f"{NAME}-{row.name}", row.state, said, remedy)
