@@ -20,6 +20,8 @@ EXIT_CODES = {
 # What carries a code to where an error is made of it: the position of the code, and the exit code
 # of that error.
 CARRIERS = {"Difference": (0, 5), "_rule": (1, 1), "_Refusal": (0, 1), "Cause": (0, 1)}
+# There a difference is one of boxes, and a rule is one of a network policy.
+ROOMS_WITH_OTHERS = {"access", "network_policies"}
 # The command line says these itself.
 SAID = {"_say": 1}
 
@@ -76,7 +78,7 @@ class _Scan:
         name = getattr(call.func, "id", getattr(call.func, "attr", ""))
         if name in EXIT_CODES:
             self._code(path, call, _argument(call, 0, "code"), functions, EXIT_CODES[name])
-        elif name in CARRIERS and "access" not in path.parts:  # there it is a difference of boxes
+        elif name in CARRIERS and not ROOMS_WITH_OTHERS & set(path.parts):
             at, exit_code = CARRIERS[name]
             self._code(path, call, _argument(call, at, "code"), functions, exit_code)
         elif name in SAID and path.name == "main.py":
