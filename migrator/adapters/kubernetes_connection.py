@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import urllib3
 
 _AGAIN_SECONDS = 0.25
-# A server that starts anew, or a load balancer whose target changed: a second try is cheap.
+# A server that is started again, or a load balancer whose target changed: a second try is cheap.
 _WORTH_A_SECOND_TRY = frozenset(
     {errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
 )

@@ -190,7 +190,7 @@ class _Walk:
         return Tls(kind, foreign(error.verify_message), certificate_facts(self._shown()))
 
     def _shown(self) -> bytes | None:
-        """The certificate of whoever answers, unverified; nothing is sent to it."""
+        """The certificate of what answers, unverified; nothing is sent to it."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

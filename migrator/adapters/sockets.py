@@ -1,7 +1,7 @@
 """Names to addresses and addresses to sockets, within a number of seconds in total.
 
 ``getaddrinfo`` knows no time-out (resolv.conf(5): 5 seconds for each server and try), and
-``socket.create_connection`` gives its time-out to every address anew.
+``socket.create_connection`` gives its time-out to every address again.
 """
 
 import socket

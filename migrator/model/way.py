@@ -108,7 +108,7 @@ class Tunnel:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How the TLS handshake ended; ``certificate`` is that of whoever answered."""
+    """How the TLS handshake ended; ``certificate`` is that of what answered."""
 
     kind: TlsKind
     said: str = ""
