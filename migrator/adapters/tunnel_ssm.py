@@ -24,7 +24,7 @@ from migrator.adapters.plugin_process import (
     start_plugin,
 )
 from migrator.adapters.ssm_nodes import instances_of
-from migrator.adapters.tunnel_door import Door
+from migrator.adapters.tunnel_relay import Relay
 from migrator.adapters.via import Via
 from migrator.errors import Failed, Interrupted, MigratorError
 
@@ -194,17 +194,17 @@ def open_tunnel(
     url = urlsplit(endpoint.server)
     to = (via.proxy_host or url.hostname or "", via.proxy_port or url.port or 443)
     tunnel = Tunnel(session, instances, to, plugin=path, seconds=seconds, say=say)
-    door: Door | None = None
+    relay: Relay | None = None
     try:
         tunnel.open()
-        door = Door(tunnel.port)
-        why_lost = _why(tunnel, door, instances[0], to)
+        relay = Relay(tunnel.port)
+        why_lost = _why(tunnel, relay, instances[0], to)
         if via.proxy_host:
-            yield replace(endpoint, proxy_url=f"http://127.0.0.1:{door.port}", why_lost=why_lost)
+            yield replace(endpoint, proxy_url=f"http://127.0.0.1:{relay.port}", why_lost=why_lost)
         else:
             yield replace(
                 endpoint,
-                server=f"https://127.0.0.1:{door.port}",
+                server=f"https://127.0.0.1:{relay.port}",
                 tls_server_name=url.hostname,
                 proxy_url=None,
                 direct=True,
@@ -212,18 +212,18 @@ def open_tunnel(
             )
     finally:
         tunnel.close()
-        if door is not None:
-            door.close()
+        if relay is not None:
+            relay.close()
 
 
 def _why(
-    tunnel: Tunnel, door: Door, instance: str, to: tuple[str, int]
+    tunnel: Tunnel, relay: Relay, instance: str, to: tuple[str, int]
 ) -> Callable[[], MigratorError | None]:
     """What a failed request asks: whether the tunnel is its cause."""
 
     def why_lost() -> MigratorError | None:
         found = tunnel.why_lost()
-        if found is None and door.last_unanswered:
+        if found is None and relay.last_unanswered:
             return _no_way(instance, to)
         return found
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from migrator.lab.lab_client import control
-from tests.support.cli_lab import running
+from tests.support.cli_lab import CliLab, running
 from tests.support.private_world import PRIVATE_WORLD
+from tests.support.way_servers import Proxy, listening
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(?:console|sh)\n(.*?)^```", re.S | re.M)
@@ -31,7 +32,13 @@ aws eks update-kubeconfig --name small --kubeconfig kubeconfig > /dev/null
 export KUBECONFIG=$PWD/kubeconfig
 """
 IN_VPC = PRIVATE_WORLD.replace("settings: {", "settings: {callerInVpc: true, ")
+_PRIVATE_ALONE = "{endpointPublicAccess: false, endpointPrivateAccess: true}"
+PUBLIC = PRIVATE_WORLD.replace(_PRIVATE_ALONE, "{endpointPublicAccess: true}")
+FILTERED = PRIVATE_WORLD.replace(
+    _PRIVATE_ALONE, '{endpointPrivateAccess: true, publicAccessCidrs: ["198.51.100.0/24"]}'
+)
 WORLDS = {
+    "address-filter": FILTERED,
     "session-manager": PRIVATE_WORLD,
     "privoxy": PRIVATE_WORLD,
     "in-vpc-host": IN_VPC,
@@ -72,21 +79,42 @@ def test_every_line_of_a_page_works(page: str, tmp_path: Path) -> None:
         text = script(f"playbooks/{page}.md")
         if page == "inside-the-cluster":
             text = LOG_IN + text
-        assert "my-cluster " not in text
-        environment = lab.environment()
-        programs = Path(sys.executable).parent
-        environment["PATH"] = f"{environment['PATH']}{os.pathsep}{programs}"
-        done = subprocess.run(
-            ["bash", "-c", text],
-            cwd=lab.work,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        control(lab.directory, "POST", "world", {"endSessions": {}})
-        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+        done = follow(text, lab, lab.environment())
         if "kubectl" in text:
             assert "aws-auth" in done.stdout or "job.batch/migrate-plan" in done.stdout
+
+
+def test_every_line_of_the_page_for_a_proxy_works(tmp_path: Path) -> None:
+    proxy = Proxy(login="jane:s@cret")
+    with running(tmp_path, PUBLIC) as lab, listening(proxy.serve) as port:
+        text = script("playbooks/company-proxy.md").replace(
+            "proxy.example:3128", f"127.0.0.1:{port}"
+        )
+        environment = lab.environment()
+        del environment["no_proxy"]  # the page names its own exceptions
+        done = follow(text, lab, environment)
+        assert "s@cret" not in done.stdout + done.stderr
+        assert "s%40cret" not in done.stdout + done.stderr
+    assert all(b"Basic" in head for head in proxy.heads)
+    assert proxy.tunnels
+
+
+def follow(
+    text: str, lab: CliLab, environment: dict[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    """Run a page's lines as its reader does."""
+    assert "my-cluster " not in text
+    environment["PATH"] += f"{os.pathsep}{Path(sys.executable).parent}"
+    done = subprocess.run(
+        ["bash", "-c", text],
+        cwd=lab.work,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    control(lab.directory, "POST", "world", {"endSessions": {}})
+    assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+    return done

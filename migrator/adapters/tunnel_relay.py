@@ -1,7 +1,7 @@
 """A port of this machine that stays while what is behind it is replaced.
 
-Whoever connects is joined with the port that ``behind`` names at that moment; while ``behind``
-opens a new one, the connection waits. So a tunnel that is opened again is a connection that took
+A client that connects is joined with the port that ``behind`` names at that moment; while a new one
+is opened, the connection waits. So a tunnel that is opened again is a connection that took
 longer, for every client.
 """
 
@@ -17,7 +17,7 @@ from migrator.errors import MigratorError
 _CHUNK = 64 * 1024
 
 
-class Door:
+class Relay:
     """Connections to :attr:`port` of 127.0.0.1, passed on until it is closed."""
 
     def __init__(self, behind: Callable[[], int]) -> None:
@@ -27,7 +27,7 @@ class Door:
         self._open: set[socket.socket] = set()
         self._closed = False
         self.last_unanswered = False
-        threading.Thread(target=self._accept, name="tunnel-door", daemon=True).start()
+        threading.Thread(target=self._accept, name="tunnel-relay", daemon=True).start()
 
     @property
     def port(self) -> int:
@@ -65,7 +65,7 @@ class Door:
 
 
 class _Kept:
-    """Sockets that closing the door ends."""
+    """Sockets that end when the relay is closed."""
 
     def __init__(self, all_open: set[socket.socket], lock: Any, mine: tuple[Any, ...]) -> None:
         self._all, self._lock, self._mine = all_open, lock, mine
