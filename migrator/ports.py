@@ -387,6 +387,16 @@ class NetworkReader(Protocol):
         ...
 
 
+class NodeNetworks(Protocol):
+    """How traffic of nodes leaves a VPC, in one Region."""
+
+    def read(self, vpc: str) -> Raw:
+        """``nodeNetwork`` of a snapshot: EC2's lists of a VPC, without those that may not be
+        read.
+        """
+        ...
+
+
 class EndpointAccess(Protocol):
     """Which addresses may reach the public endpoint of one cluster, and which of them commands
     added for themselves.

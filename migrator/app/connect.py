@@ -274,6 +274,7 @@ def snapshot_ports(operator: Operator, connection: Connection) -> "SnapshotPorts
     """What taking a snapshot needs."""
     from migrator.adapters.cloud_trail import CloudTrailCreation
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
+    from migrator.adapters.node_network import Ec2NodeNetwork
     from migrator.run.take_snapshot import SnapshotPorts
 
     settings = operator.settings
@@ -285,6 +286,7 @@ def snapshot_ports(operator: Operator, connection: Connection) -> "SnapshotPorts
         tasks=connection.tasks,
         events=operator.events,
         creation=CloudTrailCreation(connection.session),
+        ways_out=Ec2NodeNetwork(connection.session, connection.tasks),
         # a login of a kubeconfig need not be the AWS identity of this session
         who_am_i=None
         if settings.kubeconfig or settings.context
@@ -429,6 +431,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
     from migrator.adapters.caller_permissions import SimulatedPermissions
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.adapters.kubernetes_objects import KubernetesObjects
+    from migrator.adapters.node_network import Ec2NodeNetwork
     from migrator.adapters.security_groups import Ec2Network
     from migrator.app.way import WayHere
     from migrator.run.diagnose import DiagnosePorts
@@ -451,6 +454,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
             connection.session, connection.tasks, host_address=settings.source_address
         ),
         network_policies=network_policies(connection),
+        ways_out=Ec2NodeNetwork(connection.session, connection.tasks),
     )
 
 

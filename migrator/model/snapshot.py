@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from migrator.model.access_entry import AccessEntry
+from migrator.model.node_network import NodeNetwork
 from migrator.model.plan import ClusterRef
 from migrator.model.principal import AccountRead, IamPrincipal
 from migrator.model.rbac import RbacState
@@ -16,13 +17,15 @@ from migrator.model.rbac import RbacState
 @dataclass(frozen=True, slots=True)
 class Nodegroup:
     """A managed node group: its role, and whether it is one that counts (not being deleted, not
-    failed).
+    failed). ``fails_to_join``: EKS says that its instances do not register with the cluster.
     """
 
     name: str
     node_role: str | None
     status: str
     ami_type: str
+    subnets: tuple[str, ...] = ()
+    fails_to_join: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class FargateProfile:
     pod_execution_role: str
     status: str
     selectors: tuple[FargateSelector, ...] = ()
+    subnets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,7 @@ class Snapshot:
     identity_provider_configs: tuple[Mapping[str, Any], ...] | None = None
     usage: Usage | None = None
     before_mode_step: BeforeModeStep | None = None
+    node_network: NodeNetwork | None = None
     unknown: tuple[str, ...] = field(default=())
     aws_auth_data: Mapping[str, str] = field(init=False, repr=False, compare=False)
 

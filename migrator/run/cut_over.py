@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from migrator.decide.findings.node_join import node_join
 from migrator.decide.proving.node_proof import unhealthy_nodes
 from migrator.decide.reach.version_support import near_upgrade
 from migrator.decide.reading.aws_auth_owners import writers_of
@@ -210,6 +211,12 @@ def _judge(
         writers=writers_of((ports.config_maps.read(), *aws_auth_backups(ports.store))),
         reconcilers=_reconcilers(plan, snapshot),
         nodes_unhealthy=_unhealthy(ports),
+        node_join=node_join(
+            snapshot.cluster_raw,
+            snapshot.nodegroups,
+            snapshot.fargate_profiles,
+            snapshot.node_network,
+        ),
         waivers=options.waive_gates,
     )
     return cut_over_gates(plan, facts), verdicts

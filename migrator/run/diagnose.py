@@ -40,6 +40,7 @@ from migrator.ports import (
     ConfigMaps,
     NetworkPolicies,
     NetworkReader,
+    NodeNetworks,
     Permissions,
     Raw,
     Rbac,
@@ -52,6 +53,7 @@ from migrator.run.judge_groups import JudgedGroups
 from migrator.run.look_at_way import way_in_checks
 from migrator.run.pod_reach import reach_checks
 from migrator.run.read_leftovers import TimerReads, own_objects
+from migrator.run.read_node_join import node_join_check
 
 DEFAULT_COMMANDS = ("plan", "apply", "verify", "cutover")
 _READS = ("Describe", "List", "Get", "Lookup", "Filter")
@@ -69,6 +71,7 @@ class DiagnosePorts:
     looked for. ``objects``: None where the timer of a rehearsal is not read. ``network``: None
     where security groups are not judged, ``network_policies`` where they are not. ``way``: None
     where its stages are not looked at.
+    ``ways_out``: None where the ways of nodes out of their VPC are not read.
     """
 
     cluster: ClusterReader
@@ -84,6 +87,7 @@ class DiagnosePorts:
     way: WayIn | None = None
     network: NetworkReader | None = None
     network_policies: NetworkPolicies | None = None
+    ways_out: NodeNetworks | None = None
 
 
 def diagnose(
@@ -104,6 +108,7 @@ def diagnose(
     asks: list[Callable[[], Iterable[Check]]] = [
         lambda: _caller(ports),
         lambda: cluster_checks(cluster),
+        lambda: node_join_check(ports.cluster, ports.ways_out, cluster),
         lambda: opening_checks(seen_in(cluster), reference.name, ports.clock.now()),
         lambda: way_in_checks(ports.way, cluster),
         lambda: _way_in(ports, cluster),

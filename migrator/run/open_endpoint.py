@@ -231,7 +231,7 @@ def close_overdue(ports: OpenPorts) -> ClosedEndpoint:
 
 
 def recorded(store: StateStore) -> tuple[Opening, ...]:
-    """The openings that this state has begun and not ended. A line that cannot be read is left
+    """The openings that this state has recorded and not ended. A line that cannot be read is left
     out: the tags of the cluster are what counts.
     """
     found: dict[str, Opening] = {}

@@ -25,11 +25,13 @@ from migrator.ports import (
     ClusterReader,
     ConfigMaps,
     Events,
+    NodeNetworks,
     Principals,
     Raw,
     Rbac,
     TaskRunner,
 )
+from migrator.run.read_node_join import node_network_of
 
 _EVENTS_KEPT = timedelta(days=90)  # CloudTrail user guide, "Working with CloudTrail event history"
 # principals of one account: from here on listing the account costs fewer calls than asking one by
@@ -43,7 +45,8 @@ _NOT_ALLOWED = frozenset(
 @dataclass(frozen=True, slots=True)
 class SnapshotPorts:
     """What taking a snapshot needs from outside. ``creation`` and ``who_am_i``, the operator's own
-    login to the cluster, show the creator; None where they are not asked.
+    login to the cluster, show the creator; None where they are not asked. ``ways_out``: None where
+    the ways of nodes out of their VPC are not read.
     """
 
     cluster: ClusterReader
@@ -54,6 +57,7 @@ class SnapshotPorts:
     events: Events
     creation: ClusterCreation | None = None
     who_am_i: Callable[[], SelfSubject | None] | None = None
+    ways_out: NodeNetworks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,9 @@ def take_snapshot(
         **found,
     }
     _add_node_roles(ports, document, unread)
+    network = node_network_of(ports.ways_out, document["cluster"])
+    if network is not None:
+        document["nodeNetwork"] = network
     document["creator"] = _creator(ports, document, now)
     document["iam"] = _read_iam(ports, document, unread)
     for item in unread:

@@ -118,5 +118,7 @@ EVIDENCE: Mapping[str, Without] = {
     "usage.logins.username": _login_names,
     "usage.complete": _window,
     "before_mode_step": _unread("before_mode_step"),
+    "node_network": _unread("node_network"),
+    "cluster_raw.resourcesVpcConfig": _described("resourcesVpcConfig"),
     "unknown": lambda snapshot: replace(snapshot, unknown=()),
 }

@@ -37,6 +37,8 @@ Commands that read files alone (`show`, `explain`, `generate`) need nothing; "al
 
 Each command that gets `--reader-role ROLE` needs `sts:AssumeRole` on that role, and the role
 `iam:GetRole`, `iam:GetUser`, `iam:ListRoles` and `iam:ListUsers` in its account.
+Each command that gets `--open-endpoint-for-me` needs `eks:UpdateClusterConfig`,
+`eks:DescribeUpdate`, `eks:TagResource` and `eks:UntagResource` on the cluster.
 State in a bucket (`--state-dir s3://…`) needs more. So does a tunnel (`--via ssm:…`): {tunnel}.
 `migrate --via ssm:auto doctor CLUSTER --policy` has these, too.
 `iam:PassRole` and `sts:AssumeRole` can be limited to the roles of the plan.

@@ -47,6 +47,7 @@ UNANSWERABLE = frozenset(
         "outpost-without-entries",
         "platform-without-entries",
         "entries-over-quota",
+        "nodes-join-by-address",
         "reserved-group-unread",
     }
 )

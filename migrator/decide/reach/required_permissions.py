@@ -26,14 +26,24 @@ _ENTRIES: Final = (
     ("eks:ListAssociatedAccessPolicies", "access-entry"),
 )
 _PRINCIPALS: Final = (("iam:GetRole", "*"), ("iam:GetUser", "*"))
-_READ: Final = (
-    *_CLUSTER,
-    *_ENTRIES,
-    ("eks:ListAccessPolicies", "*"),
+_NODE_GROUPS: Final = (
     ("eks:ListNodegroups", "cluster"),
     ("eks:DescribeNodegroup", "nodegroup"),
     ("eks:ListFargateProfiles", "cluster"),
     ("eks:DescribeFargateProfile", "fargateprofile"),
+)
+# How nodes leave their VPC.
+_NODE_WAYS: Final = (
+    ("ec2:DescribeNatGateways", "*"),
+    ("ec2:DescribeNetworkInterfaces", "*"),
+    ("ec2:DescribeRouteTables", "*"),
+    ("ec2:DescribeSubnets", "*"),
+)
+_READ: Final = (
+    *_CLUSTER,
+    *_ENTRIES,
+    ("eks:ListAccessPolicies", "*"),
+    *_NODE_GROUPS,
     ("eks:ListCapabilities", "cluster"),
     ("eks:DescribeCapability", "capability"),
     ("eks:ListIdentityProviderConfigs", "cluster"),
@@ -44,6 +54,7 @@ _READ: Final = (
     ("iam:GetInstanceProfile", "*"),
     ("ec2:DescribeInstances", "*"),
     ("cloudtrail:LookupEvents", "*"),
+    *_NODE_WAYS,
 )
 _MODE: Final = (("eks:UpdateClusterConfig", "cluster"), ("eks:DescribeUpdate", "cluster"))
 _WRITE: Final = (
@@ -122,17 +133,30 @@ _COMMANDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("eks:ListAccessPolicies", "*"),
         ("iam:SimulatePrincipalPolicy", "*"),
         *_NETWORK,
+        ("ec2:DescribeNatGateways", "*"),
+        *_NODE_GROUPS,
     ),
 }
 COMMANDS: Final = tuple(_COMMANDS)
 LOCKING: Final = frozenset(
     {"verify --canary-pods", "apply", "rehearse", "cutover", "rollback", "retire"}
 )
+# Besides, of each command that gets --open-endpoint-for-me.
+OPEN_ENDPOINT: Final = (
+    ("eks:UpdateClusterConfig", "cluster"),
+    ("eks:DescribeUpdate", "cluster"),
+    ("eks:TagResource", "cluster"),
+    ("eks:UntagResource", "cluster"),
+)
+_JOIN_TRAP: Final = "where the public endpoint is restricted and the private one is off"
 # Actions that not every run takes, and when one does.
 ONLY_WHERE: Final[Mapping[tuple[str, str], str]] = {
     ("iam:GetRole", "*"): "for principals that no list shows",
     ("iam:GetUser", "*"): "for principals that no list shows",
     ("cloudtrail:LookupEvents", "*"): "for a cluster of at most 90 days: who created it",
+    **dict.fromkeys(_NODE_WAYS, _JOIN_TRAP),
+    ("eks:ListNodegroups", "cluster"): f"doctor: {_JOIN_TRAP}",
+    ("eks:ListFargateProfiles", "cluster"): f"doctor: {_JOIN_TRAP}",
     ("eks:DescribeNodegroup", "nodegroup"): "where there are managed node groups",
     ("eks:DescribeFargateProfile", "fargateprofile"): "where there are Fargate profiles",
     ("eks:DescribeCapability", "capability"): "where there are capabilities",

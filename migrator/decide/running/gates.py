@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from migrator.decide.access.authorize import RbacIndex
+from migrator.decide.findings.node_join import NodeJoin
 from migrator.decide.proving.announced import unannounced_changes
 from migrator.decide.reading.aws_auth_owners import AwsAuthWriters
 from migrator.decide.running.automatic_entries import without_wider
@@ -48,6 +49,7 @@ class GateFacts:
     names, None where it names none. ``rehearsed``: when a rehearsal last passed.
     ``updates``: what runs now. ``upgrade_from``: when EKS
     upgrades the cluster by itself. ``nodes_unhealthy``: nodes with a stale lease or not ready.
+    ``node_join``: how nodes leave their VPC, where they may not be able to join; else None.
     """
 
     now: datetime
@@ -64,6 +66,7 @@ class GateFacts:
     writers: AwsAuthWriters | None = None
     reconcilers: tuple[str, ...] | None = None
     nodes_unhealthy: tuple[str, ...] | None = None
+    node_join: NodeJoin | None = None
     waivers: Mapping[str, Acceptance] = field(default_factory=dict)
 
 
@@ -403,7 +406,14 @@ def _nodes(facts: GateFacts) -> Gate:
     state: GateState = "pass"
     if facts.nodes_unhealthy:
         state = "fail"
-    return _gate(9, "nodes", question, state, _some(facts.nodes_unhealthy) or "they do", remedy)
+    detail = _some(facts.nodes_unhealthy) or "they do"
+    if facts.node_join is None:
+        return _gate(9, "nodes", question, state, detail, remedy)
+    # Nodes that fail to join after the switch would look like its effect, and no row helps then.
+    if facts.node_join.failing:
+        state = "fail"
+    detail = f"{detail}; nodes join only from listed addresses: {facts.node_join.message}"
+    return _gate(9, "nodes", question, state, detail, f"{remedy} {facts.node_join.remedy}")
 
 
 def _gate(

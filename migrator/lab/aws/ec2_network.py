@@ -106,7 +106,7 @@ def _describe(listing: _Listing, call: Call) -> Mapping[str, Any]:
     if missing:
         raise AwsError(listing.error, f"The ID '{missing[0]}' does not exist")
     found = [objects[name] for name in wanted or objects]
-    for asked in items_of(call.params, "Filters"):
+    for asked in (*items_of(call.params, "Filters"), *items_of(call.params, "Filter")):
         found = [raw for raw in found if _passes(raw, asked, listing.known)]
     page, token = call.page(found, lambda raw: str(raw[listing.name]), default=1000)
     return {listing.key: page, "NextToken": token}
@@ -235,6 +235,18 @@ def modify_network_interface_attribute(call: Call) -> Mapping[str, Any]:
 
 
 _LISTINGS: Mapping[str, _Listing] = {
+    "DescribeNatGateways": _Listing(
+        "NatGateways",
+        "NatGatewayIds",
+        "NatGatewayId",
+        "NatGatewayNotFound",
+        lambda network: network.nat_gateways,
+        {
+            **_IN_VPC,
+            "nat-gateway-id": lambda raw: [raw["NatGatewayId"]],
+            "state": lambda raw: [raw.get("State", "")],
+        },
+    ),
     "DescribeNetworkInterfaces": _Listing(
         "NetworkInterfaces",
         "NetworkInterfaceIds",

@@ -30,6 +30,7 @@ class Network:
     interfaces: dict[str, Json] = field(default_factory=dict)
     subnets: dict[str, Json] = field(default_factory=dict)
     route_tables: dict[str, Json] = field(default_factory=dict)
+    nat_gateways: dict[str, Json] = field(default_factory=dict)
     endpoints: dict[str, Json] = field(default_factory=dict)
     prefix_lists: dict[str, list[str]] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
@@ -134,6 +135,31 @@ def _make_subnets(network: Network, cluster: NewCluster) -> None:
             "Associations": [{"Main": True, "RouteTableId": table}],
             "Routes": routes,
         }
+        _make_nat_gateway(network, vpc)
+
+
+def _make_nat_gateway(network: Network, vpc: str) -> None:
+    """The NAT gateway of a VPC, with a public address for documentation (RFC 5737) that follows
+    from the VPC's id.
+    """
+    name = make_id("nat", vpc)
+    number = int(hashlib.sha256(vpc.encode()).hexdigest(), 16) % 200 + 20
+    made = {
+        "NatGatewayId": name,
+        "VpcId": vpc,
+        "State": "available",
+        "ConnectivityType": "public",
+        "NatGatewayAddresses": [
+            {
+                "AllocationId": make_id("eipalloc", vpc),
+                "PublicIp": f"198.51.100.{number}",
+                "PrivateIp": "10.0.1.5",
+                "IsPrimary": True,
+                "Status": "succeeded",
+            }
+        ],
+    }
+    network.nat_gateways.setdefault(name, made)
 
 
 def _make_groups(network: Network, cluster: NewCluster) -> tuple[list[str], list[str]]:

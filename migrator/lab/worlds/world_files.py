@@ -17,8 +17,8 @@ accounts:
     i-0123456789abcdef0, region: eu-central-1, privateDnsName: ..., instanceProfile: nodes,
     ssmPingStatus: Online}]
     networks: [{region: eu-central-1, securityGroups: [EC2's objects], networkInterfaces: [...],
-    subnets: [...], routeTables: [...], vpcEndpoints: [...], prefixLists: [{id: pl-..., cidrs:
-    [...]}]}]
+    subnets: [...], routeTables: [...], natGateways: [...], vpcEndpoints: [...], prefixLists: [{id:
+    pl-..., cidrs: [...]}]}]
     clusters:
   - name: demo account: "111122223333" region: eu-central-1 authenticationMode: CONFIG_MAP creator:
     arn:... nodegroups: [{nodegroupName: ..., nodeRole: ..., amiType: ...}]     #
@@ -310,6 +310,7 @@ def _network(part: _Part) -> Network:
         interfaces=objects("networkInterfaces", "NetworkInterfaceId"),
         subnets=objects("subnets", "SubnetId"),
         route_tables=objects("routeTables", "RouteTableId"),
+        nat_gateways=objects("natGateways", "NatGatewayId"),
         endpoints=objects("vpcEndpoints", "VpcEndpointId"),
         prefix_lists={
             item.need("id"): list(item.texts("cidrs")) for item in part.parts("prefixLists")

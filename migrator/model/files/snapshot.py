@@ -18,6 +18,7 @@ from migrator.model.access_entry import (
     AuthenticationMode,
     EntryType,
 )
+from migrator.model.files.node_network import node_network
 from migrator.model.plan import ClusterRef
 from migrator.model.principal import AccountRead, IamPrincipal, parse_arn
 from migrator.model.rbac import RbacState
@@ -189,8 +190,8 @@ class _Reader:
             caller_chain=self.optional("callerChain", lambda v: _texts(v, "callerChain")),
             access_entries=self.listed("accessEntries", access_entry),
             access_policies=self.optional("accessPolicies", lambda v: _texts(v, "accessPolicies")),
-            nodegroups=self.listed("nodegroups", _nodegroup),
-            fargate_profiles=self.listed("fargateProfiles", _fargate_profile),
+            nodegroups=self.listed("nodegroups", nodegroup),
+            fargate_profiles=self.listed("fargateProfiles", fargate_profile),
             nodes=self.listed("nodes", _node),
             rbac=self.optional("rbac", self.rbac),
             namespaces=self.optional("namespaces", _namespaces),
@@ -201,6 +202,7 @@ class _Reader:
             capabilities=self.listed("capabilities", _raw),
             identity_provider_configs=self.listed("identityProviderConfigs", _identity_provider),
             usage=_usage(document.get("usage")),
+            node_network=node_network(document.get("nodeNetwork")),
             unknown=tuple(self.unknown),
         )
 
@@ -364,16 +366,33 @@ def _identity_provider(raw: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     return raw
 
 
-def _nodegroup(raw: Mapping[str, Any], where: str) -> Nodegroup:
+def nodegroup(raw: Mapping[str, Any], where: str) -> Nodegroup:
+    """DescribeNodegroup ``.nodegroup``. Raises ``snapshot-malformed`` naming ``where``."""
     return Nodegroup(
         name=_text(raw.get("nodegroupName"), f"{where}.nodegroupName"),
         node_role=_text_or_none(raw.get("nodeRole"), f"{where}.nodeRole"),
         status=_text_in(raw, "status", where),
         ami_type=_text_in(raw, "amiType", where),
+        subnets=_texts_in(raw, "subnets", where),
+        fails_to_join=_fails_to_join(_object_in(raw, "health", where), f"{where}.health"),
     )
 
 
-def _fargate_profile(raw: Mapping[str, Any], where: str) -> FargateProfile:
+def _fails_to_join(health: Mapping[str, Any], where: str) -> bool:
+    """Whether EKS says that instances do not register with the cluster (EKS API reference, Issue:
+    ``NodeCreationFailure``; user guide, "Instances failed to join the kubernetes cluster").
+    """
+    for issue in _items_in(health, "issues", where):
+        found = _mapping(issue, f"{where}.issues")
+        if found.get("code") == "NodeCreationFailure":
+            return True
+        if "failed to join" in str(found.get("message") or "").lower():
+            return True
+    return False
+
+
+def fargate_profile(raw: Mapping[str, Any], where: str) -> FargateProfile:
+    """DescribeFargateProfile ``.fargateProfile``. Raises as the others do."""
     selectors: list[FargateSelector] = []
     for index, each in enumerate(_items_in(raw, "selectors", where)):
         selectors.append(_fargate_selector(each, f"{where}.selectors[{index}]"))
@@ -382,6 +401,7 @@ def _fargate_profile(raw: Mapping[str, Any], where: str) -> FargateProfile:
         pod_execution_role=_text(raw.get("podExecutionRoleArn"), f"{where}.podExecutionRoleArn"),
         status=_text_in(raw, "status", where),
         selectors=tuple(selectors),
+        subnets=_texts_in(raw, "subnets", where),
     )
 
 

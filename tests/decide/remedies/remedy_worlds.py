@@ -9,8 +9,15 @@ from typing import Any, Literal
 
 from migrator.decide.findings.platform import MAX_ENTRIES
 from migrator.decide.steps.entry_states import PLAN_TAG, default_username
+from migrator.model.node_network import (
+    NatGateway,
+    NodeNetwork,
+    NodeRoute,
+    NodeRouteTable,
+    NodeSubnet,
+)
 from migrator.model.rbac import PolicyRule, RbacState, Role, Subject
-from migrator.model.snapshot import BeforeModeStep, Creator, Snapshot
+from migrator.model.snapshot import BeforeModeStep, Creator, Nodegroup, Snapshot
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
 from tests.support.worlds import (
     ACCOUNT,
@@ -956,6 +963,38 @@ _VARIANTS = (
 
 _INSTANCE = "i-0123456789abcdef0"
 _MANY = [entry(role(f"r{n}")) for n in range(MAX_ENTRIES)]
+_TRAP = {
+    "endpointPublicAccess": True,
+    "endpointPrivateAccess": False,
+    "publicAccessCidrs": ["203.0.113.0/24"],
+    "subnetIds": ["subnet-a"],
+}
+_OUT = NodeNetwork(
+    subnets=(NodeSubnet("subnet-a", "vpc-1"), NodeSubnet("subnet-b", "vpc-1")),
+    route_tables=(
+        NodeRouteTable("vpc-1", True, frozenset(), (NodeRoute("0.0.0.0/0", "nat-1"),)),
+        NodeRouteTable("vpc-1", False, frozenset({"subnet-b"}), (NodeRoute("0.0.0.0/0", "nat-2"),)),
+    ),
+    nat_gateways=(
+        NatGateway("nat-1", "available", True, ("198.51.100.4",)),
+        NatGateway("nat-2", "available", True, ("198.51.100.5",)),
+    ),
+    own_addresses=(),
+)
+
+
+def _trap(fails: bool = False, **vpc: Any) -> Snapshot:  # noqa: ANN401 - any field
+    """A restricted public endpoint, and two node groups behind NAT gateways."""
+    workers = Nodegroup("workers", None, "ACTIVE", "", ("subnet-a",), fails)
+    spare = Nodegroup("spare", None, "ACTIVE", "", ("subnet-b",))
+    return world(
+        [row(DEV)],
+        cluster_raw={"name": "prod", "resourcesVpcConfig": {**_TRAP, **vpc}},
+        nodegroups=(workers, spare),
+        node_network=_OUT,
+    )
+
+
 _OLD_PLATFORM = {"version": "1.24", "platformVersion": "eks.1"}
 _PLATFORM = (
     _row(
@@ -985,6 +1024,20 @@ _PLATFORM = (
             mode="CONFIG_MAP",
             cluster_raw={"version": "1.30", "platformVersion": "eks.9"},
         ),
+    ),
+    _row(
+        "nodes-join-by-address",
+        _trap(),
+        "cluster",
+        variant="private access",
+        done=_trap(endpointPrivateAccess=True),
+    ),
+    _row(
+        "nodes-join-by-address",
+        _trap(fails=True),
+        "cluster",
+        variant="addresses of NAT gateways",
+        done=_trap(fails=True, publicAccessCidrs=["203.0.113.0/24", "198.51.100.4/31"]),
     ),
     _row(
         "entries-over-quota",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrator.decide.findings.node_join import NodeJoin, WayOut
 from migrator.decide.reading.aws_auth_owners import AwsAuthWriters
 from migrator.decide.running.gates import (
     NOT_WAIVABLE,
@@ -72,6 +73,15 @@ def test_nothing_known_opens_no_gate_but_the_plans_own() -> None:
     assert {gate.state for gate in gates if not gate.passes} == {"unknown"}
 
 
+BY_ADDRESS = NodeJoin(
+    ways=(WayOut("subnet-a", (), "NAT gateway nat-1", ("198.51.100.4/32",), False),),
+    failing=(),
+    unknown="",
+    private_access="aws eks update-cluster-config --name prod",
+    addresses="",
+)
+
+
 @pytest.mark.parametrize(
     ("name", "changed"),
     [
@@ -97,6 +107,7 @@ def test_nothing_known_opens_no_gate_but_the_plans_own() -> None:
         ("code", replace(GOOD, writers=AwsAuthWriters(("Terraform",)))),
         ("code", replace(GOOD, reconcilers=("the entry of x: ACK",))),
         ("nodes", replace(GOOD, nodes_unhealthy=("ip-10-0-0-1",))),
+        ("nodes", replace(GOOD, node_join=replace(BY_ADDRESS, failing=("workers",)))),
     ],
 )
 def test_one_thing_wrong_closes_its_gate_and_no_other(name: str, changed: GateFacts) -> None:
@@ -299,6 +310,15 @@ def test_every_gate_that_is_closed_says_why_and_what_to_do() -> None:
     assert (
         words(GOOD, replace(PLAN, target="API_AND_CONFIG_MAP"))["plan"][1]
         == "the plan ends at API_AND_CONFIG_MAP"
+    )
+
+
+def test_nodes_that_join_by_address_are_named_and_close_no_gate() -> None:
+    by_address = replace(GOOD, node_join=BY_ADDRESS)
+    assert states(by_address) == {}
+    assert words(by_address)["nodes"][1] == (
+        "they do; nodes join only from listed addresses: subnet-a leaves by NAT gateway nat-1 with "
+        "198.51.100.4/32: not listed."
     )
 
 

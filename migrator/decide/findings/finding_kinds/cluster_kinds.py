@@ -37,6 +37,17 @@ KINDS: tuple[FindingKind, ...] = (
         ref.QUOTAS,
     ),
     FindingKind(
+        "nodes-join-by-address",
+        "warn",
+        "The public endpoint admits listed addresses only, the private endpoint is off, and not "
+        "every subnet of nodes is certainly admitted.",
+        "Nodes and Fargate pods then leave the VPC to reach the API server, and join only from "
+        "listed addresses. It blocks where a node group says that instances failed to join.",
+        "Switch private access on (endpointPrivateAccess=true): there is no address to keep. Or "
+        "list the addresses of the NAT gateways in publicAccessCidrs.",
+        ref.ENDPOINT,
+    ),
+    FindingKind(
         "input-unknown",
         "warn",
         "Something was not read, which weakens decisions.",

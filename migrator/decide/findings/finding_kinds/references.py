@@ -26,5 +26,6 @@ FLOW_CONTROL = "https://kubernetes.io/docs/concepts/cluster-administration/flow-
 IAM_ROLES = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html"
 OIDC = f"{_GUIDE}/authenticate-oidc-identity-provider.html"
 OUTPOSTS = f"{_GUIDE}/eks-outposts-local-cluster-overview.html"
+ENDPOINT = f"{_GUIDE}/cluster-endpoint.html"
 QUOTAS = "https://docs.aws.amazon.com/general/latest/gr/eks.html"
 PASS_ROLE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html"  # noqa: S105 - a page

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from migrator.decide.access.name_references import binding_place, is_ours
 from migrator.decide.findings.findings_catalogue import make_finding
+from migrator.decide.findings.node_join import CODE, node_join
 from migrator.decide.findings.platform import platform_obstacle, quota_obstacle
 from migrator.decide.planning.entries.creator import HIDDEN_CREATOR, names_of_hidden_creator
 from migrator.decide.planning.entries.principal_decision import PrincipalDecision
@@ -51,6 +52,7 @@ _WEAKENS = {
 def cluster_findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
     """All findings that belong to no single principal, in a fixed order."""
     yield from _platform(decided, facts)
+    yield from _node_join(facts)
     yield from _reading(facts)
     yield from _rows(facts)
     yield from _accounts(facts)
@@ -112,6 +114,25 @@ def _platform(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterato
     for obstacle in obstacles:
         if obstacle is not None:
             yield make_finding(obstacle.code, obstacle.message, remedy=obstacle.remedy)
+
+
+def _node_join(facts: PlanFacts) -> Iterator[Finding]:
+    """A public endpoint that admits nodes from listed addresses only. Where EKS says already that
+    instances fail to join, moving them to entries would look like the cause.
+    """
+    snapshot = facts.snapshot
+    found = node_join(
+        snapshot.cluster_raw,
+        snapshot.nodegroups,
+        snapshot.fargate_profiles,
+        snapshot.node_network,
+    )
+    if found is None:
+        return
+    severity: Severity | None = None
+    if found.failing:
+        severity = "block"
+    yield make_finding(CODE, found.message, severity=severity, remedy=found.remedy)
 
 
 def _reading(facts: PlanFacts) -> Iterator[Finding]:

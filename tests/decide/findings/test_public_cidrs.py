@@ -1,0 +1,98 @@
+"""Arithmetic of publicAccessCidrs, held to ``ipaddress`` address by address."""
+
+import ipaddress
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.decide.findings.public_cidrs import admits, is_open_to_all, merged_cidrs
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def small(base: str, bits: int) -> st.SearchStrategy[str]:
+    """Blocks inside one small block, so that they touch and overlap."""
+    outer = ipaddress.ip_network(base)
+    return st.builds(
+        lambda number, prefix: str(
+            ipaddress.ip_network((int(outer.network_address) + number, prefix), strict=False)
+            if outer.version == 4
+            else ipaddress.IPv6Network((int(outer.network_address) + number, prefix), strict=False)
+        ),
+        st.integers(0, outer.num_addresses - 1),
+        st.integers(bits - 5, bits),
+    )
+
+
+V4 = small("198.51.100.0/27", 32)
+V6 = small("2001:db8::/123", 128)
+LISTS = st.lists(V4 | V6, max_size=12)
+
+
+def held(cidrs: Sequence[str]) -> set[object]:
+    """Every address of the list, by ``ipaddress``."""
+    return {address for cidr in cidrs for address in ipaddress.ip_network(cidr)}
+
+
+def fewest(addresses: set[int], first: int, size: int) -> int:
+    """The fewest blocks that hold exactly these addresses of an aligned block, by trying."""
+    inside = [number for number in addresses if first <= number < first + size]
+    if not inside:
+        return 0
+    if len(inside) == size:
+        return 1
+    half = size // 2
+    return fewest(addresses, first, half) + fewest(addresses, first + half, half)
+
+
+@given(LISTS)
+def test_merged_list_holds_the_same_addresses(cidrs: list[str]) -> None:
+    assert held(merged_cidrs(cidrs)) == held(cidrs)
+
+
+@given(LISTS)
+def test_merged_list_is_the_shortest_of_each_family(cidrs: list[str]) -> None:
+    merged = merged_cidrs(cidrs)
+    for version in (4, 6):
+        base = ipaddress.ip_address("198.51.100.0" if version == 4 else "2001:db8::")
+        numbers = {
+            int(ipaddress.ip_address(str(each))) - int(base)
+            for each in held(cidrs)
+            if ipaddress.ip_address(str(each)).version == version
+        }
+        ours = [each for each in merged if ipaddress.ip_network(each).version == version]
+        assert len(ours) == fewest(numbers, 0, 32)
+
+
+@given(LISTS, V4 | V6)
+def test_block_is_admitted_exactly_where_each_address_of_it_is(
+    cidrs: list[str], block: str
+) -> None:
+    everything = set(ipaddress.ip_network(block))
+    assert admits(cidrs, block) == (everything <= held(cidrs))
+
+
+@given(LISTS)
+def test_merging_twice_changes_nothing(cidrs: list[str]) -> None:
+    merged = merged_cidrs(cidrs)
+    assert merged_cidrs(merged) == merged
+    assert merged_cidrs(reversed(cidrs)) == merged
+
+
+def test_what_is_no_block_is_kept_and_admits_nothing() -> None:
+    assert merged_cidrs(["here", "198.51.100.1/32", "here"]) == ("198.51.100.1/32", "here")
+    assert not admits(["here"], "198.51.100.1")
+    assert not admits(["198.51.100.1/32"], "here")
+
+
+def test_families_are_apart() -> None:
+    assert not admits(["0.0.0.0/0"], "2001:db8::1")
+    assert not admits(["::/0"], "198.51.100.1")
+
+
+def test_endpoint_is_open_to_all_without_a_list_and_by_each_family() -> None:
+    assert is_open_to_all([])
+    assert is_open_to_all(["198.51.100.1/32", "0.0.0.0/0"])
+    assert is_open_to_all(["::/0"])
+    assert not is_open_to_all(["198.51.100.1/32"])
