@@ -21,7 +21,7 @@ PAGES = [
         "*.md",
         "playbooks/**/*.md",
         "examples/**/*.md",
-        "tests/*.md",
+        "tests/**/*.md",
         ".github/**/*.md",
     )
     for page in ROOT.glob(pattern)
