@@ -51,20 +51,22 @@ def commands_of_status(status: StatusOutcome) -> tuple[Command, ...]:
     if status.exit_code == _BLOCKED:
         questions = ("--write-decisions", "decisions.yaml")
         return (("plan", status.cluster, *questions, "--out", "plan.json"),)
+    # The plan no longer describes the cluster, or there is no plan.
     if status.changed or status.dead or status.plan_digest is None:
         return (_plan_again(status.cluster),)
-    found: dict[Command, None] = {}
-    for leftover in status.leftovers:
-        command = _of_leftover(leftover, status)
-        if command:
-            found[command] = None
-    if status.overdue:
-        found["doctor", status.cluster, "--close-endpoint"] = None
-    command = _of_next(status.next)
-    if command:
-        found[command] = None
     # What is left is known by a journal; what keeps the rest from being read, by a diagnosis.
-    return tuple(found) or (("doctor", status.cluster),)
+    return _of_what_is_left(status) or (("doctor", status.cluster),)
+
+
+def _of_what_is_left(status: StatusOutcome) -> tuple[Command, ...]:
+    """One command for each leftover, for an opened endpoint that is overdue, and for what is
+    next; each command once.
+    """
+    commands = [_of_leftover(leftover, status) for leftover in status.leftovers]
+    if status.overdue:
+        commands.append(("doctor", status.cluster, "--close-endpoint"))
+    commands.append(_of_next(status.next))
+    return tuple(filter(None, dict.fromkeys(commands)))
 
 
 def commands_of_run(outcome: RunOutcome, cluster: str) -> tuple[Command, ...]:
@@ -77,14 +79,23 @@ def commands_of_run(outcome: RunOutcome, cluster: str) -> tuple[Command, ...]:
         return (_of_next(outcome.next),)
     if outcome.exit_code != _UNFINISHED:
         return (("status", PLAN),)
-    asked_for = [each for each in outcome.left if each.why != NOT_ASKED_FOR]
+    return _of_unfinished(outcome)
+
+
+def _of_unfinished(outcome: RunOutcome) -> tuple[Command, ...]:
+    """The command for a run that is not at its end; empty where only what ``--only`` left out is
+    left.
+    """
     same: tuple[Command, ...] = ((outcome.command, PLAN),)
+    asked_for = {each.why for each in outcome.left} - {NOT_ASKED_FOR}
     if outcome.outstanding or asked_for or outcome.error:
         return same
     # A bridge of another run, which the same command never removes.
     if outcome.leftovers:
         return (("rollback", PLAN, "--leftovers"),)
-    return () if outcome.left else same
+    if outcome.left:
+        return ()
+    return same
 
 
 def command_of_the_rest(outcome: RunOutcome) -> tuple[Command, ...]:
