@@ -56,6 +56,8 @@ class ProcessorTime:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Folder by folder, then whoever is above the limit unlisted."""
+        if not self.of_tests:
+            return
         folders: defaultdict[str, float] = defaultdict(float)
         for test, seconds in self.of_tests.items():
             folders["/".join(test.split("/")[1:2])] += seconds
