@@ -40,10 +40,18 @@ def pod_in(ctx: click.Context, pod: str | None, labels: str) -> "Pod | None":
             raise click.UsageError("--pod-labels is for the pod of --pod: name it.", ctx)
         return None
     namespace, slash, account = pod.partition("/")
-    if not _NAME.fullmatch(namespace) or (slash and not _NAME.fullmatch(account)):
+    names = [namespace, account] if slash else [namespace]
+    if not all(map(_NAME.fullmatch, names)):
         raise click.UsageError("--pod takes NAMESPACE or NAMESPACE/SERVICEACCOUNT.", ctx)
-    pairs = [each.partition("=") for each in labels.split(",") if each]
-    for key, sign, value in pairs:
-        if not sign or not _KEY.fullmatch(key) or not _VALUE.fullmatch(value):
+    return Pod(namespace, _labels_in(ctx, labels), account or "default")
+
+
+def _labels_in(ctx: click.Context, labels: str) -> dict[str, str]:
+    """``KEY=VALUE,KEY=VALUE`` as a dictionary; empty parts are left out."""
+    found: dict[str, str] = {}
+    for each in filter(None, labels.split(",")):
+        key, sign, value = each.partition("=")
+        if not (sign and _KEY.fullmatch(key) and _VALUE.fullmatch(value)):
             raise click.UsageError("--pod-labels takes KEY=VALUE,KEY=VALUE.", ctx)
-    return Pod(namespace, {key: value for key, _, value in pairs}, account or "default")
+        found[key] = value
+    return found

@@ -2,7 +2,8 @@
 must hold; an empty one matches everything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import starmap
 from typing import Any, Final
 
 from migrator.model.network_policies.selectors import (
@@ -25,11 +26,15 @@ def parse_label_selector(raw: object) -> Selector:
     unknown = sorted(map(str, set(raw) - {"matchLabels", "matchExpressions"}))
     if unknown:
         return Unparsed(f"a label selector with the field {unknown[0][:40]!r}")
-    labels, expressions = raw.get("matchLabels") or {}, raw.get("matchExpressions") or ()
+    labels = raw.get("matchLabels") or {}
+    expressions = raw.get("matchExpressions") or ()
     if not isinstance(labels, Mapping) or not isinstance(expressions, list | tuple):
         return Unparsed("a label selector whose conditions are no list")
-    parts = [_equal(key, value) for key, value in labels.items()]
-    parts += [_expression(each) for each in expressions]
+    return _all_of([*starmap(_equal, labels.items()), *map(_expression, expressions)])
+
+
+def _all_of(parts: Sequence[Selector]) -> Selector:
+    """All the conditions as one selector; a single one is itself."""
     if not parts:
         return Everything()
     return parts[0] if len(parts) == 1 else AllOf(tuple(parts))

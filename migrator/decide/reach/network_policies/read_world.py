@@ -39,12 +39,8 @@ _POLICIES: Final[Mapping[tuple[str, str], Callable[[Raw], Policy]]] = {
     (KUBERNETES_GROUP, "NetworkPolicy"): parse_kubernetes_policy,
     (ADMIN_GROUP, ADMIN): parse_admin_policy,
     (ADMIN_GROUP, BASELINE): parse_admin_policy,
-    **{
-        (group, kind): parse_calico_policy
-        for group in CALICO_GROUPS
-        for kind in ("NetworkPolicy", "GlobalNetworkPolicy")
-    },
 }
+_CALICO_POLICIES: Final = frozenset({"NetworkPolicy", "GlobalNetworkPolicy"})
 _SETS: Final = frozenset({"NetworkSet", "GlobalNetworkSet"})
 
 
@@ -80,20 +76,39 @@ def policy_world(raw: RawPolicies) -> PolicyWorld:
 def _sort(raw: Raw, found: _Sorted) -> None:
     """Put an object where it belongs. One that two API groups serve is the same object."""
     group, _, _ = str(raw.get("apiVersion") or "").rpartition("/")
-    kind, (namespace, name) = str(raw.get("kind") or ""), name_of(raw)
-    group_key = CALICO_GROUPS[0] if group in CALICO_GROUPS else group
-    key = (group_key, kind, namespace, name)
-    parse = _POLICIES.get((group, kind))
-    if group in CALICO_GROUPS and (kind in _STAGED or _is_copy(kind, name)):
+    kind = str(raw.get("kind") or "")
+    if group in CALICO_GROUPS:
+        _sort_calico(raw, kind, found)
         return
-    if parse is not None and not (kind == "GlobalNetworkPolicy" and is_for_hosts_only(raw)):
-        found.policies.setdefault(key, parse(raw))
-    elif group in CALICO_GROUPS and kind == "Tier":
-        found.tiers.setdefault(name, parse_tier(raw))
-    elif group in CALICO_GROUPS and kind in _SETS:
+    parse = _POLICIES.get((group, kind))
+    if parse is None:
+        found.foreign.append(_place(raw, kind))
+        return
+    found.policies.setdefault((group, kind, *name_of(raw)), parse(raw))
+
+
+def _sort_calico(raw: Raw, kind: str, found: _Sorted) -> None:
+    """The same for an object of Calico, by whichever of its two groups it was read."""
+    namespace, name = name_of(raw)
+    key = (CALICO_GROUPS[0], kind, namespace, name)
+    if kind in _STAGED or _is_copy(kind, name):
+        return
+    if kind == "GlobalNetworkPolicy" and is_for_hosts_only(raw):
+        return
+    if kind in _CALICO_POLICIES:
+        found.policies.setdefault(key, parse_calico_policy(raw))
+    elif kind in _SETS:
         found.sets.setdefault(key, parse_network_set(raw))
-    elif parse is None:
-        found.foreign.append(f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}")
+    elif kind == "Tier":
+        found.tiers.setdefault(name, parse_tier(raw))
+    else:
+        found.foreign.append(_place(raw, kind))
+
+
+def _place(raw: Raw, kind: str) -> str:
+    """``Kind namespace/name``, ``Kind name`` for what has no namespace."""
+    namespace, name = name_of(raw)
+    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 
 def _is_copy(kind: str, name: str) -> bool:
