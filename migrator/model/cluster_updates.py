@@ -22,6 +22,14 @@ class RunningUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdatesUnread:
+    """Why the updates are not known: what AWS answered, and what to do about it."""
+
+    why: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterUpdates:
     """``running``: updates in progress of the cluster, its node groups and its add-ons.
     ``certificate_authorities``: how many CA certificates DescribeCluster returns; during a

@@ -28,7 +28,7 @@ from migrator.decide.running.gates import (
 from migrator.decide.running.progress import CUT_OVER, SETTLED, Progress, progress_of, records_of
 from migrator.decide.running.proposals import cut_over_proposal
 from migrator.errors import Changed, Interrupted, MigratorError, Refused, WrongUse
-from migrator.model.cluster_updates import ClusterUpdates
+from migrator.model.cluster_updates import ClusterUpdates, UpdatesUnread
 from migrator.model.decision import Acceptance, CreatorAnswer
 from migrator.model.evidence import PrincipalVerdict
 from migrator.model.gate import Gate, all_pass, gates_to_documents
@@ -74,6 +74,16 @@ class CutOverOptions:
 
 
 DEFAULTS = CutOverOptions()
+
+# Answers after which a gate is unknown, and the other gates are judged; with what to do.
+_UNANSWERED = {
+    "iam-denied": (
+        "Allow eks:ListUpdates, eks:DescribeUpdate, eks:ListNodegroups and eks:ListAddons: "
+        "`migrate doctor CLUSTER --policy cutover` prints the whole policy."
+    ),
+    "throttled": "Run the same command again in some minutes.",
+    "aws-server-error": "Run the same command again in some minutes.",
+}
 
 
 def cut_over(
@@ -233,14 +243,14 @@ def _reconcilers(plan: Plan, snapshot: Snapshot) -> tuple[str, ...] | None:
     return reconcilers_of(snapshot.access_entries, frozenset(changed))
 
 
-def _updates_now(ports: RunPorts) -> ClusterUpdates | None:
-    """What runs on the cluster now; None where the caller may not list it."""
+def _updates_now(ports: RunPorts) -> ClusterUpdates | UpdatesUnread:
+    """What runs on the cluster now, or why that is not known."""
     try:
         return ports.reader.updates_now()
     except MigratorError as error:
-        if error.code == "iam-denied":
-            return None
-        raise
+        if error.code not in _UNANSWERED:
+            raise
+        return UpdatesUnread(error.message.rstrip("."), _UNANSWERED[error.code])
 
 
 def _upgrade_from(ports: RunPorts, described: Mapping[str, Any]) -> datetime | None:
@@ -250,7 +260,7 @@ def _upgrade_from(ports: RunPorts, described: Mapping[str, Any]) -> datetime | N
     try:
         support = ports.reader.version_support(str(described.get("version") or ""))
     except MigratorError as error:
-        if error.code == "iam-denied":
+        if error.code in _UNANSWERED:
             return None
         raise
     return near_upgrade(described, support, ports.clock.now())

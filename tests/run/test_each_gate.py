@@ -11,8 +11,9 @@ import pytest
 
 from migrator.decide.running.gates import NOT_WAIVABLE
 from migrator.decide.running.rehearsal import PASSED
-from migrator.errors import WrongUse
+from migrator.errors import Failed, WrongUse
 from migrator.model.aws_auth import FIELD_MANAGER
+from migrator.model.cluster_updates import ClusterUpdates
 from migrator.model.decision import Acceptance
 from migrator.model.outcome import CutOverOutcome
 from migrator.model.plan import Plan
@@ -20,7 +21,13 @@ from migrator.run.apply_plan import apply_plan
 from migrator.run.begin_run import RunPorts
 from migrator.run.cut_over import CutOverOptions, cut_over
 from migrator.run.rehearse import rehearse
-from tests.support.memory_ports import OPERATOR, MemoryNodes, MemoryObjects, MemoryPermissions
+from tests.support.memory_ports import (
+    OPERATOR,
+    MemoryNodes,
+    MemoryObjects,
+    MemoryPermissions,
+    MemoryReader,
+)
 from tests.support.memory_runs import ALICE, CREATOR, DEVS, DIGEST, World, company
 
 GLASS = OPERATOR.replace("operator", "break-glass")
@@ -141,6 +148,36 @@ def test_one_thing_wrong_refuses_the_cut_over_before_the_name_is_asked(
     )
     assert outcome.error is not None
     assert name in outcome.error.why
+
+
+@dataclass
+class Unlisted(MemoryReader):
+    """EKS does not list updates to this caller."""
+
+    code: str = ""
+
+    def updates_now(self) -> ClusterUpdates:
+        raise Failed(self.code, "EKS does not answer ListAddons.")
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        ("iam-denied", "Allow eks:ListUpdates"),
+        ("throttled", "Run the same command again in some minutes."),
+        ("aws-server-error", "Run the same command again in some minutes."),
+    ],
+)
+def test_updates_that_eks_does_not_list_leave_gate_3_unknown_and_the_others_judged(
+    ready: Ready, code: str, remedy: str
+) -> None:
+    reader = Unlisted(ready.world.cluster, OPERATOR, code=code)
+    outcome = cut_over(ready.plan, DIGEST, replace(ready.ports(), reader=reader), ready.options)
+    (gate,) = (each for each in outcome.gates if not each.passes)
+    assert (gate.number, gate.state) == (3, "unknown")
+    assert gate.detail.endswith("could not be listed: EKS does not answer ListAddons")
+    assert gate.remedy.startswith(remedy)
+    assert (outcome.exit_code, ready.world.cluster.effects) == (4, [])
 
 
 def _gate_8(ready: Ready) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from migrator.decide.running.second_admin import BreakGlass, is_admin
 from migrator.decide.running.waiting import moment
 from migrator.decide.steps.entry_states import EntryState, matches, sequence_states, state_of
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
-from migrator.model.cluster_updates import ClusterUpdates
+from migrator.model.cluster_updates import ClusterUpdates, UpdatesUnread
 from migrator.model.decision import Acceptance
 from migrator.model.evidence import PrincipalVerdict
 from migrator.model.gate import Gate, GateState
@@ -55,7 +55,7 @@ class GateFacts:
     now: datetime
     mode: AuthenticationMode | None = None
     cluster_status: str | None = None
-    updates: ClusterUpdates | None = None
+    updates: ClusterUpdates | UpdatesUnread | None = None
     upgrade_from: datetime | None = None
     left: tuple[str, ...] | None = None
     changes: tuple[str, ...] | None = None
@@ -159,27 +159,21 @@ def _update(facts: GateFacts) -> Gate:
     if facts.cluster_status != "ACTIVE":
         return _gate(3, name, question, "fail", detail, "Wait for ACTIVE.")
     # ACTIVE does not mean that no update runs: a VersionRollback keeps the status (EKS user guide).
-    if facts.updates is None:
-        return _gate(
-            3,
-            name,
-            question,
-            "unknown",
-            f"{detail}; its updates could not be listed",
-            "Allow eks:ListUpdates, eks:DescribeUpdate, eks:ListNodegroups and eks:ListAddons: "
-            "`migrate doctor CLUSTER --policy cutover` prints the whole policy.",
-        )
-    if facts.updates.running:
+    updates = facts.updates or UpdatesUnread("they were not read", "Check access to EKS.")
+    if isinstance(updates, UpdatesUnread):
+        unread = f"{detail}; its updates could not be listed: {updates.why}"
+        return _gate(3, name, question, "unknown", unread, updates.remedy)
+    if updates.running:
         return _gate(
             3,
             name,
             question,
             "fail",
-            f"{detail}; in progress: {_some(str(each) for each in facts.updates.running)}",
+            f"{detail}; in progress: {_some(str(each) for each in updates.running)}",
             "Wait until the update has ended: `aws eks describe-update` shows its status.",
         )
     # An ACTIVE cluster has a certificate authority: none means that its text was not understood.
-    if facts.updates.certificate_authorities < 1:
+    if updates.certificate_authorities < 1:
         return _gate(
             3,
             name,
@@ -191,13 +185,13 @@ def _update(facts: GateFacts) -> Gate:
         )
     # A node that never received the new CA leaves the cluster when it is activated. The effect
     # would look like one of the switch.
-    if facts.updates.certificate_authorities > 1:
+    if updates.certificate_authorities > 1:
         return _gate(
             3,
             name,
             question,
             "fail",
-            f"{detail}; it has {facts.updates.certificate_authorities} certificate authorities: "
+            f"{detail}; it has {updates.certificate_authorities} certificate authorities: "
             f"a rotation is under way",
             "Finish the rotation first: activate the new certificate authority, see that all "
             "nodes are ready, and delete the old one.",

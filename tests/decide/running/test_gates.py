@@ -20,7 +20,7 @@ from migrator.decide.running.gates import (
     unknown_waivers,
 )
 from migrator.decide.running.progress import Progress
-from migrator.model.cluster_updates import ClusterUpdates, RunningUpdate
+from migrator.model.cluster_updates import ClusterUpdates, RunningUpdate, UpdatesUnread
 from migrator.model.decision import Acceptance
 from migrator.model.evidence import PrincipalVerdict, Verdict
 from migrator.model.finding import Finding
@@ -120,6 +120,7 @@ def test_one_thing_wrong_closes_its_gate_and_no_other(name: str, changed: GateFa
         ("mode", replace(GOOD, mode=None)),
         ("no-update-running", replace(GOOD, cluster_status=None)),
         ("no-update-running", replace(GOOD, updates=None)),
+        ("no-update-running", replace(GOOD, updates=UpdatesUnread("denied", "Allow it."))),
         ("no-update-running", replace(GOOD, updates=ClusterUpdates((), 0))),
         ("end-state", replace(GOOD, left=None)),
         ("end-state", replace(GOOD, changes=None)),
