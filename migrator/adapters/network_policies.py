@@ -182,7 +182,7 @@ def _named_services(objects: Iterable[Raw]) -> Iterator[tuple[str, str]]:
         namespace = str((each.get("metadata") or {}).get("namespace") or "")
         for found in _with_services(each.get("spec")):
             pair = (str(found.get("namespace") or namespace), str(found.get("name") or ""))
-            if all(_NAME.fullmatch(part) for part in pair):
+            if all(map(_NAME.fullmatch, pair)):
                 yield pair
 
 

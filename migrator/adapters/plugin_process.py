@@ -49,7 +49,7 @@ def find_plugin(name: str = PLUGIN) -> str:
             remedy=_INSTALL,
         )
     said = _version_of(path)
-    version = tuple(int(part) for part in re.findall(r"\d{1,9}", said)[:3])
+    version = tuple(map(int, re.findall(r"\d{1,9}", said)[:3]))
     if version < _FIRST:
         raise Failed(
             "plugin-too-old",

@@ -54,7 +54,7 @@ def usable(found: Sequence[Raw]) -> list[str]:
 
 
 def _version(item: Raw) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d{1,9}", str(item.get("AgentVersion")))[:4])
+    return tuple(map(int, re.findall(r"\d{1,9}", str(item.get("AgentVersion")))[:4]))
 
 
 def _below(version: tuple[int, ...]) -> tuple[int, ...]:

@@ -52,7 +52,7 @@ def file_parts(name: str) -> tuple[str, ...]:
     folder.
     """
     parts = tuple(name.split("/"))
-    if not all(_FILE.fullmatch(part) for part in parts):
+    if not all(map(_FILE.fullmatch, parts)):
         raise Failed("name-invalid", "This is no name of a state file.", why=foreign(name))
     return parts
 

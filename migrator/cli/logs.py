@@ -26,7 +26,7 @@ class _OneLine(logging.Formatter):
         """The record as lines in which every character shows itself."""
         from migrator.render.escape import terminal
 
-        return "\n".join(terminal(line) for line in super().format(record).split("\n"))
+        return "\n".join(map(terminal, super().format(record).split("\n")))
 
 
 def set_up_logging(settings: Settings) -> None:

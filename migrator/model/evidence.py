@@ -154,7 +154,7 @@ def evidence_from_document(document: Mapping[str, Any]) -> Evidence:
             state_digest=document["state_digest"],
             attribution=document["attribution"],
             subject=None if subject is None else _subject(subject),
-            probes=tuple(_result(each) for each in document["probes"]),
+            probes=tuple(map(_result, document["probes"])),
             differences=tuple(document["differences"]),
             how=document["how"],
             # absent from evidence of earlier versions

@@ -82,7 +82,7 @@ class Role:
         return cls(
             name=name,
             namespace=namespace,
-            rules=tuple(PolicyRule.from_raw(rule) for rule in _objects(raw.get("rules"))),
+            rules=tuple(map(PolicyRule.from_raw, _objects(raw.get("rules")))),
             labels=_labels(_mapping(raw.get("metadata")).get("labels")),
             aggregation=aggregation,
         )
@@ -303,7 +303,7 @@ def _aggregation(rule: object) -> tuple[LabelSelector, ...] | None:
     if not isinstance(rule, Mapping):
         return None
     selectors = _objects(rule.get("clusterRoleSelectors"))
-    return tuple(LabelSelector.from_raw(selector) for selector in selectors)
+    return tuple(map(LabelSelector.from_raw, selectors))
 
 
 def _strings(value: object) -> tuple[str, ...]:

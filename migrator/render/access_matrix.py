@@ -65,13 +65,13 @@ def access_matrix(report: Report) -> Matrix:
     # The columns depend on the cells of all principals.
     columns = _columns(cells for _, cells in found)
     lines = tuple(Line(arn, _line(cells, columns)) for arn, cells in found)
-    changed = sum(_has_difference(line) for line in lines)
+    changed = sum(map(_has_difference, lines))
     return Matrix(tuple(map(_label, columns)), lines, changed)
 
 
 def _has_difference(line: Line) -> bool:
     """Whether the principal has other access, or answers otherwise, in any scope."""
-    return any(_differs(cell) for cell in line.cells)
+    return any(map(_differs, line.cells))
 
 
 def _differs(cell: Cell) -> bool:

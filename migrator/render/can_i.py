@@ -23,7 +23,7 @@ def can_i(witness: Witness) -> str:
     words = [witness.verb, _target(witness)]
     if not all(words):
         return ""
-    if not all(_is_argument(word) for word in (*words, *flags)):
+    if not all(map(_is_argument, (*words, *flags))):
         return ""
     asked = [*words, *flags]
     # A word that starts with a dash would be read as an option.

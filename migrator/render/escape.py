@@ -159,7 +159,7 @@ def shell(text: str) -> str:
     """
     if "\0" in text:
         raise ValueError("an argument of a command cannot hold a NUL character")
-    if all(is_plain(char) for char in text):
+    if all(map(is_plain, text)):
         return shlex.quote(text)
     out = []
     for char in text:

@@ -35,7 +35,7 @@ def attributes(pairs: Mapping[str, str]) -> str:
     """Attributes with their equals signs in one column, as ``terraform fmt`` has it for
     neighbouring lines.
     """
-    width = max(len(key) for key in pairs)
+    width = max(map(len, pairs))
     return "".join(f"{key:<{width}} = {value}\n" for key, value in pairs.items())
 
 

@@ -202,7 +202,7 @@ def _gates(report: Report) -> Figure:
     if not gates:
         return Figure("Gates open", "none", "not judged here")
     passing = sum(gate.passes for gate in gates)
-    waived = sum(_needs_its_waiver(gate) for gate in gates)
+    waived = sum(map(_needs_its_waiver, gates))
     detail = "now"
     if report.gates_at:
         detail = "at the cut-over"

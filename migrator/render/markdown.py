@@ -63,7 +63,7 @@ def _principals(plan: Plan, lines: Mapping[str, int]) -> str:
     head = "| Action | Principal and rows | Today | After | Findings |\n|---|---|---|---|---|\n"
     rows = "".join(_row(plan, each, lines) for each in plan.principals)
     how = ""
-    if any(_has_question(each) for each in plan.principals):
+    if any(map(_has_question, plan.principals)):
         how = f"\nA command beside a difference asks for it. {ASK_AS}\n"
     return "## Principals\n\n" + head + rows + how
 

@@ -55,7 +55,7 @@ def _gates(report: Report) -> str:
     when = "As they stand now"
     if report.gates_at:
         when = f"As judged at the cut-over, {markdown_code(report.gates_at)}"
-    rows = "".join(_gate(gate) for gate in report.gates)
+    rows = "".join(map(_gate, report.gates))
     return (
         f"## Gates of the cut-over\n\n{when}:\n\n| | State | Question | Answer "
         f"|\n|---|---|---|---|\n{rows}"

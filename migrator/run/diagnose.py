@@ -287,8 +287,7 @@ def _lock_check(
     if not missing:
         return Check(name, "ok", "You may write the Lease by which runs lock the cluster.")
     said = (
-        f"The API server does not allow you to {', '.join(_spelled(need) for need in missing)} "
-        f"in kube-system"
+        f"The API server does not allow you to {', '.join(map(_spelled, missing))} in kube-system"
     )
     remedy = "Give the caller get, create, update and delete on leases in namespace kube-system."
     refused = ports.permissions.refused(list(lock_tag_needs(cluster)))

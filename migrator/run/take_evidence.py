@@ -426,11 +426,11 @@ def _attribution(
     # aws-auth is not asked in this mode (EKS user guide, "Authentication mode").
     if measure.mode == "API":
         return "api-mode"
-    if subject is not None and any(is_ours(group) for group in subject.groups):
+    if subject is not None and any(map(is_ours, subject.groups)):
         return "marker"
     if "system:bootstrappers" in principal.before.groups and by_node_entry(subject):
         return "node"
-    if any(_is_allowed_by_policy(result) for result in results):
+    if any(map(_is_allowed_by_policy, results)):
         return "policy"
     return measure.only_entry(principal.principal_arn)
 

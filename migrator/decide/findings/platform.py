@@ -95,7 +95,7 @@ def _numbers(text: object) -> tuple[int, ...]:
     """The numbers in a version: ``(1, 34)`` of ``1.34``, ``(12,)`` of ``eks.12``; () of no text."""
     if not text:
         return ()
-    return tuple(int(number) for number in re.findall(r"\d{1,6}", str(text)))
+    return tuple(map(int, re.findall(r"\d{1,6}", str(text))))
 
 
 def quota_obstacle(now: int, more: int) -> Obstacle | None:

@@ -64,7 +64,7 @@ class AnnouncedAccess:
         gained = self._unannounced(change.gained, principal.access.gained)
         found = [f"it gains what the plan does not announce: {each}" for each in _worded(gained)]
         # An administrator's entry gets its policy while the bridge group is on it.
-        if entry is not None and any(is_ours(group) for group in entry.kubernetes_groups):
+        if entry is not None and any(map(is_ours, entry.kubernetes_groups)):
             return tuple(found)
         lost = self._unannounced(change.lost, principal.access.lost)
         found += [f"it loses what the plan does not announce: {each}" for each in _worded(lost)]

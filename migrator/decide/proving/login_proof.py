@@ -136,6 +136,6 @@ def _attribution(login: SeenLogin, only_entry: Attribution) -> Attribution:
     if only_entry != "none":
         return only_entry
     # No row gives a group with the run's random name.
-    if any(is_ours(group) for group in login.groups):
+    if any(map(is_ours, login.groups)):
         return "marker"
     return "none"

@@ -258,7 +258,7 @@ def _render(
         if caller.ec2_private_dns_name is None:
             return Denied(f"{_NODE_NAME} needs an instance, and {caller.session_name} is none")
     rendered = template_renderer(caller)
-    return LoggedIn(rendered(username), tuple(rendered(group) for group in groups), via, source)
+    return LoggedIn(rendered(username), tuple(map(rendered, groups)), via, source)
 
 
 def template_renderer(caller: Caller) -> Callable[[str], str]:

@@ -28,7 +28,7 @@ _VALUES = {
     ACCOUNT: r"[0-9]",
     ACCESS_KEY: r"[A-Za-z0-9_]",
 }
-_TEMPLATE = re.compile("|".join(re.escape(name) for name in _VALUES))
+_TEMPLATE = re.compile("|".join(map(re.escape, _VALUES)))
 # A character, or a repeated class of characters.
 _Token: TypeAlias = tuple[str, re.Pattern[str] | None]
 _ANY = re.compile(r".", re.DOTALL)

@@ -22,7 +22,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     folded = text.replace("\u017f", "s").replace("\u212a", "k")
-    return "".join(_folded(char) for char in folded)
+    return "".join(map(_folded, folded))
 
 
 def _folded(char: str) -> str:

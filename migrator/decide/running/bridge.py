@@ -166,5 +166,5 @@ def reads_before(state: RunState, step: PlanStep) -> tuple[ReadFirst, ...]:
     bridge = bridge_for(state, step.effect)
     if bridge is not None:
         looks.append(bridge_look(state, bridge))
-    looks.extend(parallel_look(each) for each in parallel_for(state, step.effect))
+    looks.extend(map(parallel_look, parallel_for(state, step.effect)))
     return tuple(looks)

@@ -61,7 +61,7 @@ def runs_of(records: Iterable[FleetRecord]) -> tuple[RunSeen, ...]:
         if run is None:
             run = runs[record.run] = _Run(record.run, record.command, record.at)
         run.take(record)
-    return tuple(_seen(run) for run in runs.values())
+    return tuple(map(_seen, runs.values()))
 
 
 def _seen(run: _Run) -> RunSeen:
@@ -74,7 +74,7 @@ def _seen(run: _Run) -> RunSeen:
         exit_code=run.exit_code,
         stopped=run.stopped,
         attempts=run.attempts,
-        waves=tuple(_wave_seen(wave) for wave in run.waves.values()),
+        waves=tuple(map(_wave_seen, run.waves.values())),
     )
 
 

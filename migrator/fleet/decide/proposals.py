@@ -82,10 +82,10 @@ def cut_over_proposal(fleet: str, results: Sequence[ClusterResult]) -> Proposal:
     kept = [each for each in results if not each.done]
     waivers = Counter(waiver for each in results for waiver in each.detail.get("waived", ()))
     parts = [
-        Part("Clusters with every gate open", tuple(_of_gates(each) for each in ready)),
+        Part("Clusters with every gate open", tuple(map(_of_gates, ready))),
         Part(
             "Clusters with a closed gate, judged again at their turn",
-            tuple(_of_gates(each) for each in kept),
+            tuple(map(_of_gates, kept)),
         ),
         Part("Waivers, in all", tuple(f"{each}: {n} clusters" for each, n in waivers.items())),
         Part("Principals by verdict, in all", _verdicts(results)),

@@ -42,9 +42,7 @@ class RunLine:
 
 def run_lines(runs: Iterable[RunSeen]) -> tuple[RunLine, ...]:
     """The latest run first."""
-    return tuple(
-        _line(run) for run in sorted(runs, key=lambda run: moment(run.started), reverse=True)
-    )
+    return tuple(map(_line, sorted(runs, key=lambda run: moment(run.started), reverse=True)))
 
 
 def _line(run: RunSeen) -> RunLine:

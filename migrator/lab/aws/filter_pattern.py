@@ -174,7 +174,7 @@ class _Parser:
         test = _comparer(operator, kind, wanted)
         if test is None:
             raise _refused(self._text)
-        return lambda document: any(test(value) for value in _select(document, path))
+        return lambda document: any(map(test, _select(document, path)))
 
     def _existence(self, path: str, words: str) -> Condition:
         """A test whether something is at a path and what it is. A path that leads to nothing is
@@ -190,7 +190,7 @@ class _Parser:
         if words not in tests:
             raise _refused(self._text)
         test = tests[words]
-        return lambda document: any(test(value) for value in _select(document, path) or [_MISSING])
+        return lambda document: any(map(test, _select(document, path) or [_MISSING]))
 
 
 def _comparer(operator: str, kind: str, wanted: str) -> Condition | None:

@@ -233,7 +233,7 @@ def _stats(text: str) -> tuple[list[str], Command]:
     def group(records: Records) -> Iterator[Record]:
         groups: dict[tuple[Any, ...], list[Any]] = {}
         for record in records:
-            key = tuple(record.get(name) for name in keys)
+            key = tuple(map(record.get, keys))
             states = groups.setdefault(key, [None] * len(aggregates))
             for index, aggregate in enumerate(aggregates):
                 states[index] = aggregate(states[index], record)

@@ -87,7 +87,7 @@ def trusted_services(policy: Mapping[str, Any]) -> list[str]:
     for statement in _listed(policy.get("Statement")):
         principal = statement.get("Principal") if isinstance(statement, Mapping) else None
         if isinstance(principal, Mapping) and statement.get("Effect") == "Allow":
-            found.update(str(name) for name in _listed(principal.get("Service")))
+            found.update(map(str, _listed(principal.get("Service"))))
     return sorted(found)
 
 
@@ -143,7 +143,7 @@ def _holds(operator: str, value: str | None, wanted: list[str]) -> bool | None:
     ``value`` None is a key that the request does not have: it equals nothing, so
     ``StringNotEquals`` holds (IAM user guide, "IAM JSON policy elements: Condition operators").
     """
-    has_wildcard = any(_WILDCARD.search(text) for text in wanted)
+    has_wildcard = any(map(_WILDCARD.search, wanted))
     if operator in ("StringEquals", "ArnEquals") and not has_wildcard:
         return value in wanted
     if operator == "StringNotEquals":

@@ -68,7 +68,7 @@ def check_escalation(
     missing = _missing(authorizer, user, namespace, rules)
     if not missing:
         return
-    groups = " ".join(json.dumps(group) for group in user.groups)
+    groups = " ".join(map(json.dumps, user.groups))
     shown = "\n".join(map(_shown, missing))
     why = (
         f"user {json.dumps(user.username)} (groups=[{groups}]) is attempting to grant RBAC "
@@ -176,7 +176,7 @@ def _compact(atoms: Sequence[PolicyRule]) -> list[PolicyRule]:
 def _shown(rule: PolicyRule) -> str:
     """A rule as Go's ``CompactString`` prints it."""
     parts = [
-        f"{name}:[{', '.join(json.dumps(value) for value in values)}]"
+        f"{name}:[{', '.join(map(json.dumps, values))}]"
         for name, values in (
             ("APIGroups", rule.api_groups),
             ("Resources", rule.resources),

@@ -166,7 +166,7 @@ def _non_resource_rule(place: str, rule: Json, *, cluster: bool) -> list[Cause]:
     if not cluster:
         text = "Invalid value: namespaced rules cannot apply to non-resource URLs"
         return [("FieldValueInvalid", place, text)]
-    if any(rule.get(field) for field in ("apiGroups", "resources", "resourceNames")):
+    if any(map(rule.get, ("apiGroups", "resources", "resourceNames"))):
         text = "Invalid value: rules cannot apply to both regular resources and non-resource URLs"
         return [("FieldValueInvalid", place, text)]
     return []

@@ -70,7 +70,7 @@ def write_entries(raw: Raw, world: World, cluster: LabCluster) -> None:
             entry_arn=str(found.get("accessEntryArn", entry_arn(cluster, arn))),
             created_at=created,
             modified_at=moment(found.get("modifiedAt", item.get("createdAt"))),
-            policies=tuple(_policy(policy) for policy in policies),
+            policies=tuple(map(_policy, policies)),
             tags=dict(found.get("tags", {})),
             automatic=item["principalArn"] == auto_mode,
         )

@@ -126,7 +126,7 @@ class _Part:
         value = self.get(key, [])
         if not isinstance(value, list):
             raise self.wrong(f"{key} must be a list")
-        return tuple(str(item) for item in value)
+        return tuple(map(str, value))
 
     def parts(self, key: str) -> Iterable["_Part"]:
         value = self.get(key, [])

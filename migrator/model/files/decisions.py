@@ -215,7 +215,7 @@ def _principal(answer: _PrincipalAnswer) -> PrincipalAnswer:
     """The answer for one principal. A list that is left out is None, an empty one means none."""
     policies = None
     if answer.policies is not None:
-        policies = tuple(_policy(policy) for policy in answer.policies)
+        policies = tuple(map(_policy, answer.policies))
     return wire.model_with(answer, PrincipalAnswer, policies=policies)
 
 

@@ -52,7 +52,7 @@ def node_network(value: object) -> NodeNetwork | None:
 def _listed(raw: Raw, key: str, make: Callable[[Raw], T]) -> tuple[T, ...] | None:
     if raw.get(key) is None:
         return None
-    return tuple(make(each) for each in _objects(raw, key, f"nodeNetwork.{key}"))
+    return tuple(map(make, _objects(raw, key, f"nodeNetwork.{key}")))
 
 
 def _subnet(raw: Raw) -> NodeSubnet:
@@ -71,7 +71,7 @@ def _route_table(raw: Raw) -> NodeRouteTable:
         vpc=_text(raw, "VpcId"),
         main=any(each.get("Main") for each in links),
         subnets=frozenset(filter(None, (_text(each, "SubnetId") for each in links))),
-        routes=tuple(_route(each) for each in _objects(raw, "Routes", place)),
+        routes=tuple(map(_route, _objects(raw, "Routes", place))),
     )
 
 

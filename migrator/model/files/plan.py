@@ -148,7 +148,7 @@ def _plan_from(document: wire.PlanDocument) -> Plan:
         target=document.target,
         principals=tuple(wire.model_of(p, PlannedPrincipal) for p in document.principals),
         findings=tuple(wire.model_of(f, Finding) for f in document.findings),
-        steps=tuple(_step_from(step) for step in document.steps),
+        steps=tuple(map(_step_from, document.steps)),
         break_glass=document.break_glass.principal_arn if document.break_glass else None,
     )
 

@@ -183,7 +183,7 @@ def _completed(
     """
     spec = spec_of(entry)
     wider = wider_notes(candidate, spec, facts)
-    blocked = any(is_blocking(note) for note in wider)
+    blocked = any(map(is_blocking, wider))
     # The row and the entry give the same: the mode step changed nothing for this principal.
     if same_entry(candidate.arn, spec, update):
         now = identity_of_entry(entry)

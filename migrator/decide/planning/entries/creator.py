@@ -65,7 +65,7 @@ def creator_entry(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEnt
     notes += wider_notes(candidate, expected, facts)
     if own.action != "block":
         notes += _until_updated(candidate, candidate.row, own.entry, facts)
-    if own.action == "block" or any(is_blocking(note) for note in notes):
+    if own.action == "block" or any(map(is_blocking, notes)):
         return DesiredEntry("block", update, tuple(notes), own.bindings)
     # EKS's own entry stays as it is where it gives what the row gives.
     changed = None if same_entry(candidate.arn, expected, update) else update

@@ -94,7 +94,7 @@ class _Order:
         # A group is bound before an entry gives it, so that no principal loses what it gives.
         bindings = self._bindings(each for each in by_arn if each.action in _BINDS)
         base = (*self.first, *awaited, *bindings)
-        if any(self._is_bridged(each) for each in working):
+        if any(map(self._is_bridged, working)):
             self.bridge = (self.add(CreateBridge(BRIDGE_BINDING, BRIDGE_GROUP), self.first),)
         acting = acting_keys(self.facts)
         others: list[PrincipalDecision] = []
@@ -303,7 +303,7 @@ def needs_bridge(each: PrincipalDecision) -> bool:
     # Bindings name users: under another username those of today do not hold.
     if each.before.username != each.entry.username:
         return True
-    return any(_is_left_out(group) for group in each.before.groups)
+    return any(map(_is_left_out, each.before.groups))
 
 
 def _is_left_out(group: str) -> bool:

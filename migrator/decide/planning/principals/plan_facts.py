@@ -130,7 +130,7 @@ class PlanFacts:
         configs = self.snapshot.identity_provider_configs
         if configs is None:
             return False
-        return all(_is_described(config) for config in configs)
+        return all(map(_is_described, configs))
 
     def explains(self, key: str) -> bool:
         """Whether a login under this canonical ARN has a reason: a row, an entry, mapAccounts, the

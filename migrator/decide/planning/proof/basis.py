@@ -109,7 +109,7 @@ def _named(snapshot: Snapshot, aws_auth: AwsAuth) -> frozenset[str]:
         if group.node_role:
             arns.append(group.node_role)
     arns += [profile.pod_execution_role for profile in snapshot.fargate_profiles or ()]
-    return frozenset(principal_key(arn) for arn in arns)
+    return frozenset(map(principal_key, arns))
 
 
 def aws_auth_basis(aws_auth: AwsAuth) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _entry(entry: AccessEntry) -> dict[str, Any]:
         "type": entry.type,
         "username": entry.username,
         "groups": sorted(entry.kubernetes_groups),
-        "policies": sorted(_policy(policy) for policy in entry.access_policies),
+        "policies": sorted(map(_policy, entry.access_policies)),
         "createdAt": _moment(entry.created_at),
         "ours": {tag: entry.tags[tag] for tag in (PLAN_TAG, ENTRY_TAG) if tag in entry.tags},
     }

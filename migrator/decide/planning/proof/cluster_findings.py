@@ -356,7 +356,7 @@ def _masters(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator
     if not named:
         return
     # What names the group matters only to a principal that is in it today and not later.
-    if any(_leaves_masters(each) for each in decided):
+    if any(map(_leaves_masters, decided)):
         yield make_finding("masters-referenced", f"`system:masters` is named by {quoted(named)}.")
 
 

@@ -81,7 +81,7 @@ def check_after(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
     known: set[str] = set()
     for each in decided:
         # A principal may be named by its ARN or as its row spells it.
-        known.update(row_key(name) for name in names_of(each))
+        known.update(map(row_key, names_of(each)))
     for section, answers in sections.items():
         _unused(section, (key for key in answers if row_key(key) not in known), facts)
 

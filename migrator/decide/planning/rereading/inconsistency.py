@@ -46,4 +46,4 @@ def policy_keys(
 ) -> list[tuple[str, str, tuple[str, ...]]]:
     """The policies of an entry or identity, in an order of their own."""
     policies = holder.policies if isinstance(holder, Identity) else holder.access_policies
-    return sorted(policy_key(policy) for policy in policies)
+    return sorted(map(policy_key, policies))

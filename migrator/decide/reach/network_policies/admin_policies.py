@@ -79,11 +79,11 @@ def _admin_rule(raw: Raw, far: str) -> Rule:
         raise NotUnderstood(f"a rule has the action {text(raw, 'action')[:40]!r}")
     try:
         only(raw, ("name", "action", far, "ports"), "a rule")
-        peers = tuple(_peer(each) for each in parts(raw, far))
+        peers = tuple(map(_peer, parts(raw, far)))
         # Without a peer a rule would not be taken by the API server.
         if not peers:
             raise NotUnderstood("a rule has no peer")
-        return Rule(action, peers, ports=tuple(_port(each) for each in parts(raw, "ports")))
+        return Rule(action, peers, ports=tuple(map(_port, parts(raw, "ports"))))
     except NotUnderstood as error:
         return Rule(action, doubt=str(error))
 

@@ -139,8 +139,8 @@ def _calico_rule(raw: Raw, ends: tuple[str, ...], namespace: str) -> Rule:
             protocol_of(raw.get("protocol")),
             protocol_of(raw.get("notProtocol")),
             int(number(raw, "ipVersion") or 0),
-            tuple(calico_port(each) for each in listed(destination, "ports")),
-            tuple(calico_port(each) for each in listed(destination, "notPorts")),
+            tuple(map(calico_port, listed(destination, "ports"))),
+            tuple(map(calico_port, listed(destination, "notPorts"))),
             _conditions_not_known(raw),
         )
     except NotUnderstood as error:

@@ -75,7 +75,7 @@ def _kubernetes_rule(raw: Raw, far: str, namespace: str) -> Rule:
     try:
         only(raw, (far, "ports"), "a rule")
         peers = tuple(_peer(each, namespace) for each in parts(raw, far))
-        return Rule("Allow", peers, ports=tuple(_port(each) for each in parts(raw, "ports")))
+        return Rule("Allow", peers, ports=tuple(map(_port, parts(raw, "ports"))))
     except NotUnderstood as error:
         return Rule("Allow", doubt=str(error))
 
@@ -105,7 +105,7 @@ def selecting_peer(raw: Raw, namespace: str) -> Peer:
 
 def _block(raw: Raw) -> Block:
     only(raw, ("cidr", "except"), "an ipBlock")
-    excepted = tuple(net_of(each) for each in texts(raw, "except"))
+    excepted = tuple(map(net_of, texts(raw, "except")))
     return Block(net_of(text(raw, "cidr")), excepted)
 
 

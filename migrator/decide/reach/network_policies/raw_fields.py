@@ -105,7 +105,7 @@ def name_of(raw: Raw) -> tuple[str, str]:
 
 def only(raw: Raw, known: Iterable[str], where: str) -> None:
     """Raises :class:`NotUnderstood` where there is a field besides: it may be a condition."""
-    unknown = sorted(str(key) for key in set(raw) - set(known))
+    unknown = sorted(map(str, set(raw) - set(known)))
     if unknown:
         raise NotUnderstood(f"{where} has the field {unknown[0][:40]!r}")
 

@@ -92,7 +92,7 @@ def _at(region: str) -> str:
 
 def _words(texts: Sequence[str]) -> str:
     """Several values of one option."""
-    return " ".join(quote(text) for text in texts)
+    return " ".join(map(quote, texts))
 
 
 def joined(commands: Sequence[str]) -> str:

@@ -47,7 +47,7 @@ def name_check(ends: WayEnds, resolved: Resolved) -> Check:
 
 def are_private(addresses: tuple[str, ...]) -> bool:
     """Whether all are addresses of a network that is not the internet."""
-    return bool(addresses) and all(_is_private(address) for address in addresses)
+    return bool(addresses) and all(map(_is_private, addresses))
 
 
 def _is_private(address: str) -> bool:

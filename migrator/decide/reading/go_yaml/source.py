@@ -50,7 +50,7 @@ _HINTS: Final = {
 }
 # Noncharacters would be refused by the reader; these are private use, in no font and in no
 # ConfigMap.
-_STAND_INS: Final = tuple(chr(code) for code in range(0xF171, 0xF171 + 32))
+_STAND_INS: Final = tuple(map(chr, range(0xF171, 0xF171 + 32)))
 
 
 def check_limits(text: str) -> None:

@@ -264,4 +264,4 @@ def _commands(items: list[list[str]]) -> tuple[tuple[str, ...], ...]:
     """Commands of hooks as argument lists; an empty one is an error."""
     if not all(items):
         raise malformed("hooks: a command is a list of at least one argument.")
-    return tuple(tuple(item) for item in items)
+    return tuple(map(tuple, items))
