@@ -136,6 +136,9 @@ def _along(run: OneRun, key: str) -> MigratorError | None:
         action = sequence_action(run.state, key)
         if isinstance(action, Finished | Wait):
             return None
+        # The others continue: the loop ends the run for it once nothing else is to be done.
+        if isinstance(action, Refuse) and action.alone:
+            return None
         try:
             if isinstance(action, Refuse):
                 return stop(run, action)

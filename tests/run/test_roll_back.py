@@ -230,6 +230,30 @@ def test_somebody_elses_change_of_an_entry_is_not_overwritten() -> None:
     assert cluster.entries[DEVS].kubernetes_groups == ("others",)
 
 
+@pytest.mark.parametrize("changed", [DEVS, ALICE])
+def test_entry_that_another_writer_changed_keeps_no_other_principal_from_its_row(
+    changed: str,
+) -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    oracle(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    made = {arn for arn in cluster.entries if arn != CREATOR}
+    theirs = replace(cluster.entries[changed], kubernetes_groups=("others",))
+    cluster.entries[changed] = theirs
+    outcome = roll_back(plan, DIGEST, world.ports())
+    assert (outcome.exit_code, outcome.error is not None) == (5, True)
+    assert changed in str(outcome.error)
+    assert made & cluster.entries.keys() == {changed}
+    assert cluster.entries[changed] == theirs
+    again = roll_back(plan, DIGEST, world.ports())
+    assert again.exit_code == 5
+    assert cluster.entries[changed] == theirs
+    del cluster.entries[changed]
+    assert roll_back(plan, DIGEST, world.ports()).exit_code == 0
+    assert cluster.bindings == {}
+
+
 def test_there_is_no_way_back_from_api_mode() -> None:
     cluster, plan = company()
     world = World(cluster)

@@ -91,11 +91,12 @@ class Wait:
 @dataclass(frozen=True, slots=True)
 class Refuse:
     """Stop: what is seen is not what the plan was made for. ``step``: the attempt that is over and
-    may be repeated.
+    may be repeated. ``alone``: it is about one principal, and the others continue first.
     """
 
     error: MigratorError
     step: PlanStep | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def settle_entry(state: RunState, sequence: Sequence, place: int) -> Action:
         return not_shown_yet(step, arn, until)
     if entry is not None and made_by_eks(entry, step, state.plan, state.progress.automatic):
         return _over_automatic(step, entry)
-    return Refuse(entry_changed(step, entry))
+    return Refuse(entry_changed(step, entry), alone=True)
 
 
 def _changes_nothing(step: PlanStep) -> bool:

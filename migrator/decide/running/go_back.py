@@ -355,7 +355,7 @@ def _entry_of_eks_back(state: RunState, sequence: Sequence, steps: list[PlanStep
     is_of_the_run = any(matches(each, entry, digest) for each in states[place + 1 :])
     if not is_of_the_run:
         undoing = replace(first, effect=first.undo or first.effect)
-        return Refuse(entry_changed(undoing, entry))
+        return Refuse(entry_changed(undoing, entry), alone=True)
     if matches(states[-1], entry, digest):
         return LeaveInPlace(steps[0], why_completed_entry_stays(state.plan, arn))
     # A run began to complete the entry and did not finish.

@@ -87,7 +87,7 @@ def _still_so(state: RunState, sequence: Sequence) -> Action:
     # A read of EKS may be older than the last write of this run.
     if is_behind and state.observed.now < until:
         return not_shown_yet(final, arn, until)
-    return Refuse(entry_changed(final, entry))
+    return Refuse(entry_changed(final, entry), alone=True)
 
 
 def _without_tags(entry_state: EntryState | None) -> EntryState | None:

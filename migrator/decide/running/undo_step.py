@@ -75,7 +75,7 @@ def undo_step(state: RunState, sequence: Sequence, step: PlanStep) -> Action:
     is_of_the_run = any(matches(each, entry, digest) for each in states[place + 1 :])
     if not is_of_the_run:
         undoing = replace(step, effect=step.undo or step.effect)
-        return Refuse(entry_changed(undoing, entry))
+        return Refuse(entry_changed(undoing, entry), alone=True)
     # An entry is deleted only where the row gives the access again.
     if isinstance(step.effect, CreateEntry):
         held = row_answers(state, step)
