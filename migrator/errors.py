@@ -41,7 +41,14 @@ class MigratorError(Exception):
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, code: str, message: str, *, why: str = "", remedy: str = "") -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        why: str = "",
+        remedy: str = "",
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

@@ -80,7 +80,12 @@ class CloudWatchAuditLogs:
         )
 
     def events(
-        self, log_type: str, start: datetime, end: datetime, *, pattern: str = ""
+        self,
+        log_type: str,
+        start: datetime,
+        end: datetime,
+        *,
+        pattern: str = "",
     ) -> Iterator[Raw]:
         """Log events of one type, oldest first. While one page is worked on, the next one is on its
         way; more than these two are never in memory.

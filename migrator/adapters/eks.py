@@ -170,12 +170,21 @@ class EksCluster:
         return found
 
     def _described(
-        self, listing: str, names_key: str, describe: str, key: str, parameter: str
+        self,
+        listing: str,
+        names_key: str,
+        describe: str,
+        key: str,
+        parameter: str,
     ) -> list[Raw]:
         return self._describe_each(describe, key, parameter, self._list(listing, names_key))
 
     def _describe_each(
-        self, method: str, key: str, parameter: str, values: Sequence[Any]
+        self,
+        method: str,
+        key: str,
+        parameter: str,
+        values: Sequence[Any],
     ) -> list[Raw]:
         def describe(value: Any) -> Raw | None:
             try:

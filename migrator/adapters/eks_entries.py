@@ -46,7 +46,12 @@ class EksAccessEntries:
         return access_entry(jsonable({**raw, "associatedAccessPolicies": policies}), principal_arn)
 
     def create(
-        self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str
+        self,
+        principal_arn: str,
+        entry: EntrySpec,
+        *,
+        tags: Mapping[str, str],
+        token: str,
     ) -> None:
         """CreateAccessEntry; policies are associated apart. Raises ``entry-exists``,
         ``invalid-principal``, ``invalid-entry``, ``entries-not-enabled``.

@@ -94,7 +94,13 @@ class TokenMint:
 
 
 def presigned_token(
-    keys: Keys, *, endpoint: str, region: str, cluster_name: str, at: datetime, variant: int = 0
+    keys: Keys,
+    *,
+    endpoint: str,
+    region: str,
+    cluster_name: str,
+    at: datetime,
+    variant: int = 0,
 ) -> str:
     """The token as text. ``variant`` picks the order of the query parameters; 0 is the canonical
     one.

@@ -73,7 +73,14 @@ class KubernetesClient:
         self.wire = wire
         self._login = login
 
-    def send(self, verb: str, method: str, path: str, resource: str, **options: Any) -> Answer:
+    def send(
+        self,
+        verb: str,
+        method: str,
+        path: str,
+        resource: str,
+        **options: Any,
+    ) -> Answer:
         """One request; a 401 is tried once more with a fresh login. Raises for every status but
         2xx.
         """
@@ -130,7 +137,13 @@ class KubernetesClient:
             ask["continue"] = str(token)
 
     def write(
-        self, verb: str, method: str, path: str, resource: str, body: object, **options: Any
+        self,
+        verb: str,
+        method: str,
+        path: str,
+        resource: str,
+        body: object,
+        **options: Any,
     ) -> Raw:
         """A write with our field manager."""
         written: Raw = self.send(

@@ -93,7 +93,11 @@ def no_answer(endpoint: Endpoint, verb: str, resource: str, cause: object) -> Fa
 
 
 def refused(
-    endpoint: Endpoint, status: int, body: bytes, verb: str, resource: str
+    endpoint: Endpoint,
+    status: int,
+    body: bytes,
+    verb: str,
+    resource: str,
 ) -> MigratorError:
     """An answer that is no success, by status code (Kubernetes API conventions, "HTTP status
     codes").

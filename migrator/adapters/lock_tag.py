@@ -22,7 +22,14 @@ _FIELD = re.compile(r"([a-z]+)=(\S*)")
 class TagRecords:
     """:class:`migrator.ports.LockRecords`. The version is the whole value."""
 
-    def __init__(self, session: AwsSession, name: str, arn: str, *, settle_seconds: float) -> None:
+    def __init__(
+        self,
+        session: AwsSession,
+        name: str,
+        arn: str,
+        *,
+        settle_seconds: float,
+    ) -> None:
         self._session, self._name, self._arn = session, name, arn
         self._subject = f"cluster {name}"
         self.settle_seconds = settle_seconds

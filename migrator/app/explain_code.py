@@ -37,7 +37,15 @@ def _meanings(code: str) -> Iterator[CodeMeaning]:
         )
     if error is not None:
         exits = "exit code " + " or ".join(map(str, error.exit_codes))
-        yield CodeMeaning(code, "error", exits, error.what, error.why, error.remedy, error.example)
+        yield CodeMeaning(
+            code,
+            "error",
+            exits,
+            error.what,
+            error.why,
+            error.remedy,
+            error.example,
+        )
 
 
 def _example(code: str) -> str:

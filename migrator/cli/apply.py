@@ -73,4 +73,12 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
         keep_going="--keep-going",
     )
     only = options_again(given, only="--only")
-    return ended(settings, plan, outcome, given["plan_file"], *only, *rest, rest=rest)
+    return ended(
+        settings,
+        plan,
+        outcome,
+        given["plan_file"],
+        *only,
+        *rest,
+        rest=rest,
+    )

@@ -30,7 +30,14 @@ def write_questions(path: str, plan: Plan) -> str:
     return _said(path, plan, asked=len(stubs), added=written.added, is_new=not exists)
 
 
-def _said(path: str, plan: Plan, *, asked: int, added: int, is_new: bool) -> str:
+def _said(
+    path: str,
+    plan: Plan,
+    *,
+    asked: int,
+    added: int,
+    is_new: bool,
+) -> str:
     if not asked:
         blockers = sum(finding.severity == "block" for finding in plan.findings)
         empty = f"; {path} is new and holds no answer" if is_new else ""

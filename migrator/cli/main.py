@@ -125,7 +125,13 @@ def _usage(error: click.UsageError, stderr: TextIO) -> int:
 
 
 def _say(
-    stderr: TextIO, code: str, message: str, why: str, remedy: str, *, traceback: bool
+    stderr: TextIO,
+    code: str,
+    message: str,
+    why: str,
+    remedy: str,
+    *,
+    traceback: bool,
 ) -> None:
     """What, why, what to do: three lines. Foreign text in them cannot leave its line."""
     from migrator.render.escape import terminal

@@ -59,7 +59,15 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     request = RollBackRequest(plan=plan, digest=digest, **request_fields(RollBackRequest, given))
     outcome = roll_back(request, operator_of(settings, yes=given["yes"]))
     only, rest = options_again(given, only="--only"), options_again(given, max_rate="--max-rate")
-    return ended(settings, plan, outcome, given["plan_or_cluster"], *only, *rest, rest=rest)
+    return ended(
+        settings,
+        plan,
+        outcome,
+        given["plan_or_cluster"],
+        *only,
+        *rest,
+        rest=rest,
+    )
 
 
 def _leftovers(settings: Settings, given: Mapping[str, Any]) -> int:

@@ -198,7 +198,11 @@ def serve_connection(
 
 
 def _answer_one(
-    reader: Reader, connection: socket.socket, handler: Handler, rules: WireRules, client: str
+    reader: Reader,
+    connection: socket.socket,
+    handler: Handler,
+    rules: WireRules,
+    client: str,
 ) -> bool:
     """Read and answer one request; False when the connection is over."""
     request = read_request(reader, rules, lambda: connection.sendall(_CONTINUE), client)

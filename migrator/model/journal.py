@@ -51,7 +51,12 @@ Journal: TypeAlias = tuple[Record, ...]
 
 
 def next_record(
-    journal: Journal, *, at: str, step: str | None, event: Event, effect: Mapping[str, Any]
+    journal: Journal,
+    *,
+    at: str,
+    step: str | None,
+    event: Event,
+    effect: Mapping[str, Any],
 ) -> Record:
     """The record that follows ``journal``, its place, its link and its digest filled in."""
     n = 1
@@ -71,11 +76,25 @@ def next_record(
 
 
 def seal(
-    *, n: int, prev: str, at: str, step: str | None, event: Event, effect: Mapping[str, Any]
+    *,
+    n: int,
+    prev: str,
+    at: str,
+    step: str | None,
+    event: Event,
+    effect: Mapping[str, Any],
 ) -> Record:
     """A record with its digest: ``sha256:…`` of the canonical JSON of all other fields."""
     fields = {"n": n, "prev": prev, "at": at, "step": step, "event": event, "effect": dict(effect)}
-    return Record(n, prev, at, step, event, dict(effect), digest_of(fields))
+    return Record(
+        n,
+        prev,
+        at,
+        step,
+        event,
+        dict(effect),
+        digest_of(fields),
+    )
 
 
 def encode_record(record: Record) -> bytes:

@@ -11,7 +11,12 @@ def and_more(total: int, shown: int, what: str = "") -> str:
 
 
 def some_of(
-    names: Sequence[str], most: int, what: str = "", *, between: str = ", ", last: str = " "
+    names: Sequence[str],
+    most: int,
+    what: str = "",
+    *,
+    between: str = ", ",
+    last: str = " ",
 ) -> str:
     """``a, b and 3 more``: the first names in one text. ``last`` comes before ``and``."""
     text = between.join(names[:most])

@@ -226,7 +226,13 @@ def _ending(kind: str, record: Record) -> Shape:
     return _ENDS.get(record.event, "done")
 
 
-def _bar(axis: Axis, start: Record, end: Record, tone: Tone, words: str) -> Bar:
+def _bar(
+    axis: Axis,
+    start: Record,
+    end: Record,
+    tone: Tone,
+    words: str,
+) -> Bar:
     """From the intention to the end, wide enough to be seen and inside the chart."""
     left, right = axis.place(start.at), axis.place(end.at)
     width = max(round(right - left, 2), _THINNEST)

@@ -79,7 +79,12 @@ class _Entries:
         return self.inner.describe(principal_arn)
 
     def create(
-        self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str
+        self,
+        principal_arn: str,
+        entry: EntrySpec,
+        *,
+        tags: Mapping[str, str],
+        token: str,
     ) -> None:
         self.lock.check()
         self.inner.create(principal_arn, entry, tags=tags, token=token)

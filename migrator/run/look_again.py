@@ -200,7 +200,11 @@ def _first_carriers(entries: Iterable[AccessEntry]) -> dict[str, str]:
 
 
 def differences_now(
-    plan: Plan, plan_digest: str, progress: Progress, ports: RunPorts, snapshot: Snapshot
+    plan: Plan,
+    plan_digest: str,
+    progress: Progress,
+    ports: RunPorts,
+    snapshot: Snapshot,
 ) -> tuple[Difference, ...]:
     """What a fresh snapshot shows to be no longer as the plan has it, rows of unknown principals
     included; in API mode no row is in force, and none is compared (EKS user guide, "Authentication
@@ -272,7 +276,11 @@ def _after_roll_back(code: str, *, is_done: bool) -> str:
 
 
 def refuse_differences(
-    plan: Plan, plan_digest: str, progress: Progress, ports: RunPorts, snapshot: Snapshot
+    plan: Plan,
+    plan_digest: str,
+    progress: Progress,
+    ports: RunPorts,
+    snapshot: Snapshot,
 ) -> None:
     """Raises ``Changed`` (5) where a fresh snapshot is no longer as the plan has it."""
     error = changed_since(plan, differences_now(plan, plan_digest, progress, ports, snapshot))

@@ -44,7 +44,13 @@ def make_report(
     verdicts = current_verdicts(plan, ports, snapshot, how)
     mode = snapshot.cluster.authentication_mode
     outcome = VerifyOutcome(
-        "after", mode, verdicts, cluster_verdict(verdicts), (), 0, ports.store.location
+        "after",
+        mode,
+        verdicts,
+        cluster_verdict(verdicts),
+        (),
+        0,
+        ports.store.location,
     )
     gates, gates_at = _gates_at_the_switch(journal)
     if mode != "API":

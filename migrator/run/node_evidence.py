@@ -126,7 +126,12 @@ def progress_line(role_arn: str, found: NodeJudgement) -> str:
 
 
 def watch_nodes(
-    ports: StepPorts, role_arn: str, *, since: datetime | None, api_mode: bool, newcomer: str = ""
+    ports: StepPorts,
+    role_arn: str,
+    *,
+    since: datetime | None,
+    api_mode: bool,
+    newcomer: str = "",
 ) -> Looked | None:
     """Look until every node was seen, something is wrong, or there is nothing more to wait for.
 

@@ -141,7 +141,11 @@ class _Removal:
     """What was shown, what is there after the answer, and what was removed of it."""
 
     def __init__(
-        self, held: HeldCluster, objects: ClusterObjects, shown: OwnObjects, now: OwnObjects
+        self,
+        held: HeldCluster,
+        objects: ClusterObjects,
+        shown: OwnObjects,
+        now: OwnObjects,
     ) -> None:
         self._held, self._objects, self._shown, self._now = held, objects, shown, now
         self._there = {_key(each): each for each in now.leftovers()}

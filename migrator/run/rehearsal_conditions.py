@@ -14,7 +14,11 @@ from migrator.run.one_run import EVIDENCE_FILE
 
 
 def refuse_conditions(
-    plan: Plan, plan_digest: str, ports: RunPorts, snapshot: Snapshot, chain: tuple[str, ...]
+    plan: Plan,
+    plan_digest: str,
+    ports: RunPorts,
+    snapshot: Snapshot,
+    chain: tuple[str, ...],
 ) -> None:
     """Raises ``Refused("rehearsal-conditions")`` naming every condition that is not met."""
     mode, status = ports.mode.read()

@@ -69,7 +69,11 @@ def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
 
 
 def _refuse_changed(
-    plan: Plan, plan_digest: str, ports: RunPorts, progress: Progress, snapshot: Snapshot
+    plan: Plan,
+    plan_digest: str,
+    ports: RunPorts,
+    progress: Progress,
+    snapshot: Snapshot,
 ) -> None:
     """Raises ``Changed`` (5): a row that was added or edited since shows that a person still relies
     on aws-auth, and an entry that is not as it was left is looked at before the old map is deleted.

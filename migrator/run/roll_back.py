@@ -260,7 +260,11 @@ def _with_shadowed_rows(
 
 
 def _outcome(
-    plan: Plan, progress: Progress, ports: RunPorts, finished: Finished, error: MigratorError | None
+    plan: Plan,
+    progress: Progress,
+    ports: RunPorts,
+    finished: Finished,
+    error: MigratorError | None,
 ) -> RunOutcome:
     """What was undone and what is left, each with its reason. Exit code 4 where entries stay in
     place.

@@ -94,7 +94,13 @@ class Scanner:
             self.save(scan)
             self._show_progress(scan, log_type, at)
 
-    def _ask_slice(self, scan: Scan, log_type: LogType, start: int, end: int) -> None:
+    def _ask_slice(
+        self,
+        scan: Scan,
+        log_type: LogType,
+        start: int,
+        end: int,
+    ) -> None:
         """One slice, ``start <= time < end``. What has more rows than a query gives is asked for in
         halves.
         """

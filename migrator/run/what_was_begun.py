@@ -16,7 +16,11 @@ from migrator.run.one_run import EVIDENCE_FILE
 
 
 def is_verified(
-    plan: Plan, plan_digest: str, progress: Progress, store: StateStore, journal: Journal
+    plan: Plan,
+    plan_digest: str,
+    progress: Progress,
+    store: StateStore,
+    journal: Journal,
 ) -> bool:
     """Whether a cut-over was verified; the evidence is read only after a switch."""
     if progress.of(f"{CUT_OVER}-switch").status not in SETTLED:

@@ -49,7 +49,13 @@ class _Names:
     spans: dict[str, Span] = field(default_factory=dict)
     prefix: str | None = None
 
-    def add(self, name: str, first: int, last: int, count: int) -> None:
+    def add(
+        self,
+        name: str,
+        first: int,
+        last: int,
+        count: int,
+    ) -> None:
         """So many log-ins under a name, between two moments."""
         key = name
         if self.prefix is not None:
@@ -118,7 +124,12 @@ class Tally:
         names.add(login.username, begin, last, count)
 
     def add_request(
-        self, request: SeenRequest, *, as_login: bool, count: int = 1, first: datetime | None = None
+        self,
+        request: SeenRequest,
+        *,
+        as_login: bool,
+        count: int = 1,
+        first: datetime | None = None,
     ) -> None:
         """A request, or ``count`` alike from ``first`` to ``request.at``.
 
@@ -149,7 +160,15 @@ class Tally:
         self.lines += lines
         self.days.setdefault(log_type, set()).add(timestamp // _DAY)
 
-    def _deny(self, arn: str, what: str, why: str, first: int, last: int, count: int) -> None:
+    def _deny(
+        self,
+        arn: str,
+        what: str,
+        why: str,
+        first: int,
+        last: int,
+        count: int,
+    ) -> None:
         """So many denials of one kind; ``what`` was asked, ``why`` is the reason for people."""
         key = (arn, what, why)
         after = self._after_apply(first, count)

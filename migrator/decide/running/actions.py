@@ -192,4 +192,12 @@ def run_state(
     sequence_of: dict[str, str] = {}
     for key, sequence in sequences.items():
         sequence_of.update((step.id, key) for step in sequence)
-    return RunState(plan, progress, observed, run_request, sequences, sequence_of, binders)
+    return RunState(
+        plan,
+        progress,
+        observed,
+        run_request,
+        sequences,
+        sequence_of,
+        binders,
+    )

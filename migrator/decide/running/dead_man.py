@@ -45,7 +45,12 @@ _CORE, _RBAC, _LEASES = "v1", "rbac.authorization.k8s.io/v1", "coordination.k8s.
 
 
 def timer_objects(
-    config_map: Mapping[str, Any], *, run: str, image: str, length: timedelta, now: datetime
+    config_map: Mapping[str, Any],
+    *,
+    run: str,
+    image: str,
+    length: timedelta,
+    now: datetime,
 ) -> tuple[dict[str, Any], ...]:
     """Everything that the timer needs, in the order of creation. ``config_map`` is aws-auth as it
     was read.

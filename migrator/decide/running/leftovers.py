@@ -22,7 +22,11 @@ from migrator.model.step import (
 
 
 def what_stands(
-    plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str, run: str
+    plan: Plan,
+    progress: Progress,
+    snapshot: Snapshot,
+    plan_digest: str,
+    run: str,
 ) -> tuple[Step, ...]:
     """Steps whose effect is in the cluster and that the journal does not record; in plan order.
 

@@ -47,7 +47,11 @@ def lasts(record: LockRecord, default: int = LEASE_SECONDS) -> int:
 
 
 def judge(
-    seen: LockSeen | None, token: str, watched: Watched | None, now: float, runs: bool | None
+    seen: LockSeen | None,
+    token: str,
+    watched: Watched | None,
+    now: float,
+    runs: bool | None,
 ) -> Judgement:
     """What a lock that was just read means for a run that wants it.
 

@@ -63,7 +63,13 @@ def _update_failed(update: str, errors: tuple[str, ...]) -> Failed:
     )
 
 
-def _wait(state: RunState, step: PlanStep, why: str, until: datetime, look: ReadFirst) -> Action:
+def _wait(
+    state: RunState,
+    step: PlanStep,
+    why: str,
+    until: datetime,
+    look: ReadFirst,
+) -> Action:
     """Look again until ``until``, then end the run: an update that hangs needs a person."""
     if state.observed.now < until:
         return Wait(step, why, until, look)

@@ -62,7 +62,12 @@ class DaskPool:
     """
 
     def __init__(
-        self, client: Any, *, own: bool, shared: tuple[str, str] | None, events: Events
+        self,
+        client: Any,
+        *,
+        own: bool,
+        shared: tuple[str, str] | None,
+        events: Events,
     ) -> None:
         self.client = client
         self.most: int | None = None
@@ -95,12 +100,23 @@ class DaskPool:
         return min(found, key=lambda each: each.used.total() / each.threads, default=None)
 
     def submit(
-        self, function: Callable[[str], str], order: Mapping[str, Any], *, key: str, **more: Any
+        self,
+        function: Callable[[str], str],
+        order: Mapping[str, Any],
+        *,
+        key: str,
+        **more: Any,
     ) -> Any:
         """Text in, text out, bound to one worker, never repeated by dask."""
         text = json.dumps(order)
         return self.client.submit(
-            function, text, key=key, allow_other_workers=False, retries=0, pure=False, **more
+            function,
+            text,
+            key=key,
+            allow_other_workers=False,
+            retries=0,
+            pure=False,
+            **more,
         )
 
     def tell(self, worker: PoolWorker, task: str, arguments: Mapping[str, Any]) -> None:

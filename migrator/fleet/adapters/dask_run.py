@@ -51,7 +51,12 @@ class DaskRun:
     """Some jobs on a pool of workers, from the first to the last."""
 
     def __init__(
-        self, pool: DaskPool, jobs: Sequence[Job], options: DaskOptions, *, in_order: bool
+        self,
+        pool: DaskPool,
+        jobs: Sequence[Job],
+        options: DaskOptions,
+        *,
+        in_order: bool,
     ) -> None:
         self._pool = pool
         self._options = options

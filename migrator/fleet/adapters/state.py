@@ -31,7 +31,13 @@ class FleetFolder(StateFolder):
 class FleetBucket(StateBucket):
     """:class:`migrator.ports.StateStore` of a fleet, in an S3 bucket."""
 
-    def __init__(self, session: AwsSession, url: str, name: str, tasks: TaskRunner) -> None:
+    def __init__(
+        self,
+        session: AwsSession,
+        url: str,
+        name: str,
+        tasks: TaskRunner,
+    ) -> None:
         open_bucket_state(session, url, _NOBODY, tasks)  # the same check of the URL
         parts = urlsplit(url)
         prefix = parts.path.strip("/")

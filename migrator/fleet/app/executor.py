@@ -87,7 +87,14 @@ class Jobs:
     its sessions.
     """
 
-    def __init__(self, fleet: Fleet, found: Found, ports: FleetPorts, *, own_machine: bool) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        found: Found,
+        ports: FleetPorts,
+        *,
+        own_machine: bool,
+    ) -> None:
         self._fleet = fleet
         self._described = found.described
         self._accounts = found.inventory.accounts
@@ -96,7 +103,12 @@ class Jobs:
         self._setups: dict[bool, tuple[Mapping[str, Any], str]] = {}
 
     def make(
-        self, cluster: FleetCluster, command: Command, request: JobRequest, *, here: bool = False
+        self,
+        cluster: FleetCluster,
+        command: Command,
+        request: JobRequest,
+        *,
+        here: bool = False,
     ) -> Job:
         """A job of :mod:`migrator.fleet.app.jobs`. ``here``: it does not leave this process."""
         from migrator.adapters.aws_session import jsonable

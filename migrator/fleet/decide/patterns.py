@@ -70,7 +70,17 @@ def report_of(
         )
         left = left_of(known, stage)
         is_left = is_open(known, stage)
-        rows.append(ClusterRow(cluster, known, stage, result, left, command, is_left))
+        rows.append(
+            ClusterRow(
+                cluster,
+                known,
+                stage,
+                result,
+                left,
+                command,
+                is_left,
+            )
+        )
     everything = [row.facts for row in rows]
     findings = findings_across(everything)
     return FleetReport(

@@ -49,28 +49,42 @@ def planned_proposal(title: str, clusters: Sequence[PlannedCluster], *, forward:
     """What the plans of the clusters come to. ``forward``: entries are made, so that the mode step
     belongs to it.
     """
-    total: Counter[str] = Counter()
-    for each in clusters:
-        total.update(each.counts or {})
-    switched = sum(each.switches for each in clusters) if forward else 0
-    lines = tuple(_of_plan(each, forward=forward) for each in clusters)
-    in_all = [f"{number} {action}" for action, number in total.items() if number]
-    if switched:
+    in_all = _numbers(_total(each.counts for each in clusters))
+    one_way = ""
+    switched = sum(each.switches for each in clusters)
+    if forward and switched:
         in_all.append(f"{_SWITCHED} on {switched} clusters")
+        one_way = f"The switch to API_AND_CONFIG_MAP is one-way: {switched} clusters."
     return Proposal(
         title,
-        parts=(Part("Principals by action, in all", tuple(in_all)), Part("Clusters", lines)),
-        one_way=(
-            f"The switch to API_AND_CONFIG_MAP is one-way: {switched} clusters." if switched else ""
+        parts=(
+            Part("Principals by action, in all", tuple(in_all)),
+            Part("Clusters", tuple(_of_plan(each, forward=forward) for each in clusters)),
         ),
+        one_way=one_way,
     )
+
+
+def _total(counts: Iterable[Mapping[str, int] | None]) -> Counter[str]:
+    """The sum of the counts by their keys, in the order in which keys first come; None adds
+    nothing.
+    """
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each or {})
+    return total
+
+
+def _numbers(counts: Mapping[str, int]) -> list[str]:
+    """``3 create``, one text a key; what is 0 is left out."""
+    return [f"{number} {action}" for action, number in counts.items() if number]
 
 
 def _of_plan(cluster: PlannedCluster, *, forward: bool) -> str:
     name = short_cluster(cluster.arn)
     if cluster.counts is None:
         return f"{name}: no plan that can be read"
-    said = [f"{number} {action}" for action, number in cluster.counts.items() if number]
+    said = _numbers(cluster.counts)
     if forward and cluster.switches:
         said.append(_SWITCHED)
     return f"{name}: {', '.join(said) or 'nothing'}"
@@ -115,9 +129,7 @@ def _of_gates(result: ClusterResult) -> str:
 
 
 def _verdicts(results: Iterable[ClusterResult]) -> tuple[str, ...]:
-    total: Counter[str] = Counter()
-    for each in results:
-        total.update(each.detail.get("verdicts") or {})
+    total = _total(each.detail.get("verdicts") for each in results)
     return (_counted(total),) if total else ()
 
 

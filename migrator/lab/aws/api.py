@@ -90,7 +90,11 @@ class AwsApi:
             return write_error(protocol, defect, request_id)
 
     def _answer(
-        self, service: str, parts: SignedParts | None, request: Request, request_id: str
+        self,
+        service: str,
+        parts: SignedParts | None,
+        request: Request,
+        request_id: str,
     ) -> Response:
         """The answer of an operation, carried out under the world's lock.
 
@@ -117,7 +121,17 @@ class AwsApi:
             region = self._world.settings.region
             if parts is not None:
                 region = parts.scope.region
-            call = Call(self._world, service, operation, params, caller, region, now, now, faults)
+            call = Call(
+                self._world,
+                service,
+                operation,
+                params,
+                caller,
+                region,
+                now,
+                now,
+                faults,
+            )
             stale = faults.get("stale-read")
             if stale and operation.startswith(_READS):
                 call.as_of = now - timedelta(seconds=stale.seconds)

@@ -69,7 +69,11 @@ class AwsError(Exception):
     """
 
     def __init__(
-        self, code: str, message: str, status: int = 400, fields: Mapping[str, Any] | None = None
+        self,
+        code: str,
+        message: str,
+        status: int = 400,
+        fields: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code

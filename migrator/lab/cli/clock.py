@@ -16,7 +16,13 @@ from migrator.lab.cli.place import lab_directory_option, resolved
 @lab_directory_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, *, advance: float | None, freeze: bool, thaw: bool, lab_dir: str
+    ctx: click.Context,
+    /,
+    *,
+    advance: float | None,
+    freeze: bool,
+    thaw: bool,
+    lab_dir: str,
 ) -> None:
     """Show the lab's clock, or step it, so that soak periods take no time. Signatures stay on
     machine time.

@@ -70,7 +70,15 @@ def tell(place: Path, *, keep: bool) -> int:
     _migrate("cutover", str(plan), "--confirm", _CLUSTER, "--quiet", *answers)
     _title("8. Verify again: no row is asked any more")
     after = json.loads(
-        _migrate("verify", str(plan), "--quiet", "--output", "json", *answers, capture=True)
+        _migrate(
+            "verify",
+            str(plan),
+            "--quiet",
+            "--output",
+            "json",
+            *answers,
+            capture=True,
+        )
     )
     _before_and_after(plan, after)
     _title("9. Is the ConfigMap really not asked any more?")

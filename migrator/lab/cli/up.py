@@ -33,7 +33,13 @@ NOT_COPIED = "not copied: "  # how the lab's log begins a line about what a snap
 @lab_directory_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, world: str | None, snapshot: str | None, *, detach: bool, lab_dir: str
+    ctx: click.Context,
+    /,
+    world: str | None,
+    snapshot: str | None,
+    *,
+    detach: bool,
+    lab_dir: str,
 ) -> int | None:
     """Start a lab: an EKS on this machine, from a world file, or as a copy of a real cluster with
     made-up credentials for all its principals. It runs until Ctrl-C, or migrate lab down.

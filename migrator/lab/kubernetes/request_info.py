@@ -81,7 +81,16 @@ def request_info(request: Request) -> RequestInfo:
         name = _name_selected(request)
     elif not name and verb == "delete":
         verb = "deletecollection"
-    return RequestInfo(path, verb, group, version, resource, subresource, namespace, name)
+    return RequestInfo(
+        path,
+        verb,
+        group,
+        version,
+        resource,
+        subresource,
+        namespace,
+        name,
+    )
 
 
 def _place(rest: list[str]) -> tuple[str, tuple[str, str, str]]:

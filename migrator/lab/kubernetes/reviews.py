@@ -39,7 +39,13 @@ class Reviews:
     def __init__(self, authorizer: Authorizer, look_up: TokenLookup) -> None:
         self._authorizer, self._look_up = authorizer, look_up
 
-    def answer(self, resource: str, user: User, body: Json, namespace: str) -> Json:
+    def answer(
+        self,
+        resource: str,
+        user: User,
+        body: Json,
+        namespace: str,
+    ) -> Json:
         """The review with its ``status``.
 
         ``body`` is the review as it was sent, ``namespace`` that of the URL, which a local review

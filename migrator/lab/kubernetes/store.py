@@ -108,7 +108,13 @@ class ObjectStore:
         """
         return sum(self._generations.get(key, 0) for key in keys)
 
-    def put(self, key: Key, namespace: str, name: str, found: Json) -> Json:
+    def put(
+        self,
+        key: Key,
+        namespace: str,
+        name: str,
+        found: Json,
+    ) -> Json:
         """Store the object under the next revision and return it as stored."""
         with self.lock:
             self.revision += 1
@@ -119,7 +125,15 @@ class ObjectStore:
             places[namespace, name] = stored
             kind: Literal["ADDED", "MODIFIED"] = "ADDED" if before is None else "MODIFIED"
             self._tell(
-                Change(self.revision, self._now(), key, (namespace, name), kind, stored, before)
+                Change(
+                    self.revision,
+                    self._now(),
+                    key,
+                    (namespace, name),
+                    kind,
+                    stored,
+                    before,
+                )
             )
             return stored
 
@@ -135,7 +149,15 @@ class ObjectStore:
                 "metadata": {**before["metadata"], "resourceVersion": str(self.revision)},
             }
             self._tell(
-                Change(self.revision, self._now(), key, (namespace, name), "DELETED", last, before)
+                Change(
+                    self.revision,
+                    self._now(),
+                    key,
+                    (namespace, name),
+                    "DELETED",
+                    last,
+                    before,
+                )
             )
             return last
 

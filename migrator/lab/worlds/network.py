@@ -172,10 +172,26 @@ def _make_groups(network: Network, cluster: NewCluster) -> tuple[list[str], list
         "Name": f"eks-cluster-sg-{cluster.name}-1234567890",
     }
     out = [permission("-1", cidr="0.0.0.0/0"), permission("-1", group=own)]
-    _make_group(network, cluster, own, tags["Name"], [permission("-1", group=own)], out, tags)
+    _make_group(
+        network,
+        cluster,
+        own,
+        tags["Name"],
+        [permission("-1", group=own)],
+        out,
+        tags,
+    )
     outward = [permission("-1", cidr="0.0.0.0/0")]
     for each in more:
-        _make_group(network, cluster, each, f"{cluster.name}-{each}", [], outward, {})
+        _make_group(
+            network,
+            cluster,
+            each,
+            f"{cluster.name}-{each}",
+            [],
+            outward,
+            {},
+        )
     if cluster.layout == "eksctl":
         return [own, *more], [own]
     nodes = make_id("sg", cluster.arn, "nodes")
@@ -184,9 +200,25 @@ def _make_groups(network: Network, cluster: NewCluster) -> tuple[list[str], list
     into_nodes += [permission(protocol, 53, group=nodes) for protocol in ("tcp", "udp")]
     into_nodes.append(permission("tcp", 1025, 65535, group=nodes))
     owned = {f"kubernetes.io/cluster/{cluster.name}": "owned"}
-    _make_group(network, cluster, nodes, f"{cluster.name}-node", into_nodes, outward, owned)
+    _make_group(
+        network,
+        cluster,
+        nodes,
+        f"{cluster.name}-node",
+        into_nodes,
+        outward,
+        owned,
+    )
     into_plane = [permission("tcp", 443, group=nodes)]
-    _make_group(network, cluster, plane, f"{cluster.name}-cluster", into_plane, outward, {})
+    _make_group(
+        network,
+        cluster,
+        plane,
+        f"{cluster.name}-cluster",
+        into_plane,
+        outward,
+        {},
+    )
     return [own, plane, *more], [nodes]
 
 

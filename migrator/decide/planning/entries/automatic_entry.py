@@ -205,7 +205,13 @@ def _completed(
         return PrincipalDecision(candidate, "block", before, None, proposed=update, notes=notes)
     after = identity_of_spec(candidate.arn, update)
     return PrincipalDecision(
-        candidate, "update", before, after, update, notes=notes, bindings=desired.bindings
+        candidate,
+        "update",
+        before,
+        after,
+        update,
+        notes=notes,
+        bindings=desired.bindings,
     )
 
 

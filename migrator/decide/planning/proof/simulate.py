@@ -152,7 +152,15 @@ class _World:
         moments = [moment for moment in (self.now, self.born.get(arn)) if moment is not None]
         made = max(moments, default=None)
         self.entries[arn] = AccessEntry(
-            arn, spec.type, username, groups, policies, made, made, "", tags
+            arn,
+            spec.type,
+            username,
+            groups,
+            policies,
+            made,
+            made,
+            "",
+            tags,
         )
 
     def _update(self, effect: UpdateEntry) -> None:
@@ -173,7 +181,14 @@ class _World:
             policies.append(policy)
         self.entries[arn] = replace(entry, access_policies=tuple(policies))
 
-    def _bind(self, namespace: str | None, name: str, kind: str, role: str, group: str) -> None:
+    def _bind(
+        self,
+        namespace: str | None,
+        name: str,
+        kind: str,
+        role: str,
+        group: str,
+    ) -> None:
         """A binding of these steps; one of that name that was read is replaced."""
         self.removed.discard((namespace, name))
         self.added[namespace, name] = Binding(

@@ -148,7 +148,13 @@ def _aws_auth(found: Mapping[str, Any]) -> AwsAuth:
     )
 
 
-def _row(source: str, arn: str, username: str, groups: list[str] | None, sso: bool) -> RowMapping:
+def _row(
+    source: str,
+    arn: str,
+    username: str,
+    groups: list[str] | None,
+    sso: bool,
+) -> RowMapping:
     """A row by its place. Raises ``ValueError`` for a place that no row can have."""
     place = _SOURCE.fullmatch(source)
     if place is None:

@@ -98,7 +98,11 @@ def _check_names(where: str, entry: EntrySpec) -> Iterator[Inconsistency]:
 
 
 def _check_groups(
-    where: str, principal: PlannedPrincipal, entry: EntrySpec, derived: EntrySpec, read: PlanRead
+    where: str,
+    principal: PlannedPrincipal,
+    entry: EntrySpec,
+    derived: EntrySpec,
+    read: PlanRead,
 ) -> Iterator[Inconsistency]:
     """The groups are those of the row, but for those that a finding adds or replaces by a
     policy.
@@ -120,7 +124,11 @@ def _check_groups(
 
 
 def _check_policies(
-    where: str, principal: PlannedPrincipal, entry: EntrySpec, derived: EntrySpec, read: PlanRead
+    where: str,
+    principal: PlannedPrincipal,
+    entry: EntrySpec,
+    derived: EntrySpec,
+    read: PlanRead,
 ) -> Iterator[Inconsistency]:
     """The access policies are those of the row and those that replace a group by a finding; EKS
     knows an association by its policy's ARN.

@@ -102,7 +102,15 @@ def parse_calico_policy(raw: Raw) -> Policy:
             calico=True,
         )
     except NotUnderstood as error:
-        return Policy(kind, name, namespace, tier, order, doubt=str(error), calico=True)
+        return Policy(
+            kind,
+            name,
+            namespace,
+            tier,
+            order,
+            doubt=str(error),
+            calico=True,
+        )
 
 
 def _selector(raw: Raw, key: str) -> Selector | None:

@@ -22,7 +22,12 @@ _GROUP: Final = "networking.k8s.io/v1"
 
 
 def letting_through(
-    raw: RawPolicies, pod: Pod, label: str, target: Target, *, name: str
+    raw: RawPolicies,
+    pod: Pod,
+    label: str,
+    target: Target,
+    *,
+    name: str,
 ) -> tuple[dict[str, Any], ...]:
     """The policies, for the pods of ``pod``'s namespace that have the label; none where no policy
     would do.
@@ -30,7 +35,15 @@ def letting_through(
     world = policy_world(raw)
     answer = reaches(pod, target, world)
     kubernetes = _kubernetes(pod, label, target, name)
-    calico = _calico(raw, world, answer, pod, label, target, name)
+    calico = _calico(
+        raw,
+        world,
+        answer,
+        pod,
+        label,
+        target,
+        name,
+    )
     tries = [(kubernetes,)]
     if calico is not None:
         tries += [(calico,), (kubernetes, calico)]  # type: ignore[list-item]

@@ -44,14 +44,22 @@ def side_of(destination: Destination, world: PolicyWorld, *, excepts: bool = Tru
 
 
 def rule_matches(
-    rule: Rule, near: Side, far: Side, destination: Destination, world: PolicyWorld
+    rule: Rule,
+    near: Side,
+    far: Side,
+    destination: Destination,
+    world: PolicyWorld,
 ) -> Truth:
     """Whether a rule matches: near is the end that has the policy."""
     return every(_conditions(rule, near, far, destination, world))
 
 
 def _conditions(
-    rule: Rule, near: Side, far: Side, destination: Destination, world: PolicyWorld
+    rule: Rule,
+    near: Side,
+    far: Side,
+    destination: Destination,
+    world: PolicyWorld,
 ) -> Iterator[Truth]:
     """The conditions of a rule, cheap ones first."""
     protocol = destination.protocol
@@ -111,16 +119,20 @@ def _names(destination: Destination) -> frozenset[str]:
     """The names of the destination's port: those that pods give it. An address that is no pod's has
     none, so that a rule with a name does not match it.
     """
-    pods = [(destination.pod, destination.port)]
-    if destination.service is not None:
-        pods = [(each.pod, each.port) for each in destination.service.endpoints]
-    return frozenset(
-        port.name
-        for pod, number in pods
-        if pod is not None
-        for port in pod.ports
-        if (port.protocol, port.number) == (destination.protocol, number)
-    )
+    protocol = destination.protocol
+    service = destination.service
+    if service is None:
+        return frozenset(_names_given(destination.pod, protocol, destination.port))
+    names = [_names_given(each.pod, protocol, each.port) for each in service.endpoints]
+    return frozenset[str]().union(*names)
+
+
+def _names_given(pod: Pod | None, protocol: str, number: int) -> set[str]:
+    """The names that a pod gives one of its ports; none where the end is no pod."""
+    if pod is None:
+        return set()
+    wanted = (protocol, number)
+    return {port.name for port in pod.ports if (port.protocol, port.number) == wanted}
 
 
 # peers
@@ -164,12 +176,16 @@ def _everywhere(blocks: Iterable[Block]) -> bool:
 
 
 def _inside(blocks: Iterable[Block], address: Address) -> bool:
-    return any(
-        block.net.version == address.version
-        and address in block.net
-        and not any(each.version == address.version and address in each for each in block.excepted)
-        for block in blocks
-    )
+    return any(_holds(block, address) for block in blocks)
+
+
+def _holds(block: Block, address: Address) -> bool:
+    """Whether a block has the address and does not except it. A network of one family holds no
+    address of the other (Python, ``ipaddress``).
+    """
+    if address not in block.net:
+        return False
+    return not any(address in net for net in block.excepted)
 
 
 def _endpoint_of(

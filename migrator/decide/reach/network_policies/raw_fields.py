@@ -2,17 +2,20 @@
 another shape is not understood, and never ignored.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from migrator.model.network_policies.packets import Address
 from migrator.model.network_policies.policies import Block, Net, PortMatch
 
 Raw = Mapping[str, Any]
-_LARGEST_PORT: Final = 65_535
+_Type: TypeAlias = type | tuple[type, ...]
+_PORTS: Final = range(65_536)
 _LARGEST: Final = 1e300
+_DIGITS: Final = re.compile(r"[0-9]+")
 # Protocols by number (IANA) and by the names that Calico takes in any case.
 _PROTOCOLS: Final[Mapping[str, str]] = {
     "1": "ICMP",
@@ -28,78 +31,90 @@ class NotUnderstood(Exception):
     """What in an object is not understood."""
 
 
-def part(raw: Raw, key: str) -> Raw:
-    """An object in the object; empty where there is none. Raises :class:`NotUnderstood`."""
+def _typed(
+    raw: Raw,
+    key: str,
+    kind: _Type,
+    *,
+    absent: object,
+    word: str,
+) -> Any:  # noqa: ANN401 - text from the cluster
+    """The value of a field, ``absent`` where there is none or null.
+
+    Raises :class:`NotUnderstood` ("KEY is no WORD") for a value of another type.
+    """
     found = raw.get(key)
     if found is None:
-        return {}
-    if not isinstance(found, Mapping):
-        raise NotUnderstood(f"{key} is no object")
+        return absent
+    if not isinstance(found, kind):
+        raise NotUnderstood(f"{key} is no {word}")
+    return found
+
+
+def _list_of(raw: Raw, key: str, kind: _Type, *, word: str) -> list[Any]:
+    """A list of values of one type, empty where there is none.
+
+    Raises :class:`NotUnderstood` ("KEY is no list of WORD") where one of them is of another type.
+    """
+    found = listed(raw, key)
+    if not all(isinstance(each, kind) for each in found):
+        raise NotUnderstood(f"{key} is no list of {word}")
+    return found
+
+
+def part(raw: Raw, key: str) -> Raw:
+    """An object in the object; empty where there is none. Raises :class:`NotUnderstood`."""
+    found: Raw = _typed(raw, key, Mapping, absent={}, word="object")
     return found
 
 
 def parts(raw: Raw, key: str) -> list[Raw]:
     """A list of objects; empty where there is none. Raises :class:`NotUnderstood`."""
-    found = listed(raw, key)
-    if not all(isinstance(each, Mapping) for each in found):
-        raise NotUnderstood(f"{key} is no list of objects")
-    return found
+    return _list_of(raw, key, Mapping, word="objects")
 
 
 def listed(raw: Raw, key: str) -> list[Any]:
     """A list; empty where there is none. Raises :class:`NotUnderstood`."""
-    found = raw.get(key)
-    if found is None:
-        return []
-    if not isinstance(found, list | tuple):
-        raise NotUnderstood(f"{key} is no list")
-    return list(found)
+    return list(_typed(raw, key, (list, tuple), absent=(), word="list"))
 
 
 def texts(raw: Raw, key: str) -> list[str]:
     """A list of texts. Raises :class:`NotUnderstood`."""
-    found = listed(raw, key)
-    if not all(isinstance(each, str) for each in found):
-        raise NotUnderstood(f"{key} is no list of texts")
-    return found
+    return _list_of(raw, key, str, word="texts")
 
 
 def text(raw: Raw, key: str) -> str:
     """A text, empty where there is none. Raises :class:`NotUnderstood`."""
-    found = raw.get(key)
-    if found is None:
-        return ""
-    if not isinstance(found, str):
-        raise NotUnderstood(f"{key} is no text")
+    found: str = _typed(raw, key, str, absent="", word="text")
     return found
 
 
 def number(raw: Raw, key: str) -> float | None:
     """A number, None where there is none. Raises :class:`NotUnderstood`."""
-    found = raw.get(key)
+    found = _typed(raw, key, (int, float), absent=None, word="number")
     if found is None:
         return None
-    if isinstance(found, bool) or not isinstance(found, int | float) or abs(found) > _LARGEST:
-        raise NotUnderstood(f"{key} is no number")
-    if found != found:  # noqa: PLR0124 - what JSON of Python reads of NaN
+    # A comparison with NaN, which Python's JSON reads, is false: NaN is no number either.
+    if isinstance(found, bool) or not abs(found) <= _LARGEST:
         raise NotUnderstood(f"{key} is no number")
     return float(found)
 
 
+def _object(raw: Raw, key: str) -> Raw:
+    """An object in the object; empty where there is none, or something else."""
+    found = raw.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
 def labels_of(raw: Raw) -> dict[str, str]:
     """``metadata.labels``; what is no text is left out: it can match nothing."""
-    metadata = raw.get("metadata")
-    found = metadata.get("labels") if isinstance(metadata, Mapping) else None
-    if not isinstance(found, Mapping):
-        return {}
+    found = _object(_object(raw, "metadata"), "labels")
     return {key: value for key, value in found.items() if isinstance(value, str)}
 
 
 def name_of(raw: Raw) -> tuple[str, str]:
     """Namespace, empty for one of the cluster, and name; ``?`` where there is none."""
-    metadata = raw.get("metadata")
-    if not isinstance(metadata, Mapping):
-        return "", "?"
+    metadata = _object(raw, "metadata")
     return str(metadata.get("namespace") or ""), str(metadata.get("name") or "?")
 
 
@@ -121,7 +136,7 @@ def net_of(spelled: str) -> Net:
 
 def blocks_of(nets: Iterable[str]) -> tuple[Block, ...]:
     """Networks without exceptions. Raises :class:`NotUnderstood`."""
-    return tuple(Block(net_of(each)) for each in nets)
+    return tuple(map(Block, map(net_of, nets)))
 
 
 def address_of(spelled: object) -> Address | None:
@@ -134,7 +149,8 @@ def address_of(spelled: object) -> Address | None:
 
 def port_number(found: object) -> int:
     """A port. Raises :class:`NotUnderstood`."""
-    if isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= _LARGEST_PORT:
+    # ``True`` is an ``int`` of Python, and no port.
+    if type(found) is int and found in _PORTS:
         return found
     raise NotUnderstood(f"{str(found)[:40]!r} is no port")
 
@@ -159,7 +175,7 @@ def calico_port(found: object) -> PortMatch:
     if not isinstance(found, str) or not found:
         raise NotUnderstood(f"{str(found)[:40]!r} is no port")
     first, colon, last = found.partition(":")
-    if first.isascii() and first.isdecimal():
+    if _DIGITS.fullmatch(first):
         low = port_number(int(first))
         return PortMatch("", low, _end(last) if colon else low)
     if colon:
@@ -168,6 +184,7 @@ def calico_port(found: object) -> PortMatch:
 
 
 def _end(spelled: str) -> int:
-    if spelled.isascii() and spelled.isdecimal():
-        return port_number(int(spelled))
-    raise NotUnderstood(f"{spelled[:40]!r} is no port")
+    """The last port of a range. Raises :class:`NotUnderstood`."""
+    if not _DIGITS.fullmatch(spelled):
+        raise NotUnderstood(f"{spelled[:40]!r} is no port")
+    return port_number(int(spelled))

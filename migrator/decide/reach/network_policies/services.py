@@ -69,7 +69,12 @@ def _protocol(port: Raw) -> str:
 
 
 def service_in(
-    raw: Raw, slices: Iterable[Raw], pods: Iterable[Raw], *, port: int, protocol: str = "TCP"
+    raw: Raw,
+    slices: Iterable[Raw],
+    pods: Iterable[Raw],
+    *,
+    port: int,
+    protocol: str = "TCP",
 ) -> Service | None:
     """A Service at one of its ports; None where it has no such port, or is not understood."""
     try:
@@ -79,7 +84,11 @@ def service_in(
 
 
 def _service(
-    raw: Raw, slices: Iterable[Raw], pods: Iterable[Raw], port: int, protocol: str
+    raw: Raw,
+    slices: Iterable[Raw],
+    pods: Iterable[Raw],
+    port: int,
+    protocol: str,
 ) -> Service | None:
     spec, (namespace, name) = part(raw, "spec"), name_of(raw)
     wanted = (port, protocol)

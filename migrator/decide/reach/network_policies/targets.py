@@ -39,7 +39,11 @@ def targets_in(raw: RawPolicies) -> tuple[Target, ...]:
 
 
 def _by_service(
-    raw: RawPolicies, name: str, service: tuple[str, str], port: int, protocol: str
+    raw: RawPolicies,
+    name: str,
+    service: tuple[str, str],
+    port: int,
+    protocol: str,
 ) -> Target:
     """A target behind a Service; in doubt where that, or what is behind it, was not read."""
     title = "/".join(service)

@@ -72,7 +72,12 @@ class _Road:
         self.found: list[Ending] = []
 
     def end(
-        self, *, allowed: bool, said: str, policy: Policy | None = None, tier: str = ""
+        self,
+        *,
+        allowed: bool,
+        said: str,
+        policy: Policy | None = None,
+        tier: str = "",
     ) -> None:
         """Note an ending."""
         self.found.append(Ending(allowed, said, policy, tier, self._doubt))

@@ -10,7 +10,13 @@ from migrator.decide.reach.security_groups.traffic import Traffic, block_of
 from migrator.model.security_groups import ALL_TRAFFIC, Direction
 
 
-def authorize(direction: Direction, region: str, group: str, traffic: Traffic, peer: str) -> str:
+def authorize(
+    direction: Direction,
+    region: str,
+    group: str,
+    traffic: Traffic,
+    peer: str,
+) -> str:
     """The command that adds a rule for ``peer``, a group's id or a block."""
     head = f"aws ec2 authorize-security-group-{direction} {_at(region)} --group-id {quote(group)}"
     # The short options know IPv4 blocks and, for ingress only, groups.
@@ -75,7 +81,13 @@ def create_group(region: str, vpc: str, cluster: str) -> str:
     )
 
 
-def create_endpoint(region: str, vpc: str, service: str, subnets: Sequence[str], group: str) -> str:
+def create_endpoint(
+    region: str,
+    vpc: str,
+    service: str,
+    subnets: Sequence[str],
+    group: str,
+) -> str:
     """The command that makes an interface endpoint of a service, such as ``sts``."""
     return (
         f"aws ec2 create-vpc-endpoint {_at(region)} --vpc-id {quote(vpc)} "

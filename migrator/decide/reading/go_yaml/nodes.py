@@ -41,7 +41,13 @@ class Node:
     _no_children: ClassVar[list["Node"]] = []
     _no_items: ClassVar[dict[MapKey, "Node"]] = {}
 
-    def __init__(self, kind: Kind, line: int, column: int, depth: int) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        line: int,
+        column: int,
+        depth: int,
+    ) -> None:
         self.kind: Kind = kind
         self.line = line
         self.column = column

@@ -11,7 +11,11 @@ class YamlProblem(Exception):
     """
 
     def __init__(
-        self, kind: Literal["lost", "doubtful"], line: int, column: int, message: str
+        self,
+        kind: Literal["lost", "doubtful"],
+        line: int,
+        column: int,
+        message: str,
     ) -> None:
         super().__init__(message)
         self.kind = kind
