@@ -178,6 +178,28 @@ def test_dropping_an_account_drops_by_name_whom_bindings_name() -> None:
     assert one(accepted, NAMED).access.lost
 
 
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        ("account-skipped", Decisions(accounts={OTHER: "it was closed"})),
+        ("account-expanded", Decisions(expand_accounts={OTHER: (PERSON,)})),
+    ],
+)
+def test_account_is_not_ended_while_it_is_unknown_whom_rbac_names(
+    code: str, answer: Decisions
+) -> None:
+    for changes in ({"rbac": None}, {"unknown": ("rbac.bindings",)}):
+        plan = planned(replace(named_world(SUBJECT), **changes), answer)
+        assert (finding(plan, code).severity, plan.blocked) == ("block", True)
+        assert "RBAC was not read" in finding(plan, code).message
+        assert finding(plan, code).remedy.startswith("Let the snapshot read RBAC")
+        # aws-auth stays in force.
+        stays = planned(
+            replace(named_world(SUBJECT), **changes), answer, target="API_AND_CONFIG_MAP"
+        )
+        assert finding(stays, code).severity == "warn"
+
+
 def test_list_that_lacks_a_named_principal_leaves_it_behind_by_name() -> None:
     answer = Decisions(expand_accounts={OTHER: (PERSON,)})
     plan = planned(named_world(SUBJECT, PERSON), answer)

@@ -242,13 +242,12 @@ def _account(row: AccountRow, facts: PlanFacts) -> Finding:
         message = f"`{account}` is no account number."
         return make_finding("map-accounts-dead", message, source=source, line=line)
     if account in decisions.accounts:
-        message = f"Account {account}: {decisions.accounts[account]}{_names_lost(account, facts)}"
-        return make_finding("account-skipped", message, source=source, line=line)
+        message = f"Account {account}: {decisions.accounts[account]}"
+        return _left_out("account-skipped", message, row, facts)
     if account in decisions.expand_accounts:
         arns = quoted(decisions.expand_accounts[account])
         message = f"Account {account} becomes {arns or 'no principal'}."
-        message += _names_lost(account, facts)
-        return make_finding("account-expanded", message, source=source, line=line)
+        return _left_out("account-expanded", message, row, facts)
     # Entries name principals one by one: nothing expresses an account (EKS user guide, "Create
     # access entries"). It keeps working where the ConfigMap stays in force.
     message = f"Every principal of account {account} that has no row may log in."
@@ -270,6 +269,23 @@ def _account(row: AccountRow, facts: PlanFacts) -> Finding:
     if facts.target == "API_AND_CONFIG_MAP":
         severity = "warn"
     return make_finding("map-accounts", message, source=source, line=line, severity=severity)
+
+
+def _left_out(code: str, message: str, row: AccountRow, facts: PlanFacts) -> Finding:
+    """An account that an answer drops or lists. What it leaves out is accepted by name: without
+    RBAC no name is known, and the account stays a question where the plan ends it.
+    """
+    message += _names_lost(row.account, facts)
+    if facts.names.rbac_known or facts.target == "API_AND_CONFIG_MAP":
+        return make_finding(code, message, source=row.source, line=row.line)
+    return make_finding(
+        code,
+        f"{message} RBAC was not read: whom it names in this account is not known.",
+        source=row.source,
+        line=row.line,
+        severity="block",
+        remedy="Let the snapshot read RBAC, or take the answer back, and plan again.",
+    )
 
 
 def _names_lost(account: str, facts: PlanFacts) -> str:
