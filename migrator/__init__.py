@@ -181,7 +181,12 @@ def plan(
     from migrator.run.write_plan import plan_document
 
     return plan_document(
-        snapshot, decisions, strategy=strategy, target=target, now=now, accept_gap=accept_gap
+        snapshot,
+        decisions,
+        strategy=strategy,
+        target=target,
+        now=now,
+        accept_gap=accept_gap,
     )
 
 

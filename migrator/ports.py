@@ -103,7 +103,12 @@ class AccessEntries(Protocol):
         ...
 
     def create(
-        self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str
+        self,
+        principal_arn: str,
+        entry: EntrySpec,
+        *,
+        tags: Mapping[str, str],
+        token: str,
     ) -> None:
         """CreateAccessEntry (policies are associated apart). ``token`` is the clientRequestToken.
         Raises ``entry-exists`` (409), ``invalid-principal``, ``invalid-entry``.
@@ -438,7 +443,11 @@ class StateStore(Protocol):
         ...
 
     def append_record(
-        self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime
+        self,
+        step: str | None,
+        event: Event,
+        effect: Mapping[str, Any],
+        at: datetime,
     ) -> Record:
         """Append to the journal, chained and fsynced before this returns."""
         ...
@@ -585,7 +594,12 @@ class AuditLogs(Protocol):
         ...
 
     def events(
-        self, log_type: str, start: datetime, end: datetime, *, pattern: str = ""
+        self,
+        log_type: str,
+        start: datetime,
+        end: datetime,
+        *,
+        pattern: str = "",
     ) -> Iterable[Raw]:
         """Log events ``{timestamp, message, eventId, logStreamName}`` of one type (``audit``,
         ``authenticator``), oldest first, read page by page; ``timestamp`` in milliseconds,

@@ -57,7 +57,13 @@ def _rule(
 ) -> _Rule:
     pattern = re.compile(text) if text else None
     return _Rule(
-        frozenset(codes.split()), error, message, remedy, frozenset(on.split()), pattern, quote
+        frozenset(codes.split()),
+        error,
+        message,
+        remedy,
+        frozenset(on.split()),
+        pattern,
+        quote,
     )
 
 
@@ -319,7 +325,11 @@ def translate(
 
 
 def _from_answer(
-    error: Any, service: str, operation: str, subject: str, skew: timedelta | None
+    error: Any,
+    service: str,
+    operation: str,
+    subject: str,
+    skew: timedelta | None,
 ) -> MigratorError:
     """An answer of AWS that is an error. Its operation can be another one: AssumeRole on the way to
     EKS.

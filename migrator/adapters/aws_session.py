@@ -176,13 +176,23 @@ class AwsSession:
             raise translate(error, service=service, operation="*") from error
 
     def call(
-        self, service: str, method: str, *, subject: str = "", **parameters: Any
+        self,
+        service: str,
+        method: str,
+        *,
+        subject: str = "",
+        **parameters: Any,
     ) -> dict[str, Any]:
         """One call, by boto3's method name; the answer comes without ResponseMetadata."""
         return self.call_on(self.client(service), method, subject=subject, **parameters)
 
     def call_on(
-        self, client: Any, method: str, *, subject: str = "", **parameters: Any
+        self,
+        client: Any,
+        method: str,
+        *,
+        subject: str = "",
+        **parameters: Any,
     ) -> dict[str, Any]:
         """The same on a certain client."""
         answer = self._guard(client, method, subject, lambda: getattr(client, method)(**parameters))
@@ -190,7 +200,13 @@ class AwsSession:
         return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
 
     def pages(
-        self, service: str, method: str, key: str, *, subject: str = "", **parameters: Any
+        self,
+        service: str,
+        method: str,
+        key: str,
+        *,
+        subject: str = "",
+        **parameters: Any,
     ) -> list[Any]:
         """All items of a listing, every page. ``key`` names the list in the answer."""
         client = self.client(service)
@@ -221,7 +237,13 @@ class AwsSession:
             raise translate(error, service="s3", operation="GetObject", subject=subject) from error
         return content
 
-    def _guard(self, client: Any, method: str, subject: str, call: Callable[[], R]) -> R:
+    def _guard(
+        self,
+        client: Any,
+        method: str,
+        subject: str,
+        call: Callable[[], R],
+    ) -> R:
         service, operation = _names(client, method)
         started = time.perf_counter()
         outcome = "ok"

@@ -203,7 +203,12 @@ class EksCluster:
 
     def _list(self, method: str, key: str, **parameters: Any) -> list[Any]:
         listed = self._session.pages(
-            "eks", method, key, subject=self._subject, clusterName=self._name, **parameters
+            "eks",
+            method,
+            key,
+            subject=self._subject,
+            clusterName=self._name,
+            **parameters,
         )
         items: list[Any] = jsonable(listed)
         return items

@@ -201,7 +201,14 @@ class KubernetesRbac:
         kind = _binding_kind(namespace)
         guarded = {} if seen is None else {"body": _only(seen)}
         try:
-            self._client.send("delete", "DELETE", path, kind, repeatable=True, **guarded)
+            self._client.send(
+                "delete",
+                "DELETE",
+                path,
+                kind,
+                repeatable=True,
+                **guarded,
+            )
         except Failed as error:
             if error.code != "not-found":
                 raise

@@ -39,6 +39,11 @@ _SERVICES: Final = (("default", "kubernetes"), ("kube-system", "kube-dns"))
 _DNS_PODS: Final = "k8s-app=kube-dns"  # EKS user guide, "Manage CoreDNS"
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _DENIED: Final = "kubernetes-denied"
+# What is taken for an error, by its code: an API service that is down lists nothing.
+_DOWN: Final[Mapping[str, Any]] = {"not-found": {}}
+# A definition that was deleted since it was found has no objects.
+_NOT_LISTED: Final[Mapping[str, Any]] = {_DENIED: None, "not-found": []}
+_NOT_GOT: Final[Mapping[str, Any]] = {_DENIED: None}
 
 
 class _Kind(NamedTuple):
@@ -124,13 +129,10 @@ class KubernetesNetworkPolicies:
         return [kind for kind in found.values() if not _is_copy(kind, found)]
 
     def _resources(self, group: str, version: str) -> list[str]:
-        try:
-            document = self._client.get(f"/apis/{group}/{version}", f"apis/{group}/{version}")
-        except MigratorError as error:
-            if error.code != "not-found":
-                raise
-            return []  # an API service that is down lists nothing
-        names = [str(each.get("name")) for each in document.get("resources") or ()]
+        """The wanted resources of a group's version, in the order of the API server."""
+        place = f"apis/{group}/{version}"
+        found = _read(lambda: self._client.get(f"/{place}", place), _DOWN)
+        names = [str(each.get("name")) for each in found.get("resources") or ()]
         return [name for name in names if name in _WANTED[group]]
 
     def _listed(self, kind: _Kind) -> list[Raw] | None:
@@ -138,34 +140,38 @@ class KubernetesNetworkPolicies:
         return self._list(kind.path, kind.resource)
 
     def _list(self, path: str, resource: str, **parameters: str) -> list[Raw] | None:
-        try:
-            return self._client.list(path, resource, **parameters)
-        except MigratorError as error:
-            if error.code == _DENIED:
-                return None
-            if error.code == "not-found":
-                return []  # its definition was deleted since
-            raise
+        """The objects of a path; None where they may not be listed."""
+        found: list[Raw] | None = _read(
+            lambda: self._client.list(path, resource, **parameters),
+            _NOT_LISTED,
+        )
+        return found
 
     def _get_of(self, service: tuple[str, str]) -> Callable[[], Raw | None]:
-        def read() -> Raw | None:
-            namespace, name = service
-            try:
-                return self._client.find(
-                    f"/api/v1/namespaces/{namespace}/services/{name}", "services"
-                )
-            except MigratorError as error:
-                if error.code == _DENIED:
-                    return None
-                raise
-
-        return read
+        """A read of one Service; it gives None where there is none, or it may not be read."""
+        namespace, name = service
+        path = f"/api/v1/namespaces/{namespace}/services/{name}"
+        return lambda: _read(lambda: self._client.find(path, "services"), _NOT_GOT)
 
     def _slices_of(self, service: tuple[str, str]) -> Callable[[], list[Raw] | None]:
+        """A read of a Service's EndpointSlices; it gives None where they may not be listed."""
         namespace, name = service
         path = f"/apis/discovery.k8s.io/v1/namespaces/{quote(namespace, safe='')}/endpointslices"
         selector = f"kubernetes.io/service-name={name}"
         return lambda: self._list(path, "endpointslices", labelSelector=selector)
+
+
+def _read(read: Callable[[], Any], instead: Mapping[str, Any]) -> Any:
+    """What a read gives. ``instead``: code of an error -> what is taken for it.
+
+    Raises every error of another code.
+    """
+    try:
+        return read()
+    except MigratorError as error:
+        if error.code not in instead:
+            raise
+        return instead[error.code]
 
 
 def _is_copy(kind: _Kind, found: Mapping[tuple[str, str], _Kind]) -> bool:
@@ -190,9 +196,15 @@ def _with_services(spec: object) -> Iterator[Mapping[str, Any]]:
     """``services`` of either end of a rule."""
     if not isinstance(spec, Mapping):
         return
-    given_rules = [spec.get(key) for key in ("ingress", "egress")]
-    for rule in (each for rules in given_rules if isinstance(rules, list) for each in rules):
-        if isinstance(rule, Mapping):
-            ends = [rule.get("source"), rule.get("destination")]
-            given = [end.get("services") for end in ends if isinstance(end, Mapping)]
-            yield from (each for each in given if isinstance(each, Mapping))
+    lists = (spec.get("ingress"), spec.get("egress"))
+    for rules in lists:
+        if isinstance(rules, list):
+            ends = _objects(rules, "source", "destination")
+            yield from _objects(ends, "services")
+
+
+def _objects(raw: Iterable[object], *keys: str) -> list[Mapping[str, Any]]:
+    """The objects under the keys of objects; what is no object is left out on either level."""
+    holders = [each for each in raw if isinstance(each, Mapping)]
+    found = [each.get(key) for each in holders for key in keys]
+    return [each for each in found if isinstance(each, Mapping)]

@@ -97,9 +97,11 @@ class _Walk:
         return replace(way, tls=tls, http=http)
 
     def _left(self) -> float:
+        """Seconds until the deadline, 0.05 at least: a timeout of 0 means not to block."""
         return max(self.deadline - time.monotonic(), 0.05)
 
     def _resolve(self) -> Resolved:
+        """The addresses of the first hop, each once; without one what the system says."""
         host, port = _first_hop(self.ends)
         try:
             self.addresses = resolve(host, port, self._left())
@@ -162,6 +164,8 @@ class _Walk:
         return read
 
     def _talk(self) -> tuple[Tls, Http | None]:
+        """TLS with the server and one request in it; no HTTP where TLS failed."""
+
         def handshake(context: ssl.SSLContext) -> ssl.SSLSocket:
             return self._encrypted(context)
 
@@ -173,6 +177,7 @@ class _Walk:
             return Tls("ok"), self._http(stream)
 
     def _encrypted(self, context: ssl.SSLContext) -> ssl.SSLSocket:
+        """A connection in TLS. Raises ``OSError``, where the proxy makes no tunnel, too."""
         _, stream = self._tunnel()
         if stream is None:
             raise ConnectionResetError(errno.ECONNRESET, "the proxy closed the connection")
@@ -184,6 +189,7 @@ class _Walk:
             raise
 
     def _tls(self, error: OSError) -> Tls:
+        """How TLS failed; with the facts of the certificate where that was the reason."""
         if not isinstance(error, ssl.SSLCertVerificationError):
             return Tls(_tls_kind(error), foreign(error))
         kind = _VERDICTS.get(error.verify_code, "refused")
@@ -199,6 +205,7 @@ class _Walk:
         return None
 
     def _http(self, stream: ssl.SSLSocket) -> Http:
+        """What answers a request for the version without a login."""
         host = _bracketed(self.ends.tls_name)
         request = f"GET /version HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
         try:
@@ -224,16 +231,19 @@ class _Walk:
 
 
 def _first_hop(ends: WayEnds) -> tuple[str, int]:
+    """Host and port that are connected to: the proxy's where there is one."""
     if ends.proxy is not None:
         return ends.proxy.host, ends.proxy.port
     return ends.host, ends.port
 
 
 def _bracketed(host: str) -> str:
+    """A host as it is written before a port: an IPv6 address in brackets (RFC 3986, 3.2.2)."""
     return f"[{host}]" if ":" in host else host
 
 
 def _connected(error: OSError) -> Connected:
+    """A connection that was not made, by its ``errno``."""
     said = foreign(error.strerror or error)
     if isinstance(error, TimeoutError):
         return Connected("timeout", said)
@@ -241,6 +251,7 @@ def _connected(error: OSError) -> Connected:
 
 
 def _tls_kind(error: OSError) -> TlsKind:
+    """How a handshake ended that no certificate ended."""
     if isinstance(error, TimeoutError):
         return "silent"
     # bytes that are no TLS record: openssl, sslerr.h
@@ -256,6 +267,7 @@ def _tls_kind(error: OSError) -> TlsKind:
 
 
 def _tunnel_answer(head: bytes) -> Tunnel:
+    """What a proxy's answer to CONNECT says of the tunnel."""
     if not head:
         return Tunnel("closed", said="it closed the connection")
     status = _status(head)
@@ -272,6 +284,7 @@ def _tunnel_answer(head: bytes) -> Tunnel:
 
 
 def _http_answer(head: bytes, body: bytes) -> Http:
+    """Who answered: an API server answers with a JSON object, logged in or not."""
     status = _status(head)
     if not head:
         return Http("closed")
@@ -283,6 +296,7 @@ def _http_answer(head: bytes, body: bytes) -> Http:
 
 
 def _is_json(body: bytes) -> bool:
+    """Whether the body is one whole JSON object."""
     try:
         return isinstance(json.loads(_unchunked(body)), dict)
     except (ValueError, RecursionError):
@@ -296,6 +310,7 @@ def _unchunked(body: bytes) -> bytes:
 
 
 def _status(head: bytes) -> int | None:
+    """The status of an HTTP head; None where it is none."""
     parts = head.split(b"\r\n", 1)[0].split(b" ")
     if not parts[0].startswith(b"HTTP/") or len(parts) < 2 or not parts[1].isdigit():
         return None

@@ -243,7 +243,11 @@ class Reviewer:
         return bool(answer.get("allowed")) and not answer.get("denied"), reason
 
     def _ask(
-        self, token: Token, path: str, body: object, resource: str
+        self,
+        token: Token,
+        path: str,
+        body: object,
+        resource: str,
     ) -> tuple[int, dict[str, Any]]:
         answer = self._wire.send(
             "POST",

@@ -43,7 +43,16 @@ def resolve(host: str, port: int, seconds: float) -> list[Address]:
 
 
 def _ask(host: str, port: int, flags: int) -> list[Address]:
-    return list(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, flags))
+    return list(
+        socket.getaddrinfo(
+            host,
+            port,
+            0,
+            socket.SOCK_STREAM,
+            0,
+            flags,
+        )
+    )
 
 
 def open_socket(

@@ -109,7 +109,11 @@ class StateFolder:
             _sync_folder(path.parent)
 
     def append_record(
-        self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime
+        self,
+        step: str | None,
+        event: Event,
+        effect: Mapping[str, Any],
+        at: datetime,
     ) -> Record:
         """Append to the journal, chained; on disk when this returns. Raises ``journal-damaged``."""
         with self._appending(JOURNAL) as descriptor:

@@ -108,7 +108,11 @@ class StateBucket:
         self._put(self._key(name), content)
 
     def append_record(
-        self, step: str | None, event: Event, effect: Mapping[str, Any], at: datetime
+        self,
+        step: str | None,
+        event: Event,
+        effect: Mapping[str, Any],
+        at: datetime,
     ) -> Record:
         """Append to the journal, chained; stored when this returns. Raises ``journal-damaged``, and
         ``lock-lost`` when another run wrote meanwhile.

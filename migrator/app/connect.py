@@ -164,7 +164,16 @@ def connect(
         wire = client.wire
     else:
         client = KubernetesClient(wire, MintedLogin(TokenMint(session, name)))
-    return Connection(name, session, tasks, reader, described, wire, client, iam)
+    return Connection(
+        name,
+        session,
+        tasks,
+        reader,
+        described,
+        wire,
+        client,
+        iam,
+    )
 
 
 def _say_what_is_overdue(operator: Operator, described: Mapping[str, Any]) -> None:

@@ -76,7 +76,14 @@ def run(arguments: Sequence[str], *, stderr: TextIO) -> int:
         result = cli.main(args=list(arguments), prog_name="migrate", standalone_mode=False)
         return result if isinstance(result, int) else exit_codes.DONE
     except MigratorError as error:
-        _say(stderr, error.code, error.message, error.why, error.remedy, traceback=traceback)
+        _say(
+            stderr,
+            error.code,
+            error.message,
+            error.why,
+            error.remedy,
+            traceback=traceback,
+        )
         return error.exit_code
     except click.UsageError as error:
         return _usage(error, stderr)

@@ -27,7 +27,12 @@ def cluster_argument(function: F) -> F:
 def out_option(help_text: str, *, required: bool = False) -> Callable[[F], F]:
     """``-o/--out``: a path; ``-`` is stdout."""
     return click.option(
-        "-o", "--out", type=OutputFile(), metavar="FILE", required=required, help=help_text
+        "-o",
+        "--out",
+        type=OutputFile(),
+        metavar="FILE",
+        required=required,
+        help=help_text,
     )
 
 

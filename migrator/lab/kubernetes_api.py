@@ -66,7 +66,12 @@ def _inside(world: World, servers: KubernetesServers, cluster: LabCluster) -> Su
     port = servers.port_inside(cluster)
     clock = f"{world.endpoint}{PREFIX}clock" if world.endpoint is not None else None
     return Surroundings(
-        "127.0.0.1", port, servers.ca_pem, clock, api.registry.store, api.service_accounts
+        "127.0.0.1",
+        port,
+        servers.ca_pem,
+        clock,
+        api.registry.store,
+        api.service_accounts,
     )
 
 

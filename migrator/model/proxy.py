@@ -63,7 +63,14 @@ def parse_proxy(text: str, origin: str) -> Proxy:
         raise _malformed(origin, "There is more behind the port: a proxy has no path.")
     user = None if parts.username is None else unquote(parts.username)
     password = None if parts.password is None else unquote(parts.password)
-    return Proxy(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], origin, user, password)
+    return Proxy(
+        parts.scheme,
+        parts.hostname,
+        port or _PORTS[parts.scheme],
+        origin,
+        user,
+        password,
+    )
 
 
 def _refuse_scheme(parts: SplitResult, origin: str) -> None:

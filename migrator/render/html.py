@@ -156,4 +156,11 @@ def _event(report: Report, record: Record) -> Event:
     for key in _SAID:
         if key in record.effect:
             said.append(f"{key} {record.effect[key]}")
-    return Event(record.n, record.at, record.event, what, who, "; ".join(said))
+    return Event(
+        record.n,
+        record.at,
+        record.event,
+        what,
+        who,
+        "; ".join(said),
+    )

@@ -138,7 +138,16 @@ def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOption
         refuse_unannounced(plan, snapshot)
     refuse_without_bindings(plan, progress, ports.reviewers, chain[-1])
     _ask(plan, ports, options, snapshot, progress)
-    run = _start(plan, plan_digest, ports, options, snapshot, progress, chain, run_id)
+    run = _start(
+        plan,
+        plan_digest,
+        ports,
+        options,
+        snapshot,
+        progress,
+        chain,
+        run_id,
+    )
     return _go(run, ports, options, chain)
 
 
@@ -345,7 +354,11 @@ def _shown_break_glass(plan: Plan, ports: RunPorts, chain: tuple[str, ...]) -> s
 
 
 def outcome_of(
-    plan: Plan, progress: Progress, ports: RunPorts, finished: Finished, error: MigratorError | None
+    plan: Plan,
+    progress: Progress,
+    ports: RunPorts,
+    finished: Finished,
+    error: MigratorError | None,
 ) -> RunOutcome:
     """The outcome as a value, and its exit code: 0 every step of the plan is done and proven; 1 a
     principal was refused; 6 a proof failed; 7 not finished, the same command continues it (a later

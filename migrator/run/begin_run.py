@@ -315,7 +315,11 @@ def is_run_id(text: str) -> bool:
 
 
 def back_up(
-    store: StateStore, reader: ClusterReader, config_maps: ConfigMaps, snapshot: Snapshot, run: str
+    store: StateStore,
+    reader: ClusterReader,
+    config_maps: ConfigMaps,
+    snapshot: Snapshot,
+    run: str,
 ) -> list[str]:
     """Save aws-auth exactly as the API gives it (resourceVersion included) and all entries with
     their policies.

@@ -117,7 +117,15 @@ def cut_over(
         refuse_rehearsing(progress, snapshot)
         gates: tuple[Gate, ...] = ()
         if snapshot.cluster.authentication_mode != "API":
-            gates, verdicts = _judge(plan, plan_digest, ports, options, snapshot, progress, chain)
+            gates, verdicts = _judge(
+                plan,
+                plan_digest,
+                ports,
+                options,
+                snapshot,
+                progress,
+                chain,
+            )
             if not all_pass(gates) or options.gates_only:
                 return replace(_refused(gates, snapshot, ports), verdicts=verdicts)
             try:
@@ -133,12 +141,23 @@ def cut_over(
                     _refused(gates, snapshot, ports), error=changed, exit_code=changed.exit_code
                 )
         return _switch(
-            plan, plan_digest, ports, options, gates, switching, progress.run or "", chain
+            plan,
+            plan_digest,
+            ports,
+            options,
+            gates,
+            switching,
+            progress.run or "",
+            chain,
         )
 
 
 def _changed_since_the_gates(
-    plan: Plan, plan_digest: str, ports: RunPorts, judged: Snapshot, progress: Progress
+    plan: Plan,
+    plan_digest: str,
+    ports: RunPorts,
+    judged: Snapshot,
+    progress: Progress,
 ) -> MigratorError | None:
     """What changed while proofs were taken and the name was typed: the switch cannot be undone, and
     the gates judged an older read. A row added meanwhile would be lost with the switch. What a
@@ -176,7 +195,15 @@ def gates_now(
     """
     progress = progress_in(ports.store.journal(), plan, plan_digest)
     quietly = replace(options, verify_first=False)
-    return _judge(plan, plan_digest, ports, quietly, snapshot, progress, chain_of(ports.reader))[0]
+    return _judge(
+        plan,
+        plan_digest,
+        ports,
+        quietly,
+        snapshot,
+        progress,
+        chain_of(ports.reader),
+    )[0]
 
 
 def _switch_plan(plan: Plan) -> Plan:

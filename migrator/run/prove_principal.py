@@ -162,7 +162,11 @@ def _refused_login(
 
 
 def _by_logs(
-    run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None, why: str
+    run: OneRun,
+    step: Step,
+    effect: Prove,
+    entry: AccessEntry | None,
+    why: str,
 ) -> Evidence:
     """What the principal did itself since the entry got its shape: its logins, and what a policy
     let it do.

@@ -99,7 +99,13 @@ def rehearse(
         snapshot = held.ports.read_snapshot()
         refuse_other_cluster(plan, snapshot)
         show = _RehearsalRun(
-            plan, plan_digest, held, ports.config_maps, objects, options, waiting or ports.clock
+            plan,
+            plan_digest,
+            held,
+            ports.config_maps,
+            objects,
+            options,
+            waiting or ports.clock,
         )
         if not show.interrupted:
             if snapshot.cluster.authentication_mode == "API":

@@ -63,7 +63,14 @@ def retire(plan: Plan, plan_digest: str, ports: RunPorts) -> RunOutcome:
                 return with_what_was_begun(plan, plan_digest, done, ports.store)
             case "delete":
                 _refuse_changed(plan, plan_digest, ports, progress, snapshot)
-                return _delete(plan, plan_digest, ports, progress, dict(found or {}), chain[-1])
+                return _delete(
+                    plan,
+                    plan_digest,
+                    ports,
+                    progress,
+                    dict(found or {}),
+                    chain[-1],
+                )
             case _:
                 assert_never(action)
 

@@ -126,7 +126,15 @@ def show_status(
         found = _without_plan(cluster, ports, journal, asked, unknown, seen)
         return _with_openings(found, openings, ports.clock.now())
     beyond = _beyond_rows(plan, journal, ports, unknown, seen, creator)
-    found = _of_plan(plan, plan_digest, ports, journal, asked, unknown, seen)
+    found = _of_plan(
+        plan,
+        plan_digest,
+        ports,
+        journal,
+        asked,
+        unknown,
+        seen,
+    )
     if beyond:
         found = replace(found, left=(*found.left, *beyond))
         # What is worse, or left to do before, keeps its exit code and its advice.

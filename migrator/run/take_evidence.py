@@ -483,7 +483,11 @@ def _by_nodes(
 
 
 def _refused_canary(
-    measure: Measure, arn: str, entry: AccessEntry | None, phase: Phase, canary: Arrival
+    measure: Measure,
+    arn: str,
+    entry: AccessEntry | None,
+    phase: Phase,
+    canary: Arrival,
 ) -> Evidence:
     """EKS itself says that the role's nodes may not log in."""
     return Evidence(
@@ -563,7 +567,11 @@ def _logins(measure: Measure, arn: str, start: datetime, end: datetime) -> Login
 
 
 def _by_rules(
-    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase, why: str
+    measure: Measure,
+    principal: PlannedPrincipal,
+    entry: AccessEntry | None,
+    phase: Phase,
+    why: str,
 ) -> Evidence:
     """Rules evaluated, or the statement of a person where decisions.yaml gives one."""
     expected = _expected(measure, principal, entry, phase)
@@ -650,7 +658,11 @@ def _other_policies(spec: EntrySpec | None, entry: AccessEntry | None) -> tuple[
 
 
 def _refused_login(
-    measure: Measure, arn: str, phase: Phase, reviewer: AccessReviewer, expected: ExpectedLogIn
+    measure: Measure,
+    arn: str,
+    phase: Phase,
+    reviewer: AccessReviewer,
+    expected: ExpectedLogIn,
 ) -> Evidence:
     """A log-in that must be refused, tried: what cannot log in before must not be able to log in
     after.

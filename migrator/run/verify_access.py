@@ -241,7 +241,13 @@ def _outcome(
     if is_good:
         exit_code = 0
     return VerifyOutcome(
-        phase, measure.mode, verdicts, verdict, taken, exit_code, measure.ports.store.location
+        phase,
+        measure.mode,
+        verdicts,
+        verdict,
+        taken,
+        exit_code,
+        measure.ports.store.location,
     )
 
 

@@ -31,7 +31,12 @@ def plan_document(
     decisions.yaml. Raises as :func:`plan_of_documents`.
     """
     plan = plan_of_documents(
-        snapshot, decisions, strategy=strategy, target=target, now=now, accept_gap=accept_gap
+        snapshot,
+        decisions,
+        strategy=strategy,
+        target=target,
+        now=now,
+        accept_gap=accept_gap,
     )
     return plan_to_document(plan)
 

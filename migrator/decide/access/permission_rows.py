@@ -52,7 +52,14 @@ def arranged(rows: Iterable[PermissionRow]) -> tuple[PermissionRow, ...]:
     for field in (1, 2):
         found = _joined(found, field)
     return tuple(
-        PermissionRow(scope, groups, resources, verbs, names, urls)
+        PermissionRow(
+            scope,
+            groups,
+            resources,
+            verbs,
+            names,
+            urls,
+        )
         for (scope,), groups, resources, verbs, names, urls in sorted(found, key=_order)
     )
 

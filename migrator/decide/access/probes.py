@@ -126,7 +126,14 @@ def _requests(
         return
     name = min(rule.resource_names, default="")
     resource, _, subresource = min(rule.resources, key=_by_telling).partition("/")
-    asked = AccessRequest(verbs[0], min(rule.api_groups), resource, subresource, namespace, name)
+    asked = AccessRequest(
+        verbs[0],
+        min(rule.api_groups),
+        resource,
+        subresource,
+        namespace,
+        name,
+    )
     yield asked
     if "*" in rule.verbs:
         yield replace(asked, verb="delete")

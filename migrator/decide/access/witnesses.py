@@ -140,7 +140,14 @@ def _candidates(row: PermissionRow, namespaces: Sequence[str]) -> Iterator[Acces
         if not subresource:
             parent = resource
         for place, name in product(places, names):
-            yield AccessRequest(verb, group, parent, subresource, place, name)
+            yield AccessRequest(
+                verb,
+                group,
+                parent,
+                subresource,
+                place,
+                name,
+            )
 
 
 def _things(

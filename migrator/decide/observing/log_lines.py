@@ -41,7 +41,14 @@ def login_of(message: str, timestamp: int) -> SeenLogin | None:
     at = moment_of(timestamp)
     if not granted:
         refused = fields.get("error") or "access denied"
-        return SeenLogin(arn, "", (), at, "authenticator", refused=refused)
+        return SeenLogin(
+            arn,
+            "",
+            (),
+            at,
+            "authenticator",
+            refused=refused,
+        )
     groups = fields.get("groups", "").removeprefix("[").removesuffix("]").split()
     return SeenLogin(arn, fields.get("username", ""), tuple(groups), at, "authenticator")
 

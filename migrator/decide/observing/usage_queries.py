@@ -88,7 +88,14 @@ def _login(row: Mapping[str, str], arn: str, at: datetime) -> SeenLogin:
     """A row of the authenticator's log as the last of the log-ins that it counts."""
     if row.get("outcome") == "denied":
         refused = unquoted(row.get("error", "")) or "access denied"
-        return SeenLogin(arn, "", (), at, "authenticator", refused=refused)
+        return SeenLogin(
+            arn,
+            "",
+            (),
+            at,
+            "authenticator",
+            refused=refused,
+        )
     groups = unquoted(row.get("groups", "")).removeprefix("[").removesuffix("]").split()
     return SeenLogin(arn, unquoted(row.get("username", "")), tuple(groups), at, "authenticator")
 

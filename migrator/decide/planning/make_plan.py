@@ -56,7 +56,12 @@ def make_plan(
     aws_auth = read_aws_auth(snapshot.aws_auth_data)
     snapshot = replace(snapshot, creator=known_creator(snapshot, decisions, aws_auth))
     facts = gather(
-        snapshot, decisions, aws_auth, strategy=strategy, target=target, accept_gap=accept_gap
+        snapshot,
+        decisions,
+        aws_auth,
+        strategy=strategy,
+        target=target,
+        accept_gap=accept_gap,
     )
     check_before(facts, now)
     decided = tuple(

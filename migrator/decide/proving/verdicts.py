@@ -89,16 +89,37 @@ def verdict_of(
     # The newest evidence shows the access as it is now: earlier success does not outweigh it.
     if not newest.holds:
         why = _failure(newest)
-        return PrincipalVerdict(arn, "failed", newest.proof_class, demanded, why, newest)
+        return PrincipalVerdict(
+            arn,
+            "failed",
+            newest.proof_class,
+            demanded,
+            why,
+            newest,
+        )
     holding = [each for each in fresh if each.holds]
     best = _strongest([each for each in holding if _same_principal(each, newest)], demanded)
     shown, how = _shown(best, newest)
     # A login that falls through to the row passes every probe: a proof that cannot be attributed to
     # the entry is not enough.
     if attributable(best) and at_least(best.proof_class, demanded):
-        return PrincipalVerdict(arn, "ok", best.proof_class, demanded, how, shown)
+        return PrincipalVerdict(
+            arn,
+            "ok",
+            best.proof_class,
+            demanded,
+            how,
+            shown,
+        )
     why = f"{how.rstrip('.')}; {demanded} proof, attributable to the entry, is demanded"
-    return PrincipalVerdict(arn, "partial", best.proof_class, demanded, why, shown)
+    return PrincipalVerdict(
+        arn,
+        "partial",
+        best.proof_class,
+        demanded,
+        why,
+        shown,
+    )
 
 
 def _is_after(evidence: Evidence, principal_arn: str) -> bool:

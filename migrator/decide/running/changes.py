@@ -122,7 +122,12 @@ def _entries_before(
 
 
 def _mode_step_was_ours(
-    plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str, *, begun: str | None
+    plan: Plan,
+    progress: Progress,
+    snapshot: Snapshot,
+    plan_digest: str,
+    *,
+    begun: str | None,
 ) -> bool:
     """Whether a run of this plan changed the mode from CONFIG_MAP.
 

@@ -411,7 +411,12 @@ def _nodes(facts: GateFacts) -> Gate:
 
 
 def _gate(
-    number: int, name: str, question: str, state: GateState, detail: str, remedy: str
+    number: int,
+    name: str,
+    question: str,
+    state: GateState,
+    detail: str,
+    remedy: str,
 ) -> Gate:
     """The gate; one that passes needs no remedy."""
     if state == "pass":

@@ -298,7 +298,11 @@ def _steps_as_seen(
 
 
 def _groups_back(
-    state: RunState, sequence: Sequence, last: PlanStep, created: PlanStep, effect: CreateEntry
+    state: RunState,
+    sequence: Sequence,
+    last: PlanStep,
+    created: PlanStep,
+    effect: CreateEntry,
 ) -> Action:
     """Restore the groups that gave the principal its access, where the row and the bridge permit
     it.

@@ -97,7 +97,14 @@ def run_on_plans(request: OnPlansRequest, operator: FleetOperator) -> FleetOutco
         in_coordinator=command in _IN_COORDINATOR,
         still_done=maker.still_done(found.inventory),
     )
-    return run_fleet(file, found.inventory, command, maker.job, ports, options)
+    return run_fleet(
+        file,
+        found.inventory,
+        command,
+        maker.job,
+        ports,
+        options,
+    )
 
 
 def _ask(inventory: Inventory, request: OnPlansRequest, operator: FleetOperator) -> None:
@@ -169,7 +176,14 @@ class _Shown:
             part=bool(asked.clusters),
         )
         maker = _Maker(self.jobs, self.ports, request)
-        outcome = run_fleet(request.file, self.inventory, "gates", maker.job, self.ports, options)
+        outcome = run_fleet(
+            request.file,
+            self.inventory,
+            "gates",
+            maker.job,
+            self.ports,
+            options,
+        )
         # Ctrl-C while the gates are judged: the operator wants no question now.
         if outcome.exit_code == Interrupted.exit_code:
             raise Interrupted("interrupted", "Stopped before the question; nothing was switched.")

@@ -66,7 +66,12 @@ def report_of(
             result = unread.get(cluster.arn, result)
         stage = stage_of(known, result)
         command = next_command(
-            cluster, known, stage, file, accounts.get(cluster.account), state=root
+            cluster,
+            known,
+            stage,
+            file,
+            accounts.get(cluster.account),
+            state=root,
         )
         left = left_of(known, stage)
         is_left = is_open(known, stage)

@@ -255,7 +255,15 @@ def _silent(account: str, region: str, error: MigratorError) -> Answer:
     """
     status = _STATUS.get(error.code, "failed")
     reason = f"{error.message} {error.why}".strip()
-    return Answer(account, region, status, 0, error.code, reason, error.remedy)
+    return Answer(
+        account,
+        region,
+        status,
+        0,
+        error.code,
+        reason,
+        error.remedy,
+    )
 
 
 def _ask_named(

@@ -178,7 +178,13 @@ def _final(results: Mapping[str, ClusterResult], inventory: Inventory) -> dict[s
     return {arn: each for arn, each in results.items() if arn in here and is_settled(each)}
 
 
-def _wave(run: _Run, wave: Wave, number: int, count: int, make_job: MakeJob) -> None:
+def _wave(
+    run: _Run,
+    wave: Wave,
+    number: int,
+    count: int,
+    make_job: MakeJob,
+) -> None:
     """One wave, as far as it goes. ``run.stopped`` says why nothing may follow."""
     todo = [cluster for cluster in wave.clusters if cluster.arn not in run.results]
     if not todo:
@@ -277,7 +283,11 @@ def _last_wave_ended(run: _Run) -> datetime | None:
 
 
 def _work(
-    run: _Run, wave: Wave, todo: Sequence[FleetCluster], make_job: MakeJob, label: str
+    run: _Run,
+    wave: Wave,
+    todo: Sequence[FleetCluster],
+    make_job: MakeJob,
+    label: str,
 ) -> tuple[int, str]:
     """Do the clusters; returns how many failed, and why no more were started.
 

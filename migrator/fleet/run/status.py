@@ -96,7 +96,14 @@ def fleet_report(ports: FleetStatusPorts, file: str = "fleet.yaml") -> FleetRepo
 
     found = ports.tasks.map(facts, inventory.clusters)
     at = utc_seconds(now)
-    return report_of(inventory, found, records, at=at, state=ports.store.location, file=file)
+    return report_of(
+        inventory,
+        found,
+        records,
+        at=at,
+        state=ports.store.location,
+        file=file,
+    )
 
 
 def _results(records: Iterable[FleetRecord], command: str) -> Iterable[ClusterResult]:
@@ -107,7 +114,12 @@ def ref_of(cluster: FleetCluster) -> ClusterRef:
     """A cluster of the fleet as plans and folders name it."""
     mode = cluster.mode or "CONFIG_MAP"
     return ClusterRef(
-        cluster.name, cluster.arn, cluster.account, cluster.region, cluster.partition, mode
+        cluster.name,
+        cluster.arn,
+        cluster.account,
+        cluster.region,
+        cluster.partition,
+        mode,
     )
 
 

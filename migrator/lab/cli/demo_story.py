@@ -67,7 +67,14 @@ def tell(place: Path, *, keep: bool) -> int:
         *answers,
     )
     _title("7. Cut over: all gates, then the switch. There is no way back from here")
-    _migrate("cutover", str(plan), "--confirm", _CLUSTER, "--quiet", *answers)
+    _migrate(
+        "cutover",
+        str(plan),
+        "--confirm",
+        _CLUSTER,
+        "--quiet",
+        *answers,
+    )
     _title("8. Verify again: no row is asked any more")
     after = json.loads(
         _migrate(

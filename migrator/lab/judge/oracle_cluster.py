@@ -315,7 +315,11 @@ class ClusterOracle:
         return self._api.authorizer.policies_of(user, moment)
 
     def _wrong_decision(
-        self, login: _Login, key: _Key, moment: datetime, effect: int
+        self,
+        login: _Login,
+        key: _Key,
+        moment: datetime,
+        effect: int,
     ) -> WrongDecision:
         """What is reported of a wrong answer, with the reason that the authorizer gives for it
         now.

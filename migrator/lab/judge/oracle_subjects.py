@@ -69,7 +69,14 @@ def logins_of(world: World, api: KubernetesApi) -> Iterator[Credential]:
 
 def credential(principal: Principal, session: str | None) -> Credential:
     """What a caller is worked out from; no request can be signed with it."""
-    return Credential("ASIAORACLE", "", None, principal.arn, principal.id, session)
+    return Credential(
+        "ASIAORACLE",
+        "",
+        None,
+        principal.arn,
+        principal.id,
+        session,
+    )
 
 
 def probes_of(

@@ -84,7 +84,11 @@ class Authenticator:
     """
 
     def __init__(
-        self, world: World, cluster: LabCluster, store: ObjectStore, in_force: EntriesInForce
+        self,
+        world: World,
+        cluster: LabCluster,
+        store: ObjectStore,
+        in_force: EntriesInForce,
     ) -> None:
         self._world, self._cluster, self._store, self._in_force = world, cluster, store, in_force
         self._lock = threading.Lock()
@@ -268,7 +272,13 @@ class Authenticator:
         self._pinned = (in_force, pinned)
         return pinned
 
-    def _say(self, moment: datetime, level: str, message: str, **fields: str) -> None:
+    def _say(
+        self,
+        moment: datetime,
+        level: str,
+        message: str,
+        **fields: str,
+    ) -> None:
         """Append a line in logrus' text format, as the authenticator writes it."""
         if "authenticator" not in self._cluster.log_types_at(moment):
             return

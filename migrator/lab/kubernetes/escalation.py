@@ -49,11 +49,25 @@ def check_escalation(
         return
     namespace, name = info.namespace, found["metadata"]["name"]
     is_role = kind.plural in ("roles", "clusterroles")
-    asked = AccessRequest("escalate", GROUP, kind.plural, "", namespace or None, info.name)
+    asked = AccessRequest(
+        "escalate",
+        GROUP,
+        kind.plural,
+        "",
+        namespace or None,
+        info.name,
+    )
     if not is_role:
         reference = found["roleRef"]
         resource = _RESOURCE_OF[reference["kind"]]
-        asked = AccessRequest("bind", GROUP, resource, "", namespace or None, reference["name"])
+        asked = AccessRequest(
+            "bind",
+            GROUP,
+            resource,
+            "",
+            namespace or None,
+            reference["name"],
+        )
     if authorizer.decide(user, asked).allowed:
         return
     if is_role:

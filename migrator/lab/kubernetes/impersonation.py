@@ -42,7 +42,14 @@ def impersonated(request: Request, user: User, authorizer: Authorizer) -> User |
         _check(authorizer, user, AccessRequest("impersonate", "", "groups", name=group))
     for key, values in extra.items():
         for value in values:
-            asked = AccessRequest("impersonate", _AUTHENTICATION, "userextras", key, None, value)
+            asked = AccessRequest(
+                "impersonate",
+                _AUTHENTICATION,
+                "userextras",
+                key,
+                None,
+                value,
+            )
             _check(authorizer, user, asked)
     if uid:
         _check(authorizer, user, AccessRequest("impersonate", _AUTHENTICATION, "uids", name=uid))
@@ -60,7 +67,14 @@ def _who(name: str) -> AccessRequest:
     """What is asked for a username: a service account is an object of its namespace."""
     if name.startswith(_SERVICE_ACCOUNT):
         namespace, _, account = name.removeprefix(_SERVICE_ACCOUNT).partition(":")
-        return AccessRequest("impersonate", "", "serviceaccounts", "", namespace, account)
+        return AccessRequest(
+            "impersonate",
+            "",
+            "serviceaccounts",
+            "",
+            namespace,
+            account,
+        )
     return AccessRequest("impersonate", "", "users", name=name)
 
 

@@ -226,7 +226,12 @@ class Jobs:
                 )
 
     def _set_pod(
-        self, pod: Json, phase: str, *, code: int | None = None, waiting: str = ""
+        self,
+        pod: Json,
+        phase: str,
+        *,
+        code: int | None = None,
+        waiting: str = "",
     ) -> None:
         """Write the pod's phase and the state of its container, unless the pod was deleted.
 

@@ -152,7 +152,13 @@ class Kubelets:
 
     # the past
 
-    def _live(self, name: str, caller: Caller, kubelet: _Kubelet, now: datetime) -> None:
+    def _live(
+        self,
+        name: str,
+        caller: Caller,
+        kubelet: _Kubelet,
+        now: datetime,
+    ) -> None:
         """What the kubelet did since it was last looked at, up to ``now``: in each stretch it
         either renews its lease all the time or is refused all the time.
         """
@@ -224,7 +230,13 @@ class Kubelets:
             self._log_in(name, caller, user, kubelet.token_at)
         kubelet.renewed = first + (end - first) // TICK * TICK
 
-    def _log_in(self, name: str, caller: Caller, user: User, moment: datetime) -> None:
+    def _log_in(
+        self,
+        name: str,
+        caller: Caller,
+        user: User,
+        moment: datetime,
+    ) -> None:
         """What a login and the renewal after it leave in the logs."""
         self._authenticator.log_login(caller, moment)
         path = f"/apis/{LEASES[0]}/v1/namespaces/{NAMESPACE}/{LEASES[1]}/{name}"
@@ -235,7 +247,13 @@ class Kubelets:
         asked = request_info(request)
         decision = self._authorizer.decide(user, asked.access_request())
         audit.log_request(
-            self._cluster, moment, request, asked, Response(200), user=user, decision=decision
+            self._cluster,
+            moment,
+            request,
+            asked,
+            Response(200),
+            user=user,
+            decision=decision,
         )
 
     # what the API shows

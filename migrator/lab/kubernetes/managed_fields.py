@@ -122,7 +122,11 @@ def changed_fields(before: Json | None, after: Json) -> tuple[Fields, Fields]:
 
 
 def _compare(
-    before: Value, after: Value, path: Path, written: set[Path], removed: set[Path]
+    before: Value,
+    after: Value,
+    path: Path,
+    written: set[Path],
+    removed: set[Path],
 ) -> None:
     """Add to ``written`` and ``removed`` what differs between two values at ``path``.
 
@@ -144,7 +148,11 @@ def _compare(
 
 
 def _compare_sets(
-    before: Value, after: Value, path: Path, written: set[Path], removed: set[Path]
+    before: Value,
+    after: Value,
+    path: Path,
+    written: set[Path],
+    removed: set[Path],
 ) -> None:
     """The same for a set: each item has its own path, so one item can change its owner alone."""
     old, new = set(_leaves(before, path)), set(_leaves(after, path))
@@ -155,7 +163,11 @@ def _compare_sets(
 
 
 def _compare_maps(
-    before: Value, after: Json, path: Path, written: set[Path], removed: set[Path]
+    before: Value,
+    after: Json,
+    path: Path,
+    written: set[Path],
+    removed: set[Path],
 ) -> None:
     """The same for a granular map: keys that disappeared, then the map itself where it is new, then
     the keys that are there now.
@@ -279,7 +291,11 @@ def _to_wire(fields: Fields) -> Json:
 
 
 def track_update(
-    before: Json | None, after: Json, manager: str, api_version: str, time: str
+    before: Json | None,
+    after: Json,
+    manager: str,
+    api_version: str,
+    time: str,
 ) -> Json:
     """``after`` with managedFields as an ordinary write by ``manager`` leaves them: what it changed
     is its own (apimachinery ``pkg/util/managedfields/internal/structuredmerge.go``, Update).
@@ -331,7 +347,13 @@ def _replace_fields(owner: Owner, fields: Fields) -> Owner:
 
 
 def apply(
-    live: Json | None, applied: Json, manager: str, api_version: str, time: str, *, force: bool
+    live: Json | None,
+    applied: Json,
+    manager: str,
+    api_version: str,
+    time: str,
+    *,
+    force: bool,
 ) -> Json:
     """The object after ``manager`` applied its configuration.
 

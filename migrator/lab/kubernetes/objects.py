@@ -83,7 +83,11 @@ class Objects:
                 return self._on_one(request, info, kind, write)
 
     def _on_one(
-        self, request: Request, info: RequestInfo, kind: ResourceType, write: Write
+        self,
+        request: Request,
+        info: RequestInfo,
+        kind: ResourceType,
+        write: Write,
     ) -> Response:
         """A write to one object: 201 where it made the object, else 200.
 
@@ -157,7 +161,11 @@ class Objects:
         return _list_response(kind, info, page, metadata)
 
     def _items_of_page(
-        self, request: Request, kind: ResourceType, info: RequestInfo, at_revision: int | None
+        self,
+        request: Request,
+        kind: ResourceType,
+        info: RequestInfo,
+        at_revision: int | None,
     ) -> tuple[list[Json], int]:
         """What a page is taken from, sorted, and its revision."""
         store, namespace = self._registry.store, _namespace_of_list(kind, info)
@@ -197,7 +205,12 @@ class Objects:
     # writes
 
     def _patch(
-        self, request: Request, kind: ResourceType, info: RequestInfo, body: Value, write: Write
+        self,
+        request: Request,
+        kind: ResourceType,
+        info: RequestInfo,
+        body: Value,
+        write: Write,
     ) -> tuple[Json, int]:
         """The object after a patch, and 201 where an apply made it.
 
@@ -216,7 +229,11 @@ class Objects:
         return found, 201 if made else 200
 
     def _delete(
-        self, request: Request, kind: ResourceType, info: RequestInfo, write: Write
+        self,
+        request: Request,
+        kind: ResourceType,
+        info: RequestInfo,
+        write: Write,
     ) -> Response:
         """Remove an object. The answer is the object where it stays for its finalizers, and for
         pods and custom kinds; for all others a Status (kubernetes

@@ -110,7 +110,13 @@ class Registry:
 
     # writing
 
-    def create(self, kind: ResourceType, namespace: str, body: Json, write: Write) -> Json:
+    def create(
+        self,
+        kind: ResourceType,
+        namespace: str,
+        body: Json,
+        write: Write,
+    ) -> Json:
         """Store a new object; raises ApiError (400 with a resourceVersion, 404 no such namespace,
         409 exists, 422 invalid).
 
@@ -139,7 +145,12 @@ class Registry:
             return self._store(kind, namespace, name, found, None, write)
 
     def update(
-        self, kind: ResourceType, namespace: str, name: str, body: Json, write: Write
+        self,
+        kind: ResourceType,
+        namespace: str,
+        name: str,
+        body: Json,
+        write: Write,
     ) -> Json:
         """Replace an object (PUT), or create it where the kind allows that.
 
@@ -160,7 +171,12 @@ class Registry:
             return self._replace(kind, namespace, name, before, body, write)
 
     def _create_by_update(
-        self, kind: ResourceType, namespace: str, name: str, body: Json, write: Write
+        self,
+        kind: ResourceType,
+        namespace: str,
+        name: str,
+        body: Json,
+        write: Write,
     ) -> Json:
         """The object that a PUT makes, inside of the PUT's effect. Raises a 404 ApiError for a kind
         that does not allow it (``AllowCreateOnUpdate``).
@@ -261,7 +277,15 @@ class Registry:
                 force=force,
             )
             if before is not None:
-                found = self._replace(kind, namespace, name, before, after, write, tracked=True)
+                found = self._replace(
+                    kind,
+                    namespace,
+                    name,
+                    before,
+                    after,
+                    write,
+                    tracked=True,
+                )
                 return found, False
             found = self._born(kind, after)
             validation.validate(kind, found, None)
@@ -269,7 +293,12 @@ class Registry:
             return self._store(kind, namespace, name, found, None, write), True
 
     def delete(
-        self, kind: ResourceType, namespace: str, name: str, options: Json, write: Write
+        self,
+        kind: ResourceType,
+        namespace: str,
+        name: str,
+        options: Json,
+        write: Write,
     ) -> Json:
         """Remove an object, or mark it while finalizers are left (Kubernetes documentation,
         "Finalizers").
@@ -287,7 +316,11 @@ class Registry:
             return self._delete(kind, namespace, name, before)
 
     def delete_collection(
-        self, kind: ResourceType, namespace: str | None, chosen: Matcher, write: Write
+        self,
+        kind: ResourceType,
+        namespace: str | None,
+        chosen: Matcher,
+        write: Write,
     ) -> list[Json]:
         """Remove every object that matches, in one effect; returns what was removed. ``namespace``
         None is all namespaces.
@@ -437,7 +470,12 @@ class Registry:
             raise not_found("namespaces", "", namespace)
 
     def _check_version(
-        self, kind: ResourceType, body: Json, before: Json, *, explicit: bool
+        self,
+        kind: ResourceType,
+        body: Json,
+        before: Json,
+        *,
+        explicit: bool,
     ) -> None:
         """Optimistic locking: raise ApiError where the body is of another object (409, by uid) or
         of an older state (409, by resourceVersion).
@@ -462,7 +500,11 @@ class Registry:
             raise invalid(kind.kind, kind.group, name, [cause])
 
     def _check_preconditions(
-        self, kind: ResourceType, name: str, before: Json, options: Json
+        self,
+        kind: ResourceType,
+        name: str,
+        before: Json,
+        options: Json,
     ) -> None:
         """Raise a 409 ApiError unless the object is the one that DeleteOptions name, by uid and
         resourceVersion.
@@ -484,7 +526,13 @@ class Registry:
             )
             raise conflict(kind.plural, kind.group, name, why)
 
-    def _delete(self, kind: ResourceType, namespace: str, name: str, before: Json) -> Json:
+    def _delete(
+        self,
+        kind: ResourceType,
+        namespace: str,
+        name: str,
+        before: Json,
+    ) -> Json:
         """Remove an object, or mark it with the time where finalizers are left; a second removal
         leaves the first mark.
         """

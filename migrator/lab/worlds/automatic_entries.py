@@ -46,7 +46,14 @@ def automatic_entries(world: World, cluster: LabCluster, at: datetime) -> list[L
         wanted[account.arn_of(SERVICE_ROLE)] = ("STANDARD", _SERVICE_POLICIES)
     entries = []
     for arn, (kind, policies) in wanted.items():
-        entry = _make(world, cluster, arn, kind, policies, at)
+        entry = _make(
+            world,
+            cluster,
+            arn,
+            kind,
+            policies,
+            at,
+        )
         if entry is not None:
             entries.append(entry)
     return entries

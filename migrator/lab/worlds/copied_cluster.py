@@ -41,7 +41,12 @@ def add_nodes(raw: Raw, account: Account, cluster: LabCluster) -> None:
             profile = role.name
             arn = account.arn_of(f"instance-profile/{profile}")
             account.instance_profiles[profile.lower()] = InstanceProfile(
-                arn, profile, "/", make_id("AIPA", arn), LONG_AGO, role.name
+                arn,
+                profile,
+                "/",
+                make_id("AIPA", arn),
+                LONG_AGO,
+                role.name,
             )
         account.instances[instance] = Instance(
             instance, cluster.region, str(node["name"]), profile, LONG_AGO

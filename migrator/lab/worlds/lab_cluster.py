@@ -274,7 +274,12 @@ class LabCluster:
     # Changes.
 
     def write_entry(
-        self, principal_arn: str, entry: LabEntry | None, now: datetime, *, delay: timedelta
+        self,
+        principal_arn: str,
+        entry: LabEntry | None,
+        now: datetime,
+        *,
+        delay: timedelta,
     ) -> None:
         """Put a version of an entry (None deletes it): seen by the API now, by the authenticator
         after ``delay`` of lab time.

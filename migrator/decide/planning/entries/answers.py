@@ -191,7 +191,13 @@ def _skipped(
         )
     notes = (*softened(decided.notes), note, accepted_note(decided, acceptance))
     return replace(
-        decided, action="skip", after=NOBODY, entry=None, proposed=None, notes=notes, bindings=()
+        decided,
+        action="skip",
+        after=NOBODY,
+        entry=None,
+        proposed=None,
+        notes=notes,
+        bindings=(),
     )
 
 

@@ -73,7 +73,14 @@ def beside_automatic(
     missing = _missing(candidate, entry, desired.entry, row, facts)
     if not missing:
         return None
-    return _thinner(candidate, entry, desired, update, missing, facts)
+    return _thinner(
+        candidate,
+        entry,
+        desired,
+        update,
+        missing,
+        facts,
+    )
 
 
 def _made_by_eks(entry: AccessEntry, facts: PlanFacts) -> bool:
@@ -189,7 +196,14 @@ def _completed(
         now = identity_of_entry(entry)
         if blocked:
             return PrincipalDecision(candidate, "block", now, None, proposed=spec, notes=wider)
-        return PrincipalDecision(candidate, "keep", now, now, spec, notes=wider)
+        return PrincipalDecision(
+            candidate,
+            "keep",
+            now,
+            now,
+            spec,
+            notes=wider,
+        )
     before = candidate.given
     message = (
         f"EKS made the entry of `{candidate.arn}` when a run of this state folder switched the "
@@ -202,7 +216,14 @@ def _completed(
         *wider,
     )
     if blocked or desired.action == "block":
-        return PrincipalDecision(candidate, "block", before, None, proposed=update, notes=notes)
+        return PrincipalDecision(
+            candidate,
+            "block",
+            before,
+            None,
+            proposed=update,
+            notes=notes,
+        )
     after = identity_of_spec(candidate.arn, update)
     return PrincipalDecision(
         candidate,

@@ -196,7 +196,11 @@ class _Order:
         return self._prove(each, entry, (changed,))
 
     def _changed(
-        self, each: PrincipalDecision, now: EntrySpec, desired: EntrySpec, *requires: str
+        self,
+        each: PrincipalDecision,
+        now: EntrySpec,
+        desired: EntrySpec,
+        *requires: str,
     ) -> str:
         """Change an entry in place: first add, then change names under the marker, then remove."""
         arn, sources = each.candidate.arn, _sources(each)

@@ -402,13 +402,17 @@ def _same(arn: str, one: EntrySpec, other: EntrySpec) -> bool:
 
 def _same_entry_read(found: AccessEntry, stated: AccessEntry) -> bool:
     """Whether the entry that a step holds is the one that the basis shows."""
-    if (found.principal_arn, found.type) != (stated.principal_arn, stated.type):
-        return False
-    if found.username != stated.username:
-        return False
-    if sorted(found.kubernetes_groups) != sorted(stated.kubernetes_groups):
-        return False
-    if policy_keys(found) != policy_keys(stated):
-        return False
-    # An entry that was made again in the meantime is alive: only its time differs.
-    return found.created_at == stated.created_at
+    return _as_read(found) == _as_read(stated)
+
+
+def _as_read(entry: AccessEntry) -> tuple[object, ...]:
+    """What tells one entry from another, the order of groups left out."""
+    return (
+        entry.principal_arn,
+        entry.type,
+        entry.username,
+        sorted(entry.kubernetes_groups),
+        policy_keys(entry),
+        # An entry that was made again in the meantime is alive: only its time differs.
+        entry.created_at,
+    )

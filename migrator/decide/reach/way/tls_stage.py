@@ -1,11 +1,12 @@
 """Stages "TLS" and "HTTP": who answers. Trust is the certificate authority in DescribeCluster."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from migrator.decide.reach.way.cause import HTTP, TLS, Cause
 from migrator.decide.reach.way.clock import FAR, WARN
 from migrator.model.diagnosis import Check
-from migrator.model.way import Certificate, Http, Tls, Way, WayEnds, said_skew
+from migrator.model.way import Certificate, Http, Tls, TlsKind, Way, WayEnds, said_skew
 
 _SET_CLOCK = "Set this machine's clock: `sudo timedatectl set-ntp true`"
 
@@ -15,36 +16,37 @@ def tls_cause(way: Way) -> Cause | None:
     tls = way.tls
     if tls is None or tls.kind == "ok":
         return None
-    shown = tls.certificate or Certificate()
-    if tls.kind == "expired":
-        return _expired(way, shown)
-    if tls.kind == "not-yet-valid":
-        return _not_yet_valid(way, shown)
-    if tls.kind == "wrong-name":
-        return _wrong_name(way.ends, shown)
-    if tls.kind == "unknown-issuer":
-        return _unknown_issuer(way.ends, shown)
-    if tls.kind == "old-form":
-        return Cause(
-            "certificate-old-form",
-            TLS,
-            f"A certificate of {way.ends.tls_name} has a form that this Python refuses.",
-            f"OpenSSL says: {tls.said}. Clusters made on Kubernetes 1.16 or earlier have such "
-            f"authorities.",
-            "Run the tool with Python 3.10 to 3.12.",
-        )
-    if tls.kind == "refused":
-        return Cause(
-            "certificate-refused",
-            TLS,
-            f"The certificate of {way.ends.tls_name} cannot be verified.",
-            f"OpenSSL says: {tls.said}.{_shown(shown)}",
-            f"Look at the certificate: `{_s_client(way.ends)}`",
-        )
-    return _no_handshake(way.ends, tls)
+    judge = _CERTIFICATES.get(tls.kind)
+    if judge is None:
+        return _no_handshake(way.ends, tls)
+    return judge(way, tls, tls.certificate or Certificate())
 
 
-def _expired(way: Way, shown: Certificate) -> Cause:
+def _old_form(way: Way, tls: Tls, shown: Certificate) -> Cause:
+    """A form that ``VERIFY_X509_STRICT`` refuses, which Python 3.13 sets (``ssl``)."""
+    return Cause(
+        "certificate-old-form",
+        TLS,
+        f"A certificate of {way.ends.tls_name} has a form that this Python refuses.",
+        f"OpenSSL says: {tls.said}. Clusters made on Kubernetes 1.16 or earlier have such "
+        f"authorities.",
+        "Run the tool with Python 3.10 to 3.12.",
+    )
+
+
+def _refused(way: Way, tls: Tls, shown: Certificate) -> Cause:
+    """A verdict of OpenSSL that has no words here."""
+    return Cause(
+        "certificate-refused",
+        TLS,
+        f"The certificate of {way.ends.tls_name} cannot be verified.",
+        f"OpenSSL says: {tls.said}.{_shown(shown)}",
+        f"Look at the certificate: `{_s_client(way.ends)}`",
+    )
+
+
+def _expired(way: Way, tls: Tls, shown: Certificate) -> Cause:
+    """Past its end: the clock decides whether the certificate or this machine is wrong."""
     what = f"The certificate of {way.ends.tls_name} has expired{_when('on', shown.not_after)}."
     if is_clock_wrong(way.clock_skew):
         return Cause("certificate-expired", TLS, what, said_skew(way.clock_skew), _SET_CLOCK)
@@ -65,7 +67,8 @@ def _expired(way: Way, shown: Certificate) -> Cause:
     )
 
 
-def _not_yet_valid(way: Way, shown: Certificate) -> Cause:
+def _not_yet_valid(way: Way, tls: Tls, shown: Certificate) -> Cause:
+    """Before its begin: as a rule the clock of this machine is behind."""
     begins = _when("but from", shown.not_before)
     what = f"The certificate of {way.ends.tls_name} is not valid yet{begins}."
     if is_clock_right(way.clock_skew):
@@ -87,7 +90,9 @@ def _not_yet_valid(way: Way, shown: Certificate) -> Cause:
     )
 
 
-def _wrong_name(ends: WayEnds, shown: Certificate) -> Cause:
+def _wrong_name(way: Way, tls: Tls, shown: Certificate) -> Cause:
+    """The cluster's certificate at an address that it does not name."""
+    ends = way.ends
     names = ", ".join(shown.names) or "no name"
     remedy = "Give the address that DescribeCluster has: leave out --kubeconfig and --context."
     if ends.tunnelled:
@@ -101,7 +106,9 @@ def _wrong_name(ends: WayEnds, shown: Certificate) -> Cause:
     )
 
 
-def _unknown_issuer(ends: WayEnds, shown: Certificate) -> Cause:
+def _unknown_issuer(way: Way, tls: Tls, shown: Certificate) -> Cause:
+    """A certificate of another authority than DescribeCluster has."""
+    ends = way.ends
     issuer = shown.issuer or "an unnamed authority"
     through = f" behind {ends.proxy.shown}" if ends.proxy else ""
     return Cause(
@@ -114,6 +121,17 @@ def _unknown_issuer(ends: WayEnds, shown: Certificate) -> Cause:
         f"Have {ends.tls_name} exempted from the inspection of TLS; see who answers: "
         f"`{_s_client(ends)}`",
     )
+
+
+# What is wrong with the certificate, by the kind of the observation.
+_CERTIFICATES: Mapping[TlsKind, Callable[[Way, Tls, Certificate], Cause]] = {
+    "expired": _expired,
+    "not-yet-valid": _not_yet_valid,
+    "wrong-name": _wrong_name,
+    "unknown-issuer": _unknown_issuer,
+    "old-form": _old_form,
+    "refused": _refused,
+}
 
 
 def _no_handshake(ends: WayEnds, tls: Tls) -> Cause:
