@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from migrator.decide.planning.rereading.prove_again import prove_again
 from migrator.decide.planning.stubs import stubs_for
@@ -19,6 +21,7 @@ from tests.support.worlds import (
     LONG_AGO,
     NOW,
     OTHER,
+    answers,
     bind,
     entry,
     finding,
@@ -256,7 +259,7 @@ def test_dead_entry_leaves_its_principal_among_those_that_mapped_accounts_admit(
 def test_service_linked_role_that_a_binding_names_is_in_no_answer() -> None:
     linked = role("AWSServiceRoleForSupport", OTHER)
     plan = planned(named_world(SUBJECT, linked))
-    assert "can have no entry (service-linked): AWSServiceRoleForSupport" in (
+    assert f"can have no entry (root user, federated user or service-linked role): {linked}." in (
         finding(plan, "map-accounts").message
     )
     expand, _ = stubs_for(plan)
@@ -268,3 +271,79 @@ def test_list_with_a_place_that_was_not_filled_in_is_refused(arn: str) -> None:
     with pytest.raises(Failed) as error:
         decode_decisions({"expand_accounts": {OTHER: [arn]}})
     assert error.value.code == "decisions-malformed"
+
+
+ROOT = f"arn:aws:iam::{OTHER}:root"
+FEDERATED = f"arn:aws:sts::{OTHER}:federated-user/bob"
+SESSION = f"arn:aws:sts::{OTHER}:assumed-role/deployer/me"
+DROPPED = Decisions(accounts={OTHER: "it was closed"})
+_NAMES = st.from_regex(r"[A-Za-z0-9+=,.@_-]{2,20}", fullmatch=True)
+# What the authenticator gives as username to a login of each kind (pkg/arn/arn.go, Canonicalize).
+_LOGINS = st.one_of(
+    st.just(ROOT),
+    _NAMES.map(lambda name: f"arn:aws:sts::{OTHER}:federated-user/{name}"),
+    _NAMES.map(lambda name: role(name, OTHER)),
+    st.tuples(st.sampled_from(["", "a/", "Team/b/"]), _NAMES).map(
+        lambda parts: user("".join(parts), OTHER)
+    ),
+)
+# No login through mapAccounts has one of these as its username.
+_OTHERS = (
+    SESSION,
+    role("team/deployer", OTHER),
+    f"arn:aws:iam::{OTHER}:group/devs",
+    f"arn:aws-cn:iam::{OTHER}:root",
+    role("deployer", OTHER, "aws-us-gov"),
+    ROOT.upper(),
+    ROOT.replace("root", "Root"),
+    FEDERATED.replace("federated-user", "Federated-User"),
+    SUBJECT.replace(":role/", ":ROLE/"),
+    f"{FEDERATED}/more",
+    "arn:aws:iam::999988887777:root",
+)
+
+
+@given(_LOGINS)
+@settings(max_examples=40, deadline=None)
+def test_whoever_logs_in_through_an_account_and_is_bound_is_named_and_dropped_by_name(
+    name: str,
+) -> None:
+    snapshot = named_world(name, principals=())
+    asked = planned(snapshot)
+    shown = name if ":role/" not in name else name.rpartition("/")[2]
+    assert shown in finding(asked, "map-accounts").message
+    for answer in (DROPPED, Decisions(expand_accounts={OTHER: ()})):
+        plan = planned(snapshot, answer)
+        assert plan.blocked
+        assert one(plan, name).findings == ("loss-not-accepted",)
+        (stub,) = stubs_for(plan)
+        assert (stub.section, stub.key) == ("accept_loss", name)
+        accepted = planned(snapshot, replace(answer, accept_loss={name: ACCEPTED}))
+        assert (one(accepted, name).action, accepted.blocked) == ("skip", False)
+        prove_again(accepted)
+
+
+@pytest.mark.parametrize("name", _OTHERS)
+def test_name_that_no_login_through_the_account_has_is_no_loss(name: str) -> None:
+    plan = planned(named_world(name, principals=()), DROPPED)
+    assert (plan.principals, plan.blocked) == ((), False)
+
+
+def test_sessions_that_are_bound_are_shown_as_names_that_give_nothing() -> None:
+    words = f"no login through mapAccounts has the name of a session: {SESSION}."
+    hostile = f"arn:aws:sts::{OTHER}:assumed-role/x/y` `evil"
+    for code, answer in (("map-accounts", Decisions()), ("account-skipped", DROPPED)):
+        plan = planned(named_world(SESSION, hostile), answer)
+        message = finding(plan, code).message
+        assert words in message
+        assert SESSION not in str(stubs_for(plan))
+        assert "evil" not in message
+
+
+@pytest.mark.parametrize("arn", [ROOT, FEDERATED, role("AWSServiceRoleForSupport", OTHER)])
+def test_no_answer_makes_an_entry_for_whom_eks_takes_none(arn: str) -> None:
+    snapshot = named_world(arn, principals=())
+    assert one(planned(snapshot, DROPPED), arn).proposed is None
+    with pytest.raises(Failed) as error:
+        planned(snapshot, replace(answers(arn, type="STANDARD"), accounts=DROPPED.accounts))
+    assert error.value.why == "EKS takes no entry for this principal."

@@ -18,6 +18,7 @@ from migrator.decide.planning.entries.entry_for import is_reserved
 from migrator.decide.planning.entries.entry_identity import identity_of_spec, same_entry, spec_of
 from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.principals.find_principal import Found
+from migrator.decide.planning.principals.mapped_accounts import can_have_entry
 from migrator.decide.planning.principals.plan_facts import PlanFacts, quoted
 from migrator.decide.planning.principals.principal_answers import (
     answer_for,
@@ -206,7 +207,8 @@ def _created(
 ) -> PrincipalDecision:
     candidate = decided.candidate
     blocking = {note.code for note in decided.notes if is_blocking(note)}
-    if blocking & _NO_ENTRY:
+    is_left_behind = candidate.is_left_behind and not can_have_entry(candidate.arn)
+    if blocking & _NO_ENTRY or is_left_behind:
         raise invalid(
             candidate.arn,
             "EKS takes no entry for this principal.",

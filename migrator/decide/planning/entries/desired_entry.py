@@ -20,6 +20,7 @@ from migrator.decide.planning.entries.creator import creator_entry
 from migrator.decide.planning.entries.entry_for import standard_entry
 from migrator.decide.planning.entries.policies_strategy import with_policies
 from migrator.decide.planning.principals.candidate_principals import CandidatePrincipal
+from migrator.decide.planning.principals.mapped_accounts import can_have_entry
 from migrator.decide.planning.principals.plan_facts import DesiredEntry, PlanFacts, quoted
 from migrator.decide.planning.principals.principal_answers import is_for
 from migrator.decide.reading.row_keys import canonical_arn, principal_key
@@ -187,7 +188,8 @@ def _left_behind(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEntr
     if given is None:
         message = f"{message} Its account is left out, and accept_loss does not name it."
         note = DraftFinding("loss-not-accepted", message)
-        return DesiredEntry("block", EntrySpec("STANDARD", name), (note,))
+        proposed = EntrySpec("STANDARD", name) if can_have_entry(name) else None
+        return DesiredEntry("block", proposed, (note,))
     told = DraftFinding(
         "loss-accepted", f"{given.by} accepts what `{candidate.arn}` loses: {given.reason}"
     )

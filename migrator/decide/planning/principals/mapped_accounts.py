@@ -5,12 +5,21 @@ User with that ARN is all that such a principal can have. A principal with a row
 does not log in through mapAccounts (aws-iam-authenticator ``pkg/server/server.go``, doMapping).
 """
 
+import re
 from collections.abc import Iterator
 
 from migrator.decide.planning.principals.find_principal import Found, liveness
 from migrator.decide.planning.principals.plan_facts import PlanFacts
 from migrator.decide.reading.row_keys import canonical_arn, principal_key, row_key
 from migrator.decide.reading.who_can_match import match_of
+from migrator.model.principal import parse_arn
+
+# The canonical ARNs that aws-iam-authenticator makes (pkg/arn/arn.go): a session becomes its role.
+_CANONICAL = frozenset({"role", "user", "root", "federated-user"})
+# EKS takes entries for roles and users alone (EKS API, CreateAccessEntry).
+_OF_ENTRIES = frozenset({"role", "user"})
+# Names of roles and of their sessions (IAM API reference, AssumeRole).
+_SESSION = re.compile(r"[\w+=,.@-]{1,64}/[\w+=,.@-]{1,64}", re.ASCII)
 
 
 def named_principals(account: str, facts: PlanFacts) -> tuple[Found, ...]:
@@ -34,6 +43,26 @@ def left_behind(account: str, facts: PlanFacts) -> tuple[Found, ...]:
     )
 
 
+def can_have_entry(arn: str) -> bool:
+    """Whether EKS takes an entry for a principal of the account: not for the root user, federated
+    users and service-linked roles (EKS API, CreateAccessEntry).
+    """
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.kind not in _OF_ENTRIES:
+        return False
+    return not parsed.name.lower().startswith("awsservicerolefor")
+
+
+def bound_sessions(account: str, facts: PlanFacts) -> tuple[str, ...]:
+    """Sessions of the account's roles that something names as users. No login through mapAccounts
+    has such a name: its username is the role's ARN.
+    """
+    start = f"arn:{facts.snapshot.cluster.partition}:sts::{account}:assumed-role/"
+    # Text from the cluster: only what STS could have as a name is taken.
+    found = facts.names.users_starting(start)
+    return tuple(name for name in found if _SESSION.fullmatch(name[len(start) :]))
+
+
 def answer_arn(found: Found) -> str:
     """The ARN as an answer has to give it; a role's path that was not read is left to a person."""
     arn = found.arn
@@ -45,10 +74,16 @@ def answer_arn(found: Found) -> str:
 
 def _named(account: str, facts: PlanFacts) -> Iterator[Found]:
     partition = facts.snapshot.cluster.partition
-    start = f"arn:{partition}:iam::{account}:"
-    for name in facts.names.users_starting(start):
-        # Text from the cluster: only what IAM could have as a name is taken.
-        if match_of(name, partition).kind not in ("role", "user"):
+    names: list[str] = []
+    for service in ("iam", "sts"):
+        names += facts.names.users_starting(f"arn:{partition}:{service}::{account}:")
+    for name in names:
+        # Text from the cluster: only what IAM could have as a name is taken, in the case that the
+        # words of an ARN have.
+        parsed = parse_arn(name)
+        if parsed is None or parsed.kind not in _CANONICAL:
+            continue
+        if match_of(name, partition).kind == "dead":
             continue
         if row_key(name) in facts.row_keys:
             continue

@@ -14,6 +14,8 @@ from migrator.decide.planning.principals.candidate_principals import creator_is_
 from migrator.decide.planning.principals.creator_evidence import has_hidden_creator
 from migrator.decide.planning.principals.mapped_accounts import (
     answer_arn,
+    bound_sessions,
+    can_have_entry,
     left_behind,
     named_principals,
 )
@@ -24,9 +26,11 @@ from migrator.decide.steps.entry_states import PLAN_TAG
 from migrator.decide.steps.rehearsal_objects import blank_under_rehearsal
 from migrator.model.aws_auth import AccountRow, RowMapping, SectionProblem
 from migrator.model.finding import Finding, Severity
+from migrator.model.long_lists import some_of
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
 _ACCOUNT_DIGITS = 12
+_SHOWN_SESSIONS = 8
 # Kubernetes' own binding of system:masters.
 _OWN_BINDING = "ClusterRoleBinding cluster-admin"
 # Notes of principals that get a policy in exchange for system:masters.
@@ -252,19 +256,18 @@ def _account(row: AccountRow, facts: PlanFacts) -> Finding:
     # access entries"). It keeps working where the ConfigMap stays in force.
     message = f"Every principal of account {account} that has no row may log in."
     # In full: each of them is written into the question for decisions.yaml.
-    named: list[str] = []
-    linked: list[str] = []
-    for each in named_principals(account, facts):
-        name = each.arn.rpartition("/")[2]
-        # EKS API: no entry can be made for a service-linked role.
-        if name.lower().startswith("awsservicerolefor"):
-            linked.append(name)
-        else:
-            named.append(f"`{answer_arn(each)}`")
+    principals = named_principals(account, facts)
+    named = [f"`{answer_arn(each)}`" for each in principals if can_have_entry(each.arn)]
     if named:
         message += f" Named in the cluster: {', '.join(named)}."
-    if linked:
-        message += f" Named too, and can have no entry (service-linked): {', '.join(linked)}."
+    # Without backquotes: those are what the question lists.
+    without_entry = [each.arn for each in principals if not can_have_entry(each.arn)]
+    if without_entry:
+        message += (
+            " Named too, and can have no entry (root user, federated user or service-linked "
+            f"role): {', '.join(without_entry)}."
+        )
+    message += _sessions_named(account, facts)
     severity: Severity | None = None
     if facts.target == "API_AND_CONFIG_MAP":
         severity = "warn"
@@ -289,10 +292,23 @@ def _left_out(code: str, message: str, row: AccountRow, facts: PlanFacts) -> Fin
 
 
 def _names_lost(account: str, facts: PlanFacts) -> str:
+    sessions = _sessions_named(account, facts)
     lost = left_behind(account, facts)
     if not lost:
+        return sessions
+    return f" Named in the cluster and left out: {quoted(each.arn for each in lost)}.{sessions}"
+
+
+def _sessions_named(account: str, facts: PlanFacts) -> str:
+    """Names of sessions that something binds, which give nothing through mapAccounts."""
+    sessions = bound_sessions(account, facts)
+    if not sessions:
         return ""
-    return f" Named in the cluster and left out: {quoted(each.arn for each in lost)}."
+    # Without backquotes: those are what the question lists.
+    return (
+        f" Named as users, but no login through mapAccounts has the name of a session: "
+        f"{some_of(sessions, _SHOWN_SESSIONS)}."
+    )
 
 
 def _is_account_number(text: str) -> bool:
