@@ -22,6 +22,7 @@ from migrator.decide.running.gates import (
     cut_over_gates,
     end_state_changes,
     last_rehearsal,
+    proofs_left,
     steps_left,
     unknown_waivers,
 )
@@ -240,6 +241,7 @@ def _judge(
         updates=_updates_now(ports),
         upgrade_from=_upgrade_from(ports, described),
         left=steps_left(plan, progress),
+        proofs_left=proofs_left(plan, progress),
         changes=(*surprises, *changes),
         verdicts=verdicts,
         callers=callers_in(plan, chain),

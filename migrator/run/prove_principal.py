@@ -21,7 +21,7 @@ from migrator.decide.proving.expected_log_in import (
 )
 from migrator.decide.proving.how_known import clock_time, request_text
 from migrator.decide.proving.login_proof import judge_logins, with_requests
-from migrator.decide.proving.verdicts import state_digest
+from migrator.decide.proving.verdicts import is_of_final_entry, state_digest
 from migrator.decide.steps.entry_states import default_username
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry
@@ -357,6 +357,7 @@ def prove_admin(run: OneRun, arn: str) -> str:
         how=f"{_logged_in(subject)} at {clock_time(at)}, an administrator besides the operator",
     )
     run.keep_evidence(evidence)
-    if not evidence.holds:
+    # With the bridge the login may do everything, whatever the entry gives.
+    if not evidence.holds or not is_of_final_entry(evidence, None):
         return ""
     return f"{arn} (live)"

@@ -301,11 +301,13 @@ def _verdicts(
         why = wider.get(principal.principal_arn)
         if why is None and not _judged(measure, principal, evidence):
             continue
+        entry = measure.entry(principal.principal_arn)
         verdict = verdict_of(
             principal,
             evidence,
-            current=measure.digest(measure.entry(principal.principal_arn)),
+            current=measure.digest(entry),
             now=now,
+            written=None if entry is None else entry.modified_at or entry.created_at,
             required=_asked(measure, principal),
         )
         # What EKS's own entry gives beyond the row is no proof of more than a part.

@@ -36,7 +36,7 @@ from tests.support.memory_ports import (
     MemoryRbac,
     MemoryReader,
 )
-from tests.support.memory_runs import BOB, DEVS, DIGEST, World, company
+from tests.support.memory_runs import ALICE, BOB, CREATOR, DEVS, DIGEST, World, company
 
 PLAN = company()[1]
 
@@ -221,3 +221,34 @@ def test_apply_ends_with_0_only_where_the_status_after_it_does(case: Case) -> No
             assert (outcome.exit_code == 0) == (after.exit_code == 0), (outcome, after)
             said = (*commands_of_run(outcome, "prod"), *command_of_the_rest(outcome))
             assert bool(said) == (outcome.exit_code != 0), outcome
+
+
+def _writes_of_apply() -> int:
+    """How many writes a whole apply of the plan makes."""
+    world = _world()
+    _apply(world)
+    return len(world.cluster.effects)
+
+
+@pytest.mark.parametrize("write", range(1, _writes_of_apply() + 1))
+def test_nobody_is_proven_by_what_was_shown_before_the_last_write(write: int) -> None:
+    """An apply is killed after one of its writes, and then no administrator can be logged in as:
+    what was shown until then is of an entry with the bridge. Verification and the gates are not
+    better than apply and status.
+    """
+    world = _world()
+    world.cluster.crash_at = (write, "after")
+    with pytest.raises(Crash):
+        _apply(world)
+    world.cluster.crash_at = None
+    world.cluster.unassumable |= {ALICE, CREATOR}
+    _apply(world)
+    status = _status(world, PLAN)
+    verified = verify_access(PLAN, world.ports())
+    assert (verified.exit_code == 0) <= (status.exit_code == 0), verified.verdicts
+    open_ones = {arn for arn, _ in status.outstanding}
+    ok = {each.principal_arn for each in verified.verdicts if each.verdict == "ok"}
+    assert not open_ones & ok
+    options = replace(OPTIONS, gates_only=True)
+    gates = cut_over(PLAN, DIGEST, world.ports(), options).gates
+    assert any(gate.name == "proofs" and gate.passes for gate in gates) <= (status.exit_code == 0)

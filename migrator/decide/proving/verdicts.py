@@ -11,13 +11,24 @@ from datetime import datetime, timedelta
 from migrator.decide.proving.how_known import request_text, tied
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
 from migrator.model.canonical import digest_of
-from migrator.model.evidence import PROOF_CLASSES, Evidence, PrincipalVerdict, ProbeResult, Verdict
+from migrator.model.evidence import (
+    PROOF_CLASSES,
+    Evidence,
+    PrincipalVerdict,
+    ProbeResult,
+    SelfSubject,
+    Verdict,
+)
 from migrator.model.long_lists import first_lines
 from migrator.model.plan import PlannedPrincipal
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX, ProofClass
 
 EVIDENCE_AGE = timedelta(hours=24)
 _MOST_NAMED = 5
+_OF_EARLIER = (
+    "a login with the bridge's cluster-admin, or before the last write of the entry, does not "
+    "count: log in again"
+)
 
 
 def state_digest(entry: AccessEntry | None, mode: AuthenticationMode | None) -> str:
@@ -48,6 +59,28 @@ def attributable(evidence: Evidence) -> bool:
     return evidence.proof_class not in ("live", "observed")
 
 
+def is_of_final_entry(evidence: Evidence, written: datetime | None) -> bool:
+    """Whether the proof is of the entry as its last write left it; ``written`` is when that was.
+
+    A login that held a bridge group had cluster-admin by the bridge, whatever the entry gives. One
+    in the logs from before ``written`` shows another shape of the entry, but for the marker, which
+    gives nothing: to take it away changes no access. A login of this tool follows the reading of
+    the entry, and times of two clocks say nothing about it.
+    """
+    if evidence.proof_class not in ("live", "observed"):
+        return True
+    if evidence.subject is not None and _has_bridge(evidence.subject):
+        return False
+    if evidence.proof_class == "live" or evidence.attribution == "marker":
+        return True
+    return written is None or _moment(evidence) >= written
+
+
+def _has_bridge(subject: SelfSubject) -> bool:
+    """Whether a login had the access of a bridge."""
+    return any(group.startswith(BRIDGE_PREFIX) for group in subject.groups)
+
+
 def at_least(found: ProofClass, required: ProofClass) -> bool:
     """Whether a class of proof is as strong as the one required.
 
@@ -65,12 +98,14 @@ def verdict_of(
     *,
     current: str,
     now: datetime,
+    written: datetime | None = None,
     required: ProofClass | None = None,
     max_age: timedelta = EVIDENCE_AGE,
 ) -> PrincipalVerdict:
     """The verdict on one principal from its ``after`` evidence, in the order it was taken.
 
-    ``current`` is the :func:`state_digest` of now. ``required`` is the class that is demanded, that
+    ``current`` is the :func:`state_digest` of now, ``written`` the time of the entry's last write
+    (None: not known). ``required`` is the class that is demanded, that
     of the plan where it is None. The newest evidence decides that something is wrong; the strongest
     that holds decides how well it is known to be right.
     """
@@ -98,11 +133,15 @@ def verdict_of(
             newest,
         )
     holding = [each for each in fresh if each.holds]
-    best = _strongest([each for each in holding if _same_principal(each, newest)], demanded)
+    of_one = [each for each in holding if _same_principal(each, newest)]
+    # Evidence of an earlier shape of the entry says how well it is known only where there is no
+    # other.
+    of_final = [each for each in of_one if is_of_final_entry(each, written)]
+    best = _strongest(of_final or of_one, demanded)
     shown, how = _shown(best, newest)
     # A login that falls through to the row passes every probe: a proof that cannot be attributed to
     # the entry is not enough.
-    if attributable(best) and at_least(best.proof_class, demanded):
+    if of_final and attributable(best) and at_least(best.proof_class, demanded):
         return PrincipalVerdict(
             arn,
             "ok",
@@ -111,6 +150,8 @@ def verdict_of(
             how,
             shown,
         )
+    if len(of_final) < len(of_one):
+        how = f"{how.rstrip('.')}; {_OF_EARLIER}"
     why = f"{how.rstrip('.')}; {demanded} proof, attributable to the entry, is demanded"
     return PrincipalVerdict(
         arn,
@@ -193,8 +234,13 @@ def _shown(best: Evidence, newest: Evidence) -> tuple[Evidence, str]:
 
 
 def _age(evidence: Evidence, now: datetime) -> timedelta:
-    """How long ago the evidence was taken; its time is ISO 8601, in UTC."""
-    return now - datetime.fromisoformat(evidence.at.replace("Z", "+00:00"))
+    """How long ago the evidence was taken."""
+    return now - _moment(evidence)
+
+
+def _moment(evidence: Evidence) -> datetime:
+    """When the evidence was taken; its time is ISO 8601, in UTC."""
+    return datetime.fromisoformat(evidence.at.replace("Z", "+00:00"))
 
 
 def _failure(evidence: Evidence) -> str:

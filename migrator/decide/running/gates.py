@@ -29,7 +29,7 @@ from migrator.model.gate import Gate, GateState
 from migrator.model.long_lists import some_of
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
-from migrator.model.step import Prove, Sequence
+from migrator.model.step import Prove, Sequence, Step
 
 REHEARSAL_AGE = timedelta(days=7)
 NOT_WAIVABLE = frozenset({"plan", "mode", "no-update-running"})
@@ -42,14 +42,14 @@ _BY_LOGIN = frozenset({"live", "observed"})
 class GateFacts:
     """What the gates judge. None is "not known".
 
-    ``left``: steps of the plan that are not done. ``changes``: how a fresh read differs from the
-    plan's end state. ``writers``: who writes aws-auth from code. ``reconcilers``: tools that
-    write entries of the plan again. ``callers``: the plan's principals
-    that the operator is. ``break_glass``: what was found of the principal that the plan
-    names, None where it names none. ``rehearsed``: when a rehearsal last passed.
-    ``updates``: what runs now. ``upgrade_from``: when EKS
-    upgrades the cluster by itself. ``nodes_unhealthy``: nodes with a stale lease or not ready.
-    ``node_join``: how nodes leave their VPC, where they may not be able to join; else None.
+    ``left``: steps of the plan that are not done; ``proofs_left``: those that prove. ``changes``:
+    how a fresh read differs from the plan's end state. ``writers``: who writes aws-auth from
+    code. ``reconcilers``: tools that write entries of the plan again. ``callers``: the plan's
+    principals that the operator is. ``break_glass``: what was found of the principal that the
+    plan names, None where it names none. ``rehearsed``: when a rehearsal last passed.
+    ``updates``: what runs now. ``upgrade_from``: when EKS upgrades the cluster by itself.
+    ``nodes_unhealthy``: nodes with a stale lease or not ready. ``node_join``: how nodes leave
+    their VPC, where they may not be able to join; else None.
     """
 
     now: datetime
@@ -58,6 +58,7 @@ class GateFacts:
     updates: ClusterUpdates | UpdatesUnread | None = None
     upgrade_from: datetime | None = None
     left: tuple[str, ...] | None = None
+    proofs_left: tuple[str, ...] = ()
     changes: tuple[str, ...] | None = None
     verdicts: tuple[PrincipalVerdict, ...] | None = None
     callers: frozenset[str] = frozenset()
@@ -226,9 +227,19 @@ def _end_state(facts: GateFacts) -> Gate:
         "end-state",
         question,
         state,
-        _some(wrong) or "every step is done and nothing differs",
+        _some(wrong) or _nothing_differs(facts),
         remedy,
     )
+
+
+def _nothing_differs(facts: GateFacts) -> str:
+    """What a passed gate 4 says. A step that proves writes nothing; where one is open, gate 5 says
+    whether its principal is proven.
+    """
+    if not facts.proofs_left:
+        return "every step is done and nothing differs"
+    open_ones = _some(facts.proofs_left)
+    return f"every write is done and nothing differs; not proven by an apply yet: {open_ones}"
 
 
 def _proofs(plan: Plan, facts: GateFacts) -> Gate:
@@ -513,11 +524,23 @@ def _without_wider(plan: Plan, progress: Progress, snapshot: Snapshot) -> Snapsh
 
 
 def steps_left(plan: Plan, progress: Progress) -> tuple[str, ...]:
-    """Steps that are not done. The proofs gate judges a proof that is left."""
+    """Steps that write and are not done."""
+    steps = [step for step in plan.steps if not isinstance(step.effect, Prove)]
+    return _not_settled(steps, progress)
+
+
+def proofs_left(plan: Plan, progress: Progress) -> tuple[str, ...]:
+    """Steps that prove and are not done. The proofs gate judges whether their principals are
+    proven.
+    """
+    steps = [step for step in plan.steps if isinstance(step.effect, Prove)]
+    return _not_settled(steps, progress)
+
+
+def _not_settled(steps: Iterable[Step], progress: Progress) -> tuple[str, ...]:
+    """One line for each step that is not done."""
     left: list[str] = []
-    for step in plan.steps:
-        if isinstance(step.effect, Prove):
-            continue
+    for step in steps:
         if progress.of(step.id).status in SETTLED:
             continue
         # A step about the cluster has no principal to name.

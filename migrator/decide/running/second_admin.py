@@ -78,9 +78,10 @@ def second_admin(
     one was.
     """
     admins = admins_to_prove(plan, callers)
-    for step in plan.steps:
-        if not isinstance(step.effect, Prove):
-            continue
+    # An earlier proof of a principal may be of its entry with the bridge, which gives
+    # cluster-admin whatever the entry gives.
+    last = {step.principal_arn: step for step in plan.steps if isinstance(step.effect, Prove)}
+    for step in last.values():
         if step.principal_arn not in admins:
             continue
         proof = progress.of(step.id)

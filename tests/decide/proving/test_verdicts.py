@@ -177,3 +177,54 @@ def test_evidence_without_a_session_shows_no_unique_id_and_counts() -> None:
     newer = replace(evidence(minutes=1), subject=shown)
     older = replace(evidence(minutes=2), subject=None)
     assert judged(newer, older).verdict == "ok"
+
+
+# Classes of a login, what ties it to the entry, whether it held the bridge, and how long after the
+# last write of the entry it was.
+LOGINS = st.tuples(
+    st.sampled_from(("live", "observed")),
+    st.sampled_from(("marker", "policy", "api-mode", "only-way", "none")),
+    st.booleans(),
+    st.integers(-60, 60),
+)
+
+
+def seen_login(found: tuple[ProofClass, Attribution, bool, int], written: datetime) -> Evidence:
+    """A login of the principal that holds, as a piece of evidence."""
+    proof, attribution, bridged, minutes = found
+    groups = ("devs", "migrator-bridge:ad3e61072c9e75d1") if bridged else ("devs",)
+    return replace(
+        evidence(proof, attribution),
+        at=(written + timedelta(minutes=minutes)).isoformat(),
+        subject=SelfSubject("dev", groups),
+    )
+
+
+@given(st.lists(LOGINS, max_size=4))
+def test_only_a_login_of_the_final_entry_without_the_bridge_proves_it(
+    logins: list[tuple[ProofClass, Attribution, bool, int]],
+) -> None:
+    written = NOW - timedelta(hours=2)
+    found = verdict_of(
+        PRINCIPAL,
+        [*(seen_login(each, written) for each in logins), evidence("simulated", "none")],
+        current=STATE,
+        now=NOW,
+        written=written,
+        required="observed",
+    )
+    counting = [
+        attribution
+        for proof, attribution, bridged, minutes in logins
+        if attribution != "none"
+        and not bridged
+        and (proof == "live" or attribution == "marker" or minutes >= 0)
+    ]
+    assert (found.verdict == "ok") == bool(counting)
+
+
+def test_a_login_that_held_the_bridge_is_named_as_one_that_does_not_count() -> None:
+    bridged = seen_login(("observed", "marker", True, -1), NOW - timedelta(minutes=5))
+    found = judged(bridged, evidence("simulated", "none"), required="observed")
+    assert found.verdict == "partial"
+    assert "bridge's cluster-admin" in found.why

@@ -233,6 +233,12 @@ def test_every_gate_asks_in_plain_words_and_says_what_it_found() -> None:
     }
 
 
+def test_gate_four_never_says_that_every_step_is_done_while_a_proof_is_open() -> None:
+    found = words(replace(GOOD, proofs_left=(f"s14 prove {ALICE}",)))["end-state"][1]
+    assert "every step" not in found
+    assert found.endswith(f"not proven by an apply yet: s14 prove {ALICE}")
+
+
 def test_every_gate_that_is_unknown_says_what_was_not_read_and_what_to_do() -> None:
     read = "Check access to EKS."
     verify = (
