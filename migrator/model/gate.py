@@ -29,6 +29,11 @@ class Gate:
         return self.waived_by is not None and self.state != "pass"
 
     @property
+    def waiver(self) -> str:
+        """Who waived it, and everything that the waiver covers: it opens the gate as a whole."""
+        return f"{self.name}, by {self.waived_by}; it covers: {self.detail}"
+
+    @property
     def passes(self) -> bool:
         """Only a pass, or a named waiver, passes; unknown is a fail."""
         if self.state == "pass":

@@ -25,7 +25,7 @@ Event: TypeAlias = Literal[
     "undoing",  # about to be undone
     "undone",  # because its proof failed or by roll-back
     "refused",  # effect: {code, message}
-    "waived",  # effect: {gate, by, reason}
+    "waived",  # effect: {gate, by, covers}
     "run-ended",  # effect: {exit}
 ]
 EVENTS: tuple[Event, ...] = get_args(Event)

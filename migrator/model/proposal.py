@@ -9,10 +9,13 @@ from migrator.model.plan import ClusterRef
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One kind of change: what it is, and the names of everything that it concerns."""
+    """One kind of change: what it is, and the names of everything that it concerns. ``whole``: all
+    names are shown, however many: a person answers for each.
+    """
 
     what: str
     names: tuple[str, ...]
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

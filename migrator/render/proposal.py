@@ -33,7 +33,8 @@ def proposal_text(proposal: Proposal, *, width: int = MAX_WIDTH, color: bool = F
 
 def _part(part: Part, proposal: Proposal) -> list[RenderableType]:
     """A heading with its number, and the first names below it."""
-    names = [foreign(_short(name, proposal)) for name in part.names[:_SHOWN]]
+    most = len(part.names) if part.whole else _SHOWN
+    names = [foreign(_short(name, proposal)) for name in part.names[:most]]
     rest = len(part.names) - len(names)
     if rest > 0:
         names.append(Text(f"and {rest} more"))

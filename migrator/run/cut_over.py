@@ -14,7 +14,7 @@ from migrator.decide.findings.node_join import node_join
 from migrator.decide.proving.node_proof import unhealthy_nodes
 from migrator.decide.reach.version_support import near_upgrade
 from migrator.decide.reading.aws_auth_owners import writers_of
-from migrator.decide.reading.entry_owners import reconcilers_of
+from migrator.decide.reading.entry_owners import EntryReconcilers, reconcilers_of
 from migrator.decide.running.actions import Observed, RunRequest
 from migrator.decide.running.changes import as_before, describe_changes
 from migrator.decide.running.gates import (
@@ -261,8 +261,8 @@ def _judge(
     return cut_over_gates(plan, facts), verdicts
 
 
-def _reconcilers(plan: Plan, snapshot: Snapshot) -> tuple[str, ...] | None:
-    """Tools that write entries again; None where the entries were not read."""
+def _reconcilers(plan: Plan, snapshot: Snapshot) -> EntryReconcilers | None:
+    """Who writes entries again; None where the entries were not read."""
     if snapshot.access_entries is None:
         return None
     changed: set[str] = set()
@@ -353,7 +353,14 @@ def _switch(
     for gate in gates:
         if gate.waived_by is not None and gate.state != "pass":
             run.record(
-                None, "waived", {"gate": gate.name, "state": gate.state, "by": gate.waived_by}
+                None,
+                "waived",
+                {
+                    "gate": gate.name,
+                    "state": gate.state,
+                    "by": gate.waived_by,
+                    "covers": gate.detail,
+                },
             )
     try:
         drive(run)

@@ -152,11 +152,14 @@ def _what_comes_back(writers: AwsAuthWriters | None) -> str:
     """What the question adds where code may write aws-auth again."""
     if writers is None:
         return " It does not tell whether code writes it again."
+    said = ""
     if writers.owners:
-        return f" It will come back: {'; '.join(writers.owners)}."
+        said += f" It will come back: {'; '.join(writers.owners)}."
     if writers.unknown:
-        return f" It may come back, written by {'; '.join(writers.unknown)}."
-    return ""
+        said += f" It may come back, written by {'; '.join(writers.unknown)}."
+    if not writers.tells:
+        said += " It does not tell whether other code writes it again."
+    return said
 
 
 def _outcome(ports: RunPorts, progress: Progress, error: MigratorError | None) -> RunOutcome:

@@ -95,7 +95,7 @@ def test_cutover_shows_gates_waivers_verdicts_and_the_one_way_sentence_above_the
         "gates are open.",
         "Principals: 3 ok (",
         "Gates that are waived: 1",
-        "rehearsal, by test: a lab",
+        "rehearsal, by test: a lab; it covers: there is no record of one",
         "There is no way back from API mode",
         asks,
     )

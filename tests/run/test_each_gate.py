@@ -190,7 +190,7 @@ def _gate_8(ready: Ready) -> tuple[str, str]:
 def test_writer_that_no_list_knows_closes_gate_8_by_its_name(ready: Ready) -> None:
     ready.world.cluster.managers = ["team-sync"]
     assert ready.cut_over().exit_code == 4
-    assert _gate_8(ready) == ("unknown", "field manager team-sync")
+    assert _gate_8(ready) == ("unknown", "aws-auth: unknown (field manager team-sync)")
 
 
 def test_writer_from_before_the_rehearsal_closes_gate_8(ready: Ready) -> None:
@@ -236,6 +236,7 @@ def test_only_its_own_waiver_opens_a_gate_and_the_journal_says_whose(
     assert ready.world.cluster.mode == "API"
     waived = [record.effect for record in ready.world.store.journal() if record.event == "waived"]
     assert [(effect["gate"], effect["by"]) for effect in waived] == [(name, "Jo: known")]
+    assert waived[0]["covers"], "what the waiver covered is on record"
 
 
 @pytest.mark.parametrize("name", sorted(NOT_WAIVABLE))

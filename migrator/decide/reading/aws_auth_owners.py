@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from migrator.decide.reading.manager_marks import domain_of, looks_managed
 from migrator.model.aws_auth import FIELD_MANAGER
 
 # EKS writes the rows of managed node groups and Fargate profiles under this name.
@@ -88,17 +89,23 @@ _MAY_BE = {
 }
 # Argo CD tracks by this label by default before version 3; Helm charts set it as well.
 _INSTANCE = "app.kubernetes.io/instance"
+_SETS_INSTANCE = frozenset({"Argo CD", "Helm"})
 _MANAGED_BY = "app.kubernetes.io/managed-by"
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# Domains of keys that have a rule above, or say nothing of who writes.
+_NO_WRITERS = frozenset({"app.kubernetes.io", "kubectl.kubernetes.io"})
 
 
 @dataclass(frozen=True, slots=True)
 class AwsAuthWriters:
     """Who writes aws-auth. ``owners``: known tools, each with what it will do. ``unknown``: signs
-    of a writer that no list knows, one text each.
+    of a writer that no list knows, one text each. ``tells``: whether the absence of further signs
+    means that there is no further writer.
     """
 
     owners: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    tells: bool = True
 
 
 def writers_of(objects: Iterable[Mapping[str, Any] | None]) -> AwsAuthWriters | None:
@@ -127,7 +134,7 @@ def writers_of(objects: Iterable[Mapping[str, Any] | None]) -> AwsAuthWriters | 
     if not found and not unknown and not tells:
         return None
     owners = tuple(found[tool] for tool in sorted(found))
-    return AwsAuthWriters(owners, tuple(dict.fromkeys(unknown)))
+    return AwsAuthWriters(owners, tuple(dict.fromkeys(unknown)), tells)
 
 
 def _tells(metadata: Mapping[str, Any]) -> bool:
@@ -178,11 +185,43 @@ def _unknown_signs(metadata: Mapping[str, Any]) -> Iterator[str]:
     if by and not is_known_tool:
         yield f"label {_MANAGED_BY}={by}"
     instance = _label(metadata, _INSTANCE)
-    # Beside a known tool the label is that tool's.
-    if instance and not tuple(_signs(metadata)):
+    # Beside a tool that sets the label it is that tool's; another tool leaves its writer unknown.
+    if instance and not _SETS_INSTANCE & {tool for tool, _ in _signs(metadata)}:
         yield f"label {_INSTANCE}={instance} (Argo CD before version 3, or a Helm chart)"
+    yield from _applied_files(metadata)
+    yield from _unknown_marks(metadata, "labels", _LABELS)
+    yield from _unknown_marks(metadata, "annotations", _ANNOTATIONS)
     for owner in metadata.get("ownerReferences") or ():
         yield f"owner reference {owner.get('kind', '')} {owner.get('name', '')}"
+
+
+def _applied_files(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """Signs of `kubectl apply`, which writes a file that is kept elsewhere: the next run of a
+    pipeline writes it again, whoever edited aws-auth since (Kubernetes documentation, "Declarative
+    Management of Kubernetes Objects Using Configuration Files"; "Server-Side Apply").
+    """
+    if _LAST_APPLIED in (metadata.get("annotations") or {}):
+        yield f"annotation {_LAST_APPLIED} (kubectl apply of a file: a person, or a pipeline)"
+    for entry in metadata.get("managedFields") or ():
+        if not entry:
+            continue
+        if (entry.get("manager"), entry.get("operation")) == ("kubectl", "Apply"):
+            yield "field manager kubectl (server-side apply of a file: a person, or a pipeline)"
+
+
+def _unknown_marks(
+    metadata: Mapping[str, Any], field: str, known: tuple[tuple[str, str], ...]
+) -> Iterator[str]:
+    """Labels or annotations that look like the mark of a program, and of no tool of the list."""
+    pairs = metadata.get(field) or {}
+    marks = tuple(mark for mark, _ in known)
+    # A known tool leaves further keys beside the one that the list has.
+    tools = {domain_of(key) for key in pairs if str(key).startswith(marks)}
+    for key, value in pairs.items():
+        if domain_of(key) in tools | _NO_WRITERS:
+            continue
+        if looks_managed(key, str(value)):
+            yield f"{field.removesuffix('s')} {key}={value}"
 
 
 def _is_known(manager: str) -> bool:

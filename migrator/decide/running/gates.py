@@ -14,8 +14,10 @@ from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.findings.node_join import NodeJoin
 from migrator.decide.proving.announced import unannounced_changes
 from migrator.decide.reading.aws_auth_owners import AwsAuthWriters
+from migrator.decide.reading.entry_owners import EntryReconcilers
 from migrator.decide.running.automatic_entries import without_wider
 from migrator.decide.running.changes import basis_changes
+from migrator.decide.running.code_gate import QUESTION, judge_code
 from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, sequences_of
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
 from migrator.decide.running.second_admin import BreakGlass, is_admin
@@ -44,7 +46,7 @@ class GateFacts:
 
     ``left``: steps of the plan that are not done; ``proofs_left``: those that prove. ``changes``:
     how a fresh read differs from the plan's end state. ``writers``: who writes aws-auth from
-    code. ``reconcilers``: tools that write entries of the plan again. ``callers``: the plan's
+    code. ``reconcilers``: who writes entries of the plan again. ``callers``: the plan's
     principals that the operator is. ``break_glass``: what was found of the principal that the
     plan names, None where it names none. ``rehearsed``: when a rehearsal last passed.
     ``updates``: what runs now. ``upgrade_from``: when EKS upgrades the cluster by itself.
@@ -65,7 +67,7 @@ class GateFacts:
     break_glass: BreakGlass | None = None
     rehearsed: datetime | None = None
     writers: AwsAuthWriters | None = None
-    reconcilers: tuple[str, ...] | None = None
+    reconcilers: EntryReconcilers | None = None
     nodes_unhealthy: tuple[str, ...] | None = None
     node_join: NodeJoin | None = None
     waivers: Mapping[str, Acceptance] = field(default_factory=dict)
@@ -363,41 +365,9 @@ def _rehearsal(facts: GateFacts) -> Gate:
 
 
 def _code(facts: GateFacts) -> Gate:
-    """Gate 8: code that owns aws-auth would write it again after it is deleted, and a tool that
-    owns an entry would undo what the plan changed on it.
-    """
-    question = "Does no infrastructure code own aws-auth, or an entry that the plan changed?"
-    remedy = (
-        "Remove aws-auth from that code first (`migrate generate terraform PLAN --out DIR` writes "
-        "the removed blocks). The object keeps the sign of its writer: then waive the gate by name "
-        "in decisions.yaml."
-    )
-    if facts.writers is None:
-        look = (
-            "See who wrote it: kubectl -n kube-system get configmap aws-auth -o yaml "
-            "--show-managed-fields. "
-            "Where that shows no code, waive the gate by name in decisions.yaml."
-        )
-        return _gate(8, "code", question, "unknown", "aws-auth does not tell who writes it", look)
-    if facts.writers.owners:
-        return _gate(8, "code", question, "fail", _some(facts.writers.owners), remedy)
-    if facts.reconcilers is None:
-        return _gate(8, "code", question, "unknown", "the entries were not read", remedy)
-    if facts.reconcilers:
-        take = (
-            "Give that tool the entry as the plan has it (`migrate generate` writes the code), or "
-            "remove the entry from it. The tag stays: then waive the gate by name in "
-            "decisions.yaml."
-        )
-        return _gate(8, "code", question, "fail", _some(facts.reconcilers), take)
-    # A writer that is on no list may be a controller: it is named, and a person decides.
-    if facts.writers.unknown:
-        who = (
-            "Find out what that is. If it writes aws-auth again, remove aws-auth from it; if it "
-            "was a person or a script that has run once, waive the gate by name in decisions.yaml."
-        )
-        return _gate(8, "code", question, "unknown", _some(facts.writers.unknown), who)
-    return _gate(8, "code", question, "pass", "no sign of any", remedy)
+    """Gate 8, with everything that its waiver would cover."""
+    state, detail, remedy = judge_code(facts.writers, facts.reconcilers)
+    return _gate(8, "code", QUESTION, state, detail, remedy)
 
 
 def _nodes(facts: GateFacts) -> Gate:

@@ -157,7 +157,7 @@ def cut_over_proposal(
     plan: Plan, gates: tuple[Gate, ...], verdicts: tuple[PrincipalVerdict, ...]
 ) -> Proposal:
     """What the cut-over was judged by."""
-    waived = tuple(f"{gate.name}, by {gate.waived_by}" for gate in gates if gate.is_waived)
+    waived = tuple(gate.waiver for gate in gates if gate.is_waived)
     parts: tuple[Part, ...] = ()
     if waived:
         parts = (Part("Gates that are waived", waived),)

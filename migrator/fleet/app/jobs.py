@@ -181,6 +181,7 @@ def _cut_over(_request: CutOverRequest, outcome: CutOverOutcome) -> Ending:
             "verdict": verdict,
             "closed": [gate.name for gate in closed],
             "waived": [f"{g.name}, by {g.waived_by}" for g in outcome.gates if g.is_waived],
+            "waivers": [gate.waiver for gate in outcome.gates if gate.is_waived],
             "verdicts": dict(Counter(each.verdict for each in outcome.verdicts)),
         },
     )

@@ -94,14 +94,18 @@ def cut_over_proposal(fleet: str, results: Sequence[ClusterResult]) -> Proposal:
     """What the gates of each cluster say, from results of the gates alone."""
     ready = [each for each in results if each.done]
     kept = [each for each in results if not each.done]
-    waivers = Counter(waiver for each in results for waiver in each.detail.get("waived", ()))
+    waivers = Counter(waiver for each in results for waiver in each.detail.get("waivers", ()))
     parts = [
         Part("Clusters with every gate open", tuple(map(_of_gates, ready))),
         Part(
             "Clusters with a closed gate, judged again at their turn",
             tuple(map(_of_gates, kept)),
         ),
-        Part("Waivers, in all", tuple(f"{each}: {n} clusters" for each, n in waivers.items())),
+        Part(
+            "Waivers, in all",
+            tuple(f"{each}: {n} clusters" for each, n in waivers.items()),
+            whole=True,
+        ),
         Part("Principals by verdict, in all", _verdicts(results)),
     ]
     title = (

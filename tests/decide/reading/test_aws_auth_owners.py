@@ -11,6 +11,8 @@ from migrator.decide.reading.aws_auth_owners import AwsAuthWriters, writers_of
 from migrator.model.aws_auth import FIELD_MANAGER
 
 _ROWS: dict[str, Any] = {"f:data": {"f:mapRoles": {}}}
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+OF_A_FILE = "(kubectl apply of a file: a person, or a pipeline)"
 
 
 def written_by(*managers: str, **metadata: object) -> dict[str, Any]:
@@ -113,6 +115,37 @@ def test_mark_of_a_delivery_tool_is_an_owner(metadata: dict[str, Any], tool: str
             written_by("kubectl-edit", ownerReferences=[{"kind": "AwsAuth", "name": "rows"}]),
             "owner reference AwsAuth rows",
         ),
+        (
+            written_by("kubectl-client-side-apply", annotations={LAST_APPLIED: "{}"}),
+            f"annotation {LAST_APPLIED} {OF_A_FILE}",
+        ),
+        (
+            # A console's edit takes over the fields; the pipeline still has its file.
+            written_by("Mozilla", annotations={LAST_APPLIED: "{}"}),
+            f"annotation {LAST_APPLIED} {OF_A_FILE}",
+        ),
+        (
+            {
+                "metadata": {
+                    "managedFields": [
+                        {"manager": "kubectl", "operation": "Apply", "fieldsV1": _ROWS}
+                    ]
+                }
+            },
+            "field manager kubectl (server-side apply of a file: a person, or a pipeline)",
+        ),
+        (
+            written_by("kubectl-edit", labels={"managed-by": "terraform"}),
+            "label managed-by=terraform",
+        ),
+        (
+            written_by("kubectl-edit", labels={"kluctl.io/discriminator": "x"}),
+            "label kluctl.io/discriminator=x",
+        ),
+        (
+            written_by("kubectl-edit", annotations={"pulumi.com/patchForce": "true"}),
+            "annotation pulumi.com/patchForce=true",
+        ),
     ],
 )
 def test_writer_that_no_list_knows_is_named_as_unknown(
@@ -136,6 +169,19 @@ def test_manager_of_labels_alone_writes_no_rows() -> None:
 def test_instance_label_of_a_known_tool_is_no_further_writer() -> None:
     labels = {"app.kubernetes.io/instance": "auth", "helm.sh/chart": "auth-1.0"}
     assert found(written_by("helm", labels=labels)).unknown == ()
+
+
+def test_known_tool_hides_no_unknown_writer() -> None:
+    labels = {"app.kubernetes.io/instance": "auth"}
+    writers = found(written_by("Terraform", "sync", labels=labels))
+    assert tools(writers) == ["Terraform"]
+    assert len(writers.unknown) == 2
+
+
+def test_known_tool_does_not_tell_that_there_is_no_other_writer() -> None:
+    """A label names its tool where the field managers, which would show others, are cut off."""
+    assert not found({"metadata": {"labels": {"helm.sh/chart": "auth-1.0"}}}).tells
+    assert found(written_by("helm")).tells
 
 
 def test_own_write_is_no_evidence_and_its_backup_is() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from migrator.decide.findings.node_join import NodeJoin, WayOut
 from migrator.decide.reading.aws_auth_owners import AwsAuthWriters
+from migrator.decide.reading.entry_owners import EntryReconcilers
 from migrator.decide.running.gates import (
     NOT_WAIVABLE,
     GateFacts,
@@ -51,7 +52,7 @@ GOOD = GateFacts(
     callers=frozenset({OPERATOR}),
     rehearsed=NOW - timedelta(days=1),
     writers=AwsAuthWriters(),
-    reconcilers=(),
+    reconcilers=EntryReconcilers(),
     nodes_unhealthy=(),
 )
 
@@ -105,7 +106,7 @@ BY_ADDRESS = NodeJoin(
         ("second-admin", replace(GOOD, callers=frozenset({ALICE, OPERATOR, CREATOR}))),
         ("rehearsal", replace(GOOD, rehearsed=NOW - timedelta(days=8))),
         ("code", replace(GOOD, writers=AwsAuthWriters(("Terraform",)))),
-        ("code", replace(GOOD, reconcilers=("the entry of x: ACK",))),
+        ("code", replace(GOOD, reconcilers=EntryReconcilers(("the entry of x: ACK",)))),
         ("nodes", replace(GOOD, nodes_unhealthy=("ip-10-0-0-1",))),
         ("nodes", replace(GOOD, node_join=replace(BY_ADDRESS, failing=("workers",)))),
     ],
@@ -127,7 +128,9 @@ def test_one_thing_wrong_closes_its_gate_and_no_other(name: str, changed: GateFa
         ("rehearsal", replace(GOOD, rehearsed=None)),
         ("code", replace(GOOD, writers=None)),
         ("code", replace(GOOD, writers=AwsAuthWriters((), ("field manager sync",)))),
+        ("code", replace(GOOD, writers=AwsAuthWriters(tells=False))),
         ("code", replace(GOOD, reconcilers=None)),
+        ("code", replace(GOOD, reconcilers=EntryReconcilers((), ("the entry of x: unknown",)))),
         ("nodes", replace(GOOD, nodes_unhealthy=None)),
     ],
 )
@@ -266,10 +269,12 @@ def test_every_gate_that_is_unknown_says_what_was_not_read_and_what_to_do() -> N
             "decisions.yaml.",
         ),
         "code": (
-            "aws-auth does not tell who writes it",
-            "See who wrote it: kubectl -n kube-system get configmap aws-auth -o yaml "
-            "--show-managed-fields. "
-            "Where that shows no code, waive the gate by name in decisions.yaml.",
+            "aws-auth does not tell who writes it; the entries were not read",
+            "See who wrote aws-auth: kubectl -n kube-system get configmap aws-auth -o yaml "
+            "--show-managed-fields. Allow eks:ListAccessEntries and eks:DescribeAccessEntry, so "
+            "that the entries are read: `migrate doctor CLUSTER --policy cutover` prints the whole "
+            "policy. Then waive the gate by name in decisions.yaml: the waiver covers everything "
+            "that is named here.",
         ),
         "nodes": (
             "the leases were not read",
@@ -302,7 +307,7 @@ def test_every_gate_that_is_closed_says_why_and_what_to_do() -> None:
         "proofs": f"{ALICE}: failed (why); {NODES}: unknown (no verdict)",
         "second-admin": f"proven: {CREATOR}; {OPERATOR}",
         "rehearsal": "at 2026-11-21T12:00:00+00:00",
-        "code": "Terraform; Argo CD",
+        "code": "Terraform; Argo CD; aws-auth: unknown (field manager sync)",
         "nodes": "node-0; node-1; node-2; node-3; node-4, and 2 more",
     }
     remedies = {name: each[2] for name, each in words(closed, blocked).items()}
@@ -310,8 +315,10 @@ def test_every_gate_that_is_closed_says_why_and_what_to_do() -> None:
     assert remedies["mode"] == "Apply the plan first."
     assert remedies["code"] == (
         "Remove aws-auth from that code first (`migrate generate terraform PLAN --out DIR` writes "
-        "the removed blocks). The object keeps the sign of its writer: then waive the gate by name "
-        "in decisions.yaml."
+        "the removed blocks); the object keeps the sign of its writer. Find out what wrote "
+        "aws-auth and is unknown: if it writes it again, remove aws-auth from it; a person or a "
+        "script that has run once does not. Then waive the gate by name in decisions.yaml: the "
+        "waiver covers everything that is named here."
     )
     assert remedies["no-update-running"] == "Wait for ACTIVE."
     assert (

@@ -59,7 +59,7 @@ def test_fleet_cutover_shows_gates_waivers_and_verdicts_of_each_cluster_above_th
         "Clusters with a closed gate, judged again at their turn: 1",
         f"{SECOND}: Closed gates: ",
         "Waivers, in all: 1",
-        "rehearsal, by test: a lab: 2 clusters",
+        "rehearsal, by test: a lab; it covers: there is no record of one: 2 clusters",
         "There is no way back from API mode",
         "the fleet's name:",
     )
