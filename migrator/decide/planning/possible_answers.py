@@ -187,10 +187,25 @@ def _named_otherwise(principal: PlannedPrincipal, plan: Plan) -> _Answers:
     return _type_confirmed(principal, plan)
 
 
+def _unused(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    """A dead entry of a role of which it is not known whether nodes use it."""
+    skip = AnswerPart("principals", principal.principal_arn, {"action": "skip", "reason": WHY})
+    return (PossibleAnswer("No node uses the role: the dead entry stays as it is.", (skip,)),)
+
+
 def _made_again(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    # Only EKS makes entries for Fargate, with the profile.
+    if principal.proposed is None and _of_fargate(principal, plan):
+        return ()
     kind = principal.proposed.type if principal.proposed else "<type>"
     says = "GAINS access: the nodes, which cannot log in now, can log in again."
     return (PossibleAnswer(says, (_create(principal, type=kind),)),)
+
+
+def _of_fargate(principal: PlannedPrincipal, plan: Plan) -> bool:
+    """Whether Fargate profiles use the role, and no node group does."""
+    uses = _node_groups(principal, plan)
+    return bool(uses) and all("amiType" not in use for use in uses)
 
 
 def _nodes_and_people(principal: PlannedPrincipal, plan: Plan) -> _Answers:
@@ -200,6 +215,8 @@ def _nodes_and_people(principal: PlannedPrincipal, plan: Plan) -> _Answers:
     # they name would be refused there as a new grant.
     if principal.before.via == "none" and not groups:
         return _left_out(principal, plan)
+    if principal.before.via == "none" and _of_fargate(principal, plan):
+        return ()
     if principal.before.via == "none":
         kinds = {str(use.get("amiType", "")).startswith("WINDOWS") for use in groups}
         kind = "<type>"
@@ -398,6 +415,7 @@ _ANSWERS: Mapping[str, Callable[[PlannedPrincipal, Plan], _Answers]] = {
     "node-template-unverified": _instance_name,
     "node-trust-ambiguous": _type_confirmed,
     "node-type-unknown": _type_confirmed,
+    "orphan-dead-entry": _unused,
     "policy-loses-rules": _loss_accepted,
     "policy-unavailable": _admin_by_group,
     "reserved-group-bound": _new_names,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from migrator.decide.findings.platform import MAX_ENTRIES
 from migrator.decide.steps.entry_states import PLAN_TAG, default_username
+from migrator.model.access_entry import EntryType
 from migrator.model.node_network import (
     NatGateway,
     NodeNetwork,
@@ -833,7 +834,70 @@ def _managed(code: str, *rows: Any, **changes: Any) -> Remedied:  # noqa: ANN401
     return _row(code, world(rows, **fields), "cluster", done=done, variant="managed")
 
 
+def _dead_nodes_entry(kind: EntryType = "EC2_LINUX", **changes: Any) -> Snapshot:  # noqa: ANN401
+    """An entry for nodes that is older than its role."""
+    fields: dict[str, Any] = {
+        "entries": [entry(NODES, "", type=kind, created_at=OLD)],
+        "principals": EC2,
+        **changes,
+    }
+    return world(**fields)
+
+
 _VARIANTS = (
+    _row(
+        "orphan-dead-entry",
+        _dead_nodes_entry(nodes=None),
+        "answers",
+        "cluster",
+        done=world(principals=EC2),
+        variant="nodes-unread",
+    ),
+    _row(
+        "orphan-dead-entry",
+        _dead_nodes_entry(nodes=(node(None),)),
+        "answers",
+        "cluster",
+        done=world(principals=EC2),
+        variant="role-unresolved",
+    ),
+    _row(
+        "orphan-dead-entry",
+        _dead_nodes_entry(nodegroups=None),
+        "answers",
+        "cluster",
+        done=world(principals=EC2),
+        variant="groups-unread",
+    ),
+    _row(
+        "node-entry-dead",
+        _dead_nodes_entry(nodegroups=(nodegroup(NODES),)),
+        "answers",
+        variant="managed",
+    ),
+    _row(
+        "node-entry-dead",
+        _dead_nodes_entry("FARGATE_LINUX", principals=FARGATE, fargate_profiles=(profile(NODES),)),
+        "cluster",
+        done=world(
+            entries=[entry(NODES, SESSION_NODE, ("system:nodes",), type="FARGATE_LINUX")],
+            principals=FARGATE,
+            fargate_profiles=(profile(NODES),),
+        ),
+        variant="fargate",
+    ),
+    _row(
+        "node-role-without-node-row",
+        world(principals=FARGATE, fargate_profiles=(profile(NODES),), mode="CONFIG_MAP"),
+        "cluster",
+        done=world(
+            [FARGATE_ROW],
+            principals=FARGATE,
+            fargate_profiles=(profile(NODES),),
+            mode="CONFIG_MAP",
+        ),
+        variant="fargate",
+    ),
     _managed("node-role-without-node-row", row(NODES, "x", ("g",))),
     _managed("node-name-differs", row(NODES, "system:node:x-{{EC2PrivateDNSName}}", NODE_GROUPS)),
     _managed("node-row-without-nodes-group", row(NODES, NODE_USERNAME, ())),

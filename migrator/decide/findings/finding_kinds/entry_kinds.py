@@ -59,7 +59,7 @@ KINDS: tuple[FindingKind, ...] = (
         "to the deleted one.",
         "No row answers instead: the nodes cannot log in, and new ones cannot join.",
         "Answer under principals with action: create and the type of the entry: it is deleted and "
-        "made again.",
+        "made again. An entry for Fargate is made by EKS alone, with the profile.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(

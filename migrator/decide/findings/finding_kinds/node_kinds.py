@@ -11,8 +11,8 @@ KINDS: tuple[FindingKind, ...] = (
         "block",
         "Nodes run under this role, but what aws-auth makes of it is no node.",
         "Two intents and one entry whose type cannot be changed.",
-        "Correct the row, or give nodes and people roles of their own. Or answer under "
-        "principals with the type of the entry: STANDARD keeps what the row gives.",
+        "Correct the row, or give nodes and people roles of their own. The finding says which "
+        "answer under principals the next plan takes, if any.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(

@@ -121,7 +121,8 @@ KINDS: tuple[FindingKind, ...] = (
         "new one.",
         "A new name loses what the old one has, or gains what others gave to it.",
         "Bind a new name as the old one is bound, and give it as username under principals. Or "
-        "accept under accept_loss what the old name gives.",
+        "give a name under principals that nothing binds, and accept under accept_loss, too, what "
+        "the old name gives.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(

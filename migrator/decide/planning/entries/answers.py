@@ -280,7 +280,7 @@ def _answered_automatic(
         raise invalid(
             arn,
             f"EKS makes the entry of this principal itself, of type {expected.type}.",
-            "Take the answer away; the finding `automatic-entry-differs` says what can be done.",
+            "Take the answer away, and plan again: the plan says what can be done.",
         )
     update = None if same_entry(arn, expected, spec) else spec
     after = identity_of_spec(arn, spec)

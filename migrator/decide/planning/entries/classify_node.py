@@ -31,6 +31,7 @@ from migrator.decide.reading.templates import (
 from migrator.model.access_entry import (
     RESERVED_PREFIXES,
     AssociatedPolicy,
+    AuthenticationMode,
     EntrySpec,
     EntryType,
 )
@@ -126,7 +127,7 @@ def classify_node(
     and absent roles.
     """
     if not is_node_template(row):
-        return no_node_row(row, use) if use.any else None
+        return no_node_row(row, use, facts.mode) if use.any else None
     assert row is not None  # noqa: S101 - a row without a username has no template
     role = _Role(row, found, use, facts)
     # First: whatever else is wrong with the row, the only answer is to leave it out (EKS API: node
@@ -199,7 +200,7 @@ def entry_of_people(arn: str, groups: Sequence[str], facts: PlanFacts) -> EntryS
     return EntrySpec("STANDARD", name, ordinary, policies)
 
 
-def no_node_row(row: RowMapping | None, use: NodeUse) -> DesiredEntry:
+def no_node_row(row: RowMapping | None, use: NodeUse, mode: AuthenticationMode) -> DesiredEntry:
     """Nodes run under a role whose row is no node's, or that has none: two intents and one
     immutable entry.
     """
@@ -212,8 +213,35 @@ def no_node_row(row: RowMapping | None, use: NodeUse) -> DesiredEntry:
             f"is "
             f"no node's."
         )
-    return DesiredEntry(
-        "block", None, (DraftFinding("node-role-without-node-row", message, row=row),)
+    remedy = _without_node_row(row, use, mode)
+    note = DraftFinding("node-role-without-node-row", message, row=row, remedy=remedy)
+    return DesiredEntry("block", None, (note,))
+
+
+def _without_node_row(row: RowMapping | None, use: NodeUse, mode: AuthenticationMode) -> str:
+    """What ends ``node-role-without-node-row``: only answers that the next plan takes."""
+    correct = "Correct the row, or give nodes and people roles of their own"
+    if row is None:
+        correct = "Give the role the row of nodes in aws-auth"
+    if mode == "API":
+        correct = "Make an access entry of the type that the nodes need"
+    kind = automatic_type(use)
+    # Only EKS makes entries for Fargate.
+    if kind == "FARGATE_LINUX":
+        return f"{correct}, then plan again."
+    if row is None and use.nodegroups:
+        return (
+            f"{correct}. Or answer under principals with action: create and type: "
+            f"{kind or '<type>'}: the nodes get an identity."
+        )
+    if row is None:
+        return f"{correct}. Or answer under principals with action: skip: nothing is made for it."
+    # No answer changes the type of the entry that EKS makes at the mode switch.
+    if mode == "CONFIG_MAP" and (use.nodegroups or use.profiles):
+        return f"{correct}, then plan again."
+    return (
+        f"{correct}. Or answer under principals with action: create, type: STANDARD, and the "
+        "username, the groups and the policy that keep what the row gives."
     )
 
 

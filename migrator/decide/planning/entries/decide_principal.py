@@ -29,7 +29,12 @@ from migrator.decide.planning.principals.candidate_principals import (
     is_owned_by_eks,
     liveness_of,
 )
-from migrator.decide.planning.principals.plan_facts import DesiredEntry, PlanFacts, quoted
+from migrator.decide.planning.principals.plan_facts import (
+    COMPUTE,
+    DesiredEntry,
+    PlanFacts,
+    quoted,
+)
 from migrator.decide.reading.who_can_match import same_mapping
 from migrator.decide.steps.entry_states import PLAN_TAG
 from migrator.model.access_entry import NOBODY, AccessEntry, EntrySpec, EntryType, Identity
@@ -170,11 +175,50 @@ def _over_dead_entry(
         return noted
     if candidate.use.any and candidate.found.state != "absent":
         return _dead_under_nodes(candidate, entry, made)
+    unread = _unread_of_nodes(facts)
+    if unread and candidate.found.state != "absent" and entry.type != "STANDARD":
+        return _dead_and_nodes_unread(entry, unread, made)
     reason = "does not exist" if candidate.found.state == "absent" else "was re-created"
     note = DraftFinding(
         "orphan-dead-entry", f"`{entry.principal_arn}` {reason}; its access entry matches no login."
     )
     return replace(made, notes=(*made.notes, note))
+
+
+def _unread_of_nodes(facts: PlanFacts) -> tuple[str, ...]:
+    """What is not known of the nodes and of what starts them: a role may have nodes unseen."""
+    snapshot = facts.snapshot
+    parts = {name.partition(".")[0] for name in snapshot.unknown}
+    unread = []
+    if snapshot.nodes is None or "nodes" in parts:
+        unread.append("nodes")
+    # Profiles name the role of nodes on Fargate.
+    on_ec2 = [node for node in snapshot.nodes or () if node.labels.get(COMPUTE) != "fargate"]
+    if any(node.role_arn is None for node in on_ec2):
+        unread.append("nodes.roleArn")
+    if snapshot.nodegroups is None or "nodegroups" in parts:
+        unread.append("nodegroups")
+    if snapshot.fargate_profiles is None or "fargateProfiles" in parts:
+        unread.append("fargateProfiles")
+    return tuple(unread)
+
+
+def _dead_and_nodes_unread(
+    entry: AccessEntry, unread: tuple[str, ...], made: PrincipalDecision
+) -> PrincipalDecision:
+    """An entry for nodes that is pinned to a deleted role: whether nodes run under the role, and
+    cannot log in, was not read.
+    """
+    message = (
+        f"`{entry.principal_arn}` was re-created; its access entry of type {entry.type} matches no "
+        f"login. Whether nodes use the role is not known: {quoted(unread)} not read."
+    )
+    remedy = (
+        "Let the snapshot read them, and plan again: nodes under the role need the entry made "
+        "again. Or answer under principals with action: skip, where no node uses the role."
+    )
+    note = DraftFinding("orphan-dead-entry", message, severity="block", remedy=remedy)
+    return replace(made, action="block", after=None, notes=(*made.notes, note))
 
 
 def _dead_under_nodes(
@@ -206,6 +250,13 @@ def _dead_under_nodes(
         f"is deleted and made again. Or do both yourself: delete the access entry, and create it "
         f"with {named}. Deleting it alone does not help."
     )
+    # EKS alone makes entries of this type, with a profile (EKS user guide, "Pod execution role").
+    if kind == "FARGATE_LINUX":
+        remedy = (
+            "No answer makes an entry for Fargate. Delete the access entry, then delete the "
+            "Fargate profile and create it again: EKS makes the entry with it. Then plan again."
+        )
+        kind = None
     note = DraftFinding("node-entry-dead", message, remedy=remedy)
     proposed = EntrySpec(kind) if kind is not None else None
     return replace(made, action="block", after=None, proposed=proposed, notes=(note,))

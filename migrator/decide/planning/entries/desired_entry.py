@@ -161,7 +161,7 @@ def _without_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEnt
     if candidate.use.any and candidate.entry is None:
         if facts.mode == "API":
             return DesiredEntry("skip", None, _nodes_without_entry(candidate))
-        return no_node_row(None, candidate.use)
+        return no_node_row(None, candidate.use, facts.mode)
     if candidate.is_left_behind:
         return _left_behind(candidate, facts)
     # An entry has no counterpart of mapAccounts: each principal gets an entry with the identity
@@ -202,7 +202,8 @@ def _nodes_without_entry(candidate: CandidatePrincipal) -> tuple[DraftFinding, .
     """
     if candidate.entry is not None or not candidate.use.any:
         return ()
-    return tuple(replace(note, severity="warn") for note in no_node_row(None, candidate.use).notes)
+    notes = no_node_row(None, candidate.use, "API").notes
+    return tuple(replace(note, severity="warn") for note in notes)
 
 
 def _dead(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEntry:

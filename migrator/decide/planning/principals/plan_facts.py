@@ -26,7 +26,7 @@ from migrator.model.step import CreateBinding
 _NOT_MANAGED = frozenset({"DELETING", "CREATE_FAILED", "DELETE_FAILED"})
 _LISTED = frozenset({"type", "name", "oidc"})
 _SHOWN_NAMES = 8
-_COMPUTE = "eks.amazonaws.com/compute-type"
+COMPUTE = "eks.amazonaws.com/compute-type"
 _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}", re.ASCII)
 _MANAGED_INSTANCE = re.compile(r"mi-[0-9a-f]{8,17}", re.ASCII)
 NameForm: TypeAlias = Literal["instance-id", "managed-instance", "host"]
@@ -254,7 +254,7 @@ class _RoleUse:
             tuple(self.nodegroups),
             tuple(self.profiles),
             systems=self._labels("kubernetes.io/os"),
-            computes=self._labels(_COMPUTE),
+            computes=self._labels(COMPUTE),
             live=len(self.nodes),
             names=frozenset(self._forms()),
         )
@@ -263,7 +263,7 @@ class _RoleUse:
         for node in self.nodes:
             # The label says more than a name: a certificate's name on a hybrid node looks like a
             # host name.
-            if node.labels.get(_COMPUTE, "").lower() not in ("fargate", "hybrid", "auto"):
+            if node.labels.get(COMPUTE, "").lower() not in ("fargate", "hybrid", "auto"):
                 yield name_form(node.name)
 
     def _labels(self, name: str) -> frozenset[str]:
