@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from migrator.app.connect import Connection, clock, connect
-from migrator.app.on_plan import OnPlan, ports_for
+from migrator.app.on_plan import OnPlan, ports_for, ways_of
 from migrator.app.operator import Operator
 from migrator.app.preflight import preflight
 from migrator.model.outcome import RehearseOutcome
@@ -57,6 +57,7 @@ def rehearse(
     from migrator.run.rehearse import rehearse as blank_and_watch
 
     preflight(operator.settings)
+    ways_of(request)
     plan = request.plan
     connected = connection or connect(
         operator.settings, plan.cluster.name, operator=operator, region=plan.cluster.region

@@ -1,6 +1,5 @@
 """Prove access as each principal, by logging in as it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrator.app.connect import Connection
@@ -8,7 +7,6 @@ from migrator.app.on_plan import OnPlan, ports_for
 from migrator.app.operator import Operator
 from migrator.model.evidence import OwnProbe
 from migrator.model.outcome import VerifyOutcome
-from migrator.model.plan import Plan
 from migrator.model.snapshot import Usage
 
 
@@ -25,14 +23,6 @@ class VerifyRequest(OnPlan):
     own_probes: tuple[OwnProbe, ...] = ()
     usage: Usage | None = None
     canary_image: str | None = None
-
-
-def strangers(plan: Plan, arns: Iterable[str]) -> tuple[str, ...]:
-    """Those of ``arns`` that name no principal of the plan, sorted."""
-    from migrator.decide.reading.row_keys import principal_key
-
-    known = {principal_key(principal.principal_arn) for principal in plan.principals}
-    return tuple(arn for arn in sorted(arns) if principal_key(arn) not in known)
 
 
 def verify(

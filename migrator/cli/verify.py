@@ -1,7 +1,7 @@
 """``migrate verify``: proof as each principal, by logging in as it."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -22,9 +22,6 @@ from migrator.cli.request_fields import request_fields
 from migrator.cli.settings import ALL_FORMATS
 from migrator.cli.terminal import output_of, warn_of_output
 from migrator.errors import MigratorError
-
-if TYPE_CHECKING:
-    from migrator.model.plan import Plan
 
 
 @click.command(
@@ -78,7 +75,6 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     plan, digest = read_plan(given["plan_file"])
     answers = decisions_in(given["decisions"])
     request = VerifyRequest(plan=plan, digest=digest, answers=answers, **_fields(given))
-    _refuse_strangers(plan, set(request.become) - set(answers.verify_as))
     outcome = verify(request, operator_of(settings, yes=given["yes"]))
     output = output_of(settings)
     do = command_lines(settings, commands_of_verify(outcome), given["plan_file"], {})
@@ -99,15 +95,6 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
         except MigratorError as error:
             warn_of_output(given["junit"], error)
     return outcome.exit_code
-
-
-def _refuse_strangers(plan: "Plan", arns: Iterable[str]) -> None:
-    """``--as`` for a principal that the plan does not have would do nothing, without a message."""
-    from migrator.app.verify import strangers
-
-    unknown = strangers(plan, arns)
-    if unknown:
-        raise click.UsageError(f"--as names {unknown[0]}, and the plan has no such principal.")
 
 
 def _fields(given: Mapping[str, Any]) -> dict[str, Any]:

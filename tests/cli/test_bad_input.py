@@ -10,10 +10,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from migrator.cli.main import cli
 from tests.support.cli_lab import CliLab, running
 
+DEVELOPER = "arn:aws:iam::111122223333:role/developer"
 NOBODY = "arn:aws:iam::111122223333:role/nobody"
 
 
@@ -244,13 +247,44 @@ def test_an_answer_of_as_without_a_profile_is_wrong_usage(lab: CliLab) -> None:
     assert ran.code == 64
 
 
+def _commands_with_as() -> list[str]:
+    """Every command on a plan that has ``--as``, by its parameters."""
+    context = click.Context(cli)
+    found: list[str] = []
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        if command is not None and any(each.name == "become" for each in command.params):
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("command", _commands_with_as())
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (f"{NOBODY}=prod", "principal-not-in-plan"),
+        ("nobody=prod", "principal-not-in-plan"),
+        ("developer=no-such-profile", "profile-not-found"),
+        (f"{DEVELOPER}=no-such-profile", "profile-not-found"),
+    ],
+)
+def test_as_is_checked_alike_by_every_command(
+    lab: CliLab, command: str, given: str, code: str
+) -> None:
+    """Before anything is asked of AWS: an answer that does nothing must not look like a proof."""
+    needs = ("--image", "registry.example/migrate") if command == "rehearse" else ()
+    said = _fails(lab, code, command, "plan.json", *needs, "--yes", "--as", given, exit_code=64)
+    assert given.split("=", maxsplit=1)[0] in said
+
+
+def test_commands_with_as_are_those_that_log_in() -> None:
+    assert sorted(_commands_with_as()) == ["apply", "cutover", "rehearse", "verify"]
+
+
 def test_verifying_somebody_whom_the_plan_does_not_have(lab: CliLab, tmp_path: Path) -> None:
     """A misspelt ARN would be a question that is never asked, and a login that is never tried."""
     assert NOBODY in _fails(
         lab, "principal-not-in-plan", "verify", "plan.json", "--only", NOBODY, exit_code=64
-    )
-    assert NOBODY in _fails(
-        lab, "usage", "verify", "plan.json", "--as", f"{NOBODY}=prod", exit_code=64
     )
     probes = tmp_path / "probes.yaml"
     item = {"verb": "get", "resource": "secrets", "expected": "denied", "principal": NOBODY}

@@ -228,7 +228,7 @@ KINDS: tuple[ErrorKind, ...] = (
     ),
     ErrorKind(
         "profile-not-found",
-        (1,),
+        (1, 64),
         "The AWS profile does not exist.",
         "It is in neither ~/.aws/config nor ~/.aws/credentials.",
         "Look at the names of the profiles.",

@@ -273,7 +273,7 @@ KINDS: tuple[ErrorKind, ...] = (
     ),
     ErrorKind(
         "principal-ambiguous",
-        (1,),
+        (1, 64),
         "The name fits several principals of the plan.",
         "The end of an ARN may be the end of several.",
         "Give the whole ARN.",
