@@ -129,7 +129,7 @@ def writers_of(objects: Iterable[Mapping[str, Any] | None]) -> AwsAuthWriters | 
         for tool, sign in _signs(metadata):
             found.setdefault(tool, sign)
         unknown += _unknown_signs(metadata)
-        if _tells(metadata):
+        if _tells(config_map, metadata):
             tells = True
     if not found and not unknown and not tells:
         return None
@@ -137,16 +137,20 @@ def writers_of(objects: Iterable[Mapping[str, Any] | None]) -> AwsAuthWriters | 
     return AwsAuthWriters(owners, tuple(dict.fromkeys(unknown)), tells)
 
 
-def _tells(metadata: Mapping[str, Any]) -> bool:
+def _tells(config_map: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
     """Whether no sign of a writer means that there is none.
 
-    It does not where field managers were cut off, nor where this tool wrote the data: the writer
-    before it is not on record.
+    It does not where field managers were cut off or emptied, nor where this tool wrote the data:
+    the writer before it is not on record.
     """
     # Exports and older tools cut the field managers off.
     if "managedFields" not in metadata:
         return False
-    return FIELD_MANAGER not in _data_managers(metadata)
+    managers = _data_managers(metadata)
+    # An empty list resets ownership (Kubernetes documentation, "Server-Side Apply").
+    if config_map.get("data") and not managers:
+        return False
+    return FIELD_MANAGER not in managers
 
 
 def _signs(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -197,3 +197,7 @@ def test_an_object_whose_field_managers_were_cut_off_cannot_tell() -> None:
     assert writers_of(({"metadata": {"labels": {"team": "y"}}},)) is None
     assert writers_of(({},)) is None
     assert found({"metadata": {"managedFields": []}}) == AwsAuthWriters()
+    # Rows have a writer: an empty list of field managers was reset.
+    rows = {"mapRoles": "[]"}
+    assert writers_of(({"metadata": {"managedFields": []}, "data": rows},)) is None
+    assert writers_of(({**written_by("kubectl-edit"), "data": rows},)) == AwsAuthWriters()
