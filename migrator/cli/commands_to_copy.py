@@ -41,17 +41,31 @@ def command_lines(
     return lines
 
 
-def where_planned(settings: Settings, plan: Plan) -> dict[str, tuple[str, ...]]:
-    """The Region of a plan's cluster, for a command that names the cluster and no plan."""
-    if settings.region:
-        return {}
-    region = ("--region", plan.cluster.region)
-    return {"plan": region, "doctor": region}
+def where_planned(settings: Settings, plan: Plan, *answers: str) -> dict[str, tuple[str, ...]]:
+    """What a command that names the cluster and no plan needs besides: the Region, and what the
+    plan was made with. ``answers``: ``--decisions`` as it was given, with its file.
+    """
+    region = () if settings.region else ("--region", plan.cluster.region)
+    made_with: tuple[str, ...] = ()
+    # Those that `migrate plan` takes by itself are left out.
+    if plan.strategy != "preserve":
+        made_with += ("--strategy", plan.strategy)
+    if plan.target != "API":
+        made_with += ("--target", plan.target)
+    return {"plan": (*answers, *made_with, *region), "doctor": region}
 
 
 def below(text: str, lines: Iterable[str]) -> str:
     """A text with the commands under it: a line each, never folded, so that it can be copied."""
-    return text + "".join(f"{'Do':<11}{line}\n" for line in lines)
+    lines = list(lines)
+    rows = [f"{'Do':<11}{line}\n" for line in lines]
+    # A plan does not record the file that its answers came from.
+    if any(line.startswith("migrate plan ") and "decisions" not in line for line in lines):
+        rows.append(f"{'Note':<11}{_ANSWERS}\n")
+    return text + "".join(rows)
+
+
+_ANSWERS = "add --decisions FILE to `migrate plan` where the plan was made with one"
 
 
 def options_again(given: Mapping[str, Any], **options: str) -> tuple[str, ...]:

@@ -80,12 +80,14 @@ def _commands(
     """The commands that go further. The name is not part of one: it is typed each time."""
     from migrator.render.commands_to_settle import commands_of_cut_over
 
-    answers = options_again(given, decisions="--decisions", become="--as")
+    decisions = options_again(given, decisions="--decisions")
+    answers = (*decisions, *options_again(given, become="--as"))
     canaries = options_again(given, canary_pods="--canary-pods") and options_again(
         given, canary_pods="--canary-pods", canary_image="--canary-image"
     )
     more = {
-        **where_planned(settings, plan),
+        **where_planned(settings, plan, *decisions),
+        "status": decisions,
         **dict.fromkeys(("apply", "rehearse"), answers),
         "verify": (*answers, *canaries),
         "cutover": (*answers, *canaries, *options_again(given, gates_only="--gates")),

@@ -6,6 +6,16 @@ from migrator.cli.terminal import output_of
 from migrator.model.outcome import RunOutcome
 from migrator.model.plan import Plan
 
+_TAKE_DECISIONS = ("apply", "verify", "cutover", "rehearse", "status")
+
+
+def _decisions(options: tuple[str, ...]) -> tuple[str, ...]:
+    """``--decisions`` and its file among the options of a command; empty where it is not there."""
+    if "--decisions" not in options:
+        return ()
+    at = options.index("--decisions")
+    return options[at : at + 2]
+
 
 def ended(
     settings: Settings,
@@ -23,8 +33,10 @@ def ended(
     from migrator.render.outcome import outcome_document, outcome_text
 
     output = output_of(settings)
-    cluster, where = plan.cluster.name, where_planned(settings, plan)
-    again = {**where, outcome.command: options}
+    cluster, decisions = plan.cluster.name, _decisions(options)
+    where = where_planned(settings, plan, *decisions)
+    others_too = dict.fromkeys(_TAKE_DECISIONS, decisions)
+    again = {**others_too, **where, outcome.command: options}
     do = command_lines(settings, commands_of_run(outcome, cluster), plan_file, again)
     others = {outcome.command: rest}
     do += command_lines(settings, command_of_the_rest(outcome), plan_file, others)

@@ -63,7 +63,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
         *options_again(given, image="--image", decisions="--decisions", become="--as"),
     )
     commands = commands_of_rehearsal(outcome)
-    do = command_lines(settings, commands, given["plan_file"], {"rehearse": again})
+    more = {"rehearse": again, "status": options_again(given, decisions="--decisions")}
+    do = command_lines(settings, commands, given["plan_file"], more)
 
     def table() -> str:
         return below(rehearsal_text(plan, outcome, width=output.width, color=output.color), do)

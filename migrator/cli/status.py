@@ -32,7 +32,7 @@ def command(
     A file is a plan; else it is the name of a cluster, whose plan is looked for in the state.
     """
     from migrator.app.status import StatusRequest, status
-    from migrator.render.commands_to_settle import commands_of_status
+    from migrator.render.commands_to_settle import commands_of_status, into_new_file
     from migrator.render.escape import shell
     from migrator.render.status import status_document, status_text
 
@@ -43,6 +43,7 @@ def command(
     output = output_of(settings)
     plan_file = f"{standing.state}/plan.json" if isinstance(of, str) else plan_or_cluster
     more = {} if isinstance(of, str) else where_planned(settings, of[0])
+    commands = commands_of_status(standing)
     if decisions is not None:
         for name in _TAKE_DECISIONS:
             more[name] = (*more.get(name, ()), "--decisions", decisions)
@@ -50,7 +51,9 @@ def command(
     # No command reads a plan from a bucket.
     if plan_file.startswith("s3://"):
         fetch, plan_file = [f"aws s3 cp {shell(plan_file)} plan.json"], "plan.json"
-    do = command_lines(settings, commands_of_status(standing), plan_file, more)
+    if isinstance(of, str):
+        commands = tuple(into_new_file(commands))
+    do = command_lines(settings, commands, plan_file, more)
     do = [*fetch, *do] if do else []
 
     def table() -> str:

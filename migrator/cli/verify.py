@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from migrator.cli.answers import decisions_in
-from migrator.cli.commands_to_copy import below, command_lines
+from migrator.cli.commands_to_copy import below, command_lines, options_again
 from migrator.cli.files import read_json, read_plan, write_file
 from migrator.cli.lazy import MigrateCommand, OutputFile, settings_of
 from migrator.cli.operator import operator_of
@@ -77,7 +77,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     request = VerifyRequest(plan=plan, digest=digest, answers=answers, **_fields(given))
     outcome = verify(request, operator_of(settings, yes=given["yes"]))
     output = output_of(settings)
-    do = command_lines(settings, commands_of_verify(outcome), given["plan_file"], {})
+    again = {"status": options_again(given, decisions="--decisions")}
+    do = command_lines(settings, commands_of_verify(outcome), given["plan_file"], again)
 
     def table() -> str:
         return below(verdict_table(plan, outcome, width=output.width, color=output.color), do)

@@ -43,6 +43,23 @@ _BY_GATE: Mapping[str, str] = {
     "rehearsal": "rehearse",
 }
 
+# What a command that opens a gate cannot run without, and no plan records: a person fills it in.
+_NEEDED: Mapping[str, Command] = {"rehearsal": ("--image", "IMAGE")}
+NEW_PLAN = "plan.json"
+
+
+def into_new_file(commands: Iterable[Command]) -> list[Command]:
+    """The commands with a new file for a plan that is made again: the one in the state folder is
+    the copy of a run.
+    """
+    return [_into_new_file(command) for command in commands]
+
+
+def _into_new_file(command: Command) -> Command:
+    if command[0] != "plan":
+        return command
+    return tuple(word.replace(PLAN, NEW_PLAN) for word in command)
+
 
 def commands_of_status(status: StatusOutcome) -> tuple[Command, ...]:
     """One command for each kind of thing that is left; none where the status ends with 0."""
@@ -50,7 +67,7 @@ def commands_of_status(status: StatusOutcome) -> tuple[Command, ...]:
         return ()
     if status.exit_code == _BLOCKED:
         questions = ("--write-decisions", "decisions.yaml")
-        return (("plan", status.cluster, *questions, "--out", "plan.json"),)
+        return (("plan", status.cluster, *questions, "--out", PLAN),)
     # The plan no longer describes the cluster, or there is no plan.
     if status.changed or status.dead or status.plan_digest is None:
         return (_plan_again(status.cluster),)
@@ -144,12 +161,14 @@ def _of_gates(gates: Iterable[Gate], cluster: str) -> tuple[Command, ...]:
         if gate.name == "plan":
             found[_plan_again(cluster)] = None
         elif gate.name in _BY_GATE:
-            found[_BY_GATE[gate.name], PLAN] = None
+            command = (_BY_GATE[gate.name], PLAN, *_NEEDED.get(gate.name, ()))
+            found[command] = None
     return tuple(found)
 
 
 def _plan_again(cluster: str) -> Command:
-    return "plan", cluster, "--out", "plan.json"
+    """The plan again, into its own file: commands that are called again read that one."""
+    return "plan", cluster, "--out", PLAN
 
 
 def _of_next(text: str) -> Command:

@@ -230,7 +230,7 @@ def _outcome(
     measure: Measure, chosen: list[PlannedPrincipal], taken: tuple[Evidence, ...]
 ) -> VerifyOutcome:
     """The outcome of a verification: what was taken now, and the verdicts from all evidence."""
-    phase = _phase_of(measure, taken)
+    phase = _phase_of(measure)
     verdicts = _verdicts(measure, chosen, taken)
     verdict = cluster_verdict(verdicts)
     if phase == "before":
@@ -251,14 +251,13 @@ def _outcome(
     )
 
 
-def _phase_of(measure: Measure, taken: tuple[Evidence, ...]) -> Phase:
-    """Whether the verification shows access before or after the change."""
+def _phase_of(measure: Measure) -> Phase:
+    """What the verification judges. Only a baseline is about the state before: without the option
+    a principal whose row still answers alone is not verified, and so is unknown.
+    """
     if measure.options.baseline:
         return "before"
-    # One principal whose entry decides makes it a verification of the change.
-    if any(evidence.phase != "before" for evidence in taken):
-        return "after"
-    return "before"
+    return "after"
 
 
 def _all_hold(evidence: tuple[Evidence, ...]) -> bool:

@@ -1,6 +1,7 @@
 """A command to copy does what the one before it was asked to do, no more and no less."""
 
 import shlex
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,11 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.app.settings import Settings
-from migrator.cli.commands_to_copy import command_lines, options_again
+from migrator.cli.commands_to_copy import below, command_lines, options_again, where_planned
+from migrator.errors import Changed
 from migrator.fleet.cli.commands_to_copy import lines_of_outcome
 from migrator.fleet.model.fleet import Command, Inventory
 from migrator.fleet.model.outcome import STATUSES, ClusterResult, ClusterStatus, FleetOutcome
-from migrator.render.commands_to_settle import PLAN
+from migrator.model.outcome import RunOutcome
+from migrator.model.plan import Strategy, Target
+from migrator.render.commands_to_settle import PLAN, commands_of_run
+from tests.support.memory_runs import company
 from tests.support.taken_words import refused_words
 
 GIVEN = {
@@ -65,6 +70,34 @@ def test_removal_of_leftovers_takes_no_option_of_a_plan() -> None:
     (line,) = lines(("rollback", PLAN, "--leftovers"), rollback=("--only", "arn:a"))
     assert line[:4] == ["migrate", "rollback", "my plan.json", "--leftovers"]
     assert "--only" not in line
+
+
+@given(
+    strategy=st.sampled_from(("preserve", "policies")),
+    target=st.sampled_from(("API", "API_AND_CONFIG_MAP")),
+    answers=st.sampled_from(((), ("--decisions", "d e.yaml"))),
+    file=st.sampled_from(("plan.json", "demo.json", "a folder/p.json")),
+)
+def test_a_plan_that_is_made_again_is_made_as_before_and_into_its_own_file(
+    strategy: Strategy, target: Target, answers: tuple[str, ...], file: str
+) -> None:
+    """By what the plan records, and what was given: else the same command ends with 5 again."""
+    plan = replace(company()[1], strategy=strategy, target=target)
+    settings = Settings()
+    more = where_planned(settings, plan, *answers)
+    changed = RunOutcome("apply", "r", 5, 0, 1, error=Changed("cluster-changed", "It changed."))
+    (line,) = command_lines(settings, commands_of_run(changed, "prod"), file, more)
+    words = shlex.split(line)
+    assert words[:3] == ["migrate", "plan", "prod"]
+    taken = dict(zip(words[3::2], words[4::2], strict=True))
+    assert taken["--out"] == file
+    assert taken["--region"] == plan.cluster.region
+    assert taken.get("--strategy", "preserve") == strategy
+    assert taken.get("--target", "API") == target
+    assert taken.get("--decisions") == (answers[1] if answers else None)
+    assert refused_words(line) == []
+    # Which answers a plan was made with is not known from it.
+    assert ("Note" in below("", [line])) == (not answers)
 
 
 COMMANDS_PRINTED = (

@@ -19,12 +19,14 @@ from migrator.render.commands_to_settle import (
     commands_of_run,
     commands_of_status,
 )
+from migrator.render.junit import junit
+from migrator.render.verdicts import verdict_table
 from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.cut_over import cut_over
 from migrator.run.retire import retire
 from migrator.run.roll_back import RollBackOptions, roll_back
 from migrator.run.show_status import StatusPorts, show_status
-from migrator.run.verify_access import verify_access
+from migrator.run.verify_access import VerifyOptions, verify_access
 from tests.run.test_cut_over import OPTIONS
 from tests.support.memory_ports import (
     Crash,
@@ -252,3 +254,27 @@ def test_nobody_is_proven_by_what_was_shown_before_the_last_write(write: int) ->
     options = replace(OPTIONS, gates_only=True)
     gates = cut_over(PLAN, DIGEST, world.ports(), options).gates
     assert any(gate.name == "proofs" and gate.passes for gate in gates) <= (status.exit_code == 0)
+
+
+def test_verification_of_what_is_only_planned_is_unknown_and_not_0() -> None:
+    world = _world()
+    found = verify_access(PLAN, world.ports())
+    assert (found.phase, found.verdict, found.exit_code) == ("after", "unknown", 6)
+    assert {each.verdict for each in found.verdicts} == {"unknown"}
+
+
+@pytest.mark.parametrize("baseline", [True, False])
+@pytest.mark.parametrize("prepare", [_never_applied, _applied, _applied_in_part, _proof_open])
+def test_outputs_of_a_verification_agree_with_its_exit_code(
+    prepare: Callable[[World], None], baseline: bool
+) -> None:
+    """JUnit has no failure where the exit code is 0, and a table of verdicts is one of verdicts."""
+    world = _world()
+    prepare(world)
+    found = verify_access(PLAN, world.ports(), VerifyOptions(baseline=baseline))
+    text = junit(PLAN, found)
+    if found.exit_code == 0:
+        assert 'failures="0"' in text
+    if not baseline:
+        assert ("<failure" in text) == (found.exit_code != 0) == (found.verdict != "ok")
+        assert verdict_table(PLAN, found).startswith("VERDICT")

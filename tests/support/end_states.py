@@ -166,8 +166,8 @@ def _rehearsal_killed(pairs: PairsLab, name: str) -> None:
 
 STATES = (
     State("unplanned", "discovered, no plan", "11111111", "not planned", by=_no_plan),
-    State("blocked", "planned, findings block", "33033304", "blocked"),
-    State("planned", "planned only", "70044404", "planned"),
+    State("blocked", "planned, findings block", "33633304", "blocked"),
+    State("planned", "planned only", "70644404", "planned"),
     State(
         "part",
         "`apply --only` of one principal",
@@ -215,7 +215,7 @@ STATES = (
         "applied",
         _killed("rollback", _UNMADE),
     ),
-    State("rolled-back", "rolled back", "00044404", "planned", "applied", _single("rollback")),
+    State("rolled-back", "rolled back", "00644404", "planned", "applied", _single("rollback")),
     State(
         "switched",
         "cut-over killed, not verified",
