@@ -141,7 +141,13 @@ def _gap_accepted(principal: PlannedPrincipal, plan: Plan) -> _Answers:
         "LOSES access for a moment: from the mode step until the entry is updated, the creator "
         "has the entry of EKS alone. Then it has what its row gives."
     )
-    return (PossibleAnswer(says, (_accept("accept_loss", principal),)),)
+    answer = PossibleAnswer(says, (_accept("accept_loss", principal),))
+    # Either answer about the policy of EKS's entry leaves the gap: both of them need this one too.
+    for found in plan.findings:
+        is_own = found.principal_arn == principal.principal_arn
+        if is_own and found.code == "creator-entry-wider" and found.severity == "block":
+            return (answer, answer)
+    return (answer,)
 
 
 def _gain_accepted(principal: PlannedPrincipal, plan: Plan) -> _Answers:
@@ -381,7 +387,8 @@ def _of_creator(principal: PlannedPrincipal, plan: Plan) -> _Answers:
     names = [policy.policy_name for policy in policies]
     own = [{"policy": name} for name in names if name != CLUSTER_ADMIN]
     as_row = PossibleAnswer(
-        "Keeps the access of today: the creator has what its row gives.",
+        "Keeps the access of today: the creator has what its row gives, once its entry is updated "
+        "right after the mode switch.",
         (_create(principal, policies=own),),
     )
     named = AnswerPart("creator", None, {"arn": principal.principal_arn, **ACCEPTED})

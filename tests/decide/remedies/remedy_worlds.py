@@ -781,6 +781,12 @@ _CLUSTER = (
     ),
     _row("creator-entry-wider", _made(row(MAKER, "boss", ("unbound",))), "answers"),
     _row(
+        "creator-entry-wider",
+        _made(row(MAKER, "boss", ("devs",)), rbac=rbac(bind(group("devs")))),
+        "answers",
+        variant="bound",
+    ),
+    _row(
         "creator-name-referenced",
         _made(rbac=rbac(bind(named("kubernetes-admin")))),
         "cluster",

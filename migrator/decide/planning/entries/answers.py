@@ -39,6 +39,7 @@ from migrator.model.plan import Action
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
 _NO_ENTRY = frozenset({"service-linked-role", "federated-user", "root-user"})
+_GAPS = frozenset({"creator-row-differs"})
 _ANSWERED_BY_LOSS = frozenset({"node-row-extra-groups", "policy-loses-rules"})
 
 
@@ -284,6 +285,20 @@ def _answered_automatic(
         )
     update = None if same_entry(arn, expected, spec) else spec
     after = identity_of_spec(arn, spec)
+    # Whatever the entry shall have later, EKS's own entry is in force from the switch to its
+    # update: only accept_loss answers for what the row gives until then.
+    gap = [each for each in decided.notes if each.code in _GAPS and is_blocking(each)]
+    if gap:
+        others = [each for each in decided.notes if each not in gap]
+        return replace(
+            decided,
+            action="block",
+            entry=None,
+            update=None,
+            proposed=spec,
+            after=after,
+            notes=(*softened(others), *gap, note),
+        )
     notes = (*softened(decided.notes), note)
     return replace(
         decided,

@@ -10,6 +10,7 @@ kind is migrated alone; the operator is migrated last.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from migrator.decide.access.compare_access import compare
 from migrator.decide.access.name_references import is_ours
 from migrator.decide.planning.entries.entry_for import is_reserved
 from migrator.decide.planning.entries.entry_identity import identity_of_spec, spec_of
@@ -202,7 +203,11 @@ class _Order:
         desired: EntrySpec,
         *requires: str,
     ) -> str:
-        """Change an entry in place: first add, then change names under the marker, then remove."""
+        """Change an entry in place: first add, then change names under the marker, then remove.
+
+        A policy that gives more than the access before goes as soon as the entry has its names: a
+        principal that never logs in would otherwise keep it, because no proof of it comes.
+        """
         arn, sources = each.candidate.arn, _sources(each)
         have = {policy.policy_arn: policy for policy in now.access_policies}
         want = {policy.policy_arn: policy for policy in desired.access_policies}
@@ -216,14 +221,25 @@ class _Order:
         groups = tuple(dict.fromkeys((*desired.kubernetes_groups, MARKER_GROUP)))
         marked = replace(desired, kubernetes_groups=groups, access_policies=held)
         end = (self.add(UpdateEntry(arn, marked, before), end, sources),)
+        going = [policy for policy_arn, policy in have.items() if policy_arn not in want]
+        wider = [policy for policy in going if self._is_wider(each, policy)]
+        for policy in wider:
+            end = (self.add(DisassociatePolicy(arn, policy), end, sources),)
+        held = tuple(policy for policy in held if policy not in wider)
+        marked = replace(marked, access_policies=held)
         end = (self._prove(each, marked, end),)
         unmarked = replace(desired, access_policies=held)
         end = (self.add(UpdateEntry(arn, unmarked, marked), end, sources),)
-        # What goes, goes after the proof: until then the principal has both.
-        for policy_arn, policy in have.items():
-            if policy_arn not in want:
+        # What the principal had before goes after the proof: until then it has both.
+        for policy in going:
+            if policy not in wider:
                 end = (self.add(DisassociatePolicy(arn, policy), end, sources),)
         return end[0]
+
+    def _is_wider(self, each: PrincipalDecision, policy: AssociatedPolicy) -> bool:
+        """Whether a policy gives more than the principal had before EKS made its entry."""
+        with_policy = replace(each.before, policies=(*each.before.policies, policy))
+        return bool(compare(each.before, with_policy, self.facts.index).gained)
 
     def _prove(self, each: PrincipalDecision, spec: EntrySpec, requires: tuple[str, ...]) -> str:
         """The proof of an entry with this spec."""

@@ -10,9 +10,10 @@ from migrator.decide.planning.proof.basis import basis_of
 from migrator.decide.planning.stubs import stubs_for
 from migrator.decide.steps.entry_states import default_username
 from migrator.errors import Failed
-from migrator.model.access_entry import EntrySpec, Identity
+from migrator.model.access_entry import AssociatedPolicy, EntrySpec, Identity
 from migrator.model.decision import CreatorAnswer, Decisions
 from migrator.model.snapshot import Creator, Snapshot
+from migrator.model.step import AssociatePolicy, AwaitEntry, DisassociatePolicy, Prove
 from tests.support.worlds import (
     ACCEPTED,
     ACCOUNT,
@@ -204,6 +205,55 @@ def test_entry_of_eks_that_gives_the_creator_more_than_its_row_blocks_until_answ
     first, second = stubs_for(plan)
     assert (first.section, first.key, first.answer["policies"]) == ("principals", MAKER, [])
     assert (second.section, second.key, second.answer["arn"]) == ("creator", None, MAKER)
+
+
+@pytest.mark.parametrize("groups", [("devs",), ("unbound",), ("devs", "unbound"), ()])
+@pytest.mark.parametrize("policies", [(), (on_cluster("AmazonEKSViewPolicy"),)])
+def test_no_proof_is_waited_for_while_the_entry_gives_more_than_the_row(
+    groups: tuple[str, ...], policies: tuple[AssociatedPolicy, ...]
+) -> None:
+    """A creator that never logs in is never proven: what stands before a proof may stay for
+    ever.
+    """
+    view = rbac(bind(group("devs")), bind(named("boss"), name="by-name"))
+    snapshot = made(row(MAKER, "boss", groups), rbac=view)
+    decided = replace(answers(MAKER, policies=policies), accept_loss={MAKER: ACCEPTED})
+    plan = planned(snapshot, decided)
+    assert (only(plan).action, only(plan).access.gained) == ("await", ())
+    assert "prove" in kinds(plan, MAKER)
+    held: set[AssociatedPolicy] = set()
+    for step in plan.steps:
+        match step.effect:
+            case AwaitEntry(expected=expected):
+                held = set(expected.access_policies)
+            case AssociatePolicy(policy=policy):
+                held.add(policy)
+            case DisassociatePolicy(policy=policy):
+                held.remove(policy)
+            case Prove():
+                names = {policy.policy_name for policy in held}
+                assert names <= {policy.policy_name for policy in policies}
+            case _:
+                continue
+    # What the row gives is on the entry before EKS's policy goes: in between, nothing is lacking.
+    order = kinds(plan, MAKER)
+    assert order.index("update-entry") < order.index("disassociate-policy")
+
+
+@pytest.mark.parametrize("policies", [None, (), (on_cluster("AmazonEKSViewPolicy"),)])
+@pytest.mark.parametrize("given", [None, ("devs",), ()])
+def test_no_answer_but_accept_loss_lifts_the_gap_of_the_creators_row(
+    policies: tuple[AssociatedPolicy, ...] | None, given: tuple[str, ...] | None
+) -> None:
+    """From the switch to the update, EKS's own entry is in force, whatever comes later."""
+    snapshot = made(row(MAKER, "boss", ("devs",)), rbac=rbac(bind(group("devs"))))
+    answered = answers(MAKER, policies=policies, groups=given)
+    for creator in (None, CreatorAnswer(MAKER, "Ana", "it stays")):
+        plan = planned(snapshot, replace(answered, creator=creator))
+        assert (only(plan).action, finding(plan, "creator-row-differs").severity) == (
+            "block",
+            "block",
+        )
 
 
 def test_row_that_is_bound_to_everything_is_no_narrower_than_the_entry_of_eks() -> None:
