@@ -20,6 +20,7 @@ from tests.support.proof_lab import (
     REGION,
     ZONE,
     ProofLab,
+    is_done_as_asked,
     proof_lab,
     role,
     world_document,
@@ -127,7 +128,7 @@ def test_entry_of_a_plan_without_announcement_is_taken_back_by_apply(lab: ProofL
 def test_gain_that_a_person_accepted_is_applied_and_verified(lab: ProofLab) -> None:
     plan, digest = lab.plan(GAIN)
     assert lab.verify(plan, JENKINS, baseline=True).exit_code == 0
-    assert lab.apply(plan, digest, JENKINS).exit_code == 0
+    assert is_done_as_asked(lab.apply(plan, digest, JENKINS))
     verdict = lab.verdict(plan, JENKINS)
     assert verdict.verdict == "ok"
     assert verdict.evidence is not None

@@ -13,7 +13,14 @@ from migrator.model.evidence import Evidence, evidence_in
 from migrator.model.plan import Plan
 from migrator.model.step import Prove
 from migrator.run.cut_over import CutOverOptions, cut_over
-from tests.support.proof_lab import FARGATE, NODE_NAMES, NODES, ProofLab, proof_lab
+from tests.support.proof_lab import (
+    FARGATE,
+    NODE_NAMES,
+    NODES,
+    ProofLab,
+    is_done_as_asked,
+    proof_lab,
+)
 
 
 @pytest.fixture
@@ -44,7 +51,7 @@ def switch_off(lab: ProofLab, *types: str) -> None:
 def test_all_nodes_of_a_role_are_seen_logging_in_through_the_entry(lab: ProofLab) -> None:
     plan, digest = lab.plan()
     outcome = lab.apply(plan, digest, NODES)
-    assert outcome.exit_code == 0, outcome
+    assert is_done_as_asked(outcome), outcome
     evidence = taken(lab, plan)
     assert (evidence.proof_class, evidence.attribution, evidence.holds) == (
         "observed",
@@ -65,7 +72,7 @@ def test_a_node_that_stopped_before_is_not_held_against_the_entry_but_closes_the
     lab.verify(plan, NODES, baseline=True)
     lab.change("stopNode", node=NODE_NAMES[0])
     lab.pass_time(120)
-    assert lab.apply(plan, digest, NODES).exit_code == 0
+    assert is_done_as_asked(lab.apply(plan, digest, NODES))
     found = lab.verdict(plan, NODES)
     assert (found.verdict, found.proof_class) == ("ok", "observed")
     assert f"was down before: {NODE_NAMES[0]}" in found.why
@@ -76,7 +83,7 @@ def test_a_node_that_stopped_before_is_not_held_against_the_entry_but_closes_the
 
 def test_a_node_that_stops_afterwards_leaves_the_role_short_of_one(lab: ProofLab) -> None:
     plan, digest = lab.plan()
-    assert lab.apply(plan, digest, NODES).exit_code == 0
+    assert is_done_as_asked(lab.apply(plan, digest, NODES))
     lab.change("stopNode", node=NODE_NAMES[1])
     lab.pass_time(1500)
     found = lab.verdict(plan, NODES)
@@ -91,7 +98,7 @@ def test_a_node_that_stops_afterwards_leaves_the_role_short_of_one(lab: ProofLab
 
 def test_a_node_that_joins_is_seen_too(lab: ProofLab) -> None:
     plan, digest = lab.plan()
-    assert lab.apply(plan, digest, NODES).exit_code == 0
+    assert is_done_as_asked(lab.apply(plan, digest, NODES))
     lab.pass_time(60)
     name = "ip-10-0-0-9.eu-central-1.compute.internal"
     joined = lab.change(
@@ -109,7 +116,7 @@ def test_without_logs_leases_show_life_after_a_quarter_of_an_hour_and_not_by_wha
     switch_off(lab, "audit", "authenticator")
     plan, digest = lab.plan()
     begin = lab.ports(plan).clock.now()
-    assert lab.apply(plan, digest, NODES).exit_code == 0
+    assert is_done_as_asked(lab.apply(plan, digest, NODES))
     assert lab.ports(plan).clock.now().timestamp() - begin.timestamp() >= 15 * 60
     found = lab.verdict(plan, NODES)
     assert (found.verdict, found.proof_class) == ("partial", "observed")
@@ -121,7 +128,7 @@ def test_without_logs_leases_show_life_after_a_quarter_of_an_hour_and_not_by_wha
 def test_the_audit_log_alone_is_enough(lab: ProofLab) -> None:
     switch_off(lab, "authenticator")
     plan, digest = lab.plan()
-    assert lab.apply(plan, digest, NODES).exit_code == 0
+    assert is_done_as_asked(lab.apply(plan, digest, NODES))
     found = lab.verdict(plan, NODES)
     assert (found.verdict, found.proof_class) == ("ok", "observed")
 
@@ -185,7 +192,7 @@ def test_somebody_may_answer_for_nodes_instead_of_waiting(lab: ProofLab) -> None
     plan, digest = lab.plan()
     begin = lab.ports(plan).clock.now()
     waived = {NODES: Acceptance("Jo", "looked at them")}
-    assert lab.apply(plan, digest, NODES, waive_verification=waived).exit_code == 0
+    assert is_done_as_asked(lab.apply(plan, digest, NODES, waive_verification=waived))
     assert (lab.ports(plan).clock.now() - begin).total_seconds() < 60
     evidence = taken(lab, plan)
     assert (evidence.proof_class, evidence.how) == ("attested", "attested by Jo: looked at them")

@@ -26,7 +26,7 @@ from migrator.model.canonical import pretty_bytes
 from migrator.model.decision import AssumeAs
 from migrator.model.evidence import PrincipalVerdict
 from migrator.model.files.plan import decode_plan_with_digest
-from migrator.model.outcome import RunOutcome, VerifyOutcome
+from migrator.model.outcome import NOT_ASKED_FOR, RunOutcome, VerifyOutcome
 from migrator.model.plan import Plan
 from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.begin_run import RunPorts
@@ -266,3 +266,9 @@ def proof_lab(
         yield ProofLab(lab, folder, settings, open_session(AwsSettings(run="run")))
     finally:
         lab.stop()
+
+
+def is_done_as_asked(outcome: RunOutcome) -> bool:
+    """Whether nothing is left of what was asked for: what ``only`` left out may be."""
+    rest = {step.why for step in outcome.left} - {NOT_ASKED_FOR}
+    return not rest and not outcome.outstanding and outcome.error is None
