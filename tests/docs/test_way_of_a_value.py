@@ -29,7 +29,8 @@ def test_stages_of_planning_are_passed_in_their_order() -> None:
 def test_step_passes_few_modules_and_returns() -> None:
     way = way_of_a_step()
     assert "migrator.run.execute_step" in way.modules, way
-    _assert_within(way, modules=19, returns=88)  # shown in a proposal before it is taken
+    # Shown in a proposal before it is taken; `model.files.wire` indents in half the time.
+    _assert_within(way, modules=20, returns=89)
 
 
 def test_return_that_holds_the_text_is_counted() -> None:
