@@ -40,6 +40,58 @@ _TOKENS: dict[Language, re.Pattern[str]] = {
 _OPEN_BEFORE = frozenset({"endswith", "ends_with", "contains"})
 _OPEN_AFTER = frozenset({"startswith", "starts_with", "contains"})
 _REGEXES = frozenset({"matches", "match", "re_match", "regex_match", "globs_match", "find"})
+# Functions that make another text or a number of a name, so that the literal it is compared with is
+# not the name (CEL: Kubernetes, "CEL", and ext/strings; Rego: OPA, "Policy Reference"; JMESPath:
+# Kyverno, "JMESPath").
+_CHANGING = frozenset(
+    [
+        "lowerascii",
+        "upperascii",
+        "lower",
+        "upper",
+        "to_lower",
+        "to_upper",
+        "split",
+        "substring",
+        "replace",
+        "replaceall",
+        "replace_all",
+        "regex_replace_all",
+        "regex_replace_literal",
+        "replace_n",
+        "trim",
+        "trimspace",
+        "trim_left",
+        "trim_right",
+        "trim_prefix",
+        "trim_suffix",
+        "trim_space",
+        "charat",
+        "reverse",
+        "indexof",
+        "lastindexof",
+        "size",
+        "count",
+        "length",
+        "bytes",
+        "encode",
+        "decode",
+        "base64_encode",
+        "base64_decode",
+        "truncate",
+        "strings.replace_n",
+        "find",
+        "findall",
+        "sha1",
+        "sha256",
+        "md5",
+    ]
+)
+# Variables of CEL that hold the objects of a request: what they hold is not known.
+_OF_REQUEST = frozenset({"object", "oldObject", "namespaceObject"})
+_COMPARISONS = frozenset({"==", "!=", "in"})
+_KEYWORDS = frozenset({"true", "false", "null", "in"})
+_CLASS = re.compile(r"\[[^\[\]]*\]")
 _RUN = re.compile(r"\\[^A-Za-z0-9]|[^\\^$.|?*+()\[\]{}]")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _VERB = re.compile(r"%[#+0-9.-]{0,8}[a-zA-Z]")
@@ -51,6 +103,76 @@ def is_about_users(text: str) -> bool:
     The admission review holds them in ``userInfo`` (Kubernetes, "Dynamic Admission Control").
     """
     return _ABOUT_USERS.search(text) is not None
+
+
+def may_mean_any(text: str, language: Language) -> bool:
+    """Whether an expression of an object about users compares names in a way that its literals do
+    not show: parts of a name or a changed name, or a name with a field of the request's objects.
+
+    Errs to yes. The expression is scanned, not parsed.
+    """
+    words = _words(text, language)
+    before = ""
+    for at, word in enumerate(words[:-1]):
+        after = words[at + 1]
+        # Of an object's field alone, a function says nothing of users.
+        if after == "(" and _changes(word) and _root(_at(words, at + 2)) not in _OF_REQUEST:
+            return True
+        # 'team-' + object.metadata.namespace: the literal shows what names are meant.
+        is_joined = at > 1 and words[at - 2] == "+"
+        if word not in _COMPARISONS or language != "cel" or is_joined:
+            before = word
+            continue
+        if _compares_request(before, after):
+            return True
+        before = word
+    return False
+
+
+def _changes(function: str) -> bool:
+    """Whether a function with its receiver changes a text that may be a name."""
+    if _root(function) in _OF_REQUEST:
+        return False
+    return function.rpartition(".")[2].lower() in _CHANGING
+
+
+def _compares_request(left: str, right: str) -> bool:
+    """Whether exactly one side of a comparison is a field of the request's objects, and the other
+    is a variable: ``g in object.spec.allowed``.
+    """
+    sides = {_root(left) in _OF_REQUEST, _root(right) in _OF_REQUEST}
+    return len(sides) == 2 and _is_variable(left) and _is_variable(right)
+
+
+def _is_variable(word: str) -> bool:
+    # A literal is kept as its quote; numbers and marks are no words.
+    return word[:1].isidentifier() and word not in _KEYWORDS
+
+
+def _root(word: str) -> str:
+    return word.partition(".")[0]
+
+
+def _at(words: list[str], place: int) -> str:
+    return words[place] if place < len(words) else ""
+
+
+def _words(text: str, language: Language) -> list[str]:
+    """The tokens of an expression: words with their dots, marks, ``==`` and ``!=`` as one, a
+    literal as its quote.
+    """
+    words: list[str] = []
+    for token in _TOKENS[language].finditer(text):
+        kind, value = token.lastgroup, token.group()
+        if kind == "comment":
+            continue
+        if kind == "text":
+            words.append(value[0])
+        elif value == "=" and words and words[-1] in ("=", "!"):
+            words[-1] += value
+        else:
+            words.append(value)
+    return words
 
 
 @dataclass(slots=True)
@@ -207,15 +329,29 @@ def _regex_parts(text: str, *, sure: bool) -> Iterator[str]:
     ``sure``: the call is about users, so that ``*`` is given where there is no plain part. A part
     comes as ``*part*``, because what is around it may match any text.
     """
+    # Flags change what a plain part means: (?i) matches any case (RE2, "Syntax").
+    if sure and "(?" in text:
+        yield "*"
+        return
+    branches = [_plain_parts(branch) for branch in _CLASS.sub(".", text).split("|")]
+    for parts in branches:
+        yield from parts
+    # A branch without a plain part may match any name.
+    if sure and not all(branches):
+        yield "*"
+
+
+def _plain_parts(branch: str) -> list[str]:
+    """Texts that whatever matches one branch of a regular expression holds, as ``*part*``."""
     runs: list[str] = [""]
     end = 0
-    for match in _RUN.finditer(text):
+    for match in _RUN.finditer(branch):
         if match.start() != end:
             runs.append("")
-        runs[-1] += match.group()[-1]
+        # The character before a quantifier may be missing: it is no part.
+        if branch[match.end() : match.end() + 1] in ("?", "*", "{"):
+            runs.append("")
+        else:
+            runs[-1] += match.group()[-1]
         end = match.end()
-    parts = [f"*{run}*" for run in runs if len(run) >= _SHORTEST_PART]
-    yield from parts
-    # No plain part: the expression may match any name.
-    if sure and not parts:
-        yield "*"
+    return [f"*{run}*" for run in runs if len(run) >= _SHORTEST_PART]

@@ -12,7 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, TypeAlias
 
-from migrator.decide.access.expression_names import Language, is_about_users, names_in
+from migrator.decide.access.expression_names import (
+    Language,
+    is_about_users,
+    may_mean_any,
+    names_in,
+)
 from migrator.decide.reading.templates import can_become
 from migrator.model.snapshot import GroupReference
 
@@ -459,6 +464,9 @@ def _names_at(path: str, text: str, language: Language) -> Iterator[_Place]:
         return
     for name in names_in(text, language):
         yield path, name
+    # What is compared is no literal, or not the name: any name may be meant.
+    if may_mean_any(text, language):
+        yield path, _ANY_NAME
 
 
 def _leaves(value: object, path: str = "") -> Iterator[tuple[str, str, str]]:

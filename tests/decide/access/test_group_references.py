@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator.decide.access.group_references import matching, references_in
@@ -441,3 +441,57 @@ def test_deeply_nested_objects_are_read() -> None:
     assert _texts(_object(ADMISSION, "ValidatingAdmissionPolicy", spec={"expression": deep})) == [
         "alice"
     ]
+
+
+_NAME = st.from_regex(r"(eks|aws|dev):[A-Za-z]{1,6}", fullmatch=True)
+# Each compares a group of the user in a way that holds for the name.
+_UNDECIDED = (
+    "g.lowerAscii() == '{lower}'",
+    "g.upperAscii() == '{upper}'",
+    "g.split(':')[0] == '{head}'",
+    "g.substring(0,4) == '{head}:'",
+    "g.replace('{head}:','') == '{tail}'",
+    "g.matches('(?i)^{upper}$')",
+    "g.matches('^({head}:nothing|.*)$')",
+    "g.matches('{name}s?')",
+    "g.matches('[a-zA-Z:]+')",
+    "g in object.spec.allowed",
+    "g == object.metadata.annotations['owner']",
+    "object.spec.owner == g",
+    "size(g) == {size}",
+    "g.size() == {size}",
+    "base64.decode('eA==') == bytes(g)",
+)
+
+
+@pytest.mark.parametrize("condition", _UNDECIDED)
+@given(name=_NAME)
+@settings(max_examples=10, deadline=None)
+def test_comparison_that_literals_do_not_show_may_mean_the_name(condition: str, name: str) -> None:
+    head, _, tail = name.partition(":")
+    written = condition.format(
+        name=name, head=head, tail=tail, lower=name.lower(), upper=name.upper(), size=len(name)
+    )
+    expression = f"request.userInfo.groups.exists(g, {written})"
+    policy = _object(
+        ADMISSION, "ValidatingAdmissionPolicy", spec={"validations": [{"expression": expression}]}
+    )
+    assert matching(references_in([policy]), name)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "'ops' in request.userInfo.groups",
+        "request.userInfo.username == 'ops' && object.spec.a == oldObject.spec.a",
+        "request.userInfo.username == 'ops' || object.metadata.name.split('-')[0] == 'x'",
+        "request.userInfo.username == 'ops' || size(object.spec.containers) > 1",
+        "request.userInfo.username == 'ops' || object.spec.replicas == 3",
+        "request.userInfo.groups.exists(g, g.matches('^ops-.*$'))",
+    ],
+)
+def test_comparison_that_is_decided_means_no_other_name(expression: str) -> None:
+    policy = _object(
+        ADMISSION, "ValidatingAdmissionPolicy", spec={"validations": [{"expression": expression}]}
+    )
+    assert matching(references_in([policy]), "eks:team") == ()
