@@ -26,7 +26,7 @@ from migrator.decide.running.actions import (
 )
 from migrator.decide.running.automatic_entries import automatic_in
 from migrator.decide.running.changes import entries_astray, kept_entries_astray
-from migrator.decide.running.cluster_leftovers import plan_made_elsewhere
+from migrator.decide.running.cluster_leftovers import plan_made_elsewhere, runs_seen
 from migrator.decide.running.dead_entries import dead_entries, principals_to_read
 from migrator.decide.running.entries_that_stay import rows_shadowed_by_eks
 from migrator.decide.running.next_action import next_actions
@@ -203,6 +203,12 @@ def _without_plan(
         unknown.append("which plan the journal belongs to")
     else:
         unknown.append("there is no plan")
+    runs = () if journal or seen.own is None else runs_seen(seen.own.entries)
+    advice = "make a plan"
+    # A new plan would not know what that run has begun (its plan is in its folder).
+    if runs:
+        unknown.append(f"how far it is: another state folder has this run ({', '.join(runs)})")
+        advice = "name the state folder of that run (--state-dir)"
     mode, status = asked
     started: Mapping[str, Any] = {}
     for record in journal:
@@ -217,7 +223,7 @@ def _without_plan(
         command=started.get("command"),
         done=0,
         total=0,
-        next="make a plan",
+        next=advice,
         unknown=tuple(unknown),
         exit_code=1,
         state=ports.store.location,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from migrator.decide.steps.entry_states import RUN_TAG
 from migrator.errors import MigratorError
 from migrator.model.finding import Finding
 from migrator.model.outcome import StatusOutcome
@@ -51,8 +52,12 @@ def _world() -> World:
 
 
 def _status(world: World, plan: Plan) -> StatusOutcome:
+    return show_status("prod", _status_ports(world), plan, DIGEST)
+
+
+def _status_ports(world: World) -> StatusPorts:
     cluster = world.cluster
-    ports = StatusPorts(
+    return StatusPorts(
         world.store,
         MemoryClock(cluster),
         MemoryMode(cluster),
@@ -62,7 +67,6 @@ def _status(world: World, plan: Plan) -> StatusOutcome:
         tasks=InTurn(),
         config_maps=MemoryConfigMaps(cluster),
     )
-    return show_status("prod", ports, plan, DIGEST)
 
 
 def _apply(world: World, *only: str) -> None:
@@ -278,3 +282,14 @@ def test_outputs_of_a_verification_agree_with_its_exit_code(
     if not baseline:
         assert ("<failure" in text) == (found.exit_code != 0) == (found.verdict != "ok")
         assert verdict_table(PLAN, found).startswith("VERDICT")
+
+
+def test_status_by_name_from_another_folder_names_the_run_that_entries_carry() -> None:
+    world = _world()
+    _apply(world)
+    ports = replace(_status_ports(world), store=World(world.cluster).store)
+    found = show_status("prod", ports)
+    run = world.cluster.entries[DEVS].tags[RUN_TAG]
+    assert found.exit_code == 1
+    assert any(f"another state folder has this run ({run}" in each for each in found.unknown)
+    assert "--state-dir" in found.next

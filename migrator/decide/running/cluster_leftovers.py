@@ -160,3 +160,8 @@ def plan_made_elsewhere(
         if binding.labels.get(PLAN_LABEL) == plan_label(plan_digest):
             runs.add(binding.labels.get(RUN_LABEL, "not known"))
     return tuple(sorted(runs))
+
+
+def runs_seen(entries: Iterable[AccessEntry]) -> tuple[str, ...]:
+    """Ids of the runs of any plan whose tags entries carry."""
+    return tuple(sorted({e.tags[RUN_TAG] for e in entries if e.tags.get(RUN_TAG)}))
