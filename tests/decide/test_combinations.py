@@ -28,6 +28,7 @@ from tests.support.worlds import (
     iam,
     kinds,
     login,
+    named,
     node,
     node_row,
     nodegroup,
@@ -155,6 +156,22 @@ def test_accepted_loss_over_a_dead_entry_makes_it_again() -> None:
         ["delete-entry", "create-entry", "prove"],
     )
     assert "entry-dead" in only(plan).findings
+
+
+def test_dead_entry_of_a_dropped_account_is_not_said_to_be_made_again() -> None:
+    """The principal logs in through mapAccounts: there is no row, and the plan is blocked."""
+    ana = user("ana")
+    snapshot = world(
+        accounts=[ACCOUNT],
+        principals=[iam(ana)],
+        entries=[entry(ana, created_at=OLD)],
+        rbac=rbac(bind(named(ana))),
+    )
+    plan = planned(snapshot, Decisions(accounts={ACCOUNT: "it was closed"}))
+    dead = finding(plan, "entry-dead")
+    assert (one(plan, ana).action, one(plan, ana).entry) == ("block", None)
+    assert "the row" not in f"{dead.message} {dead.remedy}"
+    assert "leaves it where the plan makes none" in dead.remedy
 
 
 def test_row_that_stays_in_config_map_stays_beside_a_dead_entry_too() -> None:

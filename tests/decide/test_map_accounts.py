@@ -169,7 +169,8 @@ def test_dropping_an_account_drops_by_name_whom_bindings_name() -> None:
     dropped = Decisions(accounts={OTHER: "it was closed"})
     plan = planned(named_world(SUBJECT), dropped)
     assert (one(plan, NAMED).action, one(plan, NAMED).findings) == ("block", ("loss-not-accepted",))
-    assert f"left out: `{NAMED}`" in finding(plan, "account-skipped").message
+    message = f"Account {OTHER}: it was closed. Named in the cluster and left out: `{NAMED}`."
+    assert finding(plan, "account-skipped").message == message
     (stub,) = stubs_for(plan)
     assert (stub.section, stub.key) == ("accept_loss", NAMED)
     accepted = planned(named_world(SUBJECT), replace(dropped, accept_loss={NAMED: ACCEPTED}))

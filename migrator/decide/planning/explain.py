@@ -18,8 +18,8 @@ from migrator.model.step import UpdateEntry
 ACTION_MEANS: Mapping[Action, str] = {
     "create": "A new access entry gives the same as today.",
     "update": "The access entry that exists is changed in place, every field sent.",
-    "recreate": "The access entry that exists is dead; it is deleted and made again from the row "
-    "that answers today.",
+    "recreate": "The access entry that exists is dead; it is deleted, and a new one gives what "
+    "aws-auth gives today.",
     "keep": "An access entry exists and decides already; nothing is done.",
     "await": "EKS makes this access entry itself when access entries are switched on.",
     "skip": "Nothing is migrated.",

@@ -422,6 +422,12 @@ _NODES = (
         ),
     ),
     _row(
+        "node-os-differs",
+        world([node_row(NODES, WINDOWS)], nodes=(node(NODES),)),
+        "cluster",
+        done=world([node_row(NODES)], nodes=(node(NODES),)),
+    ),
+    _row(
         "node-type-unknown",
         world([SESSION_ROW], principals=[iam(NODES, trust_read=False)]),
         "answers",

@@ -35,12 +35,12 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "entry-dead",
         "warn",
-        "The access entry is older than the principal: it is pinned to a deleted one, and the row "
+        "The access entry is older than the principal: it is pinned to a deleted one, and aws-auth "
         "answers instead.",
         "Entries are pinned to the unique id of the principal, which a re-created one does not "
         "have.",
-        "Nothing has to be done. `migrate apply` deletes the entry and makes it again from the "
-        "row.",
+        "Nothing has to be done about the dead entry. `migrate apply` deletes it where the plan "
+        "makes a new one for the principal, and leaves it where the plan makes none.",
         ref.CREATING_ENTRIES,
     ),
     FindingKind(

@@ -103,6 +103,16 @@ KINDS: tuple[FindingKind, ...] = (
         ref.WINDOWS,
     ),
     FindingKind(
+        "node-os-differs",
+        "warn",
+        "The row of a node role is for Windows, and the nodes that run under the role are Linux.",
+        _ONE_TYPE,
+        "Where no Windows nodes are to come under this role, take eks:kube-proxy-windows from the "
+        "row and plan again: the entry is of type EC2_LINUX then. Where they are, give them a role "
+        "of their own.",
+        ref.WINDOWS,
+    ),
+    FindingKind(
         "node-type-unknown",
         "block",
         "It is not known which kind of node uses this role.",

@@ -273,12 +273,28 @@ def _of_instances(role: _Role) -> DesiredEntry:
             f"{_users_of(role.use)} use this role, with {quoted(sorted(role.systems))}.",
         )
     if WINDOWS_GROUP in role.groups:
-        return _with_type(role, "EC2_WINDOWS")
+        return _as_windows(role)
     if "windows" not in role.systems:
         return _with_type(role, "EC2_LINUX")
     desired = _with_type(role, "EC2_WINDOWS")
     message = f"{_users_of(role.use)}: Windows, and the row lacks `{WINDOWS_GROUP}`."
     note = DraftFinding("windows-group-added", message, groups=(WINDOWS_GROUP,))
+    return replace(desired, notes=(*desired.notes, note))
+
+
+def _as_windows(role: _Role) -> DesiredEntry:
+    """The row says Windows: its group is carried by EC2_WINDOWS alone. Linux nodes log in under
+    that type, too, but they cannot be what the row was written for, and the type is immutable.
+    """
+    desired = _with_type(role, "EC2_WINDOWS")
+    # A node group on Linux gets another automatic entry, which blocks for itself.
+    if "linux" not in role.use.systems:
+        return desired
+    message = (
+        f"{_users_of(role.use)}: Linux, and the row has `{WINDOWS_GROUP}`, so that the entry is "
+        "of type EC2_WINDOWS."
+    )
+    note = DraftFinding("node-os-differs", message)
     return replace(desired, notes=(*desired.notes, note))
 
 

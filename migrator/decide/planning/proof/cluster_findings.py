@@ -246,7 +246,7 @@ def _account(row: AccountRow, facts: PlanFacts) -> Finding:
         message = f"`{account}` is no account number."
         return make_finding("map-accounts-dead", message, source=source, line=line)
     if account in decisions.accounts:
-        message = f"Account {account}: {decisions.accounts[account]}"
+        message = f"Account {account}: {_sentence(decisions.accounts[account])}"
         return _left_out("account-skipped", message, row, facts)
     if account in decisions.expand_accounts:
         arns = quoted(decisions.expand_accounts[account])
@@ -289,6 +289,11 @@ def _left_out(code: str, message: str, row: AccountRow, facts: PlanFacts) -> Fin
         severity="block",
         remedy="Let the snapshot read RBAC, or take the answer back, and plan again.",
     )
+
+
+def _sentence(reason: str) -> str:
+    """A person's reason with a full stop, so that another sentence may follow."""
+    return reason if reason.endswith((".", "!", "?")) else f"{reason}."
 
 
 def _names_lost(account: str, facts: PlanFacts) -> str:

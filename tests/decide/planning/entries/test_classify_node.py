@@ -72,6 +72,16 @@ def test_linux_and_windows_nodes_on_one_role_block() -> None:
     assert only(planned(snapshot)).findings == ("node-os-mixed",)
 
 
+def test_linux_nodes_under_a_row_for_windows_are_said() -> None:
+    """The type is immutable, and what runs contradicts the row that it is taken from."""
+    rows = [node_row(NODES, WINDOWS)]
+    plan = planned(world(rows, principals=EC2, nodes=(node(NODES, "linux"),)))
+    assert only(plan).entry == EntrySpec("EC2_WINDOWS")
+    assert "node-os-differs" in only(plan).findings
+    windows = planned(world(rows, principals=EC2, nodes=(node(NODES, "windows"),)))
+    assert "node-os-differs" not in only(windows).findings
+
+
 def test_several_node_trusts_block() -> None:
     snapshot = world([node_row(NODES)], principals=[iam(NODES, "ec2", "ssm")])
     assert only(planned(snapshot)).findings == ("node-trust-ambiguous",)
