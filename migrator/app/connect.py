@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from migrator.app.operator import Operator
 from migrator.app.preflight import preflight, readers_of, refuse_malformed_way
 from migrator.app.settings import Settings
-from migrator.errors import MigratorError, WrongUse
+from migrator.errors import Failed, MigratorError, WrongUse
 from migrator.model.decision import AssumeAs
 from migrator.model.evidence import SelfSubject
 from migrator.model.plan import ClusterRef, Plan
@@ -331,11 +331,27 @@ def read_cluster(
 
 
 def describe(settings: Settings, name: str) -> Mapping[str, Any]:
-    """DescribeCluster of a cluster, nothing more."""
+    """DescribeCluster of a cluster, by its name or ARN, nothing more. Raises ``cluster-not-found``,
+    also where an ARN is that of another account or Region than the caller's.
+    """
     from migrator.adapters.eks import EksCluster
     from migrator.adapters.tasks_threads import Threads
+    from migrator.model.principal import parse_arn
 
-    return EksCluster(open_aws(settings), name, Threads(1)).describe_cluster()
+    arn = parse_arn(name)
+    if arn is None:
+        return EksCluster(open_aws(settings), name, Threads(1)).describe_cluster()
+    session = open_aws(settings, region=arn.region)
+    found = EksCluster(session, arn.name, Threads(1)).describe_cluster()
+    # The cluster of this name in the caller's account, and not the one that is meant.
+    if found["arn"] != name:
+        raise Failed(
+            "cluster-not-found",
+            f"There is no {name} for this caller.",
+            why=f"Its cluster of this name is {found['arn']}.",
+            remedy="Use credentials of that account (--profile), and its --region.",
+        )
+    return found
 
 
 def status_ports(operator: Operator, cluster: ClusterRef) -> "StatusPorts":

@@ -11,7 +11,9 @@ from migrator.model.plan import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusRequest:
-    """``of``: a cluster's name, whose plan is looked for in the state, or a plan and its digest."""
+    """``of``: a cluster's name or ARN, whose plan is looked for in the state, or a plan and its
+    digest.
+    """
 
     of: str | tuple[Plan, str]
     creator: CreatorAnswer | None = None
@@ -33,8 +35,8 @@ def status(request: StatusRequest, operator: Operator) -> StatusOutcome:
         plan, digest = request.of
         ports = status_ports(operator, plan.cluster)
         return show_status(plan.cluster.name, ports, plan, digest, request.creator)
-    name = request.of
-    ports = status_ports(operator, cluster_ref(describe(operator.settings, name)))
+    cluster = cluster_ref(describe(operator.settings, request.of))
+    name, ports = cluster.name, status_ports(operator, cluster)
     content = ports.store.read("plan.json")
     if content is None:
         return show_status(name, ports)

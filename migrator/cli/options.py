@@ -11,6 +11,7 @@ from migrator.cli.lazy import OutputFile
 from migrator.model.canary_pod import CANARY_IMAGE
 
 F = TypeVar("F", bound=Callable[..., Any])
+LONGEST_REHEARSAL = timedelta(hours=12)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 
 
@@ -98,7 +99,11 @@ def _duration(_ctx: click.Context, _param: click.Parameter, text: str) -> timede
     match = re.fullmatch(r"(\d{1,5})([smh])", text)
     if match is None:
         raise click.BadParameter("use a number and s, m or h, for example 30m")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    length = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    # Every log-in by a row is refused for so long: longer is a mistake in typing.
+    if length > LONGEST_REHEARSAL:
+        raise click.BadParameter("a rehearsal takes at most 12h; from 20m on it is evidence")
+    return length
 
 
 def image_option(*, required: bool) -> Callable[[F], F]:
@@ -125,6 +130,6 @@ def length_option(function: F) -> F:
         default="30m",
         show_default=True,
         callback=_duration,
-        help="How long, as 30m or 1h.",
+        help="How long, as 30m or 1h; at most 12h.",
     )
     return length(function)

@@ -15,7 +15,7 @@ from migrator.cli.terminal import output_of
 
 _TAKE_DECISIONS = ("apply", "verify", "cutover", "rehearse", "plan")
 _CLUSTER_NAME = re.compile(
-    r"[0-9A-Za-z][0-9A-Za-z_-]*"
+    r"(arn:[a-z-]+:eks:[a-z0-9-]+:\d{12}:cluster/)?[0-9A-Za-z][0-9A-Za-z_-]*"
 )  # EKS API reference, CreateCluster: no dot and no slash
 
 
@@ -29,7 +29,8 @@ def command(
 ) -> int:
     """Show where the migration of a cluster stands: what is done, what is next, what is not known.
 
-    A file is a plan; else it is the name of a cluster, whose plan is looked for in the state.
+    A file is a plan; else it is the name or the ARN of a cluster, whose plan is looked for in the
+    state.
     """
     from migrator.app.status import StatusRequest, status
     from migrator.render.commands_to_settle import commands_of_status, into_new_file
@@ -64,5 +65,5 @@ def command(
 
 
 def is_cluster_name(text: str) -> bool:
-    """Whether an argument that is a plan or a cluster is the name of a cluster."""
+    """Whether an argument that is a plan or a cluster is the name or the ARN of a cluster."""
     return not Path(text).is_file() and _CLUSTER_NAME.fullmatch(text) is not None

@@ -226,13 +226,14 @@ class _RehearsalRun:
                 if self.ports.clock.now() - since >= PATIENCE:
                     return self._unreachable(error)
             except KeyboardInterrupt:
-                self._error = Interrupted(
-                    "interrupted", "The rehearsal was stopped.", remedy=f"By hand: {REMOVE}"
-                )
+                self._error = _stopped(f"By hand: {REMOVE}")
                 self._stop("it was stopped by hand", 7)
 
     def _over(self, why: str) -> RehearseOutcome:
         """The outcome of a rehearsal that has ended, with what aws-auth is now."""
+        # The timer is removed and aws-auth read again: nothing is left to do by hand.
+        if isinstance(self._error, Interrupted):
+            self._error = _stopped()
         # A map that another writer changed stays as they wrote it.
         if why in (brain.CHANGED_BEFORE, brain.CHANGED_AFTER):
             return self._outcome(why, "as another writer left it")
@@ -538,6 +539,16 @@ class _RehearsalRun:
             error=self._error,
             state=self.ports.store.location,
         )
+
+
+def _stopped(remedy: str = "") -> Interrupted:
+    """``remedy``: what is left to do in the cluster; empty where nothing is."""
+    return Interrupted(
+        "interrupted",
+        "The rehearsal was stopped.",
+        why="It was stopped by hand or by a signal.",
+        remedy=remedy or "Nothing is left of it in the cluster: rehearse again.",
+    )
 
 
 def _is_interrupted(progress: Progress) -> bool:

@@ -44,6 +44,7 @@ from migrator.decide.running.source_differences import row_differences
 from migrator.decide.running.unfinished import (
     command_to_continue,
     is_rolled_back,
+    rehearsal_to_repeat,
     still_to_undo,
 )
 from migrator.errors import MigratorError, assert_never
@@ -327,6 +328,9 @@ def _of_plan(
     begun_command = command_to_continue(
         plan, progress, is_verified=is_verified(plan, plan_digest, progress, ports.store, journal)
     )
+    # What is left of an apply comes before the rehearsal, and so does what was begun.
+    if not left and not begun_command and seen[0] == "API_AND_CONFIG_MAP":
+        begun_command = rehearsal_to_repeat(progress, records_of(journal, plan_digest))
     unfinished = bool(left or begun_command) or _rehearsing(progress)
     if astray or dead:
         advice = "plan again: the new plan starts from what is there"

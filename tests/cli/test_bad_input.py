@@ -277,6 +277,24 @@ def test_as_is_checked_alike_by_every_command(
     assert given.split("=", maxsplit=1)[0] in said
 
 
+@pytest.mark.parametrize("command", [("rehearse",), ("fleet", "rehearse")])
+@pytest.mark.parametrize("length", ["31h", "721m", "43201s"])
+def test_no_rehearsal_is_longer_than_twelve_hours(
+    lab: CliLab, command: tuple[str, ...], length: str
+) -> None:
+    said = _fails(lab, "usage", *command, "plan.json", "--for", length, exit_code=64)
+    assert "12h" in said
+
+
+def test_a_cluster_by_its_arn_is_that_of_the_account(lab: CliLab) -> None:
+    arn = json.loads((lab.work / "plan.json").read_bytes())["cluster"]["arn"]
+    by_name, by_arn = lab.run("status", "small"), lab.run("status", arn)
+    assert by_arn.out
+    assert (by_arn.code, by_arn.out) == (by_name.code, by_name.out)
+    other = arn.replace("111122223333", "444455556666")
+    assert arn in _fails(lab, "cluster-not-found", "status", other)
+
+
 def test_commands_with_as_are_those_that_log_in() -> None:
     assert sorted(_commands_with_as()) == ["apply", "cutover", "rehearse", "verify"]
 

@@ -434,7 +434,11 @@ def test_an_interrupt_from_the_keyboard_puts_the_map_back(stage: Stage) -> None:
         raise KeyboardInterrupt
 
     stage.events.append((timedelta(minutes=2), stop))
-    assert stage.rehearse().exit_code == 7
+    outcome = stage.rehearse()
+    assert outcome.exit_code == 7
+    assert outcome.error is not None
+    # The timer was removed: no command is named for what is not there.
+    assert "kubectl" not in outcome.error.remedy
     clean(stage)
 
 

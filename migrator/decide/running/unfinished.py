@@ -9,6 +9,7 @@ from datetime import datetime
 
 from migrator.decide.running.progress import (
     CUT_OVER,
+    REHEARSE,
     RETIRE,
     ROLL_BACK,
     SETTLED,
@@ -68,6 +69,17 @@ def command_to_continue(plan: Plan, progress: Progress, *, is_verified: bool) ->
     if delete in SETTLED:
         return "verify: the switch is not verified; `migrate verify PLAN`"
     return "verify: the switch is not verified; `migrate verify PLAN`, then retire aws-auth"
+
+
+def rehearsal_to_repeat(progress: Progress, records: Journal) -> str:
+    """One line where the last rehearsal failed or was stopped; else empty. A cut-over that follows
+    makes it void: no rehearsal is possible after it.
+    """
+    if progress.of(_SWITCH).status != "pending" or progress.command == ROLL_BACK:
+        return ""
+    if _last_exit(records, REHEARSE) in (None, 0):
+        return ""
+    return "rehearse: the last rehearsal did not pass"
 
 
 def _of_roll_back(progress: Progress) -> str:

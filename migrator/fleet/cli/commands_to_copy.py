@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from migrator.app.settings import Settings
@@ -31,10 +32,15 @@ def lines_of_report(settings: Settings, report: FleetReport) -> list[str]:
 
 
 def _over_the_fleet(words: tuple[str, ...]) -> tuple[str, ...]:
-    """The command without what names one cluster; the global options are given again anyway."""
+    """The command without what names one cluster; the global options are given again anyway. A
+    decisions file is named where there is one.
+    """
+    without: tuple[str, ...] = _ONE_CLUSTER
+    if not Path("decisions.yaml").is_file():
+        without = (*_ONE_CLUSTER, "--decisions")
     kept: list[str] = []
     for before, word in zip(("", *words), words, strict=False):
-        if word not in _ONE_CLUSTER and before not in _ONE_CLUSTER:
+        if word not in without and before not in without:
             kept.append(word)
     return tuple(kept)
 

@@ -9,6 +9,7 @@ from migrator.decide.running.progress import Progress, StepState
 from migrator.decide.running.unfinished import (
     command_to_continue,
     is_rolled_back,
+    rehearsal_to_repeat,
     verified_since_switch,
 )
 from migrator.model.evidence import Evidence
@@ -137,3 +138,17 @@ def test_principal_that_the_plan_leaves_out_needs_no_evidence() -> None:
     plan = replace(PLAN, principals=(replace(first, action="skip"), *others))
     found = proofs("2026-11-22T12:01:00Z")[1:]
     assert verified_since_switch(plan, SWITCH, (), found)
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_next"), [((), False), ((0,), False), ((6,), True), ((7,), True), ((6, 0), False)]
+)
+def test_rehearsal_that_failed_or_was_stopped_comes_before_the_cut_over(
+    codes: tuple[int, ...], *, is_next: bool
+) -> None:
+    records: list[tuple[str, dict[str, object]]] = []
+    for code in codes:
+        records += [began("rehearse"), ended(code)]
+    said = rehearsal_to_repeat(progress(), journal(*records))
+    assert said.startswith("rehearse:") == is_next
+    assert rehearsal_to_repeat(SWITCH, journal(*records)) == ""
