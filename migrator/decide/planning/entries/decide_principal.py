@@ -2,7 +2,7 @@
 decided.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from migrator.decide.findings.draft_finding import DraftFinding
@@ -284,11 +284,29 @@ def _beside_entry(
         return _completed(candidate, entry, desired, (*notes,))
     automatic = beside_automatic(candidate, entry, desired, facts)
     if automatic is not None:
-        return replace(automatic, notes=(*notes, *automatic.notes))
-    notes += _shadowed(candidate, spec, desired, facts)
+        return replace(automatic, notes=(*notes, *map(_unless_unknown(notes), automatic.notes)))
+    notes += map(_unless_unknown(notes), _shadowed(candidate, spec, desired, facts))
     if (candidate.row is None or facts.mode == "API") and desired.action == "skip":
         notes += desired.notes
     return PrincipalDecision(candidate, "keep", before, before, spec, notes=tuple(notes))
+
+
+def _unless_unknown(notes: list[DraftFinding]) -> Callable[[DraftFinding], DraftFinding]:
+    """The finding on a shadowed row as it is where the entry may be dead: then the row may be all
+    that its principal has.
+    """
+    is_unknown = bool(notes)
+
+    def worded(note: DraftFinding) -> DraftFinding:
+        if note.code != "row-shadowed-by-entry" or not is_unknown:
+            return note
+        message = f"{note.message} Which of them decides is not known: the entry may be dead."
+        remedy = (
+            "Keep the row. Let the snapshot read when the principal was created, then plan again."
+        )
+        return replace(note, message=message, remedy=remedy)
+
+    return worded
 
 
 def _of_wrong_type(

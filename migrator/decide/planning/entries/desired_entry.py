@@ -170,7 +170,9 @@ def _without_rows(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEnt
         return DesiredEntry("create", EntrySpec("STANDARD", canonical_arn(candidate.arn)))
     if candidate.is_creator:
         note = DraftFinding(
-            "principal-absent", f"`{candidate.arn}`, who created the cluster, does not exist."
+            "principal-absent",
+            f"`{candidate.arn}`, who created the cluster, does not exist.",
+            remedy="Nothing has to be done: no row is for it, and it cannot log in.",
         )
         return DesiredEntry("skip", None, (note,))
     return NOTHING_WANTED
@@ -339,6 +341,12 @@ def is_service_linked(candidate: CandidatePrincipal) -> bool:
     return name.lower().startswith(_SERVICE_LINKED_NAME)
 
 
+_KEEP_ROW = (
+    "Keep the row until the cut-over: without it, the creator may be a hidden administrator again, "
+    "should a principal of this name be created."
+)
+
+
 def _absent(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) -> DesiredEntry:
     # A login or a node shows that the list of the account's principals was wrong or is old.
     if facts.logins.get(principal_key(row.arn)):
@@ -353,7 +361,11 @@ def _absent(candidate: CandidatePrincipal, row: RowMapping, facts: PlanFacts) ->
     # Center user guide, "Permission sets"): another principal, which is named and granted nothing.
     if candidate.found.elsewhere:
         message += f" There is `{candidate.found.elsewhere}`, which this row never matches."
-    return DesiredEntry("skip", None, (DraftFinding("principal-absent", message, row=row),))
+    # In CONFIG_MAP mode a row hides the creator's hidden identity, which has system:masters.
+    # Whether a principal that is made again under the same name has it too is not known.
+    remedy = _KEEP_ROW if candidate.is_creator else None
+    note = DraftFinding("principal-absent", message, row=row, remedy=remedy)
+    return DesiredEntry("skip", None, (note,))
 
 
 def _needs_instance(row: RowMapping) -> bool:

@@ -30,7 +30,7 @@ def dropped_names(
     found = [*_groups(before, after, names), *_username(before, after, names)]
     if not found:
         return ()
-    message = f"The answer takes names from `{arn}` that something means: {'; '.join(found)}."
+    message = f"The answer takes names from `{arn}` that something may mean: {'; '.join(found)}."
     return (DraftFinding("answer-drops-name", message),)
 
 
@@ -42,6 +42,15 @@ def _groups(before: Identity, after: Identity, names: NameIndex) -> Iterator[str
         places = _beyond_bindings(names.of_group(group))
         if places:
             yield f"group `{group}` in {', '.join(places)}"
+        elif _is_unread(group, names):
+            yield f"group `{group}`, and it was not read what names it outside RBAC"
+
+
+def _is_unread(group: str, names: NameIndex) -> bool:
+    """Whether something that was not read may name the group. Kubernetes gives its own groups
+    (``system:``) their meaning by RBAC.
+    """
+    return not names.complete and names.rbac_known and not group.startswith("system:")
 
 
 def _username(before: Identity, after: Identity, names: NameIndex) -> Iterator[str]:

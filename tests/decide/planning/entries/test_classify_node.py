@@ -529,3 +529,11 @@ def test_role_whose_trust_policy_was_not_read_is_known_by_the_pods_under_it(
 ) -> None:
     unread = [iam(NODES, trust_read=False)]
     assert only(planned(world([SESSION_ROW], principals=unread, **used))).findings == (code,)
+
+
+def test_group_that_an_answer_drops_is_named_where_references_were_not_read() -> None:
+    """What names a group outside RBAC is not known: the answer does not hide that."""
+    snapshot = replace(world([node_row(NODES, "own")]), group_references=None)
+    plan = planned(snapshot, answers(NODES, type="EC2_LINUX"))
+    assert finding(plan, "answer-drops-name").severity == "warn"
+    assert "`own`, and it was not read" in finding(plan, "answer-drops-name").message

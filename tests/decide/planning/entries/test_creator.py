@@ -90,6 +90,13 @@ def test_creator_that_does_not_exist_any_more_is_skipped() -> None:
     assert (only(plan).action, only(plan).findings) == ("skip", ("principal-absent",))
 
 
+def test_no_remedy_takes_the_row_of_a_creator_that_does_not_exist() -> None:
+    """In CONFIG_MAP mode the row hides the creator's hidden identity, which has system:masters."""
+    for rows in ([], [row(MAKER, "boss")], [row(MAKER, "boss", ("system:masters",))]):
+        remedy = finding(planned(made(*rows, principals=())), "principal-absent").remedy
+        assert "delete" not in remedy.lower()
+
+
 def test_row_that_gives_more_is_followed_by_an_update() -> None:
     plan = planned(made(row(MAKER, "boss", ("system:masters", "unbound"))))
     assert (only(plan).action, only(plan).entry) == ("await", OWN)

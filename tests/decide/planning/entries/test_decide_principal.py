@@ -245,3 +245,17 @@ def test_skipping_somebody_whose_entry_decides_is_refused() -> None:
     with pytest.raises(Failed) as error:
         planned(blocked, answers(DEV, "skip", accepted=True))
     assert error.value.code == "decision-invalid"
+
+
+def test_no_finding_says_delete_where_the_entry_may_be_dead() -> None:
+    """Until API mode the row answers for a dead entry: it may be all that its principal has."""
+    for groups in ((), ("devs",), ("system:masters",)):
+        for principals, made in (
+            ([iam(DEV, created=None)], entry(DEV, "y")),
+            ([iam(DEV)], entry(DEV, "y", created_at=None)),
+        ):
+            plan = planned(world([row(DEV, "x", groups)], entries=[made], principals=principals))
+            assert "entry-liveness-unknown" in only(plan).findings
+            assert "not known" in finding(plan, "row-shadowed-by-entry").message
+            for each in plan.findings:
+                assert "delete" not in each.remedy.lower()
