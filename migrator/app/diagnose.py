@@ -43,11 +43,12 @@ def close_endpoint(cluster: str, operator: Operator) -> "ClosedEndpoint":
 
 
 def required_policy(
-    cluster: str, settings: Settings, commands: Sequence[str] = ()
+    cluster: str, settings: Settings, commands: Sequence[str] = (), *, closing: bool = False
 ) -> dict[str, Any]:
     """An IAM policy document that allows the commands, or all of them, on the cluster, through a
-    tunnel where the settings have ``via``; nothing is checked. A cluster that is given by its ARN
-    needs no credentials.
+    tunnel where the settings have ``via``, and opening the endpoint where they have
+    ``open_endpoint_for_me`` or with ``closing``; nothing is checked. A cluster that is given by its
+    ARN needs no credentials.
 
     Raises ``command-unknown``, ``no-credentials``, ``cluster-not-found``.
     """
@@ -61,8 +62,12 @@ def required_policy(
         described: Mapping[str, Any] = {"name": arn.name, "arn": cluster}
     else:
         described = _described(settings, cluster)
-    ref, tunnel = cluster_ref(described), settings.via is not None
-    return policy_document(commands or COMMANDS, ref, tunnel=tunnel)
+    return policy_document(
+        commands or COMMANDS,
+        cluster_ref(described),
+        tunnel=settings.via is not None,
+        endpoint=settings.open_endpoint_for_me or closing,
+    )
 
 
 def _described(settings: Settings, cluster: str) -> Mapping[str, Any]:

@@ -65,7 +65,9 @@ def command(
     if cluster is None:
         raise click.UsageError("Missing argument 'CLUSTER'.", ctx)
     if policy:
-        document = required_policy(cluster, settings, () if _ALL in policy else commands)
+        document = required_policy(
+            cluster, settings, () if _ALL in policy else commands, closing=close_endpoint
+        )
         click.echo(json.dumps(document, indent=2))
         return exit_codes.DONE
     if close_endpoint:

@@ -4,9 +4,11 @@ One lab and one migration for all: each command gets its stated IAM actions and 
 nothing else, and what it asks for is compared with the list both ways.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -15,6 +17,7 @@ from migrator.decide.reach.required_permissions import (
     COMMANDS,
     LOCKING,
     ONLY_WHERE,
+    OPEN_ENDPOINT,
     READER_ROLE,
     actions_of,
 )
@@ -25,7 +28,7 @@ from migrator.decide.reach.required_requests import (
 )
 from migrator.decide.running.dead_man import timer_objects
 from migrator.model.rbac import AccessRequest
-from tests.support.stated_permissions import Asked, operator_without_rights, stated_as
+from tests.support.stated_permissions import Asked, Operator, operator_without_rights, stated_as
 
 _ANSWERS = ("--decisions", "decisions.yaml")
 _REHEARSAL = ("--for", "30m", "--image", "example/migrate:1")
@@ -151,3 +154,39 @@ def test_every_action_is_used_by_some_command(story: Story) -> None:
 def test_what_is_said_to_be_rare_is_stated_by_a_command() -> None:
     stated = {need for command in COMMANDS for need in actions_of(command)}
     assert set(ONLY_WHERE) <= stated
+
+
+_ADDRESS = "203.0.113.10"  # where the lab sees its clients
+_OPENING = ("--open-endpoint-for-me", "--source-address", _ADDRESS)
+_DEBT = "cidr=192.0.2.7/32 until=2020-01-01T00:00:00Z state=open by=someone"
+
+
+def test_opening_and_closing_the_endpoint_use_exactly_what_their_policy_has(
+    tmp_path: Path,
+) -> None:
+    """An operator with the policy that doctor prints for plan with --open-endpoint-for-me plans,
+    and one with that of --close-endpoint closes; both ask for each action that is stated.
+    """
+    with operator_without_rights(tmp_path) as operator:
+        (cluster,) = operator.session.world.clusters.values()
+        cluster.vpc_config["publicAccessCidrs"] = ["198.51.100.7/32", "192.0.2.7/32"]
+        cluster.tags["eks-access-migrator/opened/0123456789abcdef"] = _DEBT
+        closed = _with_policy(operator, "doctor", "--close-endpoint")
+        _is_enough(closed, operator.run("doctor", "demo", "--close-endpoint", "--yes"))
+        opened = _with_policy(operator, "plan", "--open-endpoint-for-me")
+        _is_enough(opened, operator.run("plan", "demo", *_OPENING, "--yes", *_ANSWERS))
+
+
+def _with_policy(operator: Operator, command: str, option: str) -> set[str]:
+    """Give the operator the printed policy; its actions."""
+    (cluster,) = operator.session.world.clusters.values()
+    printed = operator.session.run("doctor", cluster.arn, "--policy", command, option)
+    statements = json.loads(printed)["Statement"]
+    actions = {action for statement in statements for action in statement["Action"]}
+    operator.give({*actions, READER_ROLE.action}, _requests(command))
+    return actions
+
+
+def _is_enough(policy: set[str], asked: Asked) -> None:
+    assert (asked.code, asked.refused) == (0, set()), asked.said
+    assert {action for action, _ in OPEN_ENDPOINT} <= asked.actions & policy

@@ -10,6 +10,7 @@ from migrator.decide.reach.required_permissions import (
     COMMANDS,
     LOCKING,
     ONLY_WHERE,
+    OPEN_ENDPOINT,
     TUNNEL,
     actions_of,
 )
@@ -37,8 +38,8 @@ Commands that read files alone (`show`, `explain`, `generate`) need nothing; "al
 
 Each command that gets `--reader-role ROLE` needs `sts:AssumeRole` on that role, and the role
 `iam:GetRole`, `iam:GetUser`, `iam:ListRoles` and `iam:ListUsers` in its account.
-Each command that gets `--open-endpoint-for-me` needs `eks:UpdateClusterConfig`,
-`eks:DescribeUpdate`, `eks:TagResource` and `eks:UntagResource` on the cluster.
+Each command that gets `--open-endpoint-for-me`, and `migrate doctor CLUSTER --close-endpoint`,
+needs besides: {endpoint}. `migrate --open-endpoint-for-me doctor CLUSTER --policy` has these, too.
 State in a bucket (`--state-dir s3://…`) needs more. So does a tunnel (`--via ssm:…`): {tunnel}.
 `migrate --via ssm:auto doctor CLUSTER --policy` has these, too.
 `iam:PassRole` and `sts:AssumeRole` can be limited to the roles of the plan.
@@ -57,7 +58,7 @@ def permissions_page() -> str:
     """The page."""
     return "".join(
         (
-            _HEAD.format(tunnel=_tunnel()),
+            _HEAD.format(tunnel=_listed(TUNNEL), endpoint=_listed(OPEN_ENDPOINT)),
             _table(("action", "on", "commands", "when"), _action_rows()),
             _KUBERNETES,
             _table(("request", "commands", "when"), _request_rows()),
@@ -65,8 +66,8 @@ def permissions_page() -> str:
     )
 
 
-def _tunnel() -> str:
-    found = [f"`{action}` on `{kind}`".replace("on `*`", "on all") for action, kind in TUNNEL]
+def _listed(needs: Iterable[tuple[str, str]]) -> str:
+    found = [f"`{action}` on `{kind}`".replace("on `*`", "on all") for action, kind in needs]
     return ", ".join(found)
 
 

@@ -141,7 +141,7 @@ COMMANDS: Final = tuple(_COMMANDS)
 LOCKING: Final = frozenset(
     {"verify --canary-pods", "apply", "rehearse", "cutover", "rollback", "retire"}
 )
-# Besides, of each command that gets --open-endpoint-for-me.
+# Besides, of each command that gets --open-endpoint-for-me, and of doctor --close-endpoint.
 OPEN_ENDPOINT: Final = (
     ("eks:UpdateClusterConfig", "cluster"),
     ("eks:DescribeUpdate", "cluster"),
@@ -231,6 +231,11 @@ def tunnel_needs(cluster: ClusterRef) -> tuple[Need, ...]:
     return tuple(Need(action, _resource(kind, cluster)) for action, kind in TUNNEL)
 
 
+def endpoint_needs(cluster: ClusterRef) -> tuple[Need, ...]:
+    """IAM actions of opening the public endpoint and closing it, with their resources."""
+    return tuple(Need(action, _resource(kind, cluster)) for action, kind in OPEN_ENDPOINT)
+
+
 def _resource(kind: str, cluster: ClusterRef) -> str:
     if kind == "*":
         return "*"
@@ -249,16 +254,22 @@ def _resource(kind: str, cluster: ClusterRef) -> str:
 
 
 def policy_document(
-    commands: Iterable[str], cluster: ClusterRef, *, tunnel: bool = False
+    commands: Iterable[str],
+    cluster: ClusterRef,
+    *,
+    tunnel: bool = False,
+    endpoint: bool = False,
 ) -> dict[str, Any]:
     """An IAM policy that allows the commands on this cluster, with ``tunnel`` also through Session
-    Manager.
+    Manager, with ``endpoint`` also with its public endpoint opened and closed.
 
     One statement a resource, nothing twice, in one order: the same commands give the same text.
     """
     actions: dict[str, set[str]] = {}
     needs = [need for command in commands for need in needs_of(command, cluster)]
-    for need in (*needs, *(tunnel_needs(cluster) if tunnel else ())):
+    needs += tunnel_needs(cluster) if tunnel else ()
+    needs += endpoint_needs(cluster) if endpoint else ()
+    for need in needs:
         actions.setdefault(need.resource, set()).add(need.action)
     statements = [
         {"Effect": "Allow", "Action": sorted(actions[resource]), "Resource": resource}
