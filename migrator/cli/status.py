@@ -1,6 +1,7 @@
 """``migrate status``: where it stands, from the journal and the cluster."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -56,6 +57,10 @@ def command(
         commands = tuple(into_new_file(commands))
     do = command_lines(settings, commands, plan_file, more)
     do = [*fetch, *do] if do else []
+    # The commands are chosen by the words; people read the name of the file.
+    standing = replace(
+        standing, next=re.sub(r"\bPLAN\b", lambda _: shell(plan_file), standing.next)
+    )
 
     def table() -> str:
         return below(status_text(standing, width=output.width, color=output.color), do)

@@ -286,6 +286,12 @@ def test_no_rehearsal_is_longer_than_twelve_hours(
     assert "12h" in said
 
 
+def test_status_names_the_file_of_the_plan(lab: CliLab) -> None:
+    said = lab.run("status", "plan.json").out
+    assert "migrate apply plan.json" in said
+    assert "PLAN" not in said
+
+
 def test_a_cluster_by_its_arn_is_that_of_the_account(lab: CliLab) -> None:
     arn = json.loads((lab.work / "plan.json").read_bytes())["cluster"]["arn"]
     by_name, by_arn = lab.run("status", "small"), lab.run("status", arn)
