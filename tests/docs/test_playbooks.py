@@ -61,9 +61,14 @@ def test_every_command_of_the_fleets_playbook_works(tmp_path: Path) -> None:
         (lab.work / "fleet.yaml").write_text(
             json.dumps(fleet_file(1) | {"name": "my-fleet"}), encoding="utf-8"
         )
+        applied = False
         for command in commands(path.read_text(), "console", "$ "):
             ran = lab.run(*command[1:])
-            assert ran.code == 0, f"{shlex.join(command)}: {ran.code}\n{ran.out}\n{ran.err}"
+            # The page says it: the status ends with 8 where the plans are not applied.
+            expected = 8 if command[1:3] == ["fleet", "status"] and not applied else 0
+            applied = applied or command[1:3] == ["fleet", "apply"]
+            said = f"{shlex.join(command)}: {ran.code}\n{ran.out}\n{ran.err}"
+            assert ran.code == expected, said
         status = lab.run("fleet", "status", "--output", "json")
         assert json.loads(status.out)["stages"] == {"cut over": 1}
 
