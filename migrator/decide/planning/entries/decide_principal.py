@@ -188,19 +188,17 @@ def _over_dead_entry(
 def _unread_of_nodes(facts: PlanFacts) -> tuple[str, ...]:
     """What is not known of the nodes and of what starts them: a role may have nodes unseen."""
     snapshot = facts.snapshot
-    parts = {name.partition(".")[0] for name in snapshot.unknown}
-    unread = []
-    if snapshot.nodes is None or "nodes" in parts:
-        unread.append("nodes")
+    # A part of a list that could not be read is named `nodes.PART`.
+    partly = {name.partition(".")[0] for name in snapshot.unknown}
     # Profiles name the role of nodes on Fargate.
     on_ec2 = [node for node in snapshot.nodes or () if node.labels.get(COMPUTE) != "fargate"]
-    if any(node.role_arn is None for node in on_ec2):
-        unread.append("nodes.roleArn")
-    if snapshot.nodegroups is None or "nodegroups" in parts:
-        unread.append("nodegroups")
-    if snapshot.fargate_profiles is None or "fargateProfiles" in parts:
-        unread.append("fargateProfiles")
-    return tuple(unread)
+    unread = {
+        "nodes": snapshot.nodes is None,
+        "nodes.roleArn": None in {node.role_arn for node in on_ec2},
+        "nodegroups": snapshot.nodegroups is None,
+        "fargateProfiles": snapshot.fargate_profiles is None,
+    }
+    return tuple(name for name, missing in unread.items() if missing or name in partly)
 
 
 def _dead_and_nodes_unread(
