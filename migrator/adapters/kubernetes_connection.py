@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from migrator.adapters.no_way import NoWay
 from migrator.adapters.sockets import open_socket, resolve
 from migrator.adapters.tls_trust import Trust
 
@@ -46,13 +47,12 @@ def connection_class(trust: Trust, seconds: float) -> "type[urllib3.connection.H
             )
 
         def connect(self) -> None:
-            no_way = _no_way()
             self._deadline = time.monotonic() + seconds
             try:
                 _second_try(lambda: trust.attempt(self._handshake))
             except Exception as error:
                 self._drop()
-                raise no_way(error) from error
+                raise NoWay(error) from error
             if self.sock is not None:
                 self.sock.settimeout(seconds)  # for sending; reading has its own
 
@@ -94,9 +94,3 @@ def _root(error: Exception) -> Exception:
         if isinstance(cause, Exception):
             return _root(cause)
     return error
-
-
-def _no_way() -> type[Exception]:
-    from migrator.adapters.no_way import NoWay
-
-    return NoWay

@@ -20,6 +20,7 @@ from migrator.adapters.foreign_logs import log_call, mute_sdk_debug
 from migrator.adapters.foreign_text import foreign
 from migrator.adapters.kubernetes_connection import connection_class
 from migrator.adapters.kubernetes_errors import Endpoint, ends_of, no_answer, unreachable
+from migrator.adapters.no_way import NoWay
 from migrator.adapters.observe_way import SECONDS, observe_way
 from migrator.adapters.proxy_settings import ProxyChoice, choose_proxy, proxy_headers
 from migrator.adapters.tls_trust import Trust
@@ -221,7 +222,7 @@ class KubernetesWire:
             )
             outcome, self._answered = str(response.status), True
             return Answer(int(response.status), bytes(response.data))
-        except urllib3.exceptions.HTTPError as error:
+        except (urllib3.exceptions.HTTPError, NoWay) as error:
             raise self._lost(error, about, time.perf_counter() - started) from error
         finally:
             log_call(f"kubernetes:{method} {path}", "", outcome, time.perf_counter() - started)
@@ -238,8 +239,6 @@ class KubernetesWire:
     def _lost(self, error: Exception, about: tuple[str, str], took: float) -> MigratorError:
         """Why there is no answer: urllib3 wraps the reason into MaxRetryError."""
         from urllib3 import exceptions as sdk
-
-        from migrator.adapters.no_way import NoWay
 
         if self.endpoint.why_lost is not None and (found := self.endpoint.why_lost()) is not None:
             return found

@@ -1,9 +1,7 @@
 """The exception of a connection that was not made."""
 
-from urllib3.exceptions import HTTPError
 
-
-class NoWay(HTTPError):
+class NoWay(Exception):
     """Nothing was sent. urllib3 does not try again: it does not know this exception. ``cause`` is
     what the system or OpenSSL said.
     """
