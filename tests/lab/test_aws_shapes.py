@@ -138,6 +138,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
         {"PolicySourceArn": ALICE, "ActionNames": ["eks:ListClusters"]},
     ),
     ("iam", "ListAccountAliases", {}),
+    ("ec2", "DescribeNatGateways", {}),
     ("ec2", "DescribeInstances", {}),
     ("ec2", "DescribeRegions", {}),
     ("ec2", "DescribeNetworkInterfaces", {}),
