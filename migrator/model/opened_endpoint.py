@@ -115,18 +115,23 @@ def _object(value: object) -> Mapping[str, object]:
 
 
 def _opening(run: str, value: str) -> Opening | None:
-    """The opening of one tag; None where its run, block or time cannot be read."""
+    """The opening of one tag; None where its run, block or time cannot be read, and where its block
+    is more than one address: no command opens such a block, and closing it would remove a range
+    that an administrator listed.
+    """
     if _RUN.fullmatch(run) is None:
         return None
     fields = dict(_FIELD.findall(value))
     try:
-        cidr = str(ipaddress.ip_network(fields["cidr"]))
+        block = ipaddress.ip_network(fields["cidr"])
         until = datetime.strptime(fields["until"], "%Y-%m-%dT%H:%M:%SZ")
     except (KeyError, ValueError):
         return None
+    if block.num_addresses != 1:
+        return None
     return Opening(
         run,
-        cidr,
+        str(block),
         fields.get("by", ""),
         until.replace(tzinfo=timezone.utc),
         closing=fields.get("state") == "closing",

@@ -59,6 +59,7 @@ class PlanOutcome:
         return 0
 
 
+MAKE_A_PLAN = "make a plan"  # what is next where no plan is known of a cluster
 NOT_ASKED_FOR = "not asked for"  # why a step is left that ``--only`` leaves out
 
 

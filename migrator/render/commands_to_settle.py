@@ -10,6 +10,7 @@ from migrator.errors import Changed
 from migrator.model.gate import Gate
 from migrator.model.leftover import Leftover
 from migrator.model.outcome import (
+    MAKE_A_PLAN,
     NOT_ASKED_FOR,
     CutOverOutcome,
     RehearseOutcome,
@@ -68,6 +69,10 @@ def commands_of_status(status: StatusOutcome) -> tuple[Command, ...]:
     if status.exit_code == _BLOCKED:
         questions = ("--write-decisions", "decisions.yaml")
         return (("plan", status.cluster, *questions, "--out", PLAN),)
+    # The plan is in the state folder of another run, whose place is not known: a new plan would
+    # not know what that run has done.
+    if status.plan_digest is None and status.next != MAKE_A_PLAN:
+        return ()
     # The plan no longer describes the cluster, or there is no plan.
     if status.changed or status.dead or status.plan_digest is None:
         return (_plan_again(status.cluster),)

@@ -55,7 +55,7 @@ from migrator.model.files.snapshot import access_entry, iam_principal
 from migrator.model.journal import Journal
 from migrator.model.leftover import Leftover
 from migrator.model.opened_endpoint import Opening
-from migrator.model.outcome import StatusOutcome, StepOutcome
+from migrator.model.outcome import MAKE_A_PLAN, StatusOutcome, StepOutcome
 from migrator.model.plan import Plan
 from migrator.model.principal import IamPrincipal
 from migrator.model.step import Step
@@ -205,7 +205,7 @@ def _without_plan(
     else:
         unknown.append("there is no plan")
     runs = () if journal or seen.own is None else runs_seen(seen.own.entries)
-    advice = "make a plan"
+    advice = MAKE_A_PLAN
     # A new plan would not know what that run has begun (its plan is in its folder).
     if runs:
         unknown.append(f"how far it is: another state folder has this run ({', '.join(runs)})")

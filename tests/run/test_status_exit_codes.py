@@ -293,3 +293,5 @@ def test_status_by_name_from_another_folder_names_the_run_that_entries_carry() -
     assert found.exit_code == 1
     assert any(f"another state folder has this run ({run}" in each for each in found.unknown)
     assert "--state-dir" in found.next
+    # A plan made here would not know what that run has done.
+    assert commands_of_status(found) == ()

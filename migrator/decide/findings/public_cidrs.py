@@ -18,6 +18,14 @@ def is_open_to_all(cidrs: Sequence[str]) -> bool:
     return not EVERY_ADDRESS.isdisjoint(cidrs)
 
 
+def host_cidr(address: str) -> str:
+    """The block of one address: ``/32``, or ``/128`` for IPv6.
+
+    Raises ``ValueError`` for what is no address.
+    """
+    return str(ipaddress.ip_network(address))
+
+
 def merged_cidrs(cidrs: Iterable[str]) -> tuple[str, ...]:
     """The fewest blocks that hold the same addresses, IPv4 before IPv6, each family in order."""
     version_4: list[ipaddress.IPv4Network] = []

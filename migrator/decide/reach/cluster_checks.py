@@ -6,9 +6,8 @@ endpoint or an allowed address). What keeps access entries from a cluster is in
 ``decide/findings/platform.py``: a plan says the same.
 """
 
-import ipaddress
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 from migrator.decide.findings.platform import (
     cidr_obstacle,
@@ -17,10 +16,10 @@ from migrator.decide.findings.platform import (
     said_versions,
     versions_of,
 )
+from migrator.decide.findings.public_cidrs import admits, host_cidr, is_open_to_all
 from migrator.model.diagnosis import Check
 
 Raw = Mapping[str, Any]
-_EVERY_ADDRESS: Final = frozenset({"0.0.0.0/0", "::/0"})
 
 
 def cluster_checks(cluster: Raw) -> tuple[Check, ...]:
@@ -91,14 +90,6 @@ def _endpoint(cluster: Raw) -> Check:
     )
 
 
-def is_open_to_all(cidrs: Sequence[str]) -> bool:
-    """Whether publicAccessCidrs lets every address in."""
-    # Without a list EKS allows every address ("Cluster API server endpoint").
-    if not cidrs:
-        return True
-    return not _EVERY_ADDRESS.isdisjoint(cidrs)
-
-
 def address_check(cluster: Raw, address: str | None) -> Check | None:
     """Whether this machine's public address is allowed.
 
@@ -119,7 +110,7 @@ def address_check(cluster: Raw, address: str | None) -> Check | None:
             said,
             "Compare with the address that your network is seen under.",
         )
-    if is_among(address, cidrs):
+    if admits(cidrs, address):
         return Check(
             "source-address", "ok", f"This machine's address {address} is in publicAccessCidrs."
         )
@@ -137,22 +128,3 @@ def address_check(cluster: Raw, address: str | None) -> Check | None:
         f"publicAccessCidrs={allowed}`, "
         "--open-endpoint-for-me, --proxy-url, or a VPN.",
     )
-
-
-def is_among(address: str, cidrs: Sequence[str]) -> bool:
-    """Whether an address is in one of the blocks. What is no address or block counts as no."""
-    try:
-        wanted = ipaddress.ip_address(address)
-        networks = [ipaddress.ip_network(cidr, strict=False) for cidr in cidrs]
-    except ValueError:
-        return False
-    # A block of the other version holds no such address (Python's ipaddress says so, too).
-    return any(wanted in network for network in networks)
-
-
-def host_cidr(address: str) -> str:
-    """The block of one address: ``/32``, or ``/128`` for IPv6.
-
-    Raises ``ValueError`` for what is no address.
-    """
-    return str(ipaddress.ip_network(address))

@@ -4,13 +4,12 @@ An opening is a debt: ``publicAccessCidrs`` has an address that no administrator
 counted by the tags of the cluster; the last command that needs a block removes it.
 """
 
-import ipaddress
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from migrator.decide.findings.platform import cidr_obstacle
-from migrator.decide.reach.cluster_checks import host_cidr
+from migrator.decide.findings.public_cidrs import admits, host_cidr
 from migrator.errors import Failed, Refused
 from migrator.model.diagnosis import Check
 from migrator.model.opened_endpoint import EndpointSeen, Opening
@@ -54,9 +53,8 @@ def block_to_open(seen: EndpointSeen, address: str | None) -> str | None:
         )
     block = host_cidr(address)
     opened = {opening.cidr for opening in seen.openings}
-    for cidr in seen.cidrs:
-        if cidr not in opened and _holds(cidr, block):
-            return None
+    if admits([cidr for cidr in seen.cidrs if cidr not in opened], block):
+        return None
     _refuse_family(seen, block)
     full = cidr_obstacle(len(seen.cidrs))
     if block not in seen.cidrs and full is not None:
@@ -76,20 +74,6 @@ def _refuse_family(seen: EndpointSeen, block: str) -> None:
         why="kubernetesNetworkConfig.ipFamily is ipv4.",
         remedy="Name the IPv4 address that this machine is seen under: --source-address IP",
     )
-
-
-def _holds(cidr: str, block: str) -> bool:
-    """Whether a block is inside another one. What is no block holds nothing."""
-    try:
-        outer = ipaddress.ip_network(cidr, strict=False)
-    except ValueError:
-        return False
-    inner = ipaddress.ip_network(block)
-    if isinstance(outer, ipaddress.IPv4Network) and isinstance(inner, ipaddress.IPv4Network):
-        return inner.subnet_of(outer)
-    if isinstance(outer, ipaddress.IPv6Network) and isinstance(inner, ipaddress.IPv6Network):
-        return inner.subnet_of(outer)
-    return False
 
 
 def needed_by_others(openings: Iterable[Opening], opening: Opening) -> bool:

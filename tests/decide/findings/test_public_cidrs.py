@@ -3,10 +3,11 @@
 import ipaddress
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.decide.findings.public_cidrs import admits, is_open_to_all, merged_cidrs
+from migrator.decide.findings.public_cidrs import admits, host_cidr, is_open_to_all, merged_cidrs
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -96,3 +97,24 @@ def test_endpoint_is_open_to_all_without_a_list_and_by_each_family() -> None:
     assert is_open_to_all(["198.51.100.1/32", "0.0.0.0/0"])
     assert is_open_to_all(["::/0"])
     assert not is_open_to_all(["198.51.100.1/32"])
+
+
+@pytest.mark.parametrize(
+    ("address", "cidrs", "expected"),
+    [
+        ("203.0.113.9", ("203.0.113.0/24",), True),
+        ("203.0.114.9", ("203.0.113.0/24", "203.0.114.9/32"), True),
+        ("2001:db8::1", ("203.0.113.0/24", "2001:db8::/32"), True),
+        ("2001:db8::1", ("203.0.113.0/24",), False),
+        ("nonsense", ("203.0.113.0/24",), False),
+        ("203.0.113.9", ("nonsense",), False),
+        ("203.0.113.9", (), False),
+    ],
+)
+def test_addresses_in_blocks(address: str, cidrs: tuple[str, ...], expected: bool) -> None:
+    assert admits(cidrs, address) is expected
+
+
+def test_one_address_is_a_block() -> None:
+    assert host_cidr("203.0.113.9") == "203.0.113.9/32"
+    assert host_cidr("2001:db8::1") == "2001:db8::1/128"

@@ -4,12 +4,7 @@ from typing import Any
 
 import pytest
 
-from migrator.decide.reach.cluster_checks import (
-    address_check,
-    cluster_checks,
-    host_cidr,
-    is_among,
-)
+from migrator.decide.reach.cluster_checks import address_check, cluster_checks
 from migrator.model.diagnosis import Check
 
 OPEN = {
@@ -127,27 +122,6 @@ def test_an_unknown_address_is_unknown() -> None:
 )
 def test_without_a_filter_the_address_does_not_matter(vpc: dict[str, Any]) -> None:
     assert address_check({"resourcesVpcConfig": vpc}, "198.51.100.7") is None
-
-
-@pytest.mark.parametrize(
-    ("address", "cidrs", "expected"),
-    [
-        ("203.0.113.9", ("203.0.113.0/24",), True),
-        ("203.0.114.9", ("203.0.113.0/24", "203.0.114.9/32"), True),
-        ("2001:db8::1", ("203.0.113.0/24", "2001:db8::/32"), True),
-        ("2001:db8::1", ("203.0.113.0/24",), False),
-        ("nonsense", ("203.0.113.0/24",), False),
-        ("203.0.113.9", ("nonsense",), False),
-        ("203.0.113.9", (), False),
-    ],
-)
-def test_addresses_in_blocks(address: str, cidrs: tuple[str, ...], expected: bool) -> None:
-    assert is_among(address, cidrs) is expected
-
-
-def test_one_address_is_a_block() -> None:
-    assert host_cidr("203.0.113.9") == "203.0.113.9/32"
-    assert host_cidr("2001:db8::1") == "2001:db8::1/128"
 
 
 def test_a_cluster_in_api_mode_has_been_migrated() -> None:

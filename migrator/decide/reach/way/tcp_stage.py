@@ -7,7 +7,7 @@ not list gets no answer at all, and the control plane's logs show nothing of it.
 import ipaddress
 
 from migrator.decide.findings.platform import cidr_obstacle
-from migrator.decide.reach.cluster_checks import host_cidr, is_among, is_open_to_all
+from migrator.decide.findings.public_cidrs import admits, host_cidr, is_open_to_all
 from migrator.decide.reach.way.cause import TCP, Cause
 from migrator.decide.reach.way.name_stage import are_private
 from migrator.model.diagnosis import Check
@@ -144,7 +144,7 @@ def _filtered(way: Way, what: str, addresses: tuple[str, ...]) -> Cause:
             f"({listed}) lets this machine in is not known: its address {source} is not of the "
             f"family that the endpoint has ({', '.join(addresses)}).",
         )
-    if is_among(source, ends.public_cidrs):
+    if admits(ends.public_cidrs, source):
         return Cause(
             "endpoint-timed-out",
             TCP,
