@@ -66,6 +66,14 @@ def commands_of_status(status: StatusOutcome) -> tuple[Command, ...]:
     """One command for each kind of thing that is left; none where the status ends with 0."""
     if status.exit_code == 0:
         return ()
+    # An address that no command removed is closed whatever the plan's state is.
+    if status.overdue:
+        return (("doctor", status.cluster, "--close-endpoint"), *_of_state(status))
+    return _of_state(status)
+
+
+def _of_state(status: StatusOutcome) -> tuple[Command, ...]:
+    """The commands for the state of the plan, and for what runs left."""
     if status.exit_code == _BLOCKED:
         questions = ("--write-decisions", "decisions.yaml")
         return (("plan", status.cluster, *questions, "--out", PLAN),)
@@ -76,17 +84,16 @@ def commands_of_status(status: StatusOutcome) -> tuple[Command, ...]:
     # The plan no longer describes the cluster, or there is no plan.
     if status.changed or status.dead or status.plan_digest is None:
         return (_plan_again(status.cluster),)
+    left = _of_what_is_left(status)
+    if left or status.overdue:
+        return left
     # What is left is known by a journal; what keeps the rest from being read, by a diagnosis.
-    return _of_what_is_left(status) or (("doctor", status.cluster),)
+    return (("doctor", status.cluster),)
 
 
 def _of_what_is_left(status: StatusOutcome) -> tuple[Command, ...]:
-    """One command for each leftover, for an opened endpoint that is overdue, and for what is
-    next; each command once.
-    """
+    """One command for each leftover and for what is next; each command once."""
     commands = [_of_leftover(leftover, status) for leftover in status.leftovers]
-    if status.overdue:
-        commands.append(("doctor", status.cluster, "--close-endpoint"))
     commands.append(_of_next(status.next))
     return tuple(filter(None, dict.fromkeys(commands)))
 

@@ -203,6 +203,9 @@ def test_status_ends_with_0_only_where_nothing_is_left(case: Case) -> None:
     assert bool(commands_of_status(found)) == (found.exit_code != 0)
     if found.exit_code == 0:
         assert (found.left, found.leftovers) == ((), ())
+    # An opened endpoint that is overdue is named in every state.
+    owed = replace(found, overdue=("203.0.113.9/32",), exit_code=found.exit_code or 7)
+    assert commands_of_status(owed)[0] == ("doctor", found.cluster, "--close-endpoint")
 
 
 # An apply reads no entry again at its end, and so does not see the marker of another run on one.
