@@ -22,7 +22,6 @@ _COMMON = {
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
 }
 settings.register_profile("default", max_examples=100, derandomize=True, database=None, **_COMMON)  # type: ignore[arg-type]
-settings.register_profile("ci", max_examples=500, derandomize=True, database=None, **_COMMON)  # type: ignore[arg-type]
 settings.register_profile("quick", max_examples=25, derandomize=True, database=None, **_COMMON)  # type: ignore[arg-type]
 settings.register_profile("long", max_examples=20_000, print_blob=True, database=None, **_COMMON)  # type: ignore[arg-type]
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

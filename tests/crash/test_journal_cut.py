@@ -21,6 +21,7 @@ from migrator.model.step import DeleteEntry
 from migrator.run.apply_plan import apply_plan
 from migrator.run.roll_back import roll_back
 from tests.run.test_apply_plan import oracle, run_to_the_end
+from tests.support.crash_part import part_of
 from tests.support.crash_runs import APPLY, made, nothing_wrong, prepared, session_of
 from tests.support.lab_session import KILLED
 from tests.support.memory_ports import Cluster
@@ -101,12 +102,13 @@ def goes_on(world: World, found: Whole, cut: int) -> None:
 
 
 # Parts, so that two workers share the work.
-PARTS = 6
+PARTS = 8
 
 
 @pytest.mark.crash
 @pytest.mark.parametrize(
-    "part", [pytest.param(n, marks=pytest.mark.xdist_group(f"cut {n}")) for n in range(PARTS)]
+    "part",
+    [pytest.param(n, marks=pytest.mark.xdist_group(f"cut {n}")) for n in part_of(range(PARTS))],
 )
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_a_run_that_died_with_any_byte_of_its_journal_as_the_last_on_disk_goes_on(
@@ -126,7 +128,8 @@ def test_a_run_that_died_with_any_byte_of_its_journal_as_the_last_on_disk_goes_o
 
 @pytest.mark.crash
 @pytest.mark.parametrize(
-    "part", [pytest.param(n, marks=pytest.mark.xdist_group(f"cut {n}")) for n in range(PARTS)]
+    "part",
+    [pytest.param(n, marks=pytest.mark.xdist_group(f"cut {n}")) for n in part_of(range(PARTS))],
 )
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_a_journal_that_lost_its_end_at_any_byte_is_made_up_for_by_looking(
@@ -185,7 +188,7 @@ def test_a_process_that_died_and_whose_last_record_is_torn_although_its_effect_h
     it was intended.
     """
     found = prepared(name)
-    for after in range(1, len(found.effects) + 1):
+    for after in part_of(range(1, len(found.effects) + 1)):
         with session_of(found.world, tmp_path / str(after), found.files) as session:
             watch = Oracle(session.world, stated=found.stated)
             assert session.migrate(*APPLY, kill=(after, "answer-lost")).returncode == KILLED

@@ -18,6 +18,7 @@ import pytest
 from migrator.lab.judge.oracle import Oracle
 from migrator.lab.worlds.faults import FaultKind
 from migrator.model.way import WAY_CODES
+from tests.support.crash_part import part_of
 from tests.support.crash_runs import APPLY, Prepared, nothing_wrong, prepared, session_of
 from tests.support.crash_worlds import BY_NAME
 from tests.support.lab_session import KILLED, LabSession
@@ -35,7 +36,7 @@ CASES = [
         ),
         id=f"seed-{seed}-{_NAMES[seed % len(_NAMES)]}",
     )
-    for seed in range(SEEDS)
+    for seed in part_of(range(SEEDS))
 ]
 # What a fault may make a command say, once all retries are used up.
 EXPLAINS: dict[FaultKind, set[str]] = {

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.crash_part import part_of
 from tests.support.lab_session import KILLED
 from tests.support.sequences import PLAN_AGAIN, Drawn, Play, Ran, drawn, played, shown
 
@@ -26,7 +27,7 @@ CASES = [
         if found.seed in IN_EVERY_RUN
         else (pytest.mark.crash, pytest.mark.xdist_group(found.world)),
     )
-    for found in map(drawn, range(SEEDS))
+    for found in map(drawn, sorted(IN_EVERY_RUN.union(part_of(range(SEEDS)))))
 ]
 # What a command may stop with, by exit code.
 STOPS = {
