@@ -184,7 +184,7 @@ def test_twenty_minutes_are_evidence_for_every_cluster_and_are_not_repeated(tmp_
 @pytest.mark.crash
 def test_ctrl_c_puts_every_map_back_and_ends(tmp_path: Path) -> None:
     with applied(tmp_path, 3) as stage:
-        process = stage.begin("48h")
+        process = stage.begin("12h")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
         assert (
@@ -202,7 +202,7 @@ def test_killed_the_timers_put_every_map_back_and_the_same_command_rehearses_all
     tmp_path: Path,
 ) -> None:
     with applied(tmp_path, 3) as stage:
-        process = stage.begin("48h")
+        process = stage.begin("12h")
         process.kill()
         process.communicate()
         stage.wait_for(lambda: not stage.blank(), step=20)
