@@ -353,6 +353,12 @@ class Permissions(Protocol):
         """
         ...
 
+    def limit_of(self, action: str, resource: str) -> str:
+        """The kind of policy (``service control policy``, ``permissions boundary``) that refuses a
+        pair of the answers so far, whatever the caller's own policies say; empty where none does.
+        """
+        ...
+
 
 class PrincipalPermissions(Protocol):
     """What IAM lets another principal do, asked without doing it."""

@@ -1,54 +1,45 @@
 """Which kind of policy denied a call, by AWS's text, and what then helps.
 
-Source: IAM user guide, "Troubleshoot access denied error messages": "with an explicit deny in a
-service control policy", "because no service control policy allows the … action", and the same of
-the other kinds.
+Source: IAM user guide, "Troubleshoot access denied error messages": a text ends "with an explicit
+deny in a TYPE policy" or "because no TYPE policy allows the ACTION action"; since 2026 the ARN of
+the policy follows a colon, within one account or organization (AWS Security Blog, "Enhanced access
+denied error messages with policy ARNs"). Names of roles come before that reason, and are none.
 """
 
 import re
 from typing import Final
 
-_KINDS: Final = (
-    (
-        r"service control polic",
-        "A service control policy of the organization denies it, whatever the caller is given: ask "
-        "who manages the organization to exempt {action}.",
-    ),
-    (
-        r"resource control polic",
-        "A resource control policy of the organization denies it, whatever the caller is given: "
-        "ask who manages the organization to exempt {action}.",
-    ),
-    (
-        r"VPC endpoint polic",
-        "Allow {action} in the policy of the VPC endpoint that the call went through, or call from "
-        "outside of it.",
-    ),
-    (
-        r"permissions boundar",
-        "Allow {action} in the permissions boundary of the caller.",
-    ),
-    (
-        r"session polic",
-        "Allow {action} in the session policy that the caller's role was assumed with.",
-    ),
-    (
-        r"explicit deny in an? identity-based polic",
-        "Remove the Deny of {action} from the caller's policies: no Allow helps against it.",
-    ),
-    (
-        r"no identity-based polic",
-        "Give the caller {action}.",
-    ),
+from migrator.adapters.foreign_text import foreign
+from migrator.model.policy_kind import limit_remedy
+
+_REASON: Final = re.compile(
+    r"(?P<begin>with an explicit deny in an? |because no )"
+    r"(?P<kind>[a-z][a-z -]{2,40}?(?:policy|boundary))"
+    r"(?:(?: allows the \S+ action)?: (?P<policy>arn:[^\s,;]{1,300}))?",
+    re.I,
 )
 
 
 def denial_remedy(text: str, action: str) -> str:
     """What helps against a denial. Where AWS does not name the kind of policy, all are named."""
-    for pattern, remedy in _KINDS:
-        if re.search(pattern, text, re.I):
-            return remedy.format(action=action)
+    found = _reason(text)
+    if found is None:
+        return (
+            f"Give the caller {action}; a service control policy or permissions boundary can deny "
+            f"it too."
+        )
+    policy = foreign(found["policy"] or "")
+    remedy = limit_remedy(found["kind"].lower(), action, policy=policy)
+    if remedy:
+        return remedy
+    if found["begin"].lower() == "because no ":
+        return f"Give the caller {action}."
+    named = f" ({policy})" if policy else ""
     return (
-        f"Give the caller {action}; a service control policy or permissions boundary can deny it "
-        f"too."
+        f"Remove the Deny of {action} from the caller's policies{named}: no Allow helps against it."
     )
+
+
+def _reason(text: str) -> "re.Match[str] | None":
+    """The reason at the end of AWS's text."""
+    return max(_REASON.finditer(text), key=lambda found: found.start(), default=None)

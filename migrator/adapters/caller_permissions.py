@@ -3,11 +3,13 @@ packets come from.
 """
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from migrator.adapters.aws_session import AwsSession, principal_of
 from migrator.adapters.foreign_text import foreign
 from migrator.errors import MigratorError, WrongUse
+from migrator.model.policy_kind import BOUNDARY, SERVICE_CONTROL
 from migrator.model.principal import parse_arn
 from migrator.ports import Principals
 
@@ -28,6 +30,11 @@ class SimulatedPermissions:
     def __init__(self, session: AwsSession, principals: Principals) -> None:
         self._session = session
         self._principals = principals
+        self._limits: dict[tuple[str, str], str] = {}
+
+    def limit_of(self, action: str, resource: str) -> str:
+        """The kind of policy beyond the caller's own that refused the pair."""
+        return self._limits.get((action, resource), "")
 
     def refused(
         self, needs: Sequence[tuple[str, str]], *, unconditional: bool = False
@@ -87,6 +94,9 @@ class SimulatedPermissions:
                 ActionNames=sorted(set(actions)),
                 ResourceArns=[resource],
             )
+            self._limits |= {
+                (one["EvalActionName"], resource): kind for one in results if (kind := _limit(one))
+            }
             refused.update(
                 (one["EvalActionName"], resource)
                 for one in results
@@ -94,6 +104,17 @@ class SimulatedPermissions:
                 and not (unconditional and one.get("MissingContextValues"))
             )
         return [need for need in dict.fromkeys(map(tuple, needs)) if need in refused]
+
+
+def _limit(result: Mapping[str, Any]) -> str:
+    """The kind of policy that limits the caller in a result (IAM API reference, EvaluationResult,
+    OrganizationsDecisionDetail and PermissionsBoundaryDecisionDetail).
+    """
+    organization = result.get("OrganizationsDecisionDetail") or {}
+    boundary = result.get("PermissionsBoundaryDecisionDetail") or {}
+    if organization.get("AllowedByOrganizations") is False:
+        return SERVICE_CONTROL
+    return BOUNDARY if boundary.get("AllowedByPermissionsBoundary") is False else ""
 
 
 class KnownAddress:

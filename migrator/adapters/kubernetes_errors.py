@@ -15,6 +15,8 @@ from migrator.adapters.proxy_settings import ProxyChoice
 from migrator.errors import Changed, Failed, MigratorError
 from migrator.model.way import WayEnds
 
+ANOTHER_SERVER = "Correct the address: a proxy, a tunnel or a kubeconfig leads to another server."
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -156,7 +158,7 @@ def no_kubernetes(endpoint: Endpoint, status: int, body: bytes) -> Failed:
         "not-an-api-server",
         f"What answered at {foreign(endpoint.server)} is no Kubernetes API.",
         why=f"HTTP {status}: {foreign(body[:2048].decode(errors='replace'), limit=200)}",
-        remedy="Correct the address: a proxy, a tunnel or a kubeconfig leads to another server.",
+        remedy=ANOTHER_SERVER,
     )
 
 

@@ -19,7 +19,13 @@ from urllib.parse import urlsplit
 from migrator.adapters.foreign_logs import log_call, mute_sdk_debug
 from migrator.adapters.foreign_text import foreign
 from migrator.adapters.kubernetes_connection import connection_class
-from migrator.adapters.kubernetes_errors import Endpoint, ends_of, no_answer, unreachable
+from migrator.adapters.kubernetes_errors import (
+    ANOTHER_SERVER,
+    Endpoint,
+    ends_of,
+    no_answer,
+    unreachable,
+)
 from migrator.adapters.no_way import NoWay
 from migrator.adapters.observe_way import SECONDS, observe_way
 from migrator.adapters.proxy_settings import ProxyChoice, choose_proxy, proxy_headers
@@ -48,7 +54,7 @@ class Answer:
     body: bytes
 
     def json(self) -> Any:
-        """The body as JSON. Raises ``api-server-failed`` where it is none (an answer of a proxy in
+        """The body as JSON. Raises ``not-an-api-server`` where it is none (an answer of a proxy in
         between).
         """
         try:
@@ -56,7 +62,10 @@ class Answer:
         except (ValueError, RecursionError) as error:
             text = foreign(self.body[:2048].decode(errors="replace"))
             raise Failed(
-                "api-server-failed", "What answered is no Kubernetes API.", why=text
+                "not-an-api-server",
+                "What answered is no Kubernetes API.",
+                why=f"HTTP {self.status}: {text}",
+                remedy=ANOTHER_SERVER,
             ) from error
 
 

@@ -30,6 +30,7 @@ from migrator.model.leftover import Leftover
 from migrator.model.network_policies.packets import Pod
 from migrator.model.opened_endpoint import seen_in
 from migrator.model.plan import ClusterRef
+from migrator.model.policy_kind import limit_remedy
 from migrator.model.rbac import AccessRequest
 from migrator.ports import (
     AccessReviewer,
@@ -204,24 +205,38 @@ def _iam(ports: DiagnosePorts, cluster: ClusterRef, commands: Sequence[str]) -> 
         return
     missing = frozenset(Need(*pair) for pair in refused)
     for command, wanted in needs.items():
-        yield _iam_check(command, [need.action for need in wanted if need in missing])
+        yield _iam_check(command, [need for need in wanted if need in missing], ports.permissions)
 
 
-def _iam_check(command: str, missing: list[str]) -> Check:
-    """The answer for one command. ``missing``: actions that IAM refuses; what only reads is a
-    warning, because the command does without it.
+def _iam_check(command: str, refused: list[Need], permissions: Permissions) -> Check:
+    """The answer for one command. ``refused``: what IAM refuses; what only reads is a warning,
+    because the command does without it.
     """
+    missing = [need.action for need in refused]
     name = f"iam-permissions-{command}"
     if not missing:
         return Check(name, "ok", f"IAM allows what `{command}` needs.")
     essential = ESSENTIAL | ESSENTIAL_FOR.get(command, frozenset())
     hard = [action for action in missing if action in essential or _writes(action)]
     said = f"IAM does not allow {', '.join(missing)} for `{command}`."
-    remedy = (
-        f"Give the caller {', '.join(hard or missing)}; `migrate doctor CLUSTER --policy` writes "
-        f"the policy."
-    )
-    return Check(name, "fail" if hard else "warn", said, remedy)
+    wanted = [need for need in refused if need.action in (hard or missing)]
+    return Check(name, "fail" if hard else "warn", said, _iam_remedy(wanted, permissions))
+
+
+def _iam_remedy(refused: list[Need], permissions: Permissions) -> str:
+    """What helps, by the kind of policy that refuses: the caller's own, or one that limits it."""
+    by_kind: dict[str, list[str]] = {}
+    for need in refused:
+        by_kind.setdefault(permissions.limit_of(*need), []).append(need.action)
+    own = by_kind.pop("", [])
+    remedies = [limit_remedy(kind, ", ".join(actions)) for kind, actions in by_kind.items()]
+    if own:
+        remedies.insert(
+            0,
+            f"Give the caller {', '.join(own)}; `migrate doctor CLUSTER --policy` writes the "
+            f"policy.",
+        )
+    return " ".join(remedies)
 
 
 def _writes(action: str) -> bool:

@@ -175,6 +175,57 @@ def test_a_denial_names_the_action_in_the_answer() -> None:
     assert "eks:DescribeAccessEntry" in error.remedy
 
 
+_SUBJECT = "User: arn:aws:sts::111122223333:assumed-role/permissions-boundary-admins/session"
+_DENIED = (
+    f"{_SUBJECT} is not authorized to perform: eks:UpdateClusterConfig on resource: {'x' * 90}"
+)
+_ARN = "arn:aws:organizations::987654321098:policy/o-abc/service_control_policy/p-1"
+_ALLOWS = "allows the eks:UpdateClusterConfig action"
+# A kind of policy, and the words of the remedy that no other kind has.
+_KINDS = {
+    "service control policy": "A service control policy of the organization denies it",
+    "resource control policy": "A resource control policy of the organization denies it",
+    "permissions boundary": "in the permissions boundary of the caller",
+    "session policy": "in the session policy that the caller's role was assumed with",
+    "VPC endpoint policy": "in the policy of the VPC endpoint",
+    "role trust policy": "in the trust policy of the role",
+    "resource-based policy": "in the policy of the resource",
+    "identity-based policy": "the caller's policies",
+    "nothing allows": "Give the caller eks:UpdateClusterConfig.",
+    "not said": "a service control policy or permissions boundary can deny it too",
+}
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        *((f"with an explicit deny in a {kind}", kind) for kind in [*_KINDS][:7]),
+        *((f"because no {kind} {_ALLOWS}", kind) for kind in [*_KINDS][:7]),
+        (f"with an explicit deny in a service control policy: {_ARN}", "service control policy"),
+        (f"with an explicit deny in a permissions boundary: {_ARN}", "permissions boundary"),
+        ("with an explicit deny in an identity-based policy", "identity-based policy"),
+        (f"with an explicit deny in an identity-based policy: {_ARN}", "identity-based policy"),
+        (f"because no identity-based policy {_ALLOWS}", "nothing allows"),
+        ("", "not said"),
+        ("with an explicit deny", "not said"),
+    ],
+)
+def test_a_denial_is_told_by_the_kind_of_policy_in_its_text(reason: str, kind: str) -> None:
+    """The name of the role, which names another kind, and the length of the text do not matter."""
+    error = answered("AccessDeniedException", "UpdateClusterConfig", f"{_DENIED} {reason}")
+    assert [each for each, words in _KINDS.items() if words in error.remedy] == [kind]
+    assert (_ARN in error.remedy) == (_ARN in reason)
+
+
+def test_a_service_control_policy_that_forgets_the_null_condition_is_explained() -> None:
+    reason = "with an explicit deny in a service control policy"
+    error = answered("AccessDeniedException", "UpdateClusterConfig", f"{_DENIED} {reason}")
+    assert '"Null": {"eks:controlPlaneEgressMode": "false"}' in error.remedy
+    text = _DENIED.replace("UpdateClusterConfig", "DescribeCluster")
+    other = answered("AccessDeniedException", "DescribeCluster", f"{text} {reason}")
+    assert "controlPlaneEgressMode" not in other.remedy
+
+
 def test_a_denial_without_text_names_the_operation_that_was_called() -> None:
     assert "iam:ListRoles" in answered("AccessDenied", "ListRoles", service="iam").message
 

@@ -59,6 +59,10 @@ class NobodyAsks:
         del unconditional
         return None
 
+    def limit_of(self, action: str, resource: str) -> str:
+        del action, resource
+        return ""
+
 
 @pytest.fixture
 def start_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
@@ -112,6 +116,19 @@ def test_missing_writes_fail_and_missing_reads_warn(start_lab: Start) -> None:
     assert "eks:CreateAccessEntry" in checks["iam-permissions-apply"].remedy
     # Gate 3 lists node groups, and cannot be waived.
     assert checks["iam-permissions-cutover"].state == "fail"
+
+
+@pytest.mark.parametrize("kind", ["service control policy", "permissions boundary"])
+def test_a_policy_that_limits_the_caller_is_named_and_no_permission_is_asked_for(
+    start_lab: Start, kind: str
+) -> None:
+    lab = start_lab()
+    denied = LabPermissions(("eks:CreateAccessEntry",), None, kind)
+    lab.lab.world.accounts[ACCOUNT].roles["operator"].permissions = denied
+    check = by_name(diagnose(ports(lab)))["iam-permissions-apply"]
+    assert check.state == "fail"
+    assert kind in check.remedy
+    assert "Give the caller" not in check.remedy
 
 
 def test_the_log_is_a_read_that_only_makes_answers_weaker(start_lab: Start) -> None:

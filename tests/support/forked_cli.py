@@ -11,12 +11,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 _SECONDS = 240.0
 
@@ -28,7 +29,10 @@ class ForkedCli:
 
     def __init__(self) -> None:
         self._folder = TemporaryDirectory(prefix="forked-cli-")
-        self._server = subprocess.Popen(
+        self._begin()
+
+    def _begin(self) -> None:
+        server = subprocess.Popen(
             [sys.executable, "-m", "tests.support.forked_cli"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -36,6 +40,14 @@ class ForkedCli:
             bufsize=1,
             cwd=Path(__file__).parents[2],
         )
+        assert server.stdin is not None
+        assert server.stdout is not None
+        self._orders, self._answers = server.stdin, server.stdout
+        self._wait: Callable[[], object] = lambda: server.wait(timeout=30)
+
+    def twin(self) -> "ForkedCli":
+        """Another one, forked from this one's process, for a command that runs at the same time."""
+        return _Twin(self)
 
     def __enter__(self) -> "ForkedCli":
         return self
@@ -50,11 +62,9 @@ class ForkedCli:
 
     def close(self) -> None:
         """End the process that forks."""
-        if self._server.stdin is not None:
-            self._server.stdin.close()
-        self._server.wait(timeout=30)
-        if self._server.stdout is not None:
-            self._server.stdout.close()
+        self._orders.close()
+        self._wait()
+        self._answers.close()
         self._folder.cleanup()
 
     def run(
@@ -88,13 +98,29 @@ class ForkedCli:
         )
 
     def _ask(self, order: Mapping[str, object]) -> Mapping[str, float]:
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        self._server.stdin.write(json.dumps(order) + "\n")
-        line = self._server.stdout.readline()
+        self._orders.write(json.dumps(order) + "\n")
+        line = self._answers.readline()
         assert line, "the process that forks is gone"
         answer: Mapping[str, float] = json.loads(line)
         return answer
+
+
+class _Twin(ForkedCli):
+    """Ends when it is closed, or when this test process ends."""
+
+    def __init__(self, first: ForkedCli) -> None:
+        self._first = first
+        super().__init__()
+
+    def _begin(self) -> None:
+        orders, answers = (Path(self._folder.name) / name for name in ("orders", "answers"))
+        for path in (orders, answers):
+            os.mkfifo(path)
+        self._first._ask({"twin": [str(orders), str(answers)]})
+        # Each waits until the other side is open, in this order.
+        self._orders = orders.open("w", buffering=1, encoding="utf-8")
+        self._answers = answers.open(encoding="utf-8")
+        self._wait = lambda: None
 
 
 class ForkedClis:
@@ -102,6 +128,8 @@ class ForkedClis:
 
     def __init__(self) -> None:
         self._idle: list[ForkedCli] = []
+        self._first: ForkedCli | None = None
+        self._beginning = threading.Lock()
 
     def run(
         self,
@@ -115,12 +143,23 @@ class ForkedClis:
         try:
             one = self._idle.pop()
         except IndexError:
-            one = ForkedCli()
-            atexit.register(one.close)
+            one = self._another()
         try:
             return one.run(arguments, folder, environment, started, stdin)
         finally:
             self._idle.append(one)
+
+    def _another(self) -> ForkedCli:
+        """One that shares what the first one has imported; the first one runs no command, so that
+        it can always fork.
+        """
+        with self._beginning:
+            if self._first is None:
+                self._first = ForkedCli()
+                atexit.register(self._first.close)
+            one = self._first.twin()
+            atexit.register(one.close)
+            return one
 
 
 @cache
@@ -160,10 +199,18 @@ def _load_everything() -> None:
                 importlib.import_module(module.name)
 
 
-def _serve() -> None:
-    _load_everything()
-    for line in sys.stdin:
+def _serve(orders: TextIO, answers: TextIO) -> None:
+    def say(answer: Mapping[str, float]) -> None:
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+    for line in iter(orders.readline, ""):
         order = json.loads(line)
+        if "twin" in order:
+            if os.fork() == 0:
+                _serve_twin(*map(Path, order["twin"]))
+            say({})
+            continue
         ready, go = os.pipe()
         child = os.fork()
         if child == 0:
@@ -172,12 +219,20 @@ def _serve() -> None:
             os.close(ready)
             _become(order)
         os.close(ready)
-        _say({"pid": child})
-        sys.stdin.readline()
+        say({"pid": child})
+        orders.readline()
         os.close(go)
         _, status, used = os.wait4(child, 0)
         seconds = used.ru_utime + used.ru_stime
-        _say({"code": os.waitstatus_to_exitcode(status), "seconds": seconds})
+        say({"code": os.waitstatus_to_exitcode(status), "seconds": seconds})
+
+
+def _serve_twin(orders: Path, answers: Path) -> NoReturn:
+    try:
+        with orders.open(encoding="utf-8") as given, answers.open("w", encoding="utf-8") as said:
+            _serve(given, said)
+    finally:
+        os._exit(0)
 
 
 def _become(order: Mapping[str, Any]) -> NoReturn:
@@ -201,10 +256,6 @@ def _become(order: Mapping[str, Any]) -> NoReturn:
         os._exit(code)
 
 
-def _say(answer: Mapping[str, float]) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    _serve()
+    _load_everything()
+    _serve(sys.stdin, sys.stdout)

@@ -20,7 +20,7 @@ from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.world import World
 from migrator.lab.worlds.world_files import build_world
 from tests.support.cli_lab import Ran
-from tests.support.forked_cli import ForkedCli
+from tests.support.forked_cli import ForkedClis, forked_clis
 
 ACCOUNT, FOREIGN, REGION = "111122223333", "444455556666", "eu-central-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role"
@@ -99,7 +99,7 @@ class RemedyLab:
     """
 
     lab: Lab
-    forked: ForkedCli
+    forked: ForkedClis
     name: str
     work: Path
     variables: dict[str, str | None] = field(default_factory=dict)
@@ -191,8 +191,7 @@ def remedy_lab(place: Path, names: Sequence[str]) -> Iterator[RemedyLab]:
     lab = Lab(build_world(_world(names)), place / "lab")
     lab.start()
     try:
-        with ForkedCli() as forked:
-            yield RemedyLab(lab, forked, names[0], place)
+        yield RemedyLab(lab, forked_clis(), names[0], place)
     finally:
         lab.stop()
 

@@ -12,7 +12,9 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
 
 from migrator.lab.aws.call import Call, Handler
@@ -56,6 +58,17 @@ class AwsApi:
         return self._operations[service]
 
     def __call__(self, request: Request) -> Response:
+        """Answer one request, errors included, with the date of AWS's clock. Raises
+        :class:`DropConnectionError` where no answer is to be given.
+        """
+        answer = self._respond(request)
+        clock = self._world.clock
+        if not clock.ahead:
+            return answer
+        dated = {"Date": format_datetime(clock.machine_now(), usegmt=True)}
+        return replace(answer, headers={**answer.headers, **dated})
+
+    def _respond(self, request: Request) -> Response:
         """Answer one request, errors included.
 
         An error is written in the protocol of its service; until that is known, in the one that the

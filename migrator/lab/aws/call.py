@@ -52,12 +52,15 @@ class Call:
 
     def require(self, action: str, resource: str) -> None:
         """Raise the service's denial unless the caller may do ``action`` on ``resource``."""
-        if self.caller.permissions.allows(action):
+        permissions = self.caller.permissions
+        if permissions.allows(action):
             return
+        # IAM user guide, "Troubleshoot access denied error messages".
+        kind = f" with an explicit deny in a {permissions.denied_by}"
         raise CommonError(
             "denied",
             f"User: {self.caller.arn} is not authorized to perform: {action} on resource: "
-            f"{resource}",
+            f"{resource}{kind if permissions.denied_by else ''}",
         )
 
     @contextmanager

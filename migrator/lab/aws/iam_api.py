@@ -324,6 +324,7 @@ def simulate_principal_policy(call: Call) -> Mapping[str, Any]:
             "EvalDecision": _decision(permissions, action),
             "MatchedStatements": [],
             "MissingContextValues": [],
+            **_limits(permissions, action),
         }
         for action, resource in product(actions, resources)
     ]
@@ -337,6 +338,19 @@ def _decision(permissions: Permissions, action: str) -> str:
     if not Permissions(permissions.denied).allows(action):
         return "explicitDeny"
     return "implicitDeny"
+
+
+def _limits(permissions: Permissions, action: str) -> Mapping[str, Any]:
+    """What EvaluationResult says of the organization's policies and of a permissions boundary,
+    where one of them denies.
+    """
+    if Permissions(permissions.denied).allows(action):
+        return {}
+    if permissions.denied_by.startswith("service control policy"):
+        return {"OrganizationsDecisionDetail": {"AllowedByOrganizations": False}}
+    if permissions.denied_by.startswith("permissions boundary"):
+        return {"PermissionsBoundaryDecisionDetail": {"AllowedByPermissionsBoundary": False}}
+    return {}
 
 
 def list_account_aliases(call: Call) -> Mapping[str, Any]:

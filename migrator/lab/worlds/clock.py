@@ -11,16 +11,20 @@ from datetime import datetime, timedelta, timezone
 
 
 class LabClock:
-    """The one clock of a lab. Thread-safe; never runs backwards."""
+    """The one clock of a lab. Thread-safe; never runs backwards.
+
+    ``ahead``: how far AWS's clock is ahead of this machine's, which clients sign with.
+    """
 
     def __init__(self, offset: timedelta = timedelta(0)) -> None:
+        self.ahead = timedelta(0)
         self._offset = offset
         self._frozen_at: datetime | None = None
         self._lock = threading.Lock()
 
     def machine_now(self) -> datetime:
-        """Machine time, UTC: what signatures are checked against."""
-        return datetime.fromtimestamp(time.time(), tz=timezone.utc)
+        """Machine time, UTC, as AWS has it: what signatures are checked against."""
+        return datetime.fromtimestamp(time.time(), tz=timezone.utc) + self.ahead
 
     def now(self) -> datetime:
         """Lab time, UTC."""

@@ -23,11 +23,14 @@ class Permissions:
     """What a principal may do: everything, but for ``denied``; or only ``allowed`` when that is
     given.
 
-    Patterns as in a policy (``eks:*``, ``eks:CreateAccessEntry``), case-insensitive.
+    Patterns as in a policy (``eks:*``, ``eks:CreateAccessEntry``), case-insensitive. ``denied_by``:
+    the kind of policy that denies, as AWS's text names it (``service control policy: ARN``); empty:
+    the text does not name it.
     """
 
     denied: tuple[str, ...] = ()
     allowed: tuple[str, ...] | None = None
+    denied_by: str = ""
 
     def allows(self, action: str) -> bool:
         """Whether ``action`` (``eks:DescribeCluster``) is allowed."""

@@ -15,14 +15,16 @@ from migrator.lab.worlds.world import World
 def add_aws_controls(world: World) -> None:
     """Put the AWS side's changes into ``world.controls``.
 
-    ``settings``: delays in seconds of lab time. ``permissions``: by ARN, ``{deniedActions,
-    allowedActions}``. ``automatic``: by cluster name, the kinds of entries that EKS will make
-    automatically. ``webIdentityToken``: a new token of an OpenID Connect provider (``{providerArn,
-    subject, audience}``). ``signIn``: a user signs in to IAM Identity Center (``{userName}``);
-    returns the access token. ``endSessions``: all sessions of Session Manager end, as they do when
-    a network breaks.
+    ``settings``: delays in seconds of lab time. ``awsClock``: how many seconds AWS's clock is ahead
+    of this machine's (``{aheadSeconds}``). ``permissions``: by ARN, ``{deniedActions,
+    allowedActions, deniedBy}``. ``automatic``: by cluster name, the kinds of entries that EKS will
+    make automatically. ``webIdentityToken``: a new token of an OpenID Connect provider
+    (``{providerArn, subject, audience}``). ``signIn``: a user signs in to IAM Identity Center
+    (``{userName}``); returns the access token. ``endSessions``: all sessions of Session Manager
+    end, as they do when a network breaks.
     """
     world.controls["settings"] = lambda body: _settings(world, body)
+    world.controls["awsClock"] = lambda body: _aws_clock(world, body)
     world.controls["permissions"] = lambda body: _permissions(world, body)
     world.controls["automatic"] = lambda body: _automatic(world, body)
     world.controls["signIn"] = lambda body: {"accessToken": world.sign_in(str(body["userName"]))}
@@ -54,9 +56,16 @@ def _settings(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
+def _aws_clock(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Set how far AWS's clock is ahead, in seconds; below 0 it is behind."""
+    world.clock.ahead = timedelta(seconds=float(body["aheadSeconds"]))
+    return {}
+
+
 def _permissions(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Change what principals may do, by ARN: ``{deniedActions, allowedActions}``; without the
-    latter everything that is not denied. Raises ValueError for a principal that does not exist.
+    """Change what principals may do, by ARN: ``{deniedActions, allowedActions, deniedBy}``; without
+    the second one everything that is not denied. Raises ValueError for a principal that does not
+    exist.
     """
     with world.lock:
         for arn, change in body.items():
@@ -68,6 +77,7 @@ def _permissions(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
                 allowed = tuple(allowed)
             principal.permissions.denied = tuple(items_of(change, "deniedActions"))
             principal.permissions.allowed = allowed
+            principal.permissions.denied_by = str(change.get("deniedBy", ""))
     return {}
 
 
