@@ -1,8 +1,12 @@
-"""The plan's entries as a CloudFormation template of ``AWS::EKS::AccessEntry`` resources.
+"""The plan's entries as CloudFormation templates of ``AWS::EKS::AccessEntry`` resources.
 
-Existing entries come into a stack by an import change set, whose input is the second file. Imported
-resources need a DeletionPolicy (CloudFormation user guide, "Import existing resources"); ``Retain``
-also keeps a deleted stack from locking all principals out.
+Existing entries come into a stack by an import change set, whose input is a file beside the
+template. Imported resources need a DeletionPolicy (CloudFormation user guide, "Import existing
+resources"); ``Retain`` also keeps a deleted stack from locking all principals out.
+
+A template given with the call has at most 51,200 bytes, one from S3 1 MB; an import change set
+takes at most 200 resources and a template 500 (CloudFormation user guide, "Understand
+CloudFormation quotas"). More entries become several templates, one for each stack.
 
 ``{{resolve:...}}`` is replaced wherever it is in a template and cannot be escaped, so that an entry
 with such a text is left out. ``${...}`` is literal outside ``Fn::Sub``, which these templates do
@@ -10,62 +14,127 @@ not use.
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from migrator.model.code_entries import CodeEntries, CodeEntry
+from migrator.model.code_entries import CodeEntries, CodeEntry, LeftOut
 from migrator.model.files.yaml_text import yaml_lines
 from migrator.model.plan import Plan
-from migrator.render.code_entries import DYNAMIC_REFERENCE, only_literal, origin
+from migrator.render.code_entries import (
+    DYNAMIC_REFERENCE,
+    CodePart,
+    in_parts,
+    only_literal,
+    origin,
+)
 from migrator.render.escape import cloudformation_comment, survives_cloudformation
 
+INLINE_BYTES = 51_200
+# The lower of two limits: an import change set's, and 500 resources of a template.
+IMPORTED_RESOURCES = 200
+LEFT_OUT = "left-out.txt"
 _TYPE = "AWS::EKS::AccessEntry"
 
 
 def cloudformation(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     """File name -> content for ``migrate generate cloudformation``."""
-    cluster = plan.cluster
-    code = only_literal(entries, survives_cloudformation, DYNAMIC_REFERENCE, cluster.name)
-    title = f"Access entries of the EKS cluster {cluster.name} ({cluster.arn})."
-    lines = [
-        f"# {cloudformation_comment(title)}",
-        f"# Made from the plan of {cloudformation_comment(plan.created_at)}. To take over what "
-        f"exists already:",
-        "#   aws cloudformation create-change-set --change-set-type IMPORT --change-set-name "
-        "take-over \\",
-        "#     --stack-name STACK --template-body file://access-entries.yaml \\",
-        "#     --resources-to-import file://resources-to-import.json",
-        'AWSTemplateFormatVersion: "2010-09-09"',
-        "Description: EKS access entries",
-        "Resources:" if code.entries else "Resources: {}",
-    ]
-    for entry in code.entries:
-        lines.append(f"  # {cloudformation_comment(origin(entry))}")
-        lines += [f"  {line}" for line in yaml_lines({_logical_id(entry): _resource(plan, entry)})]
+    code = only_cloudformation(plan, entries)
+    files: dict[str, str] = {}
+    for part in in_parts(code.entries, lambda part: _fits(plan, part)):
+        files[_template_name(part)] = _template(plan, part)
+        files[_import_name(part)] = _imports(plan, part)
     if code.left_out:
-        lines.append("# Left out:")
-        lines += [
-            f"#   {cloudformation_comment(item.principal_arn)}: "
-            f"{cloudformation_comment(item.reason)}"
-            for item in code.left_out
-        ]
+        files[LEFT_OUT] = _left_out(plan, code.left_out)
+    return files
+
+
+def only_cloudformation(plan: Plan, entries: CodeEntries) -> CodeEntries:
+    """Without the entries in which CloudFormation would replace a text."""
+    return only_literal(entries, survives_cloudformation, DYNAMIC_REFERENCE, plan.cluster.name)
+
+
+def _fits(plan: Plan, part: CodePart) -> bool:
+    """Whether one call can import the part with its template beside it."""
+    if len(part.entries) > IMPORTED_RESOURCES:
+        return False
+    return len(_template(plan, part).encode()) <= INLINE_BYTES
+
+
+def _template_name(part: CodePart) -> str:
+    """The template's file."""
+    return f"access-entries{part.suffix}.yaml"
+
+
+def _import_name(part: CodePart) -> str:
+    """The file of what the import change set takes over."""
+    return f"resources-to-import{part.suffix}.json"
+
+
+def _template(plan: Plan, part: CodePart) -> str:
+    """One template, for one stack."""
+    lines = [f"# {cloudformation_comment(line)}".rstrip() for line in _head(plan, part)]
+    lines += ['AWSTemplateFormatVersion: "2010-09-09"', "Description: EKS access entries"]
+    lines.append("Resources:" if part.entries else "Resources: {}")
+    for entry in part.entries:
+        lines.append(f"  # {cloudformation_comment(origin(entry))}")
+        resource = {logical_id(entry): _resource(plan, entry)}
+        lines += [f"  {line}" for line in yaml_lines(resource)]
+    return "\n".join(lines) + "\n"
+
+
+def _head(plan: Plan, part: CodePart) -> list[str]:
+    """What the template is, and how a stack takes over what exists already."""
+    stack = "STACK"
+    which = ""
+    if part.count > 1:
+        stack = f"STACK-{part.number}"
+        which = (
+            f" Part {part.number} of {part.count}: one stack for each part, since a template given "
+            f"with the call has at most {INLINE_BYTES:,} bytes and an import change set "
+            f"{IMPORTED_RESOURCES} resources."
+        )
+    cluster = plan.cluster
+    return [
+        f"Access entries of the EKS cluster {cluster.name} ({cluster.arn}).{which}",
+        f"Made from the plan of {plan.created_at}. {LEFT_OUT}, where it is, names who is left out "
+        f"and why.",
+        "To take over what exists already (all entries must exist: run migrate apply first):",
+        "  aws cloudformation create-change-set --change-set-type IMPORT --change-set-name "
+        "take-over \\",
+        f"    --stack-name {stack} --template-body file://{_template_name(part)} \\",
+        f"    --resources-to-import file://{_import_name(part)}",
+        f"A template of more than {INLINE_BYTES:,} bytes goes to S3, and --template-url takes the "
+        f"place of --template-body.",
+        "Retain: a stack that is deleted leaves its entries, and no principal loses access.",
+    ]
+
+
+def _imports(plan: Plan, part: CodePart) -> str:
+    """``--resources-to-import``: the identifier of a resource is its principal and its cluster."""
     imports = [
         {
             "ResourceType": _TYPE,
-            "LogicalResourceId": _logical_id(entry),
-            "ResourceIdentifier": {
-                "PrincipalArn": entry.principal_arn,
-                "ClusterName": plan.cluster.name,
-            },
+            "LogicalResourceId": logical_id(entry),
+            "ResourceIdentifier": import_identifier(plan, entry),
         }
-        for entry in code.entries
+        for entry in part.entries
     ]
-    return {
-        "access-entries.yaml": "\n".join(lines) + "\n",
-        "resources-to-import.json": json.dumps(imports, indent=2) + "\n",
-    }
+    return json.dumps(imports, indent=2) + "\n"
 
 
-def _logical_id(entry: CodeEntry) -> str:
+def import_identifier(plan: Plan, entry: CodeEntry) -> dict[str, str]:
+    """The primary identifier of ``AWS::EKS::AccessEntry`` (CloudFormation resource schema)."""
+    return {"PrincipalArn": entry.principal_arn, "ClusterName": plan.cluster.name}
+
+
+def _left_out(plan: Plan, left_out: Iterable[LeftOut]) -> str:
+    """Who is left out and why, a line each."""
+    lines = [f"Not in the code for the EKS cluster {plan.cluster.name}:"]
+    lines += [f"  {item.principal_arn}: {item.reason}" for item in left_out]
+    return "".join(f"{cloudformation_comment(line)}\n" for line in lines)
+
+
+def logical_id(entry: CodeEntry) -> str:
     """Letters and digits only, as logical ids are."""
     return "".join(word.capitalize() for word in entry.name.split("_"))
 

@@ -1,8 +1,9 @@
-"""What the code generators share: which texts a format keeps as they are, and where an entry comes
-from.
+"""What the code generators share: which texts a format keeps as they are, where an entry comes
+from, and how many files the entries take.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from migrator.model.code_entries import CodeEntries, CodeEntry, LeftOut
 
@@ -14,6 +15,45 @@ DYNAMIC_REFERENCE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class CodePart:
+    """Entries that go into one file; parts are counted from 1."""
+
+    number: int
+    count: int
+    entries: tuple[CodeEntry, ...]
+
+    @property
+    def suffix(self) -> str:
+        """``-2-of-4`` for the names of files; empty where one file holds all entries."""
+        if self.count == 1:
+            return ""
+        return f"-{self.number}-of-{self.count}"
+
+
+def in_parts(
+    entries: tuple[CodeEntry, ...], fits: Callable[[CodePart], bool]
+) -> tuple[CodePart, ...]:
+    """The entries in as few parts as ``fits`` allows: 1, 2, 4, 8 and so on, without empty ones.
+
+    An entry's part follows from its own ARN (the digest at the end of its name), so that a further
+    entry moves no other one from file to file: an entry that changes its stack would be made a
+    second time, which EKS refuses. An entry that fits nowhere is a part of its own.
+    """
+    count = 1
+    while True:
+        parts = tuple(CodePart(n + 1, count, _share(entries, n, count)) for n in range(count))
+        if all(map(fits, parts)) or count > 64 * len(entries):
+            filled = tuple(part for part in parts if part.entries)
+            return filled or parts[:1]
+        count *= 2
+
+
+def _share(entries: tuple[CodeEntry, ...], number: int, count: int) -> tuple[CodeEntry, ...]:
+    """The entries of one part, in their order."""
+    return tuple(entry for entry in entries if int(entry.name[-8:], 16) % count == number)
+
+
 def only_literal(
     code: CodeEntries, survives: Callable[[str], bool], reason: str, *shared: str
 ) -> CodeEntries:
@@ -22,14 +62,26 @@ def only_literal(
     ``survives`` says of a text whether it is read back as it is; ``shared`` are texts that every
     entry is written with.
     """
-    literal: list[CodeEntry] = []
-    changed: list[LeftOut] = []
-    for entry in code.entries:
+
+    def changed(entry: CodeEntry) -> str:
         if all(map(survives, (*entry.texts, *shared))):
-            literal.append(entry)
+            return ""
+        return reason
+
+    return without(code, changed)
+
+
+def without(code: CodeEntries, refused: Callable[[CodeEntry], str]) -> CodeEntries:
+    """Without the entries for which ``refused`` gives a reason; empty text keeps an entry."""
+    kept: list[CodeEntry] = []
+    left_out: list[LeftOut] = []
+    for entry in code.entries:
+        reason = refused(entry)
+        if reason:
+            left_out.append(LeftOut(entry.principal_arn, reason))
         else:
-            changed.append(LeftOut(entry.principal_arn, reason))
-    return CodeEntries(tuple(literal), code.left_out + tuple(changed))
+            kept.append(entry)
+    return CodeEntries(tuple(kept), code.left_out + tuple(left_out))
 
 
 def origin(entry: CodeEntry) -> str:

@@ -3,21 +3,34 @@
 For ``eksctl create accessentry -f``; eksctl makes one CloudFormation stack for each entry and does
 not take over entries that are there (eksctl user guide, "EKS access entries"). So a text reaches
 CloudFormation, which replaces dynamic references in it: such an entry is left out.
+
+What eksctl refuses or reads as something else is left out as well (eksctl main of 2026-08,
+``pkg/apis/eksctl.io/v1alpha5/access_entry.go``, ``pkg/actions/accessentry/creator.go``): types that
+it does not know, node types with policies, namespaces without a name, an empty username, which it
+takes for none, and every entry where the cluster's name fits in no name of a stack.
 """
 
+import re
 from typing import Any
 
 from migrator.model.code_entries import CodeEntries, CodeEntry
 from migrator.model.files.yaml_text import yaml_lines
 from migrator.model.plan import Plan
-from migrator.render.code_entries import DYNAMIC_REFERENCE, only_literal, origin
+from migrator.render.code_entries import DYNAMIC_REFERENCE, only_literal, origin, without
 from migrator.render.escape import cloudformation_comment, survives_cloudformation
+
+# validateAccessEntries names these four; each other type ends the whole command.
+_TYPES = frozenset({"STANDARD", "EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX"})
+# `eksctl-CLUSTER-accessentry-` and 32 letters of a digest, of 128 characters in all; a stack's name
+# has letters, digits and hyphens (CloudFormation API, CreateStack).
+_CLUSTER_IN_STACK = re.compile(r"[A-Za-z0-9-]{1,76}")
 
 
 def eksctl(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     """File name -> content for ``migrate generate eksctl``."""
     cluster = plan.cluster
     code = only_literal(entries, survives_cloudformation, DYNAMIC_REFERENCE, cluster.name)
+    code = without(code, lambda entry: _refused(cluster.name, entry))
     mode = "API_AND_CONFIG_MAP"
     if plan.target == "API":
         mode = "API"
@@ -42,6 +55,23 @@ def eksctl(plan: Plan, entries: CodeEntries) -> dict[str, str]:
             for item in code.left_out
         ]
     return {"access-entries.yaml": "\n".join(lines) + "\n"}
+
+
+def _refused(cluster: str, entry: CodeEntry) -> str:
+    """Why eksctl would refuse the entry, or make another one; empty where it makes this one."""
+    spec = entry.spec
+    if _CLUSTER_IN_STACK.fullmatch(cluster) is None:
+        return "eksctl puts the cluster's name into the name of a stack, which it does not fit"
+    if spec.type not in _TYPES:
+        return f"eksctl refuses the type {spec.type}"
+    if spec.type != "STANDARD" and spec.access_policies:
+        return f"eksctl refuses access policies for the type {spec.type}"
+    if spec.username == "":
+        return "its username is empty, and eksctl takes an empty username for none"
+    for policy in spec.access_policies:
+        if policy.scope.type == "namespace" and not policy.scope.namespaces:
+            return "eksctl refuses the scope namespace without a namespace"
+    return ""
 
 
 def _entry(entry: CodeEntry) -> dict[str, Any]:

@@ -6,20 +6,26 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
+from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
 
 from migrator.decide.planning.code_entries import code_entries
-from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
+from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec, EntryType
 from migrator.model.code_entries import CodeKind
-from migrator.model.plan import Plan
+from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.render.cloudformation import IMPORTED_RESOURCES, INLINE_BYTES
 from migrator.render.code_entries import DYNAMIC_REFERENCE
+from tests.support.example_plans import example_plans
 from tests.support.plans import VIEW, cluster, company, generated, plan, plans, principal, role
 
 _FEW = settings(max_examples=60)
+EKSCTL = json.loads(
+    (Path(__file__).parents[1] / "data" / "generated_code" / "eksctl.json").read_bytes()
+)
 
 
 def _is_replaced(text: str) -> bool:
@@ -42,7 +48,7 @@ def _assert_the_rest_is_left_out(value: Plan, text: str) -> None:
     reference.
     """
     for arn in {entry.principal_arn for entry in code_entries(value).entries} - set(_wanted(value)):
-        assert f"#   {arn}: {DYNAMIC_REFERENCE}\n" in text
+        assert f"  {arn}: {DYNAMIC_REFERENCE}\n" in text
     assert not _is_replaced(text)
 
 
@@ -65,13 +71,30 @@ def _load(text: str) -> Any:  # noqa: ANN401 - any YAML value
     return YAML(typ="safe", pure=True).load(text)
 
 
-@_FEW
-@given(plans())
-def test_cloudformation_reads_back_to_the_plan(value: Plan) -> None:
-    files = generated("cloudformation", value)
-    resources = _load(files["access-entries.yaml"])["Resources"]
+def _templates(files: dict[str, str]) -> dict[str, Any]:
+    """Logical id -> resource, of all templates of the files."""
+    found: dict[str, Any] = {}
+    for name, text in files.items():
+        if not name.endswith(".yaml"):
+            continue
+        resources = _load(text)["Resources"]
+        assert not set(found) & set(resources)
+        # What is imported with a template is all that it has.
+        imports = json.loads(
+            files[name.replace("access-entries", "resources-to-import")[:-4] + "json"]
+        )
+        assert {each["LogicalResourceId"]: each["ResourceIdentifier"] for each in imports} == {
+            key: {name: each["Properties"][name] for name in ("PrincipalArn", "ClusterName")}
+            for key, each in resources.items()
+        }
+        found |= resources
+    return found
+
+
+def _cloudformation_entries(files: dict[str, str]) -> dict[str, EntrySpec]:
+    """The entries of the templates, each of which a deleted stack leaves in place."""
     found = {}
-    for resource in resources.values():
+    for resource in _templates(files).values():
         properties = resource["Properties"]
         policies = properties.get("AccessPolicies", ())
         found[properties["PrincipalArn"]] = EntrySpec(
@@ -80,20 +103,80 @@ def test_cloudformation_reads_back_to_the_plan(value: Plan) -> None:
             tuple(properties.get("KubernetesGroups", ())),
             _policies(policies, "PolicyArn", "AccessScope", "Type", "Namespaces"),
         )
-    assert found == _wanted(value)
-    _assert_the_rest_is_left_out(value, files["access-entries.yaml"])
-    imports = json.loads(files["resources-to-import.json"])
-    assert {each["LogicalResourceId"] for each in imports} == set(resources)
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    return found
 
 
 @_FEW
 @given(plans())
-def test_eksctl_reads_back_to_the_plan(value: Plan) -> None:
-    text = generated("eksctl", value)["access-entries.yaml"]
+def test_cloudformation_reads_back_to_the_plan(value: Plan) -> None:
+    files = generated("cloudformation", value)
+    assert _cloudformation_entries(files) == _wanted(value)
+    _assert_the_rest_is_left_out(value, "".join(files.values()))
+
+
+def _team(number: int, groups: int = 1) -> PlannedPrincipal:
+    names = tuple(f"team-{number}-{group}-{'x' * 60}" for group in range(groups))
+    return principal(role(f"team-{number}"), entry=EntrySpec("STANDARD", f"team-{number}", names))
+
+
+@pytest.mark.parametrize(("entries", "groups"), [(1, 1), (200, 1), (201, 1), (900, 1), (40, 60)])
+def test_each_template_and_each_import_is_below_the_limits(entries: int, groups: int) -> None:
+    value = plan(*(_team(number, groups) for number in range(entries)))
+    files = generated("cloudformation", value)
+    for name, text in files.items():
+        if name.endswith(".yaml"):
+            assert len(text.encode()) <= INLINE_BYTES
+        else:
+            assert len(json.loads(text)) <= IMPORTED_RESOURCES
+    assert _cloudformation_entries(files) == _wanted(value)
+
+
+def test_each_template_says_the_command_with_its_own_files() -> None:
+    files = generated("cloudformation", plan(*map(_team, range(201))))
+    templates = sorted(name for name in files if name.endswith(".yaml"))
+    assert templates == ["access-entries-1-of-2.yaml", "access-entries-2-of-2.yaml"]
+    for number, name in enumerate(templates, 1):
+        assert f"--stack-name STACK-{number} --template-body file://{name} " in files[name]
+        assert f"--resources-to-import file://resources-to-import-{number}-of-2.json" in files[name]
+
+
+def test_a_further_entry_moves_no_other_entry_to_another_stack() -> None:
+    teams = [_team(number) for number in range(220)]
+    before, after = (
+        {
+            resource: name
+            for name, text in generated("cloudformation", plan(*some)).items()
+            if name.endswith(".yaml")
+            for resource in _load(text)["Resources"]
+        }
+        for some in (teams[1:], teams)
+    )
+    assert before.items() < after.items()
+
+
+def test_an_entry_above_the_limit_has_a_template_of_its_own_that_says_where_it_goes() -> None:
+    value = plan(_team(1, 800), _team(2), _team(3))
+    files = generated("cloudformation", value)
+    assert _cloudformation_entries(files) == _wanted(value)
+    [large] = [text for text in files.values() if len(text.encode()) > INLINE_BYTES]
+    assert len(_load(large)["Resources"]) == 1
+    assert "--template-url takes the place of --template-body" in large
+
+
+def _eksctl_entries(text: str) -> dict[str, EntrySpec]:
+    """The entries of a configuration that is one by eksctl's schema and its own checks."""
     config = _load(text)
-    assert config["metadata"] == {"name": "prod", "region": "eu-west-1"}
-    found = {
-        each["principalARN"]: EntrySpec(
+    assert set(config) == {"apiVersion", "kind", "metadata", "accessConfig"}
+    Draft7Validator(EKSCTL["schema"]).validate(config["accessConfig"])
+    found = {}
+    for each in config["accessConfig"]["accessEntries"]:
+        assert each["type"] in EKSCTL["types"]["values"]
+        # eksctl takes an empty name for none.
+        assert each.get("kubernetesUsername") != ""
+        if each["type"] != "STANDARD":
+            assert set(each) == {"principalARN", "type"}
+        found[each["principalARN"]] = EntrySpec(
             each["type"],
             each.get("kubernetesUsername"),
             tuple(each.get("kubernetesGroups", ())),
@@ -101,10 +184,58 @@ def test_eksctl_reads_back_to_the_plan(value: Plan) -> None:
                 each.get("accessPolicies", ()), "policyARN", "accessScope", "type", "namespaces"
             ),
         )
-        for each in config["accessConfig"]["accessEntries"]
+    return found
+
+
+@_FEW
+@given(plans())
+def test_eksctl_reads_back_to_the_plan(value: Plan) -> None:
+    text = generated("eksctl", value)["access-entries.yaml"]
+    assert _load(text)["metadata"] == {"name": "prod", "region": "eu-west-1"}
+    wanted = _wanted(value)
+    assert _eksctl_entries(text) == {
+        arn: spec for arn, spec in wanted.items() if spec.type != "EC2" and spec.username != ""
     }
-    assert found == _wanted(value)
+    for arn, spec in wanted.items():
+        assert (f"#   {arn}: eksctl refuses the type EC2\n" in text) == (spec.type == "EC2")
     _assert_the_rest_is_left_out(value, text)
+
+
+@pytest.mark.parametrize("kind", sorted(set(get_args(EntryType)) - {"STANDARD"}))
+def test_a_type_that_eksctl_refuses_is_left_out_and_named(kind: EntryType) -> None:
+    value = plan(principal(role("nodes"), entry=EntrySpec(kind)))
+    text = generated("eksctl", value, include_owned=True)["access-entries.yaml"]
+    known = kind in EKSCTL["types"]["values"]
+    assert (set(_eksctl_entries(text)) == {role("nodes")}) == known
+    assert (f"#   {role('nodes')}: eksctl refuses the type {kind}\n" in text) != known
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (
+            EntrySpec("EC2_LINUX", access_policies=(AssociatedPolicy(VIEW),)),
+            "policies for the type",
+        ),
+        (EntrySpec("STANDARD", ""), "takes an empty username for none"),
+        (
+            EntrySpec("STANDARD", "a", (), (AssociatedPolicy(VIEW, AccessScope("namespace")),)),
+            "without a namespace",
+        ),
+    ],
+)
+def test_an_entry_that_eksctl_makes_otherwise_is_left_out(entry: EntrySpec, reason: str) -> None:
+    text = generated("eksctl", plan(principal(role("dev"), entry=entry)))["access-entries.yaml"]
+    assert _eksctl_entries(text) == {}
+    assert reason in text
+
+
+@pytest.mark.parametrize(("name", "fits"), [("a" * 76, True), ("a" * 77, False), ("a_b", False)])
+def test_a_cluster_whose_name_fits_in_no_stack_gets_no_entry(name: str, fits: bool) -> None:
+    value = plan(principal(role("dev")), cluster=cluster(name=name))
+    text = generated("eksctl", value)["access-entries.yaml"]
+    assert bool(_eksctl_entries(text)) == fits
+    assert ("the name of a stack, which it does not fit" in text) != fits
 
 
 _REFERENCES = (
@@ -136,7 +267,7 @@ def test_an_entry_with_a_dynamic_reference_is_left_out_and_named(kind: CodeKind,
     written = "".join(generated(kind, value).values())
     assert not _is_replaced(written)
     for arn in specs:
-        assert (f"#   {arn}: {DYNAMIC_REFERENCE}" in written) == (arn != role("good"))
+        assert (f"  {arn}: {DYNAMIC_REFERENCE}" in written) == (arn != role("good"))
 
 
 @pytest.mark.parametrize("kind", ["cloudformation", "eksctl"])
@@ -144,8 +275,8 @@ def test_a_cluster_name_with_a_dynamic_reference_leaves_every_entry_out(
     kind: CodeKind,
 ) -> None:
     value = plan(principal(role("dev")), cluster=cluster(name="{{resolve:ssm:a}}"))
-    written = generated(kind, value)["access-entries.yaml"]
-    assert f"#   {role('dev')}: {DYNAMIC_REFERENCE}" in written
+    written = "".join(generated(kind, value).values())
+    assert f"  {role('dev')}: {DYNAMIC_REFERENCE}" in written
 
 
 def test_a_template_has_no_functions_so_that_dollar_braces_are_literal() -> None:
@@ -158,18 +289,20 @@ def test_a_template_has_no_functions_so_that_dollar_braces_are_literal() -> None
     assert resource["Properties"]["KubernetesGroups"] == ["!Ref x", "${x}", "Fn::Sub"]
 
 
-def test_cfn_lint_accepts_the_template(tmp_path: Path) -> None:
-    lint = Path(sys.executable).with_name("cfn-lint")
-    if not lint.exists():
-        pytest.skip("cfn-lint is not installed: the template is not checked by it")
+def test_cfn_lint_accepts_the_templates_of_every_example(tmp_path: Path) -> None:
     namespaces = EntrySpec(
         "STANDARD", "dev", ("devs",), (AssociatedPolicy(VIEW, AccessScope("namespace", ("shop",))),)
     )
-    value = plan(*company().principals, principal(role("scoped"), entry=namespaces))
-    template = tmp_path / "access-entries.yaml"
-    template.write_text(generated("cloudformation", value)["access-entries.yaml"])
-    run = subprocess.run([str(lint), str(template)], capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
+    made = plan(*company().principals, principal(role("scoped"), entry=namespaces))
+    for name, value in (("company", made), ("nobody", plan()), *example_plans().items()):
+        for file, text in generated("cloudformation", value).items():
+            (tmp_path / f"{name}-{file}").write_text(text, encoding="utf-8")
+    lint = [
+        str(Path(sys.executable).with_name("cfn-lint")),
+        *map(str, sorted(tmp_path.glob("*.yaml"))),
+    ]
+    run = subprocess.run(lint, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
 def test_what_eks_owns_is_named_in_every_form() -> None:

@@ -9,7 +9,7 @@ that also claims an automatic or service-linked entry fights with EKS over it (E
 import hashlib
 import re
 
-from migrator.model.access_entry import SERVICE_LINKED_MARK, EntrySpec
+from migrator.model.access_entry import SERVICE_LINKED_MARK, AssociatedPolicy, EntrySpec
 from migrator.model.code_entries import CodeEntries, CodeEntry, LeftOut
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import parse_arn
@@ -54,8 +54,22 @@ def _why_owned(principal: PlannedPrincipal, entry: EntrySpec) -> str:
     if principal.action == "await":
         return "EKS makes this entry itself"
     if principal.before.via == "automatic" or entry.type in _MADE_BY_EKS:
-        return "EKS made this entry and keeps it"
+        return f"EKS made this entry and keeps it{_with_policies(entry)}"
     return ""
+
+
+def _with_policies(entry: EntrySpec) -> str:
+    """The access policies of an entry that no code shows, such as the creator's cluster-admin."""
+    if not entry.access_policies:
+        return ""
+    return f", with {', '.join(map(_policy, entry.access_policies))}"
+
+
+def _policy(policy: AssociatedPolicy) -> str:
+    """``AmazonEKSClusterAdminPolicy on the cluster``."""
+    if policy.scope.type == "cluster":
+        return f"{policy.policy_name} on the cluster"
+    return f"{policy.policy_name} in {' '.join(policy.scope.namespaces)}"
 
 
 def stable_name(arn: str) -> str:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from migrator.decide.planning.code_entries import code_entries, stable_name
-from migrator.model.access_entry import EntrySpec, Identity
+from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec, Identity
 from migrator.model.code_entries import LeftOut
 from migrator.model.plan import Action
-from tests.support.plans import plan, principal, role
+from tests.support.plans import CLUSTER_ADMIN, VIEW, plan, principal, role
 
 DEV = role("dev")
 LINKED = role("aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS")
@@ -45,6 +45,18 @@ def test_principal_without_an_entry_of_the_team_is_left_out_always(
     [
         ("await", "config-map", EntrySpec("EC2_LINUX"), "EKS makes this entry itself"),
         ("keep", "automatic", EntrySpec(), "EKS made this entry and keeps it"),
+        (
+            "keep",
+            "automatic",
+            EntrySpec(
+                access_policies=(
+                    AssociatedPolicy(CLUSTER_ADMIN),
+                    AssociatedPolicy(VIEW, AccessScope("namespace", ("shop", "web"))),
+                )
+            ),
+            "EKS made this entry and keeps it, with AmazonEKSClusterAdminPolicy on the cluster, "
+            "AmazonEKSViewPolicy in shop web",
+        ),
         ("keep", "access-entry", EntrySpec("FARGATE_LINUX"), "EKS made this entry and keeps it"),
         ("keep", "access-entry", EntrySpec("HYPERPOD_LINUX"), "EKS made this entry and keeps it"),
     ],
