@@ -12,6 +12,10 @@ CodeKind: TypeAlias = Literal[
     "cloudformation",
     "eksctl",
     "aws-cli",
+    "cdk-typescript",
+    "cdk-python",
+    "pulumi-typescript",
+    "pulumi-python",
 ]
 
 

@@ -89,3 +89,17 @@ def origin(entry: CodeEntry) -> str:
     if not entry.sources:
         return "from the cluster: no row in aws-auth"
     return f"from {', '.join(entry.sources)}"
+
+
+def given_username(entry: CodeEntry) -> str | None:
+    """The username that code sets: none where EKS chooses it, as it does for types of nodes."""
+    if entry.spec.type != "STANDARD":
+        return None
+    return entry.spec.username
+
+
+def given_groups(entry: CodeEntry) -> tuple[str, ...]:
+    """The groups that code sets: none for types of nodes, for which EKS refuses them."""
+    if entry.spec.type != "STANDARD":
+        return ()
+    return entry.spec.kubernetes_groups

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from migrator.model.code_entries import CodeEntries, CodeKind
 from migrator.model.plan import Plan
 from migrator.render.aws_cli import aws_cli
+from migrator.render.cdk import cdk_python, cdk_typescript
 from migrator.render.cloudformation import cloudformation
 from migrator.render.eksctl import eksctl
+from migrator.render.pulumi import pulumi_python, pulumi_typescript
 from migrator.render.terraform import terraform
 from migrator.render.terraform_modules import terraform_aws_modules, terraform_cloudposse
 
@@ -17,6 +19,10 @@ _GENERATORS: dict[CodeKind, Callable[[Plan, CodeEntries], dict[str, str]]] = {
     "cloudformation": cloudformation,
     "eksctl": eksctl,
     "aws-cli": aws_cli,
+    "cdk-typescript": cdk_typescript,
+    "cdk-python": cdk_python,
+    "pulumi-typescript": pulumi_typescript,
+    "pulumi-python": pulumi_python,
 }
 
 

@@ -11,6 +11,7 @@ import html as _html
 import re
 import shlex
 import unicodedata
+from collections.abc import Callable
 
 from migrator.model.plain_characters import SHORT, code_point, is_plain
 
@@ -30,6 +31,18 @@ _LOG_COMMAND = re.compile(
     r"|::(?=(?:add-mask|add-matcher|add-path|debug|echo|end-?group|error|group|notice|remove-matcher|save-state|set-env"
     r"|set-output|stop-commands|warning)(?:\s|::))",
     re.IGNORECASE,
+)
+_CDK_TOKEN = re.compile(r"[$#]\{Token\[")
+_PULUMI_UNKNOWN = frozenset(
+    {
+        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+        "030794c1-ac77-496b-92df-f27374a8bd58",
+        "e48ece36-62e2-4504-bad9-02848725956a",
+        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+    }
 )
 _DYNAMIC_REFERENCE = re.compile(r"\{\s*\{\s*resolve", re.IGNORECASE)
 
@@ -150,6 +163,57 @@ def cloudformation_comment(text: str) -> str:
     reference.
     """
     return _DYNAMIC_REFERENCE.sub(lambda match: f"\\x7b{match.group()[1:]}", comment(text))
+
+
+def survives_cdk(text: str) -> bool:
+    """False for text that the AWS CDK changes or refuses: a token, or what CloudFormation changes.
+
+    A token is ``${Token[NAME.1]}``, in lists also ``#{Token[NAME.1]}`` (aws-cdk-lib 2.275,
+    ``core/lib/private/encoding``). The CDK puts another value in its place, or ends with
+    "Unrecognized token key".
+    """
+    return survives_cloudformation(text) and _CDK_TOKEN.search(text) is None
+
+
+def survives_pulumi(text: str) -> bool:
+    """False for text that Pulumi's AWS provider changes or takes for a value that is not known yet.
+
+    The provider wraps Terraform's, which normalises texts (:func:`survives_hcl`). The texts for
+    unknown values are those of ``pulumi/sdk/go/common/resource/plugin/rpc.go``.
+    """
+    return survives_hcl(text) and text not in _PULUMI_UNKNOWN
+
+
+def python(text: str) -> str:
+    """A string literal of Python; characters that do not show themselves are code points."""
+    return _double_quoted(text, code_point)
+
+
+def javascript(text: str) -> str:
+    """A string literal of JavaScript and TypeScript."""
+    return _double_quoted(text, _javascript_code_point)
+
+
+def _double_quoted(text: str, escaped: Callable[[str], str]) -> str:
+    r"""A literal in double quotes. ``##`` is written ``#\x23``: in the log of a pipeline it begins
+    no command.
+    """
+    out = []
+    for char in text:
+        if char in ('"', "\\"):
+            out.append("\\" + char)
+        elif is_plain(char):
+            out.append(char)
+        else:
+            out.append(escaped(char))
+    return f'"{"".join(out)}"'.replace("##", "#\\x23")
+
+
+def _javascript_code_point(char: str) -> str:
+    """A character by its number (ECMAScript, "String Literals")."""
+    if ord(char) < 0x10000:
+        return code_point(char)
+    return f"\\u{{{ord(char):x}}}"
 
 
 def shell(text: str) -> str:

@@ -1,0 +1,176 @@
+"""The generated Python with the real packages: ``aws-cdk-lib`` synthesises the template,
+``pulumi-aws`` registers the resources with Pulumi's mocks.
+
+The packages take 700 MB, so that this is a long test: it makes an environment of its own with the
+versions of the record (``MIGRATE_CODE_PACKAGES=PYTHON`` names one that is there already). Everyday
+tests use the record, and this one finds a record that is not what the packages have.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.decide.planning.code_entries import code_entries
+from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
+from migrator.model.code_entries import CodeKind
+from migrator.model.plan import Plan
+from migrator.render.escape import survives_cdk, survives_pulumi
+from tests.support.code_packages import Made, entries_of, record
+from tests.support.example_plans import example_plans
+from tests.support.plans import HOSTILE, VIEW, company, generated, plan, principal, role
+
+pytestmark = pytest.mark.long
+ROOT = Path(__file__).parents[2]
+# Each program is a file; the answers are one JSON document.
+_CDK = """\
+import importlib.util, json, sys
+from aws_cdk import App, Stack
+answers = {}
+for path in sys.argv[1:]:
+    spec = importlib.util.spec_from_file_location("generated", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    [kind] = [each for name, each in vars(module).items() if name.startswith("AccessEntries")]
+    app = App(analytics_reporting=False)
+    kind(app, "stack")
+    answers[path] = app.synth().get_stack_by_name("stack").template
+print(json.dumps(answers))
+"""
+_PULUMI = """\
+import json, sys
+import pulumi
+made = []
+class Mocks(pulumi.runtime.Mocks):
+    def new_resource(self, args):
+        made.append([args.typ, args.name, args.inputs])
+        return [args.name, args.inputs]
+    def call(self, args):
+        return {}
+pulumi.runtime.set_mocks(Mocks())
+answers = {}
+for path in sys.argv[1:]:
+    made.clear()
+    @pulumi.runtime.test
+    def program():
+        exec(compile(open(path, "rb").read(), path, "exec"), {"__name__": "generated"})
+    program()
+    answers[path] = list(made)
+print(json.dumps(answers))
+"""
+
+
+def _values() -> dict[str, Plan]:
+    """The examples, and a plan with every hostile text."""
+    scope = AccessScope("namespace", ("shop", "web-*"))
+    hostile = plan(
+        *(
+            principal(
+                role(f"r{number}"),
+                entry=EntrySpec("STANDARD", text, (text, "x"), (AssociatedPolicy(VIEW, scope),)),
+            )
+            for number, text in enumerate(HOSTILE)
+        )
+    )
+    return {"company": company(), "hostile": hostile, **example_plans()}
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python with the packages of the record."""
+    given = os.environ.get("MIGRATE_CODE_PACKAGES")
+    if given:
+        return given
+    place = tmp_path_factory.mktemp("packages") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
+    found = str(place / "bin" / "python")
+    sources = f"{record('cdk')['source']} {record('pulumi')['source']}"
+    versions = [f"{name}=={at}" for name, at in re.findall(r"([a-z-]+) (\d[\d.]+)", sources)]
+    install = [found, "-m", "pip", "install", "--quiet", "--no-compile", *versions]
+    subprocess.run(install, check=True)
+    return found
+
+
+def _run(python: str, program: str, folder: Path, kind: CodeKind) -> dict[str, Any]:
+    """Name of the plan -> what the packages make of its program."""
+    paths = {}
+    for name, value in _values().items():
+        [text] = [text for file, text in generated(kind, value).items() if file.endswith(".py")]
+        path = folder / f"{name.replace('-', '_')}.py"
+        path.write_text(text, encoding="utf-8")
+        paths[str(path)] = name
+    command = [python, "-c", program, *paths]
+    environment = {**os.environ, "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1"}
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return {paths[path]: answer for path, answer in json.loads(ran.stdout).items()}
+
+
+def test_the_record_is_what_the_packages_have(python: str) -> None:
+    script = str(ROOT / "tests" / "support" / "record_code_packages.py")
+    ran = subprocess.run([python, script, "--print"], capture_output=True, text=True, check=True)
+    assert json.loads(ran.stdout) == {name: record(name) for name in ("cdk", "pulumi")}
+
+
+def test_the_cdk_synthesises_the_entries_of_each_plan(python: str, tmp_path: Path) -> None:
+    answers = _run(python, _CDK, tmp_path, "cdk-python")
+    for name, value in _values().items():
+        mapping = json.loads(generated("cdk-python", value)["access-entries-resource-mapping.json"])
+        resources = answers[name].get("Resources", {})
+        # The ids of the file for the import are the logical ids of the template.
+        assert set(mapping) == set(resources)
+        found = {}
+        for resource in resources.values():
+            assert resource["Type"] == "AWS::EKS::AccessEntry"
+            assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+            properties = resource["Properties"]
+            found[properties["PrincipalArn"]] = EntrySpec(
+                properties["Type"],
+                properties.get("Username"),
+                tuple(properties.get("KubernetesGroups", ())),
+                tuple(
+                    AssociatedPolicy(
+                        each["PolicyArn"],
+                        AccessScope(
+                            each["AccessScope"]["Type"],
+                            tuple(each["AccessScope"].get("Namespaces", ())),
+                        ),
+                    )
+                    for each in properties.get("AccessPolicies", ())
+                ),
+            )
+        assert found == {
+            entry.principal_arn: entry.spec
+            for entry in code_entries(value).entries
+            if all(map(survives_cdk, entry.texts))
+        }
+
+
+def test_pulumi_registers_the_entries_of_each_plan(python: str, tmp_path: Path) -> None:
+    kinds = {token: kind for kind, token in record("pulumi")["tokens"].items()}
+    here = {there: name for name, there in record("pulumi")["typescript"].items()}
+    answers = _run(python, _PULUMI, tmp_path, "pulumi-python")
+    for name, value in _values().items():
+        made = [
+            Made(kinds[token], resource, _renamed(here, inputs), True)
+            for token, resource, inputs in answers[name]
+        ]
+        assert entries_of(made) == {
+            entry.principal_arn: entry.spec
+            for entry in code_entries(value).entries
+            if all(map(survives_pulumi, entry.texts))
+        }
+
+
+def _renamed(names: dict[str, str], value: Any) -> Any:  # noqa: ANN401 - JSON
+    """With the names of Python."""
+    if isinstance(value, list):
+        return [_renamed(names, each) for each in value]
+    if isinstance(value, dict):
+        return {names[key]: _renamed(names, each) for key, each in value.items()}
+    return value
