@@ -16,6 +16,8 @@ CodeKind: TypeAlias = Literal[
     "cdk-python",
     "pulumi-typescript",
     "pulumi-python",
+    "ack",
+    "crossplane",
 ]
 
 

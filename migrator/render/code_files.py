@@ -8,6 +8,7 @@ from migrator.render.aws_cli import aws_cli
 from migrator.render.cdk import cdk_python, cdk_typescript
 from migrator.render.cloudformation import cloudformation
 from migrator.render.eksctl import eksctl
+from migrator.render.kubernetes_code import ack, crossplane
 from migrator.render.pulumi import pulumi_python, pulumi_typescript
 from migrator.render.terraform import terraform
 from migrator.render.terraform_modules import terraform_aws_modules, terraform_cloudposse
@@ -23,6 +24,8 @@ _GENERATORS: dict[CodeKind, Callable[[Plan, CodeEntries], dict[str, str]]] = {
     "cdk-python": cdk_python,
     "pulumi-typescript": pulumi_typescript,
     "pulumi-python": pulumi_python,
+    "ack": ack,
+    "crossplane": crossplane,
 }
 
 
