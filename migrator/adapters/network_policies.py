@@ -2,8 +2,9 @@
 
 Sources: Kubernetes API reference (NetworkPolicy, EndpointSlice, DaemonSet); Network Policy API;
 Calico, reference of its resources (``projectcalico.org/v3``, stored as
-``crd.projectcalico.org/v1``); Cilium and the VPC CNI, whose kinds are listed to be named. What is
-not served is absent; what is served and may not be read is named.
+``crd.projectcalico.org/v1``); EKS user guide, "Assign security groups to individual Pods" and
+"Create a Node Class for Amazon EKS"; Cilium, Antrea and the VPC CNI, whose kinds are listed to be
+named. What is not served is absent; what is served and may not be read is named.
 """
 
 import json
@@ -23,6 +24,9 @@ _CALICO: Final = (
     "tiers",
     "networksets",
     "globalnetworksets",
+    "hostendpoints",
+    "felixconfigurations",
+    "egressgatewaypolicies",
 )
 _CALICO_GROUPS: Final = ("projectcalico.org", "crd.projectcalico.org")
 _ADMIN: Final = ("adminnetworkpolicies", "baselineadminnetworkpolicies", "clusternetworkpolicies")
@@ -34,6 +38,9 @@ _WANTED: Final[Mapping[str, tuple[str, ...]]] = {
     "crd.projectcalico.org": _CALICO,
     "cilium.io": ("ciliumnetworkpolicies", "ciliumclusterwidenetworkpolicies"),
     "networking.k8s.aws": ("clusternetworkpolicies", "applicationnetworkpolicies"),
+    "vpcresources.k8s.aws": ("securitygrouppolicies",),
+    "eks.amazonaws.com": ("nodeclasses",),
+    "crd.antrea.io": ("clusternetworkpolicies", "networkpolicies"),
 }
 _SERVICES: Final = (("default", "kubernetes"), ("kube-system", "kube-dns"))
 _DNS_PODS: Final = "k8s-app=kube-dns"  # EKS user guide, "Manage CoreDNS"
@@ -75,7 +82,9 @@ class KubernetesNetworkPolicies:
         objects = tuple(each for kind in kinds for each in lists[kind] or ())
         unread = tuple(kind.title for kind in kinds if lists[kind] is None)
         if not objects:
-            return RawPolicies(unread=unread)
+            # A plugin may deny what no policy allows.
+            daemons = self._list("/apis/apps/v1/daemonsets", "daemonsets")
+            return RawPolicies(unread=unread, daemon_sets=daemons)
         return self._with_surroundings(objects, unread)
 
     def _with_surroundings(self, objects: tuple[Raw, ...], unread: tuple[str, ...]) -> RawPolicies:
@@ -96,7 +105,7 @@ class KubernetesNetworkPolicies:
         return RawPolicies(
             objects=objects,
             namespaces=namespaces or (),
-            accounts=named or (),
+            accounts=named,
             services={
                 name: each for name, each in zip(_SERVICES, found, strict=True) if each is not None
             },

@@ -15,6 +15,7 @@ from tests.run.test_rehearsal_on_the_lab import DECISIONS, REHEARSE, WORLD, Stag
 from tests.support.lab_session import lab_session
 
 CALICO = "crd.projectcalico.org/v1"
+TO_HOST = {"name": "FELIX_DEFAULTENDPOINTTOHOSTACTION", "value": "ACCEPT"}
 DNS_LABELS = {"k8s-app": "kube-dns"}
 
 
@@ -60,7 +61,7 @@ SURROUNDINGS: tuple[dict[str, Any], ...] = (
         "apiVersion": "apps/v1",
         "kind": "DaemonSet",
         "metadata": {"name": "calico-node", "namespace": "calico-system"},
-        "spec": {"template": {"spec": {"containers": [{"name": "calico-node"}]}}},
+        "spec": {"template": {"spec": {"containers": [{"name": "calico-node", "env": [TO_HOST]}]}}},
     },
     {
         "apiVersion": "v1",

@@ -64,7 +64,10 @@ _READ: Final = (
         "mutatingwebhookconfigurations",
     ),
 )
-_NETWORK_POLICIES: Final = _lists("networking.k8s.io", "networkpolicies")
+_NETWORK_POLICIES: Final = (
+    *_lists("networking.k8s.io", "networkpolicies"),
+    *_lists("apps", "daemonsets"),
+)
 _NODE_LEASES: Final = AccessRequest("list", _LEASES, "leases", namespace="kube-node-lease")
 _BRIDGE: Final = (
     *(
@@ -164,7 +167,6 @@ _WHERE_POLICIES: Final = (
         Conditional(request, "where there are network policies")
         for request in (
             *_lists("", "namespaces"),
-            *_lists("apps", "daemonsets"),
             *_lists("discovery.k8s.io", "endpointslices"),
             AccessRequest("list", resource="pods", namespace="kube-system"),
             AccessRequest("get", resource="services", namespace="default", name="kubernetes"),
@@ -179,7 +181,8 @@ _WHERE_POLICIES: Final = (
         Conditional(request, "where the cluster serves it")
         for group in (
             *("policy.networking.k8s.io", "projectcalico.org", "crd.projectcalico.org"),
-            *("cilium.io", "networking.k8s.aws"),
+            *("cilium.io", "networking.k8s.aws", "vpcresources.k8s.aws", "eks.amazonaws.com"),
+            "crd.antrea.io",
         )
         for request in _lists(group, "*")
     ),

@@ -193,6 +193,8 @@ _CALICO = {
     "Tier": False,
     "NetworkSet": True,
     "GlobalNetworkSet": False,
+    "HostEndpoint": False,
+    "FelixConfiguration": False,
 }
 # Kinds that an installation brings together, and whether they are in namespaces: a world that has
 # an object of one serves all.

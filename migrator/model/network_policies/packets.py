@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, TypeAlias
 
+from migrator.model.network_policies.on_nodes import OnNodes
 from migrator.model.network_policies.policies import NetworkSet, Policy, Tier
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -75,26 +76,33 @@ class Destination:
 @dataclass(frozen=True, slots=True)
 class Target:
     """Something that a pod has to reach: by its Service, or at addresses. ``doubt``: why it is not
-    known where it is.
+    known where it is. ``on_node``: a process of the pod's own node has its address.
     """
 
     name: str
     service: Service | None = None
     at: tuple[Endpoint, ...] = ()
     doubt: str = ""
+    on_node: bool = False
+
+    @property
+    def places(self) -> tuple[Endpoint, ...]:
+        """Where a connection arrives: behind the Service, or at the addresses."""
+        return self.service.endpoints if self.service else self.at
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyWorld:
-    """Everything that decides. ``namespaces``, ``accounts``: labels. ``services``: those that rules
-    name. ``plugins``: those found that enforce policies, None where it could not be read.
+    """Everything that decides. ``namespaces``, ``accounts``: labels, ``accounts`` None where they
+    could not be read. ``services``: those that rules name. ``plugins``: those found that enforce
+    policies, None where it could not be read. ``on_nodes``: what decides besides policies.
 
     ``unread``: kinds that may not be read; ``foreign``: objects of kinds that are not understood.
     ``ignores_except``: the VPC CNI's agent is that old.
     """
 
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    accounts: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    accounts: Mapping[tuple[str, str], Mapping[str, str]] | None = field(default_factory=dict)
     policies: tuple[Policy, ...] = ()
     tiers: tuple[Tier, ...] = ()
     sets: tuple[NetworkSet, ...] = ()
@@ -103,6 +111,7 @@ class PolicyWorld:
     unread: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     ignores_except: bool = False
+    on_nodes: OnNodes = field(default_factory=OnNodes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ Raw = Mapping[str, Any]
 class RawPolicies:
     """Raw objects as the API server gives them. ``objects``: policies, tiers, sets of every kind;
     ``services``, ``slices``: those that were read, EndpointSlices by their Service; ``daemon_sets``
-    None where they may not be read; ``unread``: kinds that are served and may not be read.
+    and ``accounts`` None where they may not be read; ``unread``: kinds that are served and may not
+    be read.
     """
 
     objects: Sequence[Raw] = ()
     namespaces: Sequence[Raw] = ()
-    accounts: Sequence[Raw] = ()
+    accounts: Sequence[Raw] | None = ()
     services: Mapping[tuple[str, str], Raw] = field(default_factory=dict)
     slices: Mapping[tuple[str, str], Sequence[Raw]] = field(default_factory=dict)
     pods: Sequence[Raw] = ()

@@ -20,7 +20,7 @@ from migrator.decide.reach.network_policies.raw_fields import (
     part,
     parts,
     port_number,
-    protocol_of,
+    protocol_in,
     text,
     texts,
 )
@@ -36,18 +36,22 @@ _ACTIONS: Final[dict[str, Action]] = {"Allow": "Allow", "Deny": "Deny", "Pass": 
 
 
 def parse_admin_policy(raw: Raw) -> Policy:
-    """The policy; one with a doubt where it is not understood."""
+    """The policy; one with a doubt where it is not understood.
+
+    Raises :class:`NotUnderstood` where its place among the others is not known.
+    """
     kind, (_, name) = str(raw.get("kind")), name_of(raw)
     tier = _TIERS[kind]
+    spec = part(raw, "spec")
+    order = number(spec, "priority") or 0.0
     try:
-        spec = part(raw, "spec")
         only(spec, ("priority", "subject", "ingress", "egress"), "spec")
         pods, namespaces = _subject(part(spec, "subject"))
         return Policy(
             kind,
             name,
             tier=tier,
-            order=number(spec, "priority") or 0.0,
+            order=order,
             pods=pods,
             namespaces=namespaces,
             types=frozenset({"Ingress", "Egress"}),
@@ -55,7 +59,13 @@ def parse_admin_policy(raw: Raw) -> Policy:
             egress=tuple(_admin_rule(rule, "to") for rule in parts(spec, "egress")),
         )
     except NotUnderstood as error:
-        return Policy(kind, name, tier=tier, doubt=str(error))
+        return Policy(
+            kind,
+            name,
+            tier=tier,
+            order=order,
+            doubt=str(error),
+        )
 
 
 def _subject(raw: Raw) -> tuple[Selector, Selector]:
@@ -104,11 +114,11 @@ def _port(raw: Raw) -> PortMatch:
     if set(raw) == {"portNumber"}:
         given = part(raw, "portNumber")
         exact = port_number(given.get("port"))
-        return PortMatch(protocol_of(given.get("protocol")) or "TCP", exact, exact)
+        return PortMatch(protocol_in(given), exact, exact)
     if set(raw) == {"portRange"}:
         given = part(raw, "portRange")
         ends = port_number(given.get("start")), port_number(given.get("end"))
-        return PortMatch(protocol_of(given.get("protocol")) or "TCP", *ends)
+        return PortMatch(protocol_in(given), *ends)
     if set(raw) == {"namedPort"}:
         return PortMatch(name=text(raw, "namedPort"))
     raise NotUnderstood("a port is given in another way")

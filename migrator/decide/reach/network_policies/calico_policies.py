@@ -7,6 +7,7 @@ a stored one without types for both (``felix/calc/policy_sorter.go``), so that o
 other direction is not known.
 """
 
+from collections.abc import Mapping
 from math import inf
 from typing import Final
 
@@ -50,6 +51,7 @@ _SPEC: Final = (
     *("tier", "order", "selector", "namespaceSelector", "serviceAccountSelector", "types"),
     *("ingress", "egress", "doNotTrack", "preDNAT", "applyOnForward", "performanceHints"),
 )
+_FOR_HOSTS: Final = ("applyOnForward", "preDNAT", "doNotTrack")
 _ENDS: Final = ("source", "destination")
 _RULE: Final = (
     *("action", "metadata", "ipVersion", "protocol", "notProtocol", "icmp", "notICMP", "http"),
@@ -61,25 +63,35 @@ _ENTITY: Final = (
 )
 
 
-def is_for_hosts_only(raw: Raw) -> bool:
-    """Whether a GlobalNetworkPolicy is for host endpoints alone (reference, ``preDNAT`` and
-    ``doNotTrack``): it decides nothing about pods.
+def for_hosts(raw: Raw) -> tuple[str, ...]:
+    """The fields by which a GlobalNetworkPolicy is for traffic that passes a host endpoint
+    (reference, ``applyOnForward``, ``preDNAT`` and ``doNotTrack``); empty where it is not.
     """
     spec = raw.get("spec")
-    if not isinstance(spec, dict):
+    if not isinstance(spec, Mapping):
+        return ()
+    return tuple(key for key in _FOR_HOSTS if spec.get(key) not in (None, False))
+
+
+def is_for_hosts_only(raw: Raw) -> bool:
+    """Whether a GlobalNetworkPolicy is for host endpoints alone (reference, ``preDNAT`` and
+    ``doNotTrack``): it is none for pods.
+    """
+    spec = raw.get("spec")
+    if not isinstance(spec, Mapping):
         return False
     return spec.get("preDNAT") is True or spec.get("doNotTrack") is True
 
 
 def parse_calico_policy(raw: Raw) -> Policy:
-    """The policy; one with a doubt where it is not understood."""
+    """The policy; one with a doubt where it is not understood.
+
+    Raises :class:`NotUnderstood` where its place among the others is not known.
+    """
     kind, (namespace, name) = str(raw.get("kind")), name_of(raw)
-    try:
-        spec = part(raw, "spec")
-        tier = text(spec, "tier") or DEFAULT_TIER
-        order = number(spec, "order")
-    except NotUnderstood as error:
-        return Policy(kind, name, namespace, doubt=str(error), calico=True)
+    spec = part(raw, "spec")
+    tier = text(spec, "tier") or DEFAULT_TIER
+    order = number(spec, "order")
     order = inf if order is None else order
     try:
         only(spec, _SPEC, "spec")
@@ -197,16 +209,18 @@ def _peer(raw: Raw, namespace: str) -> Peer:
 
 
 def parse_tier(raw: Raw) -> Tier:
-    """A tier without its policies."""
+    """A tier without its policies. Raises :class:`NotUnderstood` where its place is not known."""
     _, name = name_of(raw)
-    try:
-        spec = part(raw, "spec")
-        only(spec, ("order", "defaultAction"), "spec")
-        order, action = number(spec, "order"), text(spec, "defaultAction") or "Deny"
-    except NotUnderstood as error:
-        return Tier(name, doubt=f"Tier {name}: {error}")
+    spec = part(raw, "spec")
+    only(spec, ("order", "defaultAction"), "spec")
+    order, action = number(spec, "order"), text(spec, "defaultAction") or "Deny"
     doubt = "" if action in ("Deny", "Pass") else f"Tier {name} has the default {action[:40]!r}"
-    return Tier(name, inf if order is None else order, action == "Pass", doubt=doubt)
+    return Tier(
+        name,
+        inf if order is None else order,
+        action == "Pass",
+        doubt=doubt,
+    )
 
 
 def parse_network_set(raw: Raw) -> NetworkSet:
@@ -216,6 +230,17 @@ def parse_network_set(raw: Raw) -> NetworkSet:
     try:
         spec = part(raw, "spec")
         only(spec, ("nets",), "spec")
-        return NetworkSet(name, namespace, labels, blocks_of(texts(spec, "nets")))
+        return NetworkSet(
+            name,
+            namespace,
+            labels,
+            blocks_of(texts(spec, "nets")),
+        )
     except NotUnderstood as error:
-        return NetworkSet(name, namespace, labels, (), f"{raw.get('kind')} {name}: {error}")
+        return NetworkSet(
+            name,
+            namespace,
+            labels,
+            (),
+            f"{raw.get('kind')} {name}: {error}",
+        )

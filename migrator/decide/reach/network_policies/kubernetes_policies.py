@@ -17,7 +17,7 @@ from migrator.decide.reach.network_policies.raw_fields import (
     part,
     parts,
     port_number,
-    protocol_of,
+    protocol_in,
     text,
     texts,
 )
@@ -55,7 +55,13 @@ def parse_kubernetes_policy(raw: Raw) -> Policy:
             egress=tuple(_kubernetes_rule(rule, "to", namespace) for rule in parts(spec, "egress")),
         )
     except NotUnderstood as error:
-        return Policy(KIND, name, namespace, order=KUBERNETES_ORDER, doubt=str(error))
+        return Policy(
+            KIND,
+            name,
+            namespace,
+            order=KUBERNETES_ORDER,
+            doubt=str(error),
+        )
 
 
 def _types(spec: Raw) -> frozenset[Direction]:
@@ -112,7 +118,7 @@ def _block(raw: Raw) -> Block:
 def _port(raw: Raw) -> PortMatch:
     """``protocol`` is TCP where it is absent; ``endPort`` ends a range."""
     only(raw, ("protocol", "port", "endPort"), "a port")
-    protocol = protocol_of(raw.get("protocol")) or "TCP"
+    protocol = protocol_in(raw)
     port, end = raw.get("port"), raw.get("endPort")
     if port is None and end is None:
         return PortMatch(protocol)

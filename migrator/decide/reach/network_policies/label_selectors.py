@@ -2,7 +2,7 @@
 must hold; an empty one matches everything.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import starmap
 from typing import Any, Final
 
@@ -16,6 +16,10 @@ from migrator.model.network_policies.selectors import (
     Unparsed,
 )
 
+_PRESENCE: Final[dict[str, Callable[[Selector], Selector]]] = {
+    "Exists": lambda has: has,
+    "DoesNotExist": Not,
+}
 _SET_OPERATORS: Final[dict[str, Operator]] = {"In": "in", "NotIn": "not in"}
 
 
@@ -53,10 +57,8 @@ def _expression(raw: Any) -> Selector:  # noqa: ANN401 - text from the cluster
     key, operator, values = raw["key"], raw.get("operator"), raw.get("values") or ()
     if operator in _SET_OPERATORS and _texts(values):
         return Compare(key, _SET_OPERATORS[operator], tuple(values))
-    if operator == "Exists" and not values:
-        return Compare(key, "has")
-    if operator == "DoesNotExist" and not values:
-        return Not(Compare(key, "has"))
+    if operator in _PRESENCE and not values:
+        return _PRESENCE[operator](Compare(key, "has"))
     return Unparsed(f"a label selector with the operator {str(operator)[:40]!r}")
 
 

@@ -34,7 +34,12 @@ def letting_through(
     """
     world = policy_world(raw)
     answer = reaches(pod, target, world)
-    kubernetes = _kubernetes(pod, label, target, name)
+    kubernetes = _kubernetes(
+        pod,
+        label,
+        target,
+        name,
+    )
     calico = _calico(
         raw,
         world,
@@ -65,19 +70,22 @@ def apply_command(policies: Sequence[Mapping[str, Any]]) -> str:
 def _blocks(target: Target) -> list[str]:
     """The Service's addresses and those behind it: plugins see the one or the other."""
     service = target.service
-    places = service.endpoints if service else target.at
-    found = [*(service.addresses if service else ()), *(each.address for each in places)]
+    found = [*(service.addresses if service else ()), *(each.address for each in target.places)]
     return [f"{each}/{each.max_prefixlen}" for each in dict.fromkeys(found)]
 
 
 def _ports(target: Target) -> list[int]:
     service = target.service
-    places = service.endpoints if service else target.at
-    found = [*([service.port] if service else []), *(each.port for each in places)]
+    found = [*([service.port] if service else []), *(each.port for each in target.places)]
     return list(dict.fromkeys(found))
 
 
-def _kubernetes(pod: Pod, label: str, target: Target, name: str) -> dict[str, Any]:
+def _kubernetes(
+    pod: Pod,
+    label: str,
+    target: Target,
+    name: str,
+) -> dict[str, Any]:
     return {
         "apiVersion": _GROUP,
         "kind": "NetworkPolicy",

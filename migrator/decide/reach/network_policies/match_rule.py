@@ -8,7 +8,11 @@ namespaced policy those of its namespace.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from migrator.decide.reach.network_policies.match_selector import Labels, selector_matches
+from migrator.decide.reach.network_policies.match_selector import (
+    Labels,
+    keys_of,
+    selector_matches,
+)
 from migrator.decide.reach.network_policies.truth import Truth, every, negated, some
 from migrator.model.network_policies.packets import (
     Address,
@@ -21,6 +25,7 @@ from migrator.model.network_policies.policies import Block, NetworkSet, Peer, Po
 from migrator.model.network_policies.selectors import Everything, Selector
 
 _NO_ADDRESS = "the address of the pod is not known"
+UNREAD_ACCOUNTS = "the labels of ServiceAccounts could not be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,13 @@ def side_of(destination: Destination, world: PolicyWorld, *, excepts: bool = Tru
     """The far end of a connection from a pod."""
     address = destination.address
     sets = tuple(each for each in world.sets if each.doubt or _inside(each.blocks, address))
-    return Side(address, destination.pod, destination.service, sets, excepts)
+    return Side(
+        address,
+        destination.pod,
+        destination.service,
+        sets,
+        excepts,
+    )
 
 
 def rule_matches(
@@ -51,7 +62,15 @@ def rule_matches(
     world: PolicyWorld,
 ) -> Truth:
     """Whether a rule matches: near is the end that has the policy."""
-    return every(_conditions(rule, near, far, destination, world))
+    return every(
+        _conditions(
+            rule,
+            near,
+            far,
+            destination,
+            world,
+        )
+    )
 
 
 def _conditions(
@@ -70,15 +89,41 @@ def _conditions(
     if rule.not_ports:
         yield negated(_some_port(rule.not_ports, destination, translated=True))
     if rule.own is not None:
-        yield _peer(rule.own, near, destination, world)
-    yield _far(rule, far, destination, world)
+        yield _peer(
+            rule.own,
+            near,
+            destination,
+            world,
+        )
+    yield _far(
+        rule,
+        far,
+        destination,
+        world,
+    )
 
 
-def _far(rule: Rule, far: Side, destination: Destination, world: PolicyWorld) -> Truth:
+def _far(
+    rule: Rule,
+    far: Side,
+    destination: Destination,
+    world: PolicyWorld,
+) -> Truth:
     """Whether one of the peers with one of the ports is the far end."""
     # Kubernetes API reference: an empty or missing list of peers is every peer.
     peers = rule.peers or (Peer(),)
-    return some(every(_peer_and_port(peer, rule.ports, far, destination, world)) for peer in peers)
+    return some(
+        every(
+            _peer_and_port(
+                peer,
+                rule.ports,
+                far,
+                destination,
+                world,
+            )
+        )
+        for peer in peers
+    )
 
 
 def _peer_and_port(
@@ -91,7 +136,12 @@ def _peer_and_port(
     if ports:
         # A selector finds a Service by its pods, whose ports then are what the policy says.
         yield _some_port(ports, destination, translated=not peer.selects)
-    yield _peer(peer, far, destination, world)
+    yield _peer(
+        peer,
+        far,
+        destination,
+        world,
+    )
 
 
 def _some_port(ports: Iterable[PortMatch], destination: Destination, *, translated: bool) -> Truth:
@@ -102,10 +152,23 @@ def _some_port(ports: Iterable[PortMatch], destination: Destination, *, translat
     service = destination.service
     if not translated and service is not None and service.endpoints:
         number = service.endpoints[0].port
-    return any(_port(each, destination.protocol, number, named) for each in ports)
+    return any(
+        _port(
+            each,
+            destination.protocol,
+            number,
+            named,
+        )
+        for each in ports
+    )
 
 
-def _port(port: PortMatch, protocol: str, number: int, named: frozenset[str]) -> bool:
+def _port(
+    port: PortMatch,
+    protocol: str,
+    number: int,
+    named: frozenset[str],
+) -> bool:
     if port.protocol not in ("", protocol):
         return False
     if port.name:
@@ -138,12 +201,27 @@ def _names_given(pod: Pod | None, protocol: str, number: int) -> set[str]:
 # peers
 
 
-def _peer(peer: Peer, side: Side, destination: Destination, world: PolicyWorld) -> Truth:
-    return every(_peer_conditions(peer, side, destination, world))
+def _peer(
+    peer: Peer,
+    side: Side,
+    destination: Destination,
+    world: PolicyWorld,
+) -> Truth:
+    return every(
+        _peer_conditions(
+            peer,
+            side,
+            destination,
+            world,
+        )
+    )
 
 
 def _peer_conditions(
-    peer: Peer, side: Side, destination: Destination, world: PolicyWorld
+    peer: Peer,
+    side: Side,
+    destination: Destination,
+    world: PolicyWorld,
 ) -> Iterator[Truth]:
     yield peer.doubt or True
     if peer.blocks:
@@ -151,7 +229,12 @@ def _peer_conditions(
     if peer.not_blocks:
         yield negated(_among(peer.not_blocks, side))
     if peer.service is not None:
-        yield _endpoint_of(peer.service, side, destination, world)
+        yield _endpoint_of(
+            peer.service,
+            side,
+            destination,
+            world,
+        )
     # A negative selector alone, too, is for the namespace of its policy.
     if peer.selects or (peer.not_pods is not None and peer.own_namespace):
         yield _selected(peer, side, world)
@@ -189,7 +272,10 @@ def _holds(block: Block, address: Address) -> bool:
 
 
 def _endpoint_of(
-    service: tuple[str, str], side: Side, destination: Destination, world: PolicyWorld
+    service: tuple[str, str],
+    side: Side,
+    destination: Destination,
+    world: PolicyWorld,
 ) -> Truth:
     """Whether the end is an endpoint of the Service (reference, ServiceMatch: its endpoints, at
     their ports). An address that is not translated yet is the Service's, not an endpoint's.
@@ -225,13 +311,44 @@ def _pod_conditions(peer: Peer, pod: Pod, world: PolicyWorld) -> Iterator[Truth]
     yield peer.own_namespace in ("", pod.namespace)
     yield not peer.account_names or pod.service_account in peer.account_names
     if peer.pods is not None:
-        labels = calico_labels(pod, world) if peer.sets else pod.labels
-        # What ``global()`` means in a selector of pods the reference does not say.
-        yield selector_matches(peer.pods, labels, global_means="global() selects pods")
+        yield _by_labels(
+            peer.pods,
+            pod,
+            world,
+            calico=peer.sets,
+        )
     if peer.namespaces is not None:
         yield _in_namespaces(peer.namespaces, pod.namespace, world)
     if peer.accounts is not None:
-        yield selector_matches(peer.accounts, _account_labels(pod, world))
+        found = _account_labels(pod, world)
+        yield UNREAD_ACCOUNTS if found is None else selector_matches(peer.accounts, found)
+
+
+def _by_labels(
+    selector: Selector,
+    pod: Pod,
+    world: PolicyWorld,
+    *,
+    calico: bool,
+) -> Truth:
+    """Whether a selector chooses the labels of a pod."""
+    labels = calico_labels(pod, world) if calico else pod.labels
+    # Of labels that could not be read nothing is known, not that they are absent.
+    if calico and (unread := _labels_unread(selector, pod, world)):
+        return unread
+    # What ``global()`` means in a selector of pods the reference does not say.
+    return selector_matches(selector, labels, global_means="global() selects pods")
+
+
+def _labels_unread(selector: Selector, pod: Pod, world: PolicyWorld) -> str:
+    """Which labels of namespace and ServiceAccount that a selector compares were not read."""
+    prefixes = {key.partition(".")[0] for key in keys_of(selector)}
+    unread = {}
+    if pod.namespace not in world.namespaces:
+        unread["pcns"] = f"the labels of namespace {pod.namespace} could not be read"
+    if _account_labels(pod, world) is None:
+        unread["pcsa"] = UNREAD_ACCOUNTS
+    return next((unread[each] for each in sorted(prefixes & set(unread))), "")
 
 
 def _in_namespaces(selector: Selector, namespace: str, world: PolicyWorld) -> Truth:
@@ -247,11 +364,19 @@ def _in_namespaces(selector: Selector, namespace: str, world: PolicyWorld) -> Tr
     return selector_matches(selector, {**own, **found})
 
 
-def _account_labels(pod: Pod, world: PolicyWorld) -> Labels:
-    found = pod.account_labels
+def _account_labels(pod: Pod, world: PolicyWorld) -> Labels | None:
+    """The labels of the pod's ServiceAccount, None where they could not be read."""
+    found = account_labels(pod, world)
     if found is None:
-        found = world.accounts.get((pod.namespace, pod.service_account), {})
+        return None
     return {"projectcalico.org/name": pod.service_account, **found}
+
+
+def account_labels(pod: Pod, world: PolicyWorld) -> Labels | None:
+    """The labels that the ServiceAccount itself has, None where they could not be read."""
+    if pod.account_labels is not None or world.accounts is None:
+        return pod.account_labels
+    return world.accounts.get((pod.namespace, pod.service_account), {})
 
 
 def calico_labels(pod: Pod, world: PolicyWorld) -> Labels:
@@ -261,7 +386,7 @@ def calico_labels(pod: Pod, world: PolicyWorld) -> Labels:
     namespace = world.namespaces.get(pod.namespace, {})
     return {
         **{f"pcns.{key}": value for key, value in namespace.items()},
-        **{f"pcsa.{key}": value for key, value in _account_labels(pod, world).items()},
+        **{f"pcsa.{key}": value for key, value in (_account_labels(pod, world) or {}).items()},
         **pod.labels,
         "projectcalico.org/namespace": pod.namespace,
         "projectcalico.org/serviceaccount": pod.service_account,
@@ -289,7 +414,12 @@ def _set_conditions(peer: Peer, found: NetworkSet, world: PolicyWorld) -> Iterat
     if peer.namespaces is not None and found.namespace:
         yield _in_namespaces(peer.namespaces, found.namespace, world)
     elif peer.namespaces is not None:
-        yield selector_matches(peer.namespaces, {}, all_means=False, global_means=True)
+        yield selector_matches(
+            peer.namespaces,
+            {},
+            all_means=False,
+            global_means=True,
+        )
     if peer.accounts is not None:
         yield selector_matches(peer.accounts, {})
     yield found.doubt or True

@@ -1,6 +1,6 @@
 """Whether a selector matches labels."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from migrator.decide.reach.network_policies.truth import Truth, every, negated, some
@@ -17,6 +17,22 @@ from migrator.model.network_policies.selectors import (
 )
 
 Labels = Mapping[str, str]
+
+
+def keys_of(selector: Selector) -> Iterator[str]:
+    """The keys of the labels that a selector compares."""
+    match selector:
+        case Compare(key):
+            yield key
+        case Not(inner):
+            yield from keys_of(inner)
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from keys_of(part)
+        case _:
+            return
+
+
 # Whether a label with a value holds; ``values`` are those of the selector.
 _WITH_VALUE: Final[dict[str, Callable[[str, tuple[str, ...]], bool]]] = {
     "in": lambda value, values: value in values,
@@ -29,7 +45,11 @@ _WITH_VALUE: Final[dict[str, Callable[[str, tuple[str, ...]], bool]]] = {
 
 
 def selector_matches(
-    selector: Selector, labels: Labels, *, all_means: bool = True, global_means: Truth = False
+    selector: Selector,
+    labels: Labels,
+    *,
+    all_means: bool = True,
+    global_means: Truth = False,
 ) -> Truth:
     """Whether the labels match. ``all_means``, ``global_means``: what ``all()`` and ``global()``
     are for the object.

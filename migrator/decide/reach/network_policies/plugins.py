@@ -42,10 +42,11 @@ def ignores_except(daemon_sets: Iterable[Raw]) -> bool:
 def _agents(daemon_sets: Iterable[Raw]) -> Iterator[Raw]:
     for each in daemon_sets:
         if name_of(each)[1] == "aws-node":
-            yield from (found for found in _containers(each) if found.get("name") == _AGENT)
+            yield from (found for found in containers_of(each) if found.get("name") == _AGENT)
 
 
-def _containers(daemon_set: Raw) -> Sequence[Raw]:
+def containers_of(daemon_set: Raw) -> Sequence[Raw]:
+    """The containers of its pods; none where its shape is not understood."""
     try:
         template = part(part(daemon_set, "spec"), "template")
         return parts(part(template, "spec"), "containers")

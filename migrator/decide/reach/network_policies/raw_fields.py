@@ -51,7 +51,13 @@ def _typed(
     return found
 
 
-def _list_of(raw: Raw, key: str, kind: _Type, *, word: str) -> list[Any]:
+def _list_of(
+    raw: Raw,
+    key: str,
+    kind: _Type,
+    *,
+    word: str,
+) -> list[Any]:
     """A list of values of one type, empty where there is none.
 
     Raises :class:`NotUnderstood` ("KEY is no list of WORD") where one of them is of another type.
@@ -64,34 +70,70 @@ def _list_of(raw: Raw, key: str, kind: _Type, *, word: str) -> list[Any]:
 
 def part(raw: Raw, key: str) -> Raw:
     """An object in the object; empty where there is none. Raises :class:`NotUnderstood`."""
-    found: Raw = _typed(raw, key, Mapping, absent={}, word="object")
+    found: Raw = _typed(
+        raw,
+        key,
+        Mapping,
+        absent={},
+        word="object",
+    )
     return found
 
 
 def parts(raw: Raw, key: str) -> list[Raw]:
     """A list of objects; empty where there is none. Raises :class:`NotUnderstood`."""
-    return _list_of(raw, key, Mapping, word="objects")
+    return _list_of(
+        raw,
+        key,
+        Mapping,
+        word="objects",
+    )
 
 
 def listed(raw: Raw, key: str) -> list[Any]:
     """A list; empty where there is none. Raises :class:`NotUnderstood`."""
-    return list(_typed(raw, key, (list, tuple), absent=(), word="list"))
+    return list(
+        _typed(
+            raw,
+            key,
+            (list, tuple),
+            absent=(),
+            word="list",
+        )
+    )
 
 
 def texts(raw: Raw, key: str) -> list[str]:
     """A list of texts. Raises :class:`NotUnderstood`."""
-    return _list_of(raw, key, str, word="texts")
+    return _list_of(
+        raw,
+        key,
+        str,
+        word="texts",
+    )
 
 
 def text(raw: Raw, key: str) -> str:
     """A text, empty where there is none. Raises :class:`NotUnderstood`."""
-    found: str = _typed(raw, key, str, absent="", word="text")
+    found: str = _typed(
+        raw,
+        key,
+        str,
+        absent="",
+        word="text",
+    )
     return found
 
 
 def number(raw: Raw, key: str) -> float | None:
     """A number, None where there is none. Raises :class:`NotUnderstood`."""
-    found = _typed(raw, key, (int, float), absent=None, word="number")
+    found = _typed(
+        raw,
+        key,
+        (int, float),
+        absent=None,
+        word="number",
+    )
     if found is None:
         return None
     # A comparison with NaN, which Python's JSON reads, is false: NaN is no number either.
@@ -163,6 +205,11 @@ def protocol_of(found: object) -> str:
         raise NotUnderstood("a protocol is no name or number")
     spelled = str(found).upper()
     return _PROTOCOLS.get(spelled, spelled)
+
+
+def protocol_in(port: Raw) -> str:
+    """The protocol of a port, TCP where there is none (Kubernetes API reference)."""
+    return protocol_of(port.get("protocol")) or "TCP"
 
 
 def calico_port(found: object) -> PortMatch:

@@ -6,10 +6,11 @@ Where no plugin is known both are judged, and an answer is certain only where th
 the VPC CNI before v1.0.4 ignore ``except`` (aws-network-policy-agent#78, #92).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
+from migrator.decide.reach.network_policies.besides_policies import besides_policies
 from migrator.decide.reach.network_policies.match_rule import Side, side_of
 from migrator.decide.reach.network_policies.order_tiers import kubernetes_alone, ordered_tiers
 from migrator.decide.reach.network_policies.walk_tiers import Connection, endings
@@ -17,7 +18,6 @@ from migrator.model.network_policies.packets import (
     Answer,
     Destination,
     Ending,
-    Endpoint,
     Plugin,
     Pod,
     PolicyWorld,
@@ -57,7 +57,12 @@ _YES: Final = _Found("yes")
 def reaches(pod: Pod, target: Target, world: PolicyWorld) -> Answer:
     """The answer for one target: yes, no, depends, or unknown, with the reason."""
     found = _found(pod, target, world)
-    return Answer(target.name, found.state, found.why, found.denied_by)
+    return Answer(
+        target.name,
+        found.state,
+        found.why,
+        found.denied_by,
+    )
 
 
 def _found(pod: Pod, target: Target, world: PolicyWorld) -> _Found:
@@ -65,6 +70,11 @@ def _found(pod: Pod, target: Target, world: PolicyWorld) -> _Found:
         return _Found("unknown", f"{_some_of(world.foreign)} of a kind that is not understood")
     if world.unread:
         return _Found("unknown", f"{_some_of(world.unread)} not readable for you")
+    besides = [_Found(*each) for each in besides_policies(pod, target, world)]
+    return _worst([_by_policies(pod, target, world), *besides])
+
+
+def _by_policies(pod: Pod, target: Target, world: PolicyWorld) -> _Found:
     if not world.policies:
         return _YES
     if target.doubt:
@@ -74,16 +84,34 @@ def _found(pod: Pod, target: Target, world: PolicyWorld) -> _Found:
         return _Found("unknown", "Cilium enforces the network policies, and is not understood")
     if plugins:
         known = sorted(plugins & set(_VIEWS))
-        judged = [_by_plugin(each, pod, target, world) for each in known]
+        judged = [
+            _by_plugin(
+                each,
+                pod,
+                target,
+                world,
+            )
+            for each in known
+        ]
         return _worst(judged)
     return _without_plugin(pod, target, world)
 
 
-def _by_plugin(plugin: Plugin, pod: Pod, target: Target, world: PolicyWorld) -> _Found:
+def _by_plugin(
+    plugin: Plugin,
+    pod: Pod,
+    target: Target,
+    world: PolicyWorld,
+) -> _Found:
     policies = world.policies if plugin == "calico" else kubernetes_alone(world.policies)
     excepts = not (world.ignores_except and plugin == "vpc-cni")
     engine = _Engine(ordered_tiers(world.tiers, policies), _VIEWS[plugin], excepts)
-    found = _judge(engine, pod, target, world)
+    found = _judge(
+        engine,
+        pod,
+        target,
+        world,
+    )
     if excepts or (found.state == "yes" and not _has_except(world)):
         return found
     return replace(found, why=f"{found.why}; {_IGNORED}".removeprefix("; "))
@@ -104,8 +132,18 @@ def _without_plugin(pod: Pod, target: Target, world: PolicyWorld) -> _Found:
     policies as a rule; where none was found it may be that nothing does.
     """
     tiers = ordered_tiers(world.tiers, world.policies)
-    before = _judge(_Engine(tiers, "before"), pod, target, world)
-    after = _judge(_Engine(tiers, "after"), pod, target, world)
+    before = _judge(
+        _Engine(tiers, "before"),
+        pod,
+        target,
+        world,
+    )
+    after = _judge(
+        _Engine(tiers, "after"),
+        pod,
+        target,
+        world,
+    )
     if before.state == after.state == "yes":
         return _YES
     either = replace(_worst([before, after]), state="depends")
@@ -134,24 +172,62 @@ def _worst(found: Sequence[_Found]) -> _Found:
     return found[0] if found else _YES
 
 
-def _judge(engine: _Engine, pod: Pod, target: Target, world: PolicyWorld) -> _Found:
+def _judge(
+    engine: _Engine,
+    pod: Pod,
+    target: Target,
+    world: PolicyWorld,
+) -> _Found:
     """Egress of the pod, and ingress of the pods that it reaches."""
     behind = _behind(target)
     seen = behind
     service = target.service
     if engine.view == "before" and service is not None and service.addresses:
-        seen = [Destination(service.addresses[0], service.port, service.protocol, service=service)]
+        seen = [
+            Destination(
+                service.addresses[0],
+                service.port,
+                service.protocol,
+                service=service,
+            )
+        ]
     if not seen:
         return _Found("unknown", f"the addresses of {target.name} are not known")
-    out = [_one(engine, pod, each, world, "Egress") for each in seen]
-    into = [_one(engine, pod, each, world, "Ingress") for each in behind if each.pod is not None]
+    out = [
+        _one(
+            engine,
+            pod,
+            each,
+            world,
+            "Egress",
+        )
+        for each in seen
+    ]
+    into = [
+        _one(
+            engine,
+            pod,
+            each,
+            world,
+            "Ingress",
+        )
+        for each in behind
+        if each.pod is not None
+    ]
     return _worst([_together(out), _together(into)])
 
 
 def _behind(target: Target) -> list[Destination]:
     """Where the connection arrives."""
-    places: Iterable[Endpoint] = target.service.endpoints if target.service else target.at
-    return [Destination(each.address, each.port, each.protocol, each.pod) for each in places]
+    return [
+        Destination(
+            each.address,
+            each.port,
+            each.protocol,
+            each.pod,
+        )
+        for each in target.places
+    ]
 
 
 def _one(
@@ -167,7 +243,13 @@ def _one(
     if direction == "Ingress":
         assert destination.pod is not None  # noqa: S101 - asked by the caller
         near, far, subject = far, replace(near, excepts=engine.excepts), destination.pod
-    connection = Connection(subject, direction, near, far, destination)
+    connection = Connection(
+        subject,
+        direction,
+        near,
+        far,
+        destination,
+    )
     found = endings(connection, engine.tiers, world)
     denied = tuple(each for each in found if not each.allowed)
     if not denied:

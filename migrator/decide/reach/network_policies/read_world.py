@@ -14,15 +14,27 @@ from migrator.decide.reach.network_policies.admin_policies import (
     parse_admin_policy,
 )
 from migrator.decide.reach.network_policies.calico_policies import (
+    for_hosts,
     is_for_hosts_only,
     parse_calico_policy,
     parse_network_set,
     parse_tier,
 )
 from migrator.decide.reach.network_policies.kubernetes_policies import parse_kubernetes_policy
+from migrator.decide.reach.network_policies.plugin_settings import (
+    NODE_CLASS,
+    denying_always,
+    denying_perhaps,
+    to_host_actions,
+)
 from migrator.decide.reach.network_policies.plugins import ignores_except, plugins_in
-from migrator.decide.reach.network_policies.raw_fields import labels_of, name_of
+from migrator.decide.reach.network_policies.pod_groups import (
+    SECURITY_GROUP_POLICY,
+    parse_pod_groups,
+)
+from migrator.decide.reach.network_policies.raw_fields import NotUnderstood, labels_of, name_of
 from migrator.decide.reach.network_policies.services import endpoints_in
+from migrator.model.network_policies.on_nodes import HostEndpoint, OnNodes, PodGroups
 from migrator.model.network_policies.packets import Endpoint, PolicyWorld
 from migrator.model.network_policies.policies import NetworkSet, Policy, Tier
 from migrator.model.network_policies.raw_policies import RawPolicies
@@ -40,8 +52,6 @@ _POLICIES: Final[Mapping[tuple[str, str], Callable[[Raw], Policy]]] = {
     (ADMIN_GROUP, ADMIN): parse_admin_policy,
     (ADMIN_GROUP, BASELINE): parse_admin_policy,
 }
-_CALICO_POLICIES: Final = frozenset({"NetworkPolicy", "GlobalNetworkPolicy"})
-_SETS: Final = frozenset({"NetworkSet", "GlobalNetworkSet"})
 
 
 @dataclass(slots=True)
@@ -52,6 +62,12 @@ class _Sorted:
     tiers: dict[str, Tier] = field(default_factory=dict)
     sets: dict[tuple[str, ...], NetworkSet] = field(default_factory=dict)
     foreign: list[str] = field(default_factory=list)
+    host_endpoints: list[HostEndpoint] = field(default_factory=list)
+    host_policies: list[Policy] = field(default_factory=list)
+    felix: list[Raw] = field(default_factory=list)
+    pod_groups: list[PodGroups] = field(default_factory=list)
+    node_classes: list[Raw] = field(default_factory=list)
+    calico: bool = False
 
 
 def policy_world(raw: RawPolicies) -> PolicyWorld:
@@ -59,17 +75,29 @@ def policy_world(raw: RawPolicies) -> PolicyWorld:
     found = _Sorted()
     for each in raw.objects:
         _sort(each, found)
+    plugins = None if raw.daemon_sets is None else plugins_in(raw.daemon_sets)
+    accounts = raw.accounts
     return PolicyWorld(
         namespaces={name_of(each)[1]: labels_of(each) for each in raw.namespaces},
-        accounts={name_of(each): labels_of(each) for each in raw.accounts},
+        accounts=None
+        if accounts is None
+        else {name_of(each): labels_of(each) for each in accounts},
         policies=tuple(found.policies.values()),
         tiers=tuple(found.tiers.values()),
         sets=tuple(found.sets.values()),
         services=_endpoints(raw),
-        plugins=None if raw.daemon_sets is None else plugins_in(raw.daemon_sets),
+        plugins=plugins,
         unread=raw.unread,
         foreign=tuple(found.foreign),
         ignores_except=ignores_except(raw.daemon_sets or ()),
+        on_nodes=OnNodes(
+            tuple(found.host_endpoints),
+            tuple(found.host_policies),
+            to_host_actions(found.felix, raw.daemon_sets, calico=found.calico),
+            tuple(found.pod_groups),
+            denying_always(raw.daemon_sets),
+            denying_perhaps(raw.daemon_sets, found.node_classes),
+        ),
     )
 
 
@@ -77,32 +105,71 @@ def _sort(raw: Raw, found: _Sorted) -> None:
     """Put an object where it belongs. One that two API groups serve is the same object."""
     group, _, _ = str(raw.get("apiVersion") or "").rpartition("/")
     kind = str(raw.get("kind") or "")
-    if group in CALICO_GROUPS:
-        _sort_calico(raw, kind, found)
-        return
-    parse = _POLICIES.get((group, kind))
-    if parse is None:
+    try:
+        if group in CALICO_GROUPS:
+            _sort_calico(raw, kind, found)
+        elif (group, kind) in _POLICIES:
+            policy = _POLICIES[group, kind](raw)
+            found.policies.setdefault((group, kind, *name_of(raw)), policy)
+        elif (group, kind) == SECURITY_GROUP_POLICY:
+            found.pod_groups.append(parse_pod_groups(raw))
+        elif (group, kind) == NODE_CLASS:
+            found.node_classes.append(raw)
+        else:
+            found.foreign.append(_place(raw, kind))
+    except NotUnderstood:
         found.foreign.append(_place(raw, kind))
-        return
-    found.policies.setdefault((group, kind, *name_of(raw)), parse(raw))
 
 
 def _sort_calico(raw: Raw, kind: str, found: _Sorted) -> None:
     """The same for an object of Calico, by whichever of its two groups it was read."""
-    namespace, name = name_of(raw)
-    key = (CALICO_GROUPS[0], kind, namespace, name)
+    _, name = name_of(raw)
+    found.calico = True
     if kind in _STAGED or _is_copy(kind, name):
         return
-    if kind == "GlobalNetworkPolicy" and is_for_hosts_only(raw):
-        return
-    if kind in _CALICO_POLICIES:
-        found.policies.setdefault(key, parse_calico_policy(raw))
-    elif kind in _SETS:
-        found.sets.setdefault(key, parse_network_set(raw))
-    elif kind == "Tier":
-        found.tiers.setdefault(name, parse_tier(raw))
-    else:
+    keep = _CALICO_KINDS.get(kind)
+    if keep is None:
         found.foreign.append(_place(raw, kind))
+        return
+    keep(raw, (CALICO_GROUPS[0], kind, *name_of(raw)), found)
+
+
+def _keep_policy(raw: Raw, key: tuple[str, ...], found: _Sorted) -> None:
+    policy = parse_calico_policy(raw)
+    if policy.kind == "GlobalNetworkPolicy" and for_hosts(raw):
+        found.host_policies.append(policy)
+        if is_for_hosts_only(raw):
+            return
+    found.policies.setdefault(key, policy)
+
+
+def _keep_set(raw: Raw, key: tuple[str, ...], found: _Sorted) -> None:
+    found.sets.setdefault(key, parse_network_set(raw))
+
+
+def _keep_tier(raw: Raw, key: tuple[str, ...], found: _Sorted) -> None:
+    found.tiers.setdefault(key[-1], parse_tier(raw))
+
+
+def _keep_host_endpoint(raw: Raw, key: tuple[str, ...], found: _Sorted) -> None:
+    labels = tuple(sorted(labels_of(raw).items()))
+    found.host_endpoints.append(HostEndpoint(key[-1], labels))
+
+
+def _keep_felix(raw: Raw, key: tuple[str, ...], found: _Sorted) -> None:
+    del key
+    found.felix.append(raw)
+
+
+_CALICO_KINDS: Final[Mapping[str, Callable[[Raw, tuple[str, ...], _Sorted], None]]] = {
+    "NetworkPolicy": _keep_policy,
+    "GlobalNetworkPolicy": _keep_policy,
+    "NetworkSet": _keep_set,
+    "GlobalNetworkSet": _keep_set,
+    "Tier": _keep_tier,
+    "HostEndpoint": _keep_host_endpoint,
+    "FelixConfiguration": _keep_felix,
+}
 
 
 def _place(raw: Raw, kind: str) -> str:

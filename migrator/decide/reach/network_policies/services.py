@@ -14,7 +14,7 @@ from migrator.decide.reach.network_policies.raw_fields import (
     part,
     parts,
     port_number,
-    protocol_of,
+    protocol_in,
 )
 from migrator.model.network_policies.packets import Endpoint, Pod, PodPort, Service
 
@@ -52,7 +52,12 @@ def _of_slice(
         for address in map(address_of, listed(each, "addresses")):
             for port in ports:
                 if address is not None:
-                    yield Endpoint(address, port_number(port.get("port")), _protocol(port), pod)
+                    yield Endpoint(
+                        address,
+                        port_number(port.get("port")),
+                        protocol_in(port),
+                        pod,
+                    )
 
 
 def _target(reference: Raw, namespace: str, pods: Mapping[tuple[str, str], Raw]) -> Pod | None:
@@ -62,10 +67,6 @@ def _target(reference: Raw, namespace: str, pods: Mapping[tuple[str, str], Raw])
     name = str(reference.get("name"))
     found = pods.get((namespace, name))
     return Pod(namespace, name=name) if found is None else pod_of(found)
-
-
-def _protocol(port: Raw) -> str:
-    return protocol_of(port.get("protocol")) or "TCP"
 
 
 def service_in(
@@ -78,7 +79,13 @@ def service_in(
 ) -> Service | None:
     """A Service at one of its ports; None where it has no such port, or is not understood."""
     try:
-        return _service(raw, slices, pods, port, protocol)
+        return _service(
+            raw,
+            slices,
+            pods,
+            port,
+            protocol,
+        )
     except NotUnderstood:
         return None
 
@@ -92,7 +99,9 @@ def _service(
 ) -> Service | None:
     spec, (namespace, name) = part(raw, "spec"), name_of(raw)
     wanted = (port, protocol)
-    ports = [each for each in parts(spec, "ports") if (each.get("port"), _protocol(each)) == wanted]
+    ports = [
+        each for each in parts(spec, "ports") if (each.get("port"), protocol_in(each)) == wanted
+    ]
     if not ports:
         return None
     given = listed(spec, "clusterIPs") or [spec.get("clusterIP")]
@@ -116,7 +125,13 @@ def pod_of(raw: Raw) -> Pod:
     if not isinstance(spec, Mapping):
         return Pod(namespace, labels_of(raw), name=name)
     account = str(spec.get("serviceAccountName") or "default")
-    return Pod(namespace, labels_of(raw), account, name, _pod_ports(spec))
+    return Pod(
+        namespace,
+        labels_of(raw),
+        account,
+        name,
+        _pod_ports(spec),
+    )
 
 
 def _pod_ports(spec: Raw) -> tuple[PodPort, ...]:
@@ -124,7 +139,11 @@ def _pod_ports(spec: Raw) -> tuple[PodPort, ...]:
     try:
         ports = [port for each in parts(spec, "containers") for port in parts(each, "ports")]
         return tuple(
-            PodPort(str(port["name"]), _protocol(port), port_number(port.get("containerPort")))
+            PodPort(
+                str(port["name"]),
+                protocol_in(port),
+                port_number(port.get("containerPort")),
+            )
             for port in ports
             if port.get("name")
         )

@@ -28,14 +28,34 @@ _HTTP: Final = 80
 
 def targets_in(raw: RawPolicies) -> tuple[Target, ...]:
     """The four targets, in this order: API server, DNS, instance metadata, Pod Identity agent."""
-    server = _by_service(raw, API_SERVER, KUBERNETES, 443, "TCP")
+    server = _by_service(
+        raw,
+        API_SERVER,
+        KUBERNETES,
+        443,
+        "TCP",
+    )
     addresses = server.service.addresses if server.service else ()
     version = addresses[0].version if addresses else 4
     local = [
-        Target(name, at=(Endpoint(ip_address(spelled[version]), _HTTP),))
+        Target(
+            name,
+            at=(Endpoint(ip_address(spelled[version]), _HTTP),),
+            on_node=name == POD_IDENTITY,
+        )
         for name, spelled in _LOCAL.items()
     ]
-    return (server, _by_service(raw, DNS, KUBE_DNS, 53, "UDP"), *local)
+    return (
+        server,
+        _by_service(
+            raw,
+            DNS,
+            KUBE_DNS,
+            53,
+            "UDP",
+        ),
+        *local,
+    )
 
 
 def _by_service(
@@ -50,7 +70,13 @@ def _by_service(
     given, slices = raw.services.get(service), raw.slices.get(service)
     if given is None or slices is None:
         return Target(name, doubt=f"Service {title} and its endpoints could not be read")
-    found = service_in(given, slices, raw.pods, port=port, protocol=protocol)
+    found = service_in(
+        given,
+        slices,
+        raw.pods,
+        port=port,
+        protocol=protocol,
+    )
     if found is None:
         return Target(name, doubt=f"Service {title} has no port {port} {protocol}")
     read = {(each["metadata"].get("namespace"), each["metadata"].get("name")) for each in raw.pods}

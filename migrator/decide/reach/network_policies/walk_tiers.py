@@ -41,7 +41,12 @@ def endings(
     return tuple(road.found)
 
 
-def selects(policy: Policy, pod: Pod, direction: Direction, world: PolicyWorld) -> Truth:
+def selects(
+    policy: Policy,
+    pod: Pod,
+    direction: Direction,
+    world: PolicyWorld,
+) -> Truth:
     """Whether a policy is for a pod and a direction."""
     if policy.namespace not in ("", pod.namespace):
         return False
@@ -80,7 +85,15 @@ class _Road:
         tier: str = "",
     ) -> None:
         """Note an ending."""
-        self.found.append(Ending(allowed, said, policy, tier, self._doubt))
+        self.found.append(
+            Ending(
+                allowed,
+                said,
+                policy,
+                tier,
+                self._doubt,
+            )
+        )
 
     def goes_through(self, tier: Tier) -> bool:
         """Whether the next tier is asked, on some way."""
@@ -89,7 +102,10 @@ class _Road:
         passes = False
         for policy in tier.policies:
             selected = selects(
-                policy, self._connection.pod, self._connection.direction, self._world
+                policy,
+                self._connection.pod,
+                self._connection.direction,
+                self._world,
             )
             if selected is False:
                 continue
@@ -101,14 +117,24 @@ class _Road:
                 return passes
         return self._leaves(tier, applied, asked) or passes
 
-    def _leaves(self, tier: Tier, applied: Truth, asked: list[Policy]) -> bool:
+    def _leaves(
+        self,
+        tier: Tier,
+        applied: Truth,
+        asked: list[Policy],
+    ) -> bool:
         """The end of a tier: whether the next one is asked."""
         # A tier without a policy for the pod and the direction is passed by (reference of Tier).
         if applied is False or (tier.passes and not tier.doubt):
             return True
         doubt = applied if isinstance(applied, str) else tier.doubt
         self._doubt = self._doubt or doubt
-        self.end(allowed=False, said=_said_at_end(tier, asked), policy=asked[0], tier=tier.name)
+        self.end(
+            allowed=False,
+            said=_said_at_end(tier, asked),
+            policy=asked[0],
+            tier=tier.name,
+        )
         return bool(doubt)
 
     def _through(self, policy: Policy, selected: Truth) -> tuple[_Step, bool]:
@@ -138,9 +164,20 @@ class _Road:
                 return "ended", passes
         return "on", passes
 
-    def _matches(self, rule: Rule, policy: Policy, number: int) -> Truth:
+    def _matches(
+        self,
+        rule: Rule,
+        policy: Policy,
+        number: int,
+    ) -> Truth:
         seen = self._connection
-        matched = rule_matches(rule, seen.near, seen.far, seen.destination, self._world)
+        matched = rule_matches(
+            rule,
+            seen.near,
+            seen.far,
+            seen.destination,
+            self._world,
+        )
         if isinstance(matched, str):
             return f"rule {number} of {policy.title} is not understood: {matched}"
         return matched

@@ -28,6 +28,10 @@ _SHORT = {
     "set": (_CALICO, "NetworkSet", True),
     "globalset": (_CALICO, "GlobalNetworkSet", False),
     "admin": ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", False),
+    "hostendpoint": (_CALICO, "HostEndpoint", False),
+    "felix": (_CALICO, "FelixConfiguration", False),
+    "groups": ("vpcresources.k8s.aws/v1beta1", "SecurityGroupPolicy", True),
+    "nodeclass": ("eks.amazonaws.com/v1", "NodeClass", False),
     "baseline": ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy", False),
 }
 
@@ -83,13 +87,40 @@ def dns_pod(name: str) -> dict[str, Any]:
     }
 
 
+def _daemon_set(name: str, container: Raw) -> dict[str, Any]:
+    spec = {"template": {"spec": {"containers": [{"name": name, **container}]}}}
+    return {"metadata": {"name": name}, "spec": spec}
+
+
+def to_host(action: str) -> dict[str, Any]:
+    """Calico's DaemonSet with an action for traffic to the node; its manifests set ACCEPT."""
+    named = {"name": "FELIX_DEFAULTENDPOINTTOHOSTACTION", "value": action}
+    return _daemon_set("calico-node", {"env": [named]})
+
+
+STRICT = {"env": [{"name": "NETWORK_POLICY_ENFORCING_MODE", "value": "strict"}]}
+# Short forms of plugins other than the VPC CNI's agent.
+_OTHER = {
+    "calico": to_host("ACCEPT"),
+    "calico-drop": to_host("Drop"),
+    "calico-return": to_host("RETURN"),
+    "calico-other": to_host("Perhaps"),
+    "calico-plain": _daemon_set("calico-node", {}),
+    "calico-from": _daemon_set("calico-node", {"envFrom": [{"configMapRef": {"name": "felix"}}]}),
+    "cilium": {"metadata": {"name": "cilium"}},
+}
+
+
 def daemon_sets(plugins: Sequence[str]) -> list[dict[str, Any]]:
-    """The DaemonSets of plugins: ``calico``, ``vpc-cni``, ``vpc-cni-old``, ``cilium``."""
-    names = {"calico": "calico-node", "cilium": "cilium"}
-    found: list[dict[str, Any]] = [
-        {"metadata": {"name": names[each]}} for each in plugins if each in names
-    ]
-    versions = {"vpc-cni": "v1.2.7-eksbuild.1", "vpc-cni-old": "v1.0.3-eksbuild.1"}
+    """The DaemonSets of plugins: ``vpc-cni``, ``vpc-cni-old``, ``vpc-cni-strict``, and the others
+    above.
+    """
+    found: list[dict[str, Any]] = [_OTHER[each] for each in plugins if each in _OTHER]
+    versions = {
+        "vpc-cni": "v1.2.7-eksbuild.1",
+        "vpc-cni-strict": "v1.2.7-eksbuild.1",
+        "vpc-cni-old": "v1.0.3-eksbuild.1",
+    }
     for each in plugins:
         if each in versions:
             agent = {
@@ -97,7 +128,8 @@ def daemon_sets(plugins: Sequence[str]) -> list[dict[str, Any]]:
                 "image": f"registry/amazon/aws-network-policy-agent:{versions[each]}",
                 "args": ["--enable-network-policy=true"],
             }
-            spec = {"template": {"spec": {"containers": [{"name": "aws-node"}, agent]}}}
+            node = {"name": "aws-node", **(STRICT if each == "vpc-cni-strict" else {})}
+            spec = {"template": {"spec": {"containers": [node, agent]}}}
             found.append({"metadata": {"name": "aws-node"}, "spec": spec})
     return found
 
