@@ -244,6 +244,14 @@ class ClusterObjects(Protocol):
         ...
 
 
+class AdmissionWebhooks(Protocol):
+    """Webhooks that the API server asks about writes."""
+
+    def configurations(self) -> list[Raw]:
+        """All validating and mutating webhook configurations. Raises ``kubernetes-denied``."""
+        ...
+
+
 class Pods(Protocol):
     """Pods of one cluster, as far as canaries need them."""
 

@@ -110,11 +110,13 @@ def _limit(result: Mapping[str, Any]) -> str:
     """The kind of policy that limits the caller in a result (IAM API reference, EvaluationResult,
     OrganizationsDecisionDetail and PermissionsBoundaryDecisionDetail).
     """
-    organization = result.get("OrganizationsDecisionDetail") or {}
-    boundary = result.get("PermissionsBoundaryDecisionDetail") or {}
+    organization = result.get("OrganizationsDecisionDetail", {})
+    boundary = result.get("PermissionsBoundaryDecisionDetail", {})
     if organization.get("AllowedByOrganizations") is False:
         return SERVICE_CONTROL
-    return BOUNDARY if boundary.get("AllowedByPermissionsBoundary") is False else ""
+    if boundary.get("AllowedByPermissionsBoundary") is False:
+        return BOUNDARY
+    return ""
 
 
 class KnownAddress:

@@ -453,6 +453,7 @@ def _break_lock(
 
 def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts":
     """What a diagnosis needs."""
+    from migrator.adapters.admission_webhooks import KubernetesWebhooks
     from migrator.adapters.caller_permissions import SimulatedPermissions
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.adapters.kubernetes_objects import KubernetesObjects
@@ -480,6 +481,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
         ),
         network_policies=network_policies(connection),
         ways_out=Ec2NodeNetwork(connection.session, connection.tasks),
+        webhooks=KubernetesWebhooks(connection.client),
     )
 
 

@@ -37,8 +37,8 @@ def limit_remedy(kind: str, action: str, *, policy: str = "") -> str:
     ``policy``: its ARN, where AWS names it. Empty for the caller's own policies and for a kind that
     is not known.
     """
-    if kind not in _REMEDIES:
-        return ""
-    remedy = _REMEDIES[kind].format(action=action, named=f" ({policy})" if policy else "")
-    is_of_updates = "eks:UpdateClusterConfig" in action
-    return f"{remedy}{_EGRESS}" if kind == SERVICE_CONTROL and is_of_updates else remedy
+    named = f" ({policy})".replace(" ()", "")
+    remedy = _REMEDIES.get(kind, "").format(action=action, named=named)
+    if kind == SERVICE_CONTROL and "eks:UpdateClusterConfig" in action:
+        return f"{remedy}{_EGRESS}"
+    return remedy

@@ -11,6 +11,12 @@ from dataclasses import dataclass
 from migrator.decide.reach.access_policies_known import NAME as ACCESS_POLICIES
 from migrator.decide.reach.access_policies_known import access_policies_check
 from migrator.decide.reach.cluster_checks import address_check, cluster_checks
+from migrator.decide.reach.cluster_condition import (
+    UPDATES,
+    health_check,
+    logs_check,
+    updates_checks,
+)
 from migrator.decide.reach.opened_endpoint import opening_checks
 from migrator.decide.reach.required_permissions import (
     ESSENTIAL,
@@ -22,6 +28,8 @@ from migrator.decide.reach.required_permissions import (
 )
 from migrator.decide.reach.required_requests import LOCK_REQUESTS, kubernetes_needs_of
 from migrator.decide.reach.version_support import version_support_check
+from migrator.decide.reach.webhooks import NAME as WEBHOOKS
+from migrator.decide.reach.webhooks import webhooks_check
 from migrator.errors import MigratorError
 from migrator.model.cluster_lock import describe_lock
 from migrator.model.diagnosis import Check, Diagnosis
@@ -34,6 +42,7 @@ from migrator.model.policy_kind import limit_remedy
 from migrator.model.rbac import AccessRequest
 from migrator.ports import (
     AccessReviewer,
+    AdmissionWebhooks,
     Clock,
     ClusterLock,
     ClusterObjects,
@@ -72,7 +81,8 @@ class DiagnosePorts:
     looked for. ``objects``: None where the timer of a rehearsal is not read. ``network``: None
     where security groups are not judged, ``network_policies`` where they are not. ``way``: None
     where its stages are not looked at.
-    ``ways_out``: None where the ways of nodes out of their VPC are not read.
+    ``ways_out``: None where the ways of nodes out of their VPC are not read. ``webhooks``: None
+    where they are not read.
     """
 
     cluster: ClusterReader
@@ -89,6 +99,7 @@ class DiagnosePorts:
     network: NetworkReader | None = None
     network_policies: NetworkPolicies | None = None
     ways_out: NodeNetworks | None = None
+    webhooks: AdmissionWebhooks | None = None
 
 
 def diagnose(
@@ -109,6 +120,8 @@ def diagnose(
     asks: list[Callable[[], Iterable[Check]]] = [
         lambda: _caller(ports),
         lambda: cluster_checks(cluster),
+        lambda: (health_check(cluster), logs_check(cluster)),
+        lambda: _updates(ports),
         lambda: node_join_check(ports.cluster, ports.ways_out, cluster),
         lambda: opening_checks(seen_in(cluster), reference.name, ports.clock.now()),
         lambda: way_in_checks(ports.way, cluster),
@@ -122,6 +135,7 @@ def diagnose(
     checks = [check for group in groups for check in group]
     if any(check.name == "api-server" and check.state == "ok" for check in checks):
         checks += _in_the_cluster(ports, reference, commands)
+        checks += _webhooks(ports)
         checks += _leftovers(ports, reference)
         checks += reach_checks(ports.network_policies, pod)
     return Diagnosis(reference.name, tuple(checks), groups_of.rules)
@@ -162,6 +176,27 @@ def _version_support(ports: DiagnosePorts, cluster: Raw) -> Iterable[Check]:
         if error.code != "iam-denied":
             raise
     yield version_support_check(cluster, support, ports.clock.now())
+
+
+def _updates(ports: DiagnosePorts) -> Iterable[Check]:
+    """What runs in the cluster now, also where its status is ACTIVE."""
+    try:
+        found = ports.cluster.updates_now()
+    except MigratorError as error:
+        said = f"Whether an update is in progress is not known. {error.message} {error.why}"
+        return (Check(UPDATES, "unknown", said.strip(), error.remedy),)
+    return updates_checks(found)
+
+
+def _webhooks(ports: DiagnosePorts) -> list[Check]:
+    """Admission webhooks that are asked about what a migration writes."""
+    if ports.webhooks is None:
+        return []
+    try:
+        return [webhooks_check(ports.webhooks.configurations())]
+    except MigratorError as error:
+        said = f"Which webhooks see what is written is not known. {error.message} {error.why}"
+        return [Check(WEBHOOKS, "unknown", said.strip(), error.remedy)]
 
 
 def _way_in(ports: DiagnosePorts, cluster: Raw) -> Iterable[Check]:

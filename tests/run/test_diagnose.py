@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from migrator.adapters.admission_webhooks import KubernetesWebhooks
 from migrator.adapters.caller_permissions import SimulatedPermissions
 from migrator.adapters.clock import MachineClock
 from migrator.adapters.endpoint_access import EksEndpointAccess
@@ -16,6 +17,8 @@ from migrator.adapters.reviewers import RealReviewers
 from migrator.app.settings import Settings
 from migrator.app.way import WayHere
 from migrator.errors import Failed, MigratorError
+from migrator.lab.worlds.faults import Fault
+from migrator.lab.worlds.lab_cluster import LabUpdate
 from migrator.lab.worlds.principals import Permissions as LabPermissions
 from migrator.model.diagnosis import Check, Diagnosis
 from migrator.model.way import Connected, Resolved, Way
@@ -85,6 +88,7 @@ def ports(lab: SmallLab, address: str | None = None) -> DiagnosePorts:
         Address(address),
         lab.tasks,
         MachineClock(),
+        webhooks=KubernetesWebhooks(lab.kubernetes),
     )
 
 
@@ -138,6 +142,58 @@ def test_the_log_is_a_read_that_only_makes_answers_weaker(start_lab: Start) -> N
     check = by_name(diagnose(ports(lab)))["iam-permissions-apply"]
     assert check.state == "warn"
     assert "logs:FilterLogEvents" in check.said
+
+
+def test_what_is_under_way_in_the_cluster_and_what_sees_writes_is_shown(start_lab: Start) -> None:
+    lab = start_lab()
+    connected = ports(lab)
+    cluster = lab.lab.world.cluster(CLUSTER)
+    cluster.raw["health"] = {"issues": [{"code": "Ec2SubnetNotFound", "resourceIds": ["subnet-9"]}]}
+    now = lab.lab.world.now()
+    later = now + timedelta(hours=9)
+    cluster.add_update(LabUpdate("u-1", "VersionRollback", (), now, later, quiet=True))
+    webhook = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": "policies"},
+        "webhooks": [
+            {
+                "name": "all.example.com",
+                "rules": [
+                    {
+                        "apiGroups": ["*"],
+                        "apiVersions": ["*"],
+                        "operations": ["*"],
+                        "resources": ["*"],
+                    }
+                ],
+                "clientConfig": {"url": "https://policies.example.com"},
+                "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+            }
+        ],
+    }
+    lab.lab.world.controls["putObject"]({"cluster": CLUSTER, "object": webhook})
+    checks = by_name(diagnose(connected))
+    assert "Ec2SubnetNotFound of subnet-9" in checks["cluster-health"].said
+    assert checks["cluster-status"].state == "ok"
+    assert "VersionRollback of the cluster (update u-1)" in checks["cluster-updates"].said
+    assert checks["certificate-authority"].state == "ok"
+    assert checks["control-plane-logs"].state == "ok"
+    assert "webhook all.example.com of policies (failurePolicy Fail)" in checks["webhooks"].said
+
+
+def test_updates_and_webhooks_that_may_not_be_listed_are_unknown(start_lab: Start) -> None:
+    lab = start_lab()
+    denied = LabPermissions(("eks:ListUpdates",), None)
+    lab.lab.world.accounts[ACCOUNT].roles["operator"].permissions = denied
+    lab.lab.world.faults.add(
+        Fault("kubernetes:list validatingwebhookconfigurations", "error", status=500)
+    )
+    checks = by_name(diagnose(ports(lab)))
+    assert checks["cluster-updates"].state == "unknown"
+    assert "eks:ListUpdates" in checks["cluster-updates"].said
+    assert checks["webhooks"].state == "unknown"
 
 
 def test_a_caller_who_may_not_simulate_gets_unknown_and_the_policy(start_lab: Start) -> None:

@@ -48,6 +48,9 @@ LOCK_REQUESTS: Final = (
     *(_on_lock(verb) for verb in ("get", "update", "delete")),
 )
 _BINDINGS_READ: Final = _lists(_RBAC, "rolebindings", "clusterrolebindings")
+_WEBHOOKS: Final = _lists(
+    _ADMISSION, "validatingwebhookconfigurations", "mutatingwebhookconfigurations"
+)
 _READ: Final = (
     _aws_auth("get"),
     *_lists("", "namespaces", "nodes"),
@@ -56,13 +59,8 @@ _READ: Final = (
     # Where group names and usernames may stand besides RBAC.
     AccessRequest("list", resource="configmaps", name="argocd-rbac-cm"),
     *_lists(_FLOWS, "flowschemas"),
-    *_lists(
-        _ADMISSION,
-        "validatingadmissionpolicies",
-        "validatingadmissionpolicybindings",
-        "validatingwebhookconfigurations",
-        "mutatingwebhookconfigurations",
-    ),
+    *_lists(_ADMISSION, "validatingadmissionpolicies", "validatingadmissionpolicybindings"),
+    *_WEBHOOKS,
 )
 _NETWORK_POLICIES: Final = (
     *_lists("networking.k8s.io", "networkpolicies"),
@@ -116,7 +114,13 @@ _COMMANDS: Final[dict[str, tuple[AccessRequest, ...]]] = {
     "status": (_aws_auth("get"), *_BINDINGS_READ, _on_lock("get")),
     "report": (*_READ, _NODE_LEASES),
     "observe": (_aws_auth("get"),),
-    "doctor": (_aws_auth("get"), *_BINDINGS_READ, *_NETWORK_POLICIES, _on_lock("get")),
+    "doctor": (
+        _aws_auth("get"),
+        *_BINDINGS_READ,
+        *_NETWORK_POLICIES,
+        *_WEBHOOKS,
+        _on_lock("get"),
+    ),
 }
 _PARALLEL: Final = "where a group gets a new name: its bindings get a parallel one"
 
