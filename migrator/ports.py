@@ -425,6 +425,10 @@ class EndpointAccess(Protocol):
         """The endpoint and its openings, read now."""
         ...
 
+    def is_changing(self) -> bool:
+        """Whether an update of the endpoint runs: what ``read`` returns is then as before it."""
+        ...
+
     def set_public_cidrs(self, cidrs: Sequence[str], *, token: str) -> str:
         """UpdateClusterConfig, sent once; returns the update id. Raises ``update-in-progress``."""
         ...

@@ -8,6 +8,9 @@ from typing import Any
 from migrator.adapters.aws_session import AwsSession
 from migrator.model.opened_endpoint import EndpointSeen, Opening, seen_in, tag_key, tag_value
 
+# Types of updates (EKS API reference, Update) that may change publicAccessCidrs.
+_OF_ENDPOINT = frozenset({"EndpointAccessUpdate", "VpcConfigUpdate"})
+
 
 class EksEndpointAccess:
     """:class:`migrator.ports.EndpointAccess` of one cluster, by its name and its ARN."""
@@ -16,6 +19,7 @@ class EksEndpointAccess:
         self._session = session
         self._cluster = cluster
         self._arn = arn
+        self._ended: set[str] = set()  # updates that need not be described again
 
     def read(self) -> EndpointSeen:
         """DescribeCluster, read now."""
@@ -23,6 +27,30 @@ class EksEndpointAccess:
             "eks", "describe_cluster", subject=f"cluster {self._cluster}", name=self._cluster
         )
         return seen_in(answer["cluster"])
+
+    def is_changing(self) -> bool:
+        """ListUpdates and DescribeUpdate. The status of the cluster does not answer this: it
+        becomes UPDATING some time after the update has begun.
+        """
+        subject = f"updates of cluster {self._cluster}"
+        listed = self._session.pages(
+            "eks", "list_updates", "updateIds", subject=subject, name=self._cluster
+        )
+        return any(self._runs(str(each)) for each in listed if each not in self._ended)
+
+    def _runs(self, update_id: str) -> bool:
+        """Whether an update is one of the endpoint and has not ended."""
+        answer = self._session.call(
+            "eks",
+            "describe_update",
+            subject=f"update {update_id}",
+            name=self._cluster,
+            updateId=update_id,
+        )["update"]
+        if answer["status"] != "InProgress":
+            self._ended.add(update_id)
+            return False
+        return answer["type"] in _OF_ENDPOINT
 
     def set_public_cidrs(self, cidrs: Sequence[str], *, token: str) -> str:
         """UpdateClusterConfig, sent once; nothing but the list changes. Raises

@@ -151,7 +151,9 @@ def connect(
     if settings.open_endpoint_for_me:
         _open_endpoint(operator, session, described)
     if operator is not None:
-        _say_what_is_overdue(operator, described)
+        # What killed commands left may be closed by now.
+        left_open = reader.describe_cluster() if settings.open_endpoint_for_me else described
+        _say_what_is_left_open(operator, left_open)
     endpoint = endpoint_of(described, proxy_url=settings.proxy_url)
     if settings.via is not None:
         endpoint = _tunnelled(settings.via, operator, session, endpoint)
@@ -176,15 +178,19 @@ def connect(
     )
 
 
-def _say_what_is_overdue(operator: Operator, described: Mapping[str, Any]) -> None:
-    """Every command names the openings of the endpoint that no command closed in time."""
-    from migrator.decide.reach.opened_endpoint import overdue_words
+def _say_what_is_left_open(operator: Operator, described: Mapping[str, Any]) -> None:
+    """Every command names the openings of the endpoint whose command ended and did not close
+    them.
+    """
+    from migrator.adapters.this_process import still_runs
+    from migrator.decide.reach.opened_endpoint import debt_words, with_killed
     from migrator.model.opened_endpoint import openings_in
 
     openings = openings_in(described.get("tags") or {})
     if not openings:
         return
-    for said in overdue_words(openings, str(described.get("name") or "CLUSTER"), now()):
+    left = with_killed(openings, still_runs)
+    for said in debt_words(left, str(described.get("name") or "CLUSTER"), now()):
         operator.events.say("warn", said)
 
 
@@ -361,6 +367,7 @@ def status_ports(operator: Operator, cluster: ClusterRef) -> "StatusPorts":
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.adapters.kubernetes_objects import KubernetesObjects
     from migrator.adapters.tasks_threads import Threads
+    from migrator.adapters.this_process import still_runs
     from migrator.run.show_status import StatusPorts
 
     settings = operator.settings
@@ -381,7 +388,8 @@ def status_ports(operator: Operator, cluster: ClusterRef) -> "StatusPorts":
         )
     except MigratorError:  # of a cluster that cannot be described: its mode says why
         reader = EksCluster(session, cluster.name, tasks)
-        return StatusPorts(store, clock(), EksAuthMode(session, cluster.name), reader)
+        mode = EksAuthMode(session, cluster.name)
+        return StatusPorts(store, clock(), mode, reader, runs=still_runs)
     return StatusPorts(
         store,
         clock(),
@@ -393,6 +401,7 @@ def status_ports(operator: Operator, cluster: ClusterRef) -> "StatusPorts":
         tasks,
         KubernetesConfigMaps(connection.client),
         KubernetesObjects(connection.client),
+        still_runs,
     )
 
 
@@ -459,6 +468,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
     from migrator.adapters.kubernetes_objects import KubernetesObjects
     from migrator.adapters.node_network import Ec2NodeNetwork
     from migrator.adapters.security_groups import Ec2Network
+    from migrator.adapters.this_process import still_runs
     from migrator.app.way import WayHere
     from migrator.run.diagnose import DiagnosePorts
 
@@ -482,6 +492,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
         network_policies=network_policies(connection),
         ways_out=Ec2NodeNetwork(connection.session, connection.tasks),
         webhooks=KubernetesWebhooks(connection.client),
+        runs=still_runs,
     )
 
 

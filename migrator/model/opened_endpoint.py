@@ -1,10 +1,10 @@
 """An address that a command of this tool added to ``publicAccessCidrs`` for as long as it runs.
 
 Each opening is a tag of the cluster, so that every caller sees it: key
-``eks-access-migrator/opened/RUN``, value ``cidr=… until=… state=… by=…``. One tag for each run: a
-tag has no compare-and-set, and two commands that wrote one tag would lose one of the two. A key
-holds 128 and a value 256 letters, digits, spaces and ``_ . : / = + - @`` (EKS user guide,
-"Organize Amazon EKS resources with tags").
+``eks-access-migrator/opened/RUN``, value ``cidr=… until=… state=… process=… by=…``. One tag for
+each run: a tag has no compare-and-set, and two commands that wrote one tag would lose one of the
+two. A key holds 128 and a value 256 letters, digits, spaces and ``_ . : / = + - @`` (EKS user
+guide, "Organize Amazon EKS resources with tags").
 """
 
 import ipaddress
@@ -24,8 +24,9 @@ _RUN = re.compile(r"[\w.-]{1,64}", re.ASCII)
 class Opening:
     """One command's opening: ``cidr`` is its block, ``until`` (UTC) when it has certainly ended.
 
-    ``closing``: the command is about to remove the block. ``process``: the mark of the process, in
-    the state only; empty elsewhere.
+    ``closing``: the command is about to remove the block. ``process``: the mark of its process,
+    which its own machine alone can look up; empty where it is not known. ``killed``: that process
+    does not run any more; False where that is not known.
     """
 
     run: str
@@ -34,6 +35,7 @@ class Opening:
     until: datetime
     closing: bool = False
     process: str = ""
+    killed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def tag_value(opening: Opening) -> str:
     """
     until = opening.until.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     state = "closing" if opening.closing else "open"
-    text = f"cidr={opening.cidr} until={until} state={state} by={opening.caller}"
+    head = f"cidr={opening.cidr} until={until} state={state}"
+    text = f"{head} process={opening.process} by={opening.caller}"
     return _OUTSIDE.sub("_", text)[:_LONGEST]
 
 
@@ -135,4 +138,5 @@ def _opening(run: str, value: str) -> Opening | None:
         fields.get("by", ""),
         until.replace(tzinfo=timezone.utc),
         closing=fields.get("state") == "closing",
+        process=fields.get("process", ""),
     )

@@ -184,5 +184,5 @@ class StatusOutcome:
     leftovers: tuple[Leftover, ...] = ()
     dead: tuple[tuple[str, str], ...] = ()
     opened: tuple[str, ...] = ()  # addresses that commands added to publicAccessCidrs, in words
-    overdue: tuple[str, ...] = ()  # those of them that no command removed in time
+    overdue: tuple[str, ...] = ()  # those of them whose command was killed, or is overdue
     unfinished: bool = False

@@ -17,7 +17,7 @@ from migrator.decide.reach.cluster_condition import (
     logs_check,
     updates_checks,
 )
-from migrator.decide.reach.opened_endpoint import opening_checks
+from migrator.decide.reach.opened_endpoint import opening_checks, with_killed
 from migrator.decide.reach.required_permissions import (
     ESSENTIAL,
     ESSENTIAL_FOR,
@@ -82,7 +82,7 @@ class DiagnosePorts:
     where security groups are not judged, ``network_policies`` where they are not. ``way``: None
     where its stages are not looked at.
     ``ways_out``: None where the ways of nodes out of their VPC are not read. ``webhooks``: None
-    where they are not read.
+    where they are not read. ``runs`` says whether a process of this machine runs, by its mark.
     """
 
     cluster: ClusterReader
@@ -100,6 +100,7 @@ class DiagnosePorts:
     network_policies: NetworkPolicies | None = None
     ways_out: NodeNetworks | None = None
     webhooks: AdmissionWebhooks | None = None
+    runs: Callable[[str], bool | None] = lambda _: None
 
 
 def diagnose(
@@ -123,7 +124,7 @@ def diagnose(
         lambda: (health_check(cluster), logs_check(cluster)),
         lambda: _updates(ports),
         lambda: node_join_check(ports.cluster, ports.ways_out, cluster),
-        lambda: opening_checks(seen_in(cluster), reference.name, ports.clock.now()),
+        lambda: _openings(ports, cluster, reference.name),
         lambda: way_in_checks(ports.way, cluster),
         lambda: _way_in(ports, cluster),
         lambda: _iam(ports, reference, commands),
@@ -139,6 +140,12 @@ def diagnose(
         checks += _leftovers(ports, reference)
         checks += reach_checks(ports.network_policies, pod)
     return Diagnosis(reference.name, tuple(checks), groups_of.rules)
+
+
+def _openings(ports: DiagnosePorts, cluster: Raw, name: str) -> Iterable[Check]:
+    """What commands added to the endpoint, as the tags of the cluster say."""
+    openings = with_killed(seen_in(cluster).openings, ports.runs)
+    return opening_checks(openings, name, ports.clock.now())
 
 
 def _caller(ports: DiagnosePorts) -> Iterable[Check]:

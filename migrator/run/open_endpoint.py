@@ -11,19 +11,22 @@ the list: of two commands at the same time at least one sees the other (Lamport'
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from migrator.decide.reach.opened_endpoint import (
     LONGEST_OPENING,
+    RENEWED_AFTER,
     block_to_open,
     describe_opening,
     is_being_closed,
-    is_overdue,
+    is_left,
     is_restricted,
     needed_by_others,
+    with_killed,
 )
 from migrator.errors import Failed, Interrupted, MigratorError
 from migrator.model.canonical import digest_of
@@ -77,13 +80,21 @@ def opened_endpoint(ports: OpenPorts, *, run: str) -> Iterator[None]:
     ``endpoint-not-public``, ``endpoint-address-family``; ``endpoint-update-failed``; ``Refused``
     when a person says no; at the end ``Interrupted`` ``endpoint-left-open``.
     """
-    block = _block_to_open(ports)
+    seen = ports.access.read()
+    block = _block_to_open(ports, seen)
+    killed = _killed(ports, seen)
+    left = ", ".join(each.cidr for each in killed if _of_run(seen, each.run) is not None)
     if block is None:
-        close_dead(ports)
+        if left:
+            ports.approver.confirm(
+                f"Remove from publicAccessCidrs what killed commands left: {left}?"
+            )
+        _close_each(ports, killed)
         yield
         return
+    besides = f" Commands that were killed left {left}: they are removed, too." if left else ""
     ports.approver.confirm(
-        f"Add {block} to publicAccessCidrs of the cluster until this command ends?"
+        f"Add {block} to publicAccessCidrs of the cluster until this command ends?{besides}"
     )
     opening = Opening(
         run, block, ports.caller, ports.clock.now() + LONGEST_OPENING, process=ports.process
@@ -91,15 +102,15 @@ def opened_endpoint(ports: OpenPorts, *, run: str) -> Iterator[None]:
     try:
         _open(ports, opening)
         # Only now: where a killed command opened the same block, it stays open.
-        close_dead(ports)
-        yield
+        _close_each(ports, killed)
+        with _renewed(ports, opening):
+            yield
     finally:
         _close_at_last(ports, opening, sys.exc_info()[1])
 
 
-def _block_to_open(ports: OpenPorts) -> str | None:
+def _block_to_open(ports: OpenPorts, seen: EndpointSeen) -> str | None:
     """The block that this machine needs. Its address is asked for only where that matters."""
-    seen = ports.access.read()
     if not is_restricted(seen):
         return None
     return block_to_open(seen, ports.source.public_address())
@@ -120,12 +131,53 @@ def _wait_for_closers(ports: OpenPorts, opening: Opening) -> None:
     before ours was there.
     """
     until = ports.clock.now() + _OF_A_CLOSER
-    killed = {each.run for each in _killed(ports)}
     while True:
-        others = [each for each in ports.access.read().openings if each.run not in killed]
+        seen = ports.access.read()
+        killed = {each.run for each in _killed(ports, seen)}
+        others = [each for each in seen.openings if each.run not in killed]
         if not is_being_closed(others, opening) or ports.clock.now() >= until:
             return
         ports.clock.sleep(_POLL)
+
+
+@contextmanager
+def _renewed(ports: OpenPorts, opening: Opening) -> Iterator[None]:
+    """Renew the opening while the context lives, in another thread. That thread writes nothing
+    after the context: the command then says in the same tag that it closes.
+    """
+    over = threading.Event()
+    renewing = threading.Thread(
+        target=keep_renewed, args=(ports, opening, over.wait), daemon=True, name="opened-endpoint"
+    )
+    renewing.start()
+    try:
+        yield
+    finally:
+        over.set()
+        renewing.join()
+
+
+def keep_renewed(ports: OpenPorts, opening: Opening, wait: Callable[[float], bool]) -> None:
+    """Renew the opening each time ``wait`` returns False after so many seconds, until it returns
+    True, or the opening was closed by another command.
+    """
+    while not wait(RENEWED_AFTER.total_seconds()):
+        try:
+            if not _renew(ports, opening):
+                return
+        except MigratorError as error:
+            # There is time for more attempts before it is overdue.
+            ports.events.say("warn", f"{opening.cidr} is not renewed yet: {error.message}")
+
+
+def _renew(ports: OpenPorts, opening: Opening) -> bool:
+    """Have the tag of an opening say that the command lasts longer; False where there is no tag."""
+    tagged = _of_run(ports.access.read(), opening.run)
+    if tagged is None:
+        ports.events.say("warn", f"Another command removed {opening.cidr} from publicAccessCidrs.")
+        return False
+    ports.access.write_opening(replace(opening, until=ports.clock.now() + LONGEST_OPENING))
+    return True
 
 
 def _close_at_last(ports: OpenPorts, opening: Opening, stopped_by: BaseException | None) -> None:
@@ -174,7 +226,8 @@ def close_opening(ports: OpenPorts, opening: Opening) -> None:
     if tagged is None:
         _record(ports, "closed", opening)
         return
-    ports.access.write_opening(replace(tagged, closing=True))
+    # Whoever closes may be killed, too, and is waited for by a command that opens.
+    ports.access.write_opening(replace(tagged, closing=True, process=ports.process))
     ports.clock.sleep(_SETTLE)
     if not needed_by_others(ports.access.read().openings, opening):
         _change(ports, lambda now: _without(now, opening.cidr), opening.run)
@@ -187,17 +240,19 @@ def close_opening(ports: OpenPorts, opening: Opening) -> None:
     _record(ports, "closed", opening)
 
 
-def close_dead(ports: OpenPorts) -> tuple[Opening, ...]:
-    """Close the openings of this state whose process was killed; returns them."""
-    killed = _killed(ports)
-    for opening in killed:
+def _close_each(ports: OpenPorts, openings: Iterable[Opening]) -> None:
+    for opening in openings:
         close_opening(ports, opening)
-    return killed
 
 
-def _killed(ports: OpenPorts) -> tuple[Opening, ...]:
-    """The openings of this state whose process ran on this machine and does not run now."""
-    return tuple(each for each in recorded(ports.store) if ports.runs(each.process) is False)
+def _killed(ports: OpenPorts, seen: EndpointSeen) -> tuple[Opening, ...]:
+    """The openings whose process ran on this machine and does not run now: those in the tags, which
+    may be of another state folder, and those that this state alone has recorded.
+    """
+    found = {each.run: each for each in with_killed(seen.openings, ports.runs)}
+    for opening in with_killed(recorded(ports.store), ports.runs):
+        found.setdefault(opening.run, opening)
+    return tuple(each for each in found.values() if each.killed)
 
 
 def close_overdue(ports: OpenPorts) -> ClosedEndpoint:
@@ -206,13 +261,12 @@ def close_overdue(ports: OpenPorts) -> ClosedEndpoint:
 
     Raises ``Refused`` when a person says no, ``endpoint-update-failed``.
     """
-    openings = ports.access.read().openings
-    killed = {each.run for each in _killed(ports)}
+    seen = ports.access.read()
     now = ports.clock.now()
     over: list[Opening] = []
     left: list[Opening] = []
-    for opening in openings:
-        if is_overdue(opening, now) or opening.run in killed:
+    for opening in with_killed(seen.openings, ports.runs):
+        if is_left(opening, now):
             over.append(opening)
         else:
             left.append(opening)
@@ -222,7 +276,7 @@ def close_overdue(ports: OpenPorts) -> ClosedEndpoint:
     for opening in over:
         _close_with_tries(ports, opening)
     # Killed before the tag was written: there is nothing but the line of the state.
-    close_dead(ports)
+    _close_each(ports, _killed(ports, ports.access.read()))
     return ClosedEndpoint(
         ports.cluster,
         tuple(describe_opening(each, now) for each in over),
@@ -310,6 +364,9 @@ def _change(ports: OpenPorts, change: Change, run: str) -> None:
     """
     until = ports.clock.now() + _PATIENCE
     while True:
+        # Such as that of a command that was killed: the list is as before it until it has ended.
+        while ports.access.is_changing() and ports.clock.now() < until:
+            ports.clock.sleep(_POLL)
         now = ports.access.read().cidrs
         wanted = change(now)
         if wanted == now:

@@ -2,12 +2,12 @@
 shown as unknown.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from migrator.decide.reach.opened_endpoint import describe_opening, is_overdue
+from migrator.decide.reach.opened_endpoint import describe_opening, is_left, with_killed
 from migrator.decide.running.actions import (
     Action,
     Adopt,
@@ -87,6 +87,7 @@ class StatusPorts:
     and locks are not looked for; ``principals`` and ``tasks``, which ask about several principals
     in parallel, where dead entries are not looked for; ``config_maps`` where the rows of aws-auth
     are not compared; ``objects`` where the timer of a rehearsal is not read.
+    ``runs`` says whether a process of this machine runs, by its mark.
     """
 
     store: StateStore
@@ -99,6 +100,7 @@ class StatusPorts:
     tasks: TaskRunner | None = None
     config_maps: ConfigMaps | None = None
     objects: ClusterObjects | None = None
+    runs: Callable[[str], bool | None] = lambda _: None
 
 
 def show_status(
@@ -122,7 +124,7 @@ def show_status(
     asked = _mode_and_status(ports, unknown)
     journal = ports.store.journal()
     seen = _seen_in_cluster(ports, unknown)
-    openings = openings_now(ports.reader, ports.store)
+    openings = with_killed(openings_now(ports.reader, ports.store), ports.runs)
     if plan is None or plan_digest is None:
         found = _without_plan(cluster, ports, journal, asked, unknown, seen)
         return _with_openings(found, openings, ports.clock.now())
@@ -167,10 +169,10 @@ def _with_openings(
     found: StatusOutcome, openings: Sequence[Opening], now: datetime
 ) -> StatusOutcome:
     """The status with the addresses that commands added to the public endpoint. One that is
-    overdue is left to do.
+    overdue, or whose process was killed, is left to do.
     """
     opened = tuple(describe_opening(each, now) for each in openings)
-    overdue = tuple(describe_opening(each, now) for each in openings if is_overdue(each, now))
+    overdue = tuple(describe_opening(each, now) for each in openings if is_left(each, now))
     found = replace(found, opened=opened, overdue=overdue)
     if overdue and found.exit_code == 0:
         return replace(found, next="close the endpoint (see Opened)", exit_code=7)

@@ -149,6 +149,7 @@ def test_commands_that_read_the_ways_state_it() -> None:
         assert ("ec2:DescribeRouteTables", "*") in actions_of(command)
     assert {action for action, _ in OPEN_ENDPOINT} == {
         "eks:UpdateClusterConfig",
+        "eks:ListUpdates",
         "eks:DescribeUpdate",
         "eks:TagResource",
         "eks:UntagResource",

@@ -11,10 +11,10 @@ from datetime import timedelta
 
 import pytest
 
-from migrator.decide.reach.opened_endpoint import LONGEST_OPENING, opening_checks
+from migrator.decide.reach.opened_endpoint import LONGEST_OPENING, is_left, opening_checks
 from migrator.errors import Failed, Interrupted, MigratorError, Refused, Unproven
-from migrator.model.opened_endpoint import EndpointSeen
-from migrator.run.open_endpoint import close_overdue, opened_endpoint, recorded
+from migrator.model.opened_endpoint import Opening
+from migrator.run.open_endpoint import close_overdue, keep_renewed, opened_endpoint, recorded
 from tests.support.memory_endpoint import AT, BEFORE, MINE, Command, Endpoint, Killed, Turns
 from tests.support.memory_ports import MemoryStore
 
@@ -28,6 +28,19 @@ def at_effect(number: int) -> Callable[[bool], None]:
     def before(effect: bool) -> None:
         if effect and next(effects) == number:
             raise Killed
+
+    return before
+
+
+def after_effect(number: int) -> Callable[[bool], None]:
+    """Kill once the effect with this number is done, before its answer is looked at."""
+    done = 0
+
+    def before(effect: bool) -> None:
+        nonlocal done
+        if done > number:
+            raise Killed
+        done += effect
 
     return before
 
@@ -97,13 +110,111 @@ def test_debt_of_a_killed_command_is_closed_from_another_machine(first: int) -> 
     run_command(endpoint, "first", first)
     endpoint.store = MemoryStore()
     endpoint.now += LONGEST_OPENING + timedelta(minutes=1)
-    seen = EndpointSeen(True, False, endpoint.effective, openings=endpoint.openings)
-    checks = opening_checks(seen, "prod", endpoint.now)
+    checks = opening_checks(endpoint.openings, "prod", endpoint.now)
     assert [check.state for check in checks] == ["fail"] * len(endpoint.openings)
     assert all("--close-endpoint" in check.remedy for check in checks)
-    done = close_overdue(Command(endpoint, "other").ports())
+    done = close_overdue(replace(Command(endpoint, "other").ports(), runs=lambda _: None))
     assert (len(done.closed), done.left) == (len(checks), ())
     assert as_began(endpoint)
+
+
+@pytest.mark.parametrize("first", range(EFFECTS))
+def test_update_that_a_killed_command_sent_is_waited_for(first: int) -> None:
+    for end in (run_command, close_from_elsewhere):
+        endpoint = Endpoint()
+        killed = Command(endpoint, "first", after_effect(first))
+        with suppress(Killed), opened_endpoint(killed.ports(), run="first"):
+            pass
+        end(endpoint, "second")
+        assert as_began(endpoint), end
+
+
+def close_from_elsewhere(endpoint: Endpoint, process: str) -> None:
+    close_overdue(Command(endpoint, process).ports())
+
+
+@pytest.mark.parametrize("first", range(EFFECTS))
+def test_killed_and_resumed_from_another_folder_the_list_ends_as_it_began(first: int) -> None:
+    endpoint = Endpoint()
+    run_command(endpoint, "first", first)
+    endpoint.store = MemoryStore()
+    assert run_command(endpoint, "second")
+    assert as_began(endpoint)
+
+
+def test_what_a_killed_command_left_is_in_the_question() -> None:
+    endpoint = Endpoint()
+    run_command(endpoint, "first", 3)
+    run_command(endpoint, "second")
+    assert f"killed left {BLOCK}" in endpoint.asked[-1]
+
+
+def test_what_a_killed_command_left_is_asked_about_where_nothing_is_added() -> None:
+    endpoint = Endpoint()
+    run_command(endpoint, "first", 3)
+    ports = Command(endpoint, "second", address="203.0.113.7").ports()
+    with opened_endpoint(ports, run="second"):
+        assert (
+            endpoint.asked[-1]
+            == f"Remove from publicAccessCidrs what killed commands left: {BLOCK}?"
+        )
+    assert as_began(endpoint)
+
+
+class Hours:
+    """So many hours pass, then the command ends."""
+
+    def __init__(self, endpoint: Endpoint, hours: int) -> None:
+        self.endpoint, self.left = endpoint, hours
+
+    def wait(self, seconds: float) -> bool:
+        self.endpoint.now += timedelta(seconds=seconds)
+        self.left -= 1
+        return self.left < 0
+
+
+def test_opening_of_a_run_that_lasts_is_renewed() -> None:
+    endpoint = Endpoint()
+    ports = Command(endpoint, "a").ports()
+    with opened_endpoint(ports, run="a"):
+        (opening,) = endpoint.openings
+        keep_renewed(ports, opening, Hours(endpoint, 9).wait)
+        (renewed,) = endpoint.openings
+        assert not is_left(renewed, endpoint.now)
+        assert renewed.process == "a"
+        assert close_overdue(replace(ports, runs=lambda _: None)).closed == ()
+    assert as_began(endpoint)
+
+
+def test_opening_that_another_command_closed_is_not_renewed() -> None:
+    endpoint = Endpoint()
+    command = Command(endpoint, "a")
+    with opened_endpoint(command.ports(), run="a"):
+        (opening,) = endpoint.openings
+        endpoint.tags.clear()
+        keep_renewed(command.ports(), opening, Hours(endpoint, 9).wait)
+        assert endpoint.tags == {}
+        assert command.said[-1] == f"Another command removed {BLOCK} from publicAccessCidrs."
+        endpoint.updates.clear()
+    assert as_began(endpoint)
+
+
+class _NoTags(Command):
+    """The tag can be written once."""
+
+    def write_opening(self, opening: Opening) -> None:
+        if self.endpoint.tags:
+            raise Failed("iam-denied", "Denied.")
+        super().write_opening(opening)
+
+
+def test_renewal_that_fails_is_tried_again() -> None:
+    endpoint = Endpoint()
+    command = _NoTags(endpoint, "a")
+    opening = Opening("a", BLOCK, "", endpoint.now)
+    command.write_opening(opening)
+    keep_renewed(command.ports(), opening, Hours(endpoint, 2).wait)
+    assert command.said == [f"{BLOCK} is not renewed yet: Denied."] * 2
 
 
 @pytest.mark.parametrize("first", range(EFFECTS))
@@ -121,9 +232,15 @@ def test_closing_is_killed_and_done_again(first: int) -> None:
         assert as_began(endpoint)
 
 
-def at_once(switches: Sequence[int], alone: int = 0) -> tuple[Endpoint, int]:
-    """Two commands, and the number of steps that they took."""
+def at_once(
+    switches: Sequence[int], alone: int = 0, killed: int | None = None
+) -> tuple[Endpoint, int]:
+    """Two commands, and the number of steps that they took. ``killed``: at which effect a command
+    before them was, and then the first one only closes what that one left.
+    """
     endpoint, turns = Endpoint(), Turns(switches, alone)
+    if killed is not None:
+        run_command(endpoint, "before", killed)
     problems: list[BaseException] = []
 
     def work(me: int) -> None:
@@ -136,6 +253,9 @@ def at_once(switches: Sequence[int], alone: int = 0) -> tuple[Endpoint, int]:
         try:
             # Processes of two machines: neither sees the other one's state.
             ports = replace(command.ports(), store=MemoryStore())
+            if killed is not None and me == 0:
+                close_overdue(ports)
+                return
             with opened_endpoint(ports, run=f"run-{me}"):
                 for _ in range(3):
                     assert BLOCK in command.read().cidrs
@@ -170,6 +290,17 @@ def test_second_command_begins_at_any_step_of_the_first(switch: int) -> None:
 def test_two_commands_at_once_leave_the_list_as_it_was() -> None:
     for switches in itertools.combinations(range(1, STEPS + 1, 2), 2):
         assert as_began(at_once(switches)[0]), switches
+
+
+@pytest.mark.parametrize("killed", range(EFFECTS))
+def test_command_keeps_its_range_while_another_one_closes_for_a_killed_one(killed: int) -> None:
+    steps = at_once((), 0, killed)[1]
+    # Killed with its range in the list, it leaves the most that may go wrong.
+    every = 1 if killed == 3 else 4
+    for switches in itertools.combinations(range(1, steps + 1, every), 2):
+        endpoint = at_once(switches, 0, killed)[0]
+        endpoint.now += timedelta(hours=1)
+        assert (endpoint.effective, endpoint.tags) == (BEFORE, {}), switches
 
 
 def test_second_command_joins_and_the_last_one_closes() -> None:

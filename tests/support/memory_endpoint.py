@@ -107,6 +107,11 @@ class Command:
         here.updates.append((here.now + timedelta(seconds=8), tuple(cidrs)))
         return str(len(here.updates) - 1)
 
+    def is_changing(self) -> bool:
+        self.step(False)
+        updates = self.endpoint.updates
+        return bool(updates) and updates[-1][0] > self.endpoint.now
+
     def update_status(self, update_id: str) -> tuple[str, list[str]]:
         self.step(False)
         done = self.endpoint.updates[int(update_id)][0] <= self.endpoint.now

@@ -4,7 +4,8 @@ An opening is a debt: ``publicAccessCidrs`` has an address that no administrator
 counted by the tags of the cluster; the last command that needs a block removes it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,6 +19,8 @@ from migrator.model.opened_endpoint import EndpointSeen, Opening
 # an hour. It is shorter than the longest session of a role (12 hours; IAM user guide, "Using IAM
 # roles"), so that the debt of a killed run is seen the same day.
 LONGEST_OPENING: Final = timedelta(hours=4)
+# A run that lasts longer renews its opening this long after it was written.
+RENEWED_AFTER: Final = timedelta(hours=1)
 NAME: Final = "opened-endpoint"
 
 
@@ -33,9 +36,15 @@ def is_restricted(seen: EndpointSeen) -> bool:
             why="endpointPublicAccess is off: publicAccessCidrs has no effect.",
             remedy="Reach the private endpoint: --via ssm:INSTANCE, --proxy-url, or a VPN.",
         )
-    # Without a list, and with 0.0.0.0/0, every IPv4 address is admitted ("Cluster API server
-    # endpoint").
-    return bool(seen.cidrs) and "0.0.0.0/0" not in seen.cidrs
+    # Without a list every address is admitted ("Cluster API server endpoint").
+    if not seen.cidrs:
+        return False
+    # 0.0.0.0/0 admits IPv4 alone, and the endpoint of an IPv6 cluster has addresses of both
+    # families.
+    every = {"0.0.0.0/0"}
+    if seen.family == "ipv6":
+        every.add("::/0")
+    return not every.issubset(seen.cidrs)
 
 
 def block_to_open(seen: EndpointSeen, address: str | None) -> str | None:
@@ -94,9 +103,18 @@ def is_being_closed(openings: Iterable[Opening], opening: Opening) -> bool:
     return False
 
 
-def is_overdue(opening: Opening, now: datetime) -> bool:
-    """Whether the command of an opening has certainly ended."""
-    return now > opening.until
+def with_killed(
+    openings: Iterable[Opening], runs: Callable[[str], bool | None]
+) -> tuple[Opening, ...]:
+    """The openings, each with whether its process was killed. ``runs`` says of a process whether it
+    runs, None where this machine does not know.
+    """
+    return tuple(replace(each, killed=runs(each.process) is False) for each in openings)
+
+
+def is_left(opening: Opening, now: datetime) -> bool:
+    """Whether the command of an opening has certainly ended: it was killed, or is overdue."""
+    return opening.killed or now > opening.until
 
 
 def describe_opening(opening: Opening, now: datetime) -> str:
@@ -104,16 +122,18 @@ def describe_opening(opening: Opening, now: datetime) -> str:
     until = f"{opening.until:%Y-%m-%d %H:%M} UTC"
     caller = opening.caller or "a caller that is not known"
     said = f"{opening.cidr}, opened by {caller}, run {opening.run}"
-    if is_overdue(opening, now):
+    if opening.killed:
+        return f"{said}, whose process was killed"
+    if is_left(opening, now):
         return f"{said}, overdue since {until}"
     return f"{said}, until {until}"
 
 
-def overdue_words(openings: Sequence[Opening], cluster: str, now: datetime) -> tuple[str, ...]:
-    """What a command says of openings that are overdue, one sentence each."""
+def debt_words(openings: Sequence[Opening], cluster: str, now: datetime) -> tuple[str, ...]:
+    """What a command says of openings whose command has ended, one sentence each."""
     found: list[str] = []
     for opening in openings:
-        if is_overdue(opening, now):
+        if is_left(opening, now):
             found.append(
                 f"publicAccessCidrs still has {describe_opening(opening, now)}: "
                 f"migrate doctor {cluster} --close-endpoint"
@@ -121,14 +141,14 @@ def overdue_words(openings: Sequence[Opening], cluster: str, now: datetime) -> t
     return tuple(found)
 
 
-def opening_checks(seen: EndpointSeen, cluster: str, now: datetime) -> tuple[Check, ...]:
-    """A check for each opening of the endpoint: a failure where it is overdue. None where there is
-    no opening.
+def opening_checks(openings: Sequence[Opening], cluster: str, now: datetime) -> tuple[Check, ...]:
+    """A check for each opening of the endpoint: a failure where its command has ended. None where
+    there is no opening.
     """
     checks: list[Check] = []
-    for opening in seen.openings:
+    for opening in openings:
         said = f"publicAccessCidrs has {describe_opening(opening, now)}."
-        if is_overdue(opening, now):
+        if is_left(opening, now):
             remedy = f"`migrate doctor {cluster} --close-endpoint`"
             checks.append(Check(NAME, "fail", said, remedy))
         else:

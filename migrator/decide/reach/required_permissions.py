@@ -144,6 +144,7 @@ LOCKING: Final = frozenset(
 # Besides, of each command that gets --open-endpoint-for-me, and of doctor --close-endpoint.
 OPEN_ENDPOINT: Final = (
     ("eks:UpdateClusterConfig", "cluster"),
+    ("eks:ListUpdates", "cluster"),
     ("eks:DescribeUpdate", "cluster"),
     ("eks:TagResource", "cluster"),
     ("eks:UntagResource", "cluster"),
