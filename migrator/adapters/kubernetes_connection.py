@@ -9,8 +9,10 @@ have been done.
 import errno
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from migrator.adapters.no_way import NoWay
@@ -61,8 +63,11 @@ def connection_class(trust: Trust, seconds: float) -> "type[urllib3.connection.H
             self.ssl_context = context
             self.ca_certs = self.ca_cert_dir = self.ca_cert_data = None
             try:
-                super().connect()
+                with _cut_at(self._deadline, self):
+                    super().connect()
             except Exception as error:
+                if time.monotonic() >= self._deadline:
+                    raise TimeoutError("timed out") from error
                 raise _root(error) from error
 
         def _drop(self) -> None:
@@ -72,6 +77,25 @@ def connection_class(trust: Trust, seconds: float) -> "type[urllib3.connection.H
                 super().set_tunnel(*self._through[0], **self._through[1])
 
     return Connection
+
+
+@contextmanager
+def _cut_at(deadline: float, connection: "urllib3.connection.HTTPSConnection") -> Iterator[None]:
+    """Shut the connection down when the time is over. A proxy that answers CONNECT byte by byte, or
+    without end, keeps within the time of each single read for ever.
+    """
+
+    def shut() -> None:
+        with suppress(OSError, AttributeError):  # AttributeError: there is no socket yet
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(deadline - time.monotonic(), 0), shut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _second_try(connect: Callable[[], None]) -> None:

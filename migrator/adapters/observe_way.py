@@ -7,18 +7,21 @@ never widened: a certificate that cannot be verified is read on a connection tha
 
 import errno
 import json
+import re
 import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 from migrator.adapters.certificate_facts import certificate_facts
 from migrator.adapters.foreign_text import foreign
 from migrator.adapters.proxy_settings import proxy_headers
 from migrator.adapters.sockets import Address, open_socket, resolve
 from migrator.adapters.tls_trust import Trust, context_of
+from migrator.model.proxy import Proxy
 from migrator.model.way import (
     Connected,
     ConnectKind,
@@ -33,6 +36,8 @@ from migrator.model.way import (
 
 SECONDS = 3.0  # for the whole way
 _MOST_BYTES = 65536
+_QUOTED = re.compile(r'"[^"]*"')
+_SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][\w-]*)(?=\s+[^\s=]|\s*,|\s*$)")
 _REASONS: Mapping[int, ConnectKind] = {
     errno.ECONNREFUSED: "refused",
     errno.ECONNRESET: "reset",
@@ -144,7 +149,7 @@ class _Walk:
         except OSError as error:
             stream.close()
             return Tunnel("closed", said=foreign(error.strerror or error)), None
-        tunnel = _tunnel_answer(head)
+        tunnel = _tunnel_answer(_without_login(head, proxy))
         if tunnel.kind == "open":
             return tunnel, stream
         stream.close()
@@ -266,6 +271,18 @@ def _tls_kind(error: OSError) -> TlsKind:
     return "closed"
 
 
+def _without_login(head: bytes, proxy: Proxy) -> bytes:
+    """A proxy's answer without the user and password that it was sent: some answer with what they
+    were asked, and what they say is shown.
+    """
+    sent = [each.rpartition(" ")[2] for each in proxy_headers(proxy).values()]
+    if proxy.password:
+        sent += [proxy.password, quote(proxy.password, safe="")]
+    for secret in sent:
+        head = head.replace(secret.encode(), b"[removed]")
+    return head
+
+
 def _tunnel_answer(head: bytes) -> Tunnel:
     """What a proxy's answer to CONNECT says of the tunnel."""
     if not head:
@@ -280,7 +297,20 @@ def _tunnel_answer(head: bytes) -> Tunnel:
         return Tunnel("page", status, foreign(reason))
     if 200 <= status < 300:
         return Tunnel("open", status)
-    return Tunnel("answer", status, foreign(reason))
+    return Tunnel("answer", status, foreign(reason), _schemes(head))
+
+
+def _schemes(head: bytes) -> tuple[str, ...]:
+    """The ways to log in that a proxy offers, as it names them: the first word of each
+    ``Proxy-Authenticate`` (RFC 9110, 11.7.1), several in one or each in its own.
+    """
+    found: list[str] = []
+    for line in head.decode("latin-1").split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        if name.strip().lower() != "proxy-authenticate":
+            continue
+        found += _SCHEME.findall(_QUOTED.sub('""', value))
+    return tuple(dict.fromkeys(foreign(each) for each in found))
 
 
 def _http_answer(head: bytes, body: bytes) -> Http:

@@ -98,12 +98,13 @@ class Connected:
 @dataclass(frozen=True, slots=True)
 class Tunnel:
     """How a proxy answered CONNECT. ``status`` and ``said`` (its reason) with ``answer`` and
-    ``page``.
+    ``page``; ``schemes``: the ways to log in that an ``answer`` offers (``Basic``, ``Negotiate``).
     """
 
     kind: TunnelKind
     status: int | None = None
     said: str = ""
+    schemes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ def test_a_proxy_page_is_no_answer_of_a_kubernetes_api() -> None:
         pytest.raises(MigratorError) as caught,
     ):
         kubernetes.get("/api", "api")
-    assert caught.value.code == "api-server-failed"
+    assert caught.value.code == "not-an-api-server"
 
 
 def test_a_closed_port_is_an_unreachable_api_server() -> None:

@@ -128,6 +128,11 @@ def listed(place: Place) -> Endpoint:
     return replace(dropped(place), public_cidrs=("203.0.113.0/24",))
 
 
+def filtered_beside_the_other_family(place: Place) -> Endpoint:
+    place.source_address = ADDRESS
+    return replace(dropped(place), public_cidrs=("203.0.113.0/24", "::/0"))
+
+
 def private_only(place: Place) -> Endpoint:
     return replace(dropped(place), public=False, private=True)
 
@@ -202,6 +207,14 @@ SITUATIONS = (
         TCP,
         "lets this machine's address",
         "firewall",
+    ),
+    Situation(
+        "not listed, the other family is open",
+        filtered_beside_the_other_family,
+        "source-address-filtered",
+        TCP,
+        f"{ADDRESS} is not in publicAccessCidrs (203.0.113.0/24, ::/0)",
+        "publicAccessCidrs=",
     ),
     Situation("private", private_only, "endpoint-private", TCP, "inside the VPC only", "--via"),
     Situation(
@@ -336,6 +349,56 @@ SITUATIONS = (
         "Run the same command again",
     ),
     Situation(
+        "proxy drips",
+        behind(lambda: Proxy(drips=b"X")),
+        "proxy-slow",
+        PROXY,
+        "did not answer CONNECT",
+        "whether it reaches",
+    ),
+    Situation(
+        "proxy never ends",
+        behind(lambda: Proxy(drips=b"X: aaa\r\n")),
+        "proxy-slow",
+        PROXY,
+        "did not answer CONNECT",
+        "whether it reaches",
+    ),
+    Situation(
+        "proxy 407 for Kerberos",
+        behind(lambda: Proxy(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate, NTLM\r\n\r\n")),
+        "proxy-login-refused",
+        PROXY,
+        "offers Negotiate, NTLM",
+        "local proxy",
+    ),
+    Situation(
+        "proxy 401",
+        behind(lambda: Proxy(answer("401 Unauthorized"))),
+        "proxy-login-missing",
+        PROXY,
+        "wants a user and a password",
+        "USER:PASSWORD@127.0.0.1",
+    ),
+    Situation(
+        "proxy 429",
+        behind(lambda: Proxy(answer("429 Too Many Requests"))),
+        "proxy-failed",
+        PROXY,
+        "did not make the tunnel",
+        "why it answers 429",
+    ),
+    Situation(
+        "proxy repeats the login",
+        behind(
+            lambda: Proxy(answer("502 asked with Basic YW5uOndyMG5n by ann:wr0ng")), "ann:wr0ng@"
+        ),
+        "proxy-failed",
+        PROXY,
+        "502 asked with Basic [removed]",
+        "Run the same command again",
+    ),
+    Situation(
         "proxy 405",
         behind(lambda: Proxy(answer("405 No"))),
         "proxy-no-connect",
@@ -411,7 +474,9 @@ def test_each_situation_has_its_stage_sentence_and_remedy(
     if situation.code != "source-address-filtered":
         assert not any(word in error.remedy for word in ADD_YOURSELF)
     said = f"{error.message} {error.why} {error.remedy}"
-    assert not any(secret in said for secret in ("k8s-aws", "wr0ng", "se cret", "Traceback"))
+    assert not any(
+        secret in said for secret in ("k8s-aws", "wr0ng", "YW5u", "se cret", "Traceback")
+    )
     assert all(b"k8s-aws" not in head for head in place.proxy.heads)
     assert_stages(situation, place.seen[-1])
 

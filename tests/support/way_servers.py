@@ -5,6 +5,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -98,12 +99,14 @@ def closed_port() -> Iterator[int]:
 @dataclass
 class Proxy:
     """A CONNECT proxy. ``answer``: what it says instead of connecting; ``login``: ``user:password``
-    that it wants; ``lives``: how many tunnels it makes before it refuses connections.
+    that it wants; ``drips``: what it sends after the first line of an
+    answer, again and again.
     """
 
     answer: bytes | None = None
     login: str | None = None
     slow: bool = False
+    drips: bytes | None = None
     heads: list[bytes] = field(default_factory=list)
     tunnels: list[socket.socket] = field(default_factory=list)
 
@@ -115,6 +118,9 @@ class Proxy:
         self.heads.append(head)
         if self.slow:
             silent(stream)
+            return
+        if self.drips is not None:
+            _drip(stream, self.drips)
             return
         if self.login is not None:
             wanted = base64.b64encode(self.login.encode())
@@ -144,6 +150,14 @@ class Proxy:
         for stream in self.tunnels:
             with suppress(OSError):
                 stream.shutdown(socket.SHUT_RDWR)
+
+
+def _drip(stream: socket.socket, piece: bytes) -> None:
+    """An answer that never comes to its end."""
+    stream.sendall(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        stream.sendall(piece)
+        time.sleep(0.1)
 
 
 def answer(status: str, body: bytes = b"") -> bytes:

@@ -109,7 +109,8 @@ def is_join_trap(cluster: Raw) -> bool:
     vpc = _vpc_of(cluster)
     if (vpc.get("endpointPublicAccess"), vpc.get("endpointPrivateAccess")) != (True, False):
         return False
-    return not is_open_to_all(seen_in(cluster).cidrs)
+    seen = seen_in(cluster)
+    return not is_open_to_all(seen.cidrs, seen.family)
 
 
 def node_join(

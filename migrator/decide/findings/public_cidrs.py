@@ -6,16 +6,29 @@ clusters of that family). What is no block is kept as it is: EKS put it there.
 """
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
-EVERY_ADDRESS = frozenset({"0.0.0.0/0", "::/0"})
+_EVERY: Final = {4: "0.0.0.0/0", 6: "::/0"}
+# EKS user guide, "Cluster API server endpoint": endpoints of clusters of the IPv6 family have
+# addresses of both families, all others have IPv4 addresses alone.
+_VERSIONS: Final = {"ipv4": (4,), "ipv6": (4, 6)}
 
 
-def is_open_to_all(cidrs: Sequence[str]) -> bool:
-    """Whether every address is admitted: also where there is no list."""
+def is_open_to_all(cidrs: Sequence[str], family: str = "ipv4") -> bool:
+    """Whether every address from which the endpoint can be asked is admitted: also where there is
+    no list. ``family``: ``kubernetesNetworkConfig.ipFamily``, ``ipv4`` or ``ipv6``.
+    """
+    return is_open_to_versions(cidrs, _VERSIONS.get(family, (4, 6)))
+
+
+def is_open_to_versions(cidrs: Sequence[str], versions: Collection[int]) -> bool:
+    """Whether every address of these versions of IP (4, 6) is admitted. A block of one of them says
+    nothing of the other.
+    """
     if not cidrs:
         return True
-    return not EVERY_ADDRESS.isdisjoint(cidrs)
+    return all(admits(cidrs, _EVERY[version]) for version in versions)
 
 
 def host_cidr(address: str) -> str:

@@ -18,6 +18,7 @@ from migrator.decide.findings.platform import (
 )
 from migrator.decide.findings.public_cidrs import admits, host_cidr, is_open_to_all
 from migrator.model.diagnosis import Check
+from migrator.model.opened_endpoint import seen_in
 
 Raw = Mapping[str, Any]
 
@@ -71,7 +72,7 @@ def _endpoint(cluster: Raw) -> Check:
     if not public:
         said = "The endpoint is private: it is reached from the VPC and what is connected to it."
         return Check("endpoint-access", "ok", said)
-    if is_open_to_all(cidrs):
+    if is_open_to_all(cidrs, seen_in(cluster).family):
         more = ""
         if private:
             more = " and from inside the VPC"
@@ -100,7 +101,7 @@ def address_check(cluster: Raw, address: str | None) -> Check | None:
     cidrs = tuple(vpc.get("publicAccessCidrs") or ())
     if not vpc.get("endpointPublicAccess"):
         return None
-    if is_open_to_all(cidrs):
+    if is_open_to_all(cidrs, seen_in(cluster).family):
         return None
     if address is None:
         said = f"Whether this machine is in publicAccessCidrs ({', '.join(cidrs)}) is not known."

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from migrator.decide.findings.platform import cidr_obstacle
-from migrator.decide.findings.public_cidrs import admits, host_cidr
+from migrator.decide.findings.public_cidrs import admits, host_cidr, is_open_to_all
 from migrator.errors import Failed, Refused
 from migrator.model.diagnosis import Check
 from migrator.model.opened_endpoint import EndpointSeen, Opening
@@ -36,15 +36,7 @@ def is_restricted(seen: EndpointSeen) -> bool:
             why="endpointPublicAccess is off: publicAccessCidrs has no effect.",
             remedy="Reach the private endpoint: --via ssm:INSTANCE, --proxy-url, or a VPN.",
         )
-    # Without a list every address is admitted ("Cluster API server endpoint").
-    if not seen.cidrs:
-        return False
-    # 0.0.0.0/0 admits IPv4 alone, and the endpoint of an IPv6 cluster has addresses of both
-    # families.
-    every = {"0.0.0.0/0"}
-    if seen.family == "ipv6":
-        every.add("::/0")
-    return not every.issubset(seen.cidrs)
+    return not is_open_to_all(seen.cidrs, seen.family)
 
 
 def block_to_open(seen: EndpointSeen, address: str | None) -> str | None:

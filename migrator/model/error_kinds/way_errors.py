@@ -134,8 +134,8 @@ KINDS: tuple[ErrorKind, ...] = (
     ErrorKind(
         "proxy-failed",
         (1,),
-        "The proxy could not connect to the endpoint (5xx).",
-        "It does not reach the endpoint itself.",
+        "The proxy did not make the tunnel to the endpoint (5xx, 429 and others).",
+        "It does not reach the endpoint itself, or does not want to at present.",
         "Run the same command again, then ask who runs the proxy.",
     ),
     ErrorKind(
@@ -150,8 +150,8 @@ KINDS: tuple[ErrorKind, ...] = (
         "proxy-login-refused",
         (1,),
         "The proxy does not accept the user and password (407).",
-        "They are others, or it takes another kind of authentication.",
-        "Correct them in the address of the proxy.",
+        "They are others, or it takes another kind of authentication (Kerberos, NTLM).",
+        "Correct them in the address of the proxy, or start a local proxy that logs in.",
     ),
     ErrorKind(
         "proxy-malformed",

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.decide.findings.public_cidrs import admits, host_cidr, is_open_to_all, merged_cidrs
+from migrator.decide.findings.public_cidrs import (
+    admits,
+    host_cidr,
+    is_open_to_all,
+    is_open_to_versions,
+    merged_cidrs,
+)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -92,11 +98,28 @@ def test_families_are_apart() -> None:
     assert not admits(["::/0"], "198.51.100.1")
 
 
-def test_endpoint_is_open_to_all_without_a_list_and_by_each_family() -> None:
-    assert is_open_to_all([])
-    assert is_open_to_all(["198.51.100.1/32", "0.0.0.0/0"])
-    assert is_open_to_all(["::/0"])
-    assert not is_open_to_all(["198.51.100.1/32"])
+@pytest.mark.parametrize("family", ["ipv4", "ipv6", "another"])
+def test_endpoint_without_a_list_is_open_to_all(family: str) -> None:
+    assert is_open_to_all([], family)
+    assert not is_open_to_all(["198.51.100.1/32"], family)
+
+
+@pytest.mark.parametrize(
+    ("cidrs", "open_to"),
+    [
+        (["198.51.100.1/32", "0.0.0.0/0"], {4}),
+        (["0.0.0.0/1", "128.0.0.0/1"], {4}),
+        (["::/0"], {6}),
+        (["203.0.113.0/24", "::/0"], {6}),
+        (["0.0.0.0/0", "2001:db8::/32"], {4}),
+        (["0.0.0.0/0", "::/0"], {4, 6}),
+    ],
+)
+def test_a_block_opens_its_own_family_alone(cidrs: list[str], open_to: set[int]) -> None:
+    assert {version for version in (4, 6) if is_open_to_versions(cidrs, [version])} == open_to
+    # An endpoint of a cluster of the IPv6 family has addresses of both.
+    assert is_open_to_all(cidrs, "ipv4") == (4 in open_to)
+    assert is_open_to_all(cidrs, "ipv6") == (open_to == {4, 6})
 
 
 @pytest.mark.parametrize(

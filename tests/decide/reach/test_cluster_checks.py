@@ -76,7 +76,7 @@ def test_restricted_public_access_without_private_access_keeps_nodes_out() -> No
     [
         {**NARROW, "endpointPrivateAccess": True},
         {"endpointPublicAccess": False, "endpointPrivateAccess": True},
-        {"endpointPublicAccess": True, "publicAccessCidrs": ["::/0"]},
+        {"endpointPublicAccess": True, "publicAccessCidrs": ["0.0.0.0/0", "2001:db8::/32"]},
         {"endpointPublicAccess": True},
     ],
 )

@@ -12,6 +12,8 @@ _HOW = {
     "no-route": "This machine has no route to it",
 }
 _CONNECT_UNKNOWN = (400, 404, 405, 501)
+# 407 is the status for it (RFC 9110, 15.5.8); some proxies answer as servers do.
+_LOGIN = (401, 407)
 
 
 def proxy_cause(
@@ -88,7 +90,17 @@ def _tunnel_cause(ends: WayEnds, proxy: Proxy, tunnel: Tunnel) -> Cause:
 def _refusal(ends: WayEnds, proxy: Proxy, tunnel: Tunnel) -> Cause:
     target = f"{ends.host}:{ends.port}"
     said = f"It said {tunnel.said}."
-    if tunnel.status == 407 and proxy.user is None:
+    if tunnel.status in _LOGIN and not _takes_basic(tunnel):
+        return Cause(
+            "proxy-login-refused",
+            PROXY,
+            f"The proxy {proxy.shown} wants a way to log in that is not supported here.",
+            f"{said} It offers {', '.join(tunnel.schemes)}; this program sends a user and a "
+            f"password (Basic).",
+            "Start a local proxy that logs in by that way (px, cntlm), and name it with "
+            "--proxy-url.",
+        )
+    if tunnel.status in _LOGIN and proxy.user is None:
         return Cause(
             "proxy-login-missing",
             PROXY,
@@ -98,7 +110,7 @@ def _refusal(ends: WayEnds, proxy: Proxy, tunnel: Tunnel) -> Cause:
             f"{proxy.scheme}://USER:PASSWORD@{proxy.url.partition('://')[2]} (special characters "
             f"as %XX).",
         )
-    if tunnel.status == 407:
+    if tunnel.status in _LOGIN:
         return Cause(
             "proxy-login-refused",
             PROXY,
@@ -123,6 +135,15 @@ def _refusal(ends: WayEnds, proxy: Proxy, tunnel: Tunnel) -> Cause:
             said,
             f"Name a proxy that does with --proxy-url{_or_without(ends, proxy)}.",
         )
+    if tunnel.status is not None and tunnel.status < 500:
+        return Cause(
+            "proxy-failed",
+            PROXY,
+            f"The proxy {proxy.shown} did not make the tunnel to {target}.",
+            said,
+            f"Run the same command again; if it stays, ask who runs the proxy why it answers "
+            f"{tunnel.status}.",
+        )
     return Cause(
         "proxy-failed",
         PROXY,
@@ -131,6 +152,11 @@ def _refusal(ends: WayEnds, proxy: Proxy, tunnel: Tunnel) -> Cause:
         f"Run the same command again; if it stays, ask who runs the proxy whether it reaches "
         f"{target}.",
     )
+
+
+def _takes_basic(tunnel: Tunnel) -> bool:
+    """Whether a user and a password may be what the proxy wants: it says so, or does not say."""
+    return not tunnel.schemes or any(each.lower() == "basic" for each in tunnel.schemes)
 
 
 def proxy_check(ends: WayEnds, tunnel: Tunnel | None) -> Check:

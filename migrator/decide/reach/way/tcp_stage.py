@@ -7,7 +7,11 @@ not list gets no answer at all, and the control plane's logs show nothing of it.
 import ipaddress
 
 from migrator.decide.findings.platform import cidr_obstacle
-from migrator.decide.findings.public_cidrs import admits, host_cidr, is_open_to_all
+from migrator.decide.findings.public_cidrs import (
+    admits,
+    host_cidr,
+    is_open_to_versions,
+)
 from migrator.decide.reach.way.cause import TCP, Cause
 from migrator.decide.reach.way.name_stage import are_private
 from migrator.model.diagnosis import Check
@@ -31,7 +35,21 @@ def is_filter_possible(way: Way) -> bool:
         return False
     if way.connected is None or way.connected.kind != "timeout":
         return False
-    return not is_open_to_all(ends.public_cidrs)
+    return not _is_open(way)
+
+
+def _is_open(way: Way) -> bool:
+    """Whether the filter admits every address of the versions that the endpoint has. A name that
+    was not resolved here counts as one with IPv4 addresses: every endpoint has them.
+    """
+    addresses = way.resolved.addresses if way.resolved else ()
+    versions = {_version(address) for address in addresses}
+    return is_open_to_versions(way.ends.public_cidrs, versions or {4})
+
+
+def _version(address: str) -> int:
+    """4 or 6, of an address that may name its zone."""
+    return ipaddress.ip_address(address.partition("%")[0]).version
 
 
 def _where(ends: WayEnds) -> str:
@@ -114,7 +132,7 @@ def _timed_out(way: Way) -> Cause:
             f"the cluster lets TCP 443 from this machine in, or nothing does.",
             "Let TCP 443 from this machine into the cluster's security group.",
         )
-    if ends.public is None or is_open_to_all(ends.public_cidrs):
+    if ends.public is None or _is_open(way):
         return _dropped(way, what)
     return _filtered(way, what, addresses)
 
@@ -196,7 +214,7 @@ def _is_family_tried(source: str, addresses: tuple[str, ...]) -> bool:
         wanted = ipaddress.ip_address(source).version
     except ValueError:
         return False
-    return any(ipaddress.ip_address(each.partition("%")[0]).version == wanted for each in addresses)
+    return any(_version(each) == wanted for each in addresses)
 
 
 def _aws(ends: WayEnds, call: str) -> str:
