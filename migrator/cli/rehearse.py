@@ -33,6 +33,12 @@ from migrator.cli.terminal import output_of
 @decisions_option
 @as_option
 @break_lock_option
+@click.option(
+    "--accept-timer-reach",
+    is_flag=True,
+    help="Rehearse also where it is not known whether network policies let the timer reach the API "
+    "server: then aws-auth may stay blank when this process dies.",
+)
 @yes_option
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's parameters
@@ -60,7 +66,13 @@ def command(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click
     seconds = int(given["length"].total_seconds())
     again = (
         *("--for", f"{seconds}s"),
-        *options_again(given, image="--image", decisions="--decisions", become="--as"),
+        *options_again(
+            given,
+            image="--image",
+            decisions="--decisions",
+            become="--as",
+            accept_timer_reach="--accept-timer-reach",
+        ),
     )
     commands = commands_of_rehearsal(outcome)
     more = {"rehearse": again, "status": options_again(given, decisions="--decisions")}

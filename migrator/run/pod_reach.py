@@ -65,8 +65,10 @@ def _timer(raw: RawPolicies) -> Check:
         said = f"Network policies cut a rehearsal's timer off: {answer.why}."
         return Check(_TIMER, "fail", said, timer_remedy(raw))
     said = f"Whether a rehearsal's timer reaches the API server is not known: {answer.why}."
-    # A rehearsal finds it out: it blanks nothing before the timer is armed.
-    return Check(_TIMER, "warn", said, "`migrate rehearse PLAN` ends before it changes anything.")
+    remedy = (
+        f"`migrate rehearse PLAN` refuses this without --accept-timer-reach. {timer_remedy(raw)}"
+    )
+    return Check(_TIMER, "warn", said, remedy)
 
 
 def _of_pod(raw: RawPolicies, pod: Pod) -> Iterator[Check]:

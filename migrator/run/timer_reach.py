@@ -20,32 +20,58 @@ _JOB_LABELS = {"batch.kubernetes.io/job-name": NAME, "job-name": NAME}
 TIMER_POD = Pod(NAMESPACE, _LABELS | _JOB_LABELS, NAME, account_labels=_LABELS)
 
 
-def refuse_timer_cut_off(policies: NetworkPolicies | None, events: Events) -> None:
-    """Raises ``Refused`` ``timer-cut-off``, with a policy that lets it through, where the timer
-    cannot reach the API server. Where that is not known it is said, and the timer shows it: nothing
-    is blanked before it has written that it is armed.
+def refuse_timer_cut_off(
+    policies: NetworkPolicies | None,
+    events: Events,
+    *,
+    accepted: bool = False,
+) -> None:
+    """Raises ``Refused`` where the timer cannot reach the API server (``timer-cut-off``), and where
+    that depends or is not known (``timer-reach-unproven``) and is not ``accepted``; a policy that
+    lets it through is said before, where one would do.
+
+    That the timer has armed itself, before which nothing is blanked, shows one connection from one
+    node: it has to reach the API server again, maybe from another node or by another endpoint.
     """
     if policies is None:
         return
     try:
         raw = policies.read()
     except MigratorError as error:
-        events.say("warn", f"network policies were not read: {error.message}")
+        _refuse_unproven(f"{error.message} {error.why}".strip(" ."), events, accepted=accepted)
         return
     answer = timer_answer(raw)
-    if answer.state == "no":
-        # A separate line: an error shows no command that is so long.
+    if answer.state == "yes":
+        return
+    # A separate line: an error shows no command that is so long.
+    if not accepted or answer.state == "no":
         events.say("warn", timer_remedy(raw))
-        raise Refused(
-            "timer-cut-off",
-            "Network policies keep the rehearsal's timer from the API server: it could not put "
-            "aws-auth back.",
-            why=f"{answer.why}.",
-            remedy="Do what the line above says (`migrate doctor` says it, too), and run the same "
-            "command again.",
-        )
-    if answer.state != "yes":
-        events.say("warn", f"whether the timer reaches the API server is not known: {answer.why}")
+    if answer.state != "no":
+        _refuse_unproven(answer.why, events, accepted=accepted)
+        return
+    raise Refused(
+        "timer-cut-off",
+        "Network policies keep the rehearsal's timer from the API server: it could not put "
+        "aws-auth back.",
+        why=f"{answer.why}.",
+        remedy="Do what the line above says (`migrate doctor` says it, too), and run the same "
+        "command again.",
+    )
+
+
+def _refuse_unproven(why: str, events: Events, *, accepted: bool) -> None:
+    """Raises ``Refused`` ``timer-reach-unproven`` unless it is accepted; then it is said."""
+    if accepted:
+        events.say("warn", f"accepted: whether the timer reaches the API server is unknown: {why}")
+        return
+    raise Refused(
+        "timer-reach-unproven",
+        "Whether network policies let the rehearsal's timer reach the API server is not known: "
+        "it may be unable to put aws-auth back.",
+        why=f"{why}.",
+        remedy="Change what is named, or read it and add --accept-timer-reach: then aws-auth may "
+        "stay blank when this process dies.",
+    )
 
 
 def timer_answer(raw: RawPolicies) -> Answer:
@@ -57,7 +83,7 @@ def timer_remedy(raw: RawPolicies) -> str:
     """The command that lets the timer through."""
     made = letting_through(raw, TIMER_POD, REHEARSAL_LABEL, targets_in(raw)[0], name=NAME)
     if not made:
-        return "Change the policy that denies it: none that is added would let it through."
+        return "Change what is named: no policy that is added would surely let the timer through."
     return (
         f"This lets the timer through: `{apply_command(made)}`. It is for the addresses that the "
         f"API server has now; delete it after the rehearsal."

@@ -459,6 +459,8 @@ NOT_HERE: Mapping[str, str] = {
     "steps-not-allowed": "no case yet; tests/cli/test_show_then_ask.py has the refusal",
     "throttled": "no case yet: retries of a throttled call take a minute",
     "timer-cut-off": "no case yet; tests/run/test_network_policies_on_the_lab.py",
+    "timer-reach-unproven": "the rehearsal takes minutes; "
+    "tests/run/test_network_policies_on_the_lab.py takes the remedy",
     "timer-damaged": "the rehearsal takes minutes; tests/decide/running/test_rehearsal.py",
     "unexpected-entries": "EKS has to make an entry that no plan expects",
     "world-invalid": _OF_THE_LAB + "tests/lab/test_world_files.py",

@@ -30,6 +30,7 @@ ONE_CLUSTER_ONLY = {
     "--probes": "asks about principals of one cluster",
     "--usage": "is observed in one cluster",
     "--accept-gap": "accepts that administrators of one cluster have no access for a moment",
+    "--accept-timer-reach": "accepts what is not known of the policies of one cluster",
     "--cluster-arn": "goes with --config-map",
     "--config-map": "is one cluster's file",
     "--snapshot": "is one cluster's file",
@@ -83,6 +84,7 @@ NOT_IN_A_FLEET = {
     "own_probes": "--probes",
     "usage": "--usage",
     "accept_gap": "--accept-gap",
+    "accept_timer_reach": "--accept-timer-reach",
 }
 
 PAIRS = sorted(set(COMMANDS) & set(FLEET_COMMANDS))

@@ -386,6 +386,14 @@ KINDS: tuple[ErrorKind, ...] = (
         "migrate rollback PLAN --leftovers",
     ),
     ErrorKind(
+        "timer-reach-unproven",
+        (4,),
+        "Whether network policies let the rehearsal's timer reach the API server is not known.",
+        "A Job that is cut off cannot put aws-auth back; nothing was changed.",
+        "Change what the error names, or read it and accept that it is not known.",
+        "migrate rehearse PLAN --image IMAGE --accept-timer-reach",
+    ),
+    ErrorKind(
         "unexpected",
         (1,),
         "Something went wrong that should not.",
