@@ -47,7 +47,7 @@ def pulumi_python(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     ]
     for entry in code.entries:
         first, *rest = python_lines(_python_entry(plan, entry))
-        lines += ["", *comment_lines("#", [origin(entry)]), f"{entry.name} = {first}", *rest]
+        lines += ["", *comment_lines("#", [origin(entry)]), f"{_named(entry)}{first}", *rest]
         for policy in entry.spec.access_policies:
             lines += python_lines(_python_association(plan, entry, policy))
     lines += comment_lines("#", _left_out(code))
@@ -68,7 +68,8 @@ def pulumi_typescript(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     for entry in code.entries:
         first, *rest = _with_options(_typescript_entry(plan, entry), "kept")
         lines += ["", *comment_lines("//", [origin(entry)])]
-        lines += [f"const {entry.name} = {first}", *rest]
+        const = "const " if entry.spec.access_policies else ""
+        lines += [f"{const}{_named(entry)}{first}", *rest]
         for policy in entry.spec.access_policies:
             call = _typescript_association(plan, entry, policy)
             lines += _with_options(call, "keptAssociation")
@@ -117,6 +118,13 @@ def _imports(plan: Plan, code: CodeEntries) -> str:
             name = _association_name(entry, policy)
             resources.append({"type": _ASSOCIATION, "name": name, "id": identity})
     return json.dumps({"resources": resources}, indent=2) + "\n"
+
+
+def _named(entry: CodeEntry) -> str:
+    """The variable that the policies of the entry refer to; none where it has no policies."""
+    if not entry.spec.access_policies:
+        return ""
+    return f"{entry.name} = "
 
 
 def _association_name(entry: CodeEntry, policy: AssociatedPolicy) -> str:

@@ -6,12 +6,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
-from jsonschema import Draft7Validator
-from ruamel.yaml import YAML
 
 from migrator.decide.planning.code_entries import code_entries
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec, EntryType
@@ -19,13 +17,11 @@ from migrator.model.code_entries import CodeKind
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.render.cloudformation import IMPORTED_RESOURCES, INLINE_BYTES
 from migrator.render.code_entries import DYNAMIC_REFERENCE
+from tests.support.code_readers import cloudformation_entries, eksctl_entries, load, recorded
 from tests.support.example_plans import example_plans
 from tests.support.plans import VIEW, cluster, company, generated, plan, plans, principal, role
 
 _FEW = settings(max_examples=60)
-EKSCTL = json.loads(
-    (Path(__file__).parents[1] / "data" / "generated_code" / "eksctl.json").read_bytes()
-)
 
 
 def _is_replaced(text: str) -> bool:
@@ -52,66 +48,11 @@ def _assert_the_rest_is_left_out(value: Plan, text: str) -> None:
     assert not _is_replaced(text)
 
 
-def _policies(
-    found: Any,  # noqa: ANN401 - JSON
-    arn: str,
-    scope: str,
-    kind: str,
-    names: str,
-) -> tuple[AssociatedPolicy, ...]:
-    return tuple(
-        AssociatedPolicy(
-            each[arn], AccessScope(each[scope][kind], tuple(each[scope].get(names, ())))
-        )
-        for each in found
-    )
-
-
-def _load(text: str) -> Any:  # noqa: ANN401 - any YAML value
-    return YAML(typ="safe", pure=True).load(text)
-
-
-def _templates(files: dict[str, str]) -> dict[str, Any]:
-    """Logical id -> resource, of all templates of the files."""
-    found: dict[str, Any] = {}
-    for name, text in files.items():
-        if not name.endswith(".yaml"):
-            continue
-        resources = _load(text)["Resources"]
-        assert not set(found) & set(resources)
-        # What is imported with a template is all that it has.
-        imports = json.loads(
-            files[name.replace("access-entries", "resources-to-import")[:-4] + "json"]
-        )
-        assert {each["LogicalResourceId"]: each["ResourceIdentifier"] for each in imports} == {
-            key: {name: each["Properties"][name] for name in ("PrincipalArn", "ClusterName")}
-            for key, each in resources.items()
-        }
-        found |= resources
-    return found
-
-
-def _cloudformation_entries(files: dict[str, str]) -> dict[str, EntrySpec]:
-    """The entries of the templates, each of which a deleted stack leaves in place."""
-    found = {}
-    for resource in _templates(files).values():
-        properties = resource["Properties"]
-        policies = properties.get("AccessPolicies", ())
-        found[properties["PrincipalArn"]] = EntrySpec(
-            properties["Type"],
-            properties.get("Username"),
-            tuple(properties.get("KubernetesGroups", ())),
-            _policies(policies, "PolicyArn", "AccessScope", "Type", "Namespaces"),
-        )
-        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
-    return found
-
-
 @_FEW
 @given(plans())
 def test_cloudformation_reads_back_to_the_plan(value: Plan) -> None:
     files = generated("cloudformation", value)
-    assert _cloudformation_entries(files) == _wanted(value)
+    assert cloudformation_entries(files) == _wanted(value)
     _assert_the_rest_is_left_out(value, "".join(files.values()))
 
 
@@ -129,7 +70,7 @@ def test_each_template_and_each_import_is_below_the_limits(entries: int, groups:
             assert len(text.encode()) <= INLINE_BYTES
         else:
             assert len(json.loads(text)) <= IMPORTED_RESOURCES
-    assert _cloudformation_entries(files) == _wanted(value)
+    assert cloudformation_entries(files) == _wanted(value)
 
 
 def test_each_template_says_the_command_with_its_own_files() -> None:
@@ -148,7 +89,7 @@ def test_a_further_entry_moves_no_other_entry_to_another_stack() -> None:
             resource: name
             for name, text in generated("cloudformation", plan(*some)).items()
             if name.endswith(".yaml")
-            for resource in _load(text)["Resources"]
+            for resource in load(text)["Resources"]
         }
         for some in (teams[1:], teams)
     )
@@ -158,42 +99,19 @@ def test_a_further_entry_moves_no_other_entry_to_another_stack() -> None:
 def test_an_entry_above_the_limit_has_a_template_of_its_own_that_says_where_it_goes() -> None:
     value = plan(_team(1, 800), _team(2), _team(3))
     files = generated("cloudformation", value)
-    assert _cloudformation_entries(files) == _wanted(value)
+    assert cloudformation_entries(files) == _wanted(value)
     [large] = [text for text in files.values() if len(text.encode()) > INLINE_BYTES]
-    assert len(_load(large)["Resources"]) == 1
+    assert len(load(large)["Resources"]) == 1
     assert "--template-url takes the place of --template-body" in large
-
-
-def _eksctl_entries(text: str) -> dict[str, EntrySpec]:
-    """The entries of a configuration that is one by eksctl's schema and its own checks."""
-    config = _load(text)
-    assert set(config) == {"apiVersion", "kind", "metadata", "accessConfig"}
-    Draft7Validator(EKSCTL["schema"]).validate(config["accessConfig"])
-    found = {}
-    for each in config["accessConfig"]["accessEntries"]:
-        assert each["type"] in EKSCTL["types"]["values"]
-        # eksctl takes an empty name for none.
-        assert each.get("kubernetesUsername") != ""
-        if each["type"] != "STANDARD":
-            assert set(each) == {"principalARN", "type"}
-        found[each["principalARN"]] = EntrySpec(
-            each["type"],
-            each.get("kubernetesUsername"),
-            tuple(each.get("kubernetesGroups", ())),
-            _policies(
-                each.get("accessPolicies", ()), "policyARN", "accessScope", "type", "namespaces"
-            ),
-        )
-    return found
 
 
 @_FEW
 @given(plans())
 def test_eksctl_reads_back_to_the_plan(value: Plan) -> None:
     text = generated("eksctl", value)["access-entries.yaml"]
-    assert _load(text)["metadata"] == {"name": "prod", "region": "eu-west-1"}
+    assert load(text)["metadata"] == {"name": "prod", "region": "eu-west-1"}
     wanted = _wanted(value)
-    assert _eksctl_entries(text) == {
+    assert eksctl_entries(text) == {
         arn: spec for arn, spec in wanted.items() if spec.type != "EC2" and spec.username != ""
     }
     for arn, spec in wanted.items():
@@ -205,8 +123,8 @@ def test_eksctl_reads_back_to_the_plan(value: Plan) -> None:
 def test_a_type_that_eksctl_refuses_is_left_out_and_named(kind: EntryType) -> None:
     value = plan(principal(role("nodes"), entry=EntrySpec(kind)))
     text = generated("eksctl", value, include_owned=True)["access-entries.yaml"]
-    known = kind in EKSCTL["types"]["values"]
-    assert (set(_eksctl_entries(text)) == {role("nodes")}) == known
+    known = kind in recorded("eksctl")["types"]["values"]
+    assert (set(eksctl_entries(text)) == {role("nodes")}) == known
     assert (f"#   {role('nodes')}: eksctl refuses the type {kind}\n" in text) != known
 
 
@@ -226,7 +144,7 @@ def test_a_type_that_eksctl_refuses_is_left_out_and_named(kind: EntryType) -> No
 )
 def test_an_entry_that_eksctl_makes_otherwise_is_left_out(entry: EntrySpec, reason: str) -> None:
     text = generated("eksctl", plan(principal(role("dev"), entry=entry)))["access-entries.yaml"]
-    assert _eksctl_entries(text) == {}
+    assert eksctl_entries(text) == {}
     assert reason in text
 
 
@@ -234,7 +152,7 @@ def test_an_entry_that_eksctl_makes_otherwise_is_left_out(entry: EntrySpec, reas
 def test_a_cluster_whose_name_fits_in_no_stack_gets_no_entry(name: str, fits: bool) -> None:
     value = plan(principal(role("dev")), cluster=cluster(name=name))
     text = generated("eksctl", value)["access-entries.yaml"]
-    assert bool(_eksctl_entries(text)) == fits
+    assert bool(eksctl_entries(text)) == fits
     assert ("the name of a stack, which it does not fit" in text) != fits
 
 
@@ -281,7 +199,7 @@ def test_a_cluster_name_with_a_dynamic_reference_leaves_every_entry_out(
 
 def test_a_template_has_no_functions_so_that_dollar_braces_are_literal() -> None:
     spec = EntrySpec("STANDARD", "${AWS::AccountId}", ("!Ref x", "${x}", "Fn::Sub"))
-    found = _load(
+    found = load(
         generated("cloudformation", plan(principal(role("dev"), entry=spec)))["access-entries.yaml"]
     )
     [resource] = found["Resources"].values()

@@ -6,7 +6,7 @@ import ast
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,11 @@ from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.code_entries import CodeKind
 from migrator.model.plan import Plan
 from migrator.render.cloudformation import IMPORTED_RESOURCES
-from migrator.render.escape import javascript, python, survives_cdk, survives_pulumi
+from migrator.render.escape import javascript, python
 from tests.support.code_packages import Made, entries_of, record
 from tests.support.code_packages.python_programs import run_python
 from tests.support.code_packages.typescript_programs import TypeScript
+from tests.support.code_readers import carried, made_by
 from tests.support.example_plans import example_plans
 from tests.support.plans import (
     HOSTILE,
@@ -38,10 +39,7 @@ from tests.support.plans import (
 
 CDK: tuple[CodeKind, ...] = ("cdk-python", "cdk-typescript")
 PULUMI: tuple[CodeKind, ...] = ("pulumi-python", "pulumi-typescript")
-SURVIVES: dict[CodeKind, Callable[[str], bool]] = {
-    **dict.fromkeys(CDK, survives_cdk),
-    **dict.fromkeys(PULUMI, survives_pulumi),
-}
+KINDS = (*CDK, *PULUMI)
 TOKENS = ("${Token[TOKEN.3]}", "a #{Token[x.1]} b", "${Token[")
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 _FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -54,23 +52,12 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeScript]:
     found.close()
 
 
-def _made(node: TypeScript, files: dict[str, str]) -> list[Made]:
-    """What all programs of the files make."""
-    made: list[Made] = []
-    for name, text in files.items():
-        if name.endswith(".py"):
-            made += run_python(text)
-        elif name.endswith(".ts"):
-            made += node.run(text)
-    return made
-
-
 def _wanted(kind: CodeKind, value: Plan) -> dict[str, EntrySpec]:
     """The entries whose texts the tool keeps as they are."""
     return {
         entry.principal_arn: entry.spec
         for entry in code_entries(value).entries
-        if all(map(SURVIVES[kind], entry.texts))
+        if carried(kind, entry)
     }
 
 
@@ -107,7 +94,7 @@ def _imports(kind: CodeKind, files: dict[str, str]) -> dict[str, object]:
 def _check(node: TypeScript, kind: CodeKind, value: Plan) -> None:
     """The program makes the plan's entries, imports all that it makes, and names the others."""
     files = generated(kind, value)
-    made = _made(node, files)
+    made = made_by(files, node)
     wanted = _wanted(kind, value)
     assert entries_of(made) == wanted
     assert _identities(kind, made) == _imports(kind, files)
@@ -121,7 +108,7 @@ def _check(node: TypeScript, kind: CodeKind, value: Plan) -> None:
         assert f"{mark}   {arn}: " in text
 
 
-@pytest.mark.parametrize("kind", SURVIVES)
+@pytest.mark.parametrize("kind", KINDS)
 @_FEW
 @given(value=plans())
 def test_a_program_makes_the_entries_of_a_hostile_plan(
@@ -130,7 +117,7 @@ def test_a_program_makes_the_entries_of_a_hostile_plan(
     _check(node, kind, value)
 
 
-@pytest.mark.parametrize("kind", SURVIVES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_program_makes_the_entries_of_every_example_and_is_the_same_twice(
     node: TypeScript, kind: CodeKind
 ) -> None:
@@ -139,7 +126,7 @@ def test_a_program_makes_the_entries_of_every_example_and_is_the_same_twice(
         assert generated(kind, value) == generated(kind, value)
 
 
-@pytest.mark.parametrize("kind", SURVIVES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_hostile_text_stays_a_text(node: TypeScript, kind: CodeKind) -> None:
     texts = dict.fromkeys((*HOSTILE, *TOKENS, UNKNOWN, "coding: utf-7", "*/", "'''", "\\N{DASH}"))
     scope = AccessScope("namespace", ("shop",))

@@ -9,7 +9,8 @@ that also claims an automatic or service-linked entry fights with EKS over it (E
 import hashlib
 import re
 
-from migrator.model.access_entry import SERVICE_LINKED_MARK, AssociatedPolicy, EntrySpec
+from migrator.decide.steps.entry_states import final_spec
+from migrator.model.access_entry import SERVICE_LINKED_MARK, EntrySpec
 from migrator.model.code_entries import CodeEntries, CodeEntry, LeftOut
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import parse_arn
@@ -26,7 +27,7 @@ def code_entries(plan: Plan, *, include_owned: bool = False) -> CodeEntries:
     entries: list[CodeEntry] = []
     left_out: list[LeftOut] = []
     for principal in plan.principals:
-        found = _in_code(principal, include_owned=include_owned)
+        found = _in_code(principal, _entry(plan, principal), include_owned=include_owned)
         if isinstance(found, LeftOut):
             left_out.append(found)
         else:
@@ -34,9 +35,20 @@ def code_entries(plan: Plan, *, include_owned: bool = False) -> CodeEntries:
     return CodeEntries(tuple(entries), tuple(left_out))
 
 
-def _in_code(principal: PlannedPrincipal, *, include_owned: bool) -> CodeEntry | LeftOut:
+def _entry(plan: Plan, principal: PlannedPrincipal) -> EntrySpec | None:
+    """The entry after apply. Apply completes the creator's, which EKS makes, where its row gives
+    more: code with the entry as EKS makes it would take that back.
+    """
+    if principal.action == "await":
+        return final_spec(plan, principal.principal_arn)
+    return principal.entry
+
+
+def _in_code(
+    principal: PlannedPrincipal, entry: EntrySpec | None, *, include_owned: bool
+) -> CodeEntry | LeftOut:
     """The principal's entry for code, or why it is left out."""
-    arn, entry = principal.principal_arn, principal.entry
+    arn = principal.principal_arn
     if SERVICE_LINKED_MARK in arn:
         return LeftOut(arn, "belongs to a service-linked role: only EKS can change it")
     if principal.action == "skip":
@@ -45,31 +57,28 @@ def _in_code(principal: PlannedPrincipal, *, include_owned: bool) -> CodeEntry |
         return LeftOut(arn, "blocked: a decision is needed first")
     reason = "" if include_owned else _why_owned(principal, entry)
     if reason:
-        return LeftOut(arn, reason)
+        return LeftOut(arn, f"{reason}: {in_words(entry)}")
     return CodeEntry(stable_name(arn), arn, entry, principal.sources)
 
 
 def _why_owned(principal: PlannedPrincipal, entry: EntrySpec) -> str:
     """Why the entry is EKS's own; empty where it is not."""
+    if principal.action == "await" and entry != principal.entry:
+        return "EKS makes this entry itself, and migrate apply completes it"
     if principal.action == "await":
         return "EKS makes this entry itself"
     if principal.before.via == "automatic" or entry.type in _MADE_BY_EKS:
-        return f"EKS made this entry and keeps it{_with_policies(entry)}"
+        return "EKS made this entry and keeps it"
     return ""
 
 
-def _with_policies(entry: EntrySpec) -> str:
-    """The access policies of an entry that no code shows, such as the creator's cluster-admin."""
-    if not entry.access_policies:
-        return ""
-    return f", with {', '.join(map(_policy, entry.access_policies))}"
-
-
-def _policy(policy: AssociatedPolicy) -> str:
-    """``AmazonEKSClusterAdminPolicy on the cluster``."""
-    if policy.scope.type == "cluster":
-        return f"{policy.policy_name} on the cluster"
-    return f"{policy.policy_name} in {' '.join(policy.scope.namespaces)}"
+def in_words(entry: EntrySpec) -> str:
+    """``STANDARD with AmazonEKSViewPolicy (shop, web)``: what an entry without code gives."""
+    given = []
+    for policy in entry.access_policies:
+        where = ", ".join(policy.scope.namespaces) or "cluster"
+        given.append(f"{policy.policy_name} ({where})")
+    return f"{entry.type} with {', '.join(given) or 'no access policy'}"
 
 
 def stable_name(arn: str) -> str:

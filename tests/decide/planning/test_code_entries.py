@@ -8,9 +8,12 @@ from migrator.decide.planning.code_entries import code_entries, stable_name
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec, Identity
 from migrator.model.code_entries import LeftOut
 from migrator.model.plan import Action
+from migrator.model.step import AwaitEntry, EnableEntries, Step, UpdateEntry
 from tests.support.plans import CLUSTER_ADMIN, VIEW, plan, principal, role
 
 DEV = role("dev")
+AWAITED, KEPT = "EKS makes this entry itself", "EKS made this entry and keeps it"
+NONE = "no access policy"
 LINKED = role("aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS")
 
 
@@ -43,8 +46,18 @@ def test_principal_without_an_entry_of_the_team_is_left_out_always(
 @pytest.mark.parametrize(
     ("action", "via", "spec", "reason"),
     [
-        ("await", "config-map", EntrySpec("EC2_LINUX"), "EKS makes this entry itself"),
-        ("keep", "automatic", EntrySpec(), "EKS made this entry and keeps it"),
+        (
+            "await",
+            "config-map",
+            EntrySpec("EC2_LINUX"),
+            "EKS makes this entry itself: EC2_LINUX with no access policy",
+        ),
+        (
+            "keep",
+            "automatic",
+            EntrySpec(),
+            "EKS made this entry and keeps it: STANDARD with no access policy",
+        ),
         (
             "keep",
             "automatic",
@@ -54,11 +67,21 @@ def test_principal_without_an_entry_of_the_team_is_left_out_always(
                     AssociatedPolicy(VIEW, AccessScope("namespace", ("shop", "web"))),
                 )
             ),
-            "EKS made this entry and keeps it, with AmazonEKSClusterAdminPolicy on the cluster, "
-            "AmazonEKSViewPolicy in shop web",
+            f"{KEPT}: STANDARD with AmazonEKSClusterAdminPolicy (cluster), "
+            "AmazonEKSViewPolicy (shop, web)",
         ),
-        ("keep", "access-entry", EntrySpec("FARGATE_LINUX"), "EKS made this entry and keeps it"),
-        ("keep", "access-entry", EntrySpec("HYPERPOD_LINUX"), "EKS made this entry and keeps it"),
+        (
+            "keep",
+            "access-entry",
+            EntrySpec("FARGATE_LINUX"),
+            "EKS made this entry and keeps it: FARGATE_LINUX with no access policy",
+        ),
+        (
+            "keep",
+            "access-entry",
+            EntrySpec("HYPERPOD_LINUX"),
+            "EKS made this entry and keeps it: HYPERPOD_LINUX with no access policy",
+        ),
     ],
 )
 def test_entry_that_eks_owns_is_written_only_when_it_is_asked_for(
@@ -67,6 +90,26 @@ def test_entry_that_eks_owns_is_written_only_when_it_is_asked_for(
     owned = replace(principal(DEV, action), before=Identity("dev", (), via), entry=spec)  # type: ignore[arg-type]
     assert code_entries(plan(owned)).left_out == (LeftOut(DEV, reason),)
     assert [each.spec for each in code_entries(plan(owned), include_owned=True).entries] == [spec]
+
+
+def test_entry_of_the_creator_is_written_as_apply_completes_it() -> None:
+    """EKS makes it with cluster-admin alone; its row gave a username and a group."""
+    made = EntrySpec("STANDARD", None, (), (AssociatedPolicy(CLUSTER_ADMIN),))
+    completed = EntrySpec("STANDARD", "lead", ("platform",), made.access_policies)
+    steps = (
+        Step("s01", EnableEntries()),
+        Step("s02", AwaitEntry(DEV, made), ("s01",)),
+        Step("s03", UpdateEntry(DEV, completed, made), ("s02",)),
+    )
+    value = plan(principal(DEV, "await", entry=made), steps=steps)
+    assert code_entries(value).left_out == (
+        LeftOut(
+            DEV,
+            "EKS makes this entry itself, and migrate apply completes it: STANDARD with "
+            "AmazonEKSClusterAdminPolicy (cluster)",
+        ),
+    )
+    assert [each.spec for each in code_entries(value, include_owned=True).entries] == [completed]
 
 
 def test_name_differs_for_principals_of_one_name_in_two_accounts_or_paths() -> None:
