@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from migrator.adapters.eks_token import TokenMint
 from migrator.adapters.kubernetes_errors import Endpoint, refused
 from migrator.adapters.kubernetes_wire import Answer, Explain, KubernetesWire, open_wire, query
-from migrator.errors import Failed
+from migrator.errors import Failed, MigratorError
 from migrator.model.aws_auth import FIELD_MANAGER
 from migrator.ports import Raw
 
@@ -72,6 +72,8 @@ class KubernetesClient:
     def __init__(self, wire: KubernetesWire, login: Login) -> None:
         self.wire = wire
         self._login = login
+        # What is known of a login that is not accepted, for the error; None: nothing more.
+        self.explain_login: Callable[[MigratorError], MigratorError] | None = None
 
     def send(
         self,
@@ -92,7 +94,10 @@ class KubernetesClient:
             header = self._login.header(fresh=True)
             answer = self.wire.send(method, path, authorization=header, about=about, **options)
         if not 200 <= answer.status < 300:
-            raise refused(self.wire.endpoint, answer.status, answer.body, verb, resource)
+            error = refused(self.wire.endpoint, answer.status, answer.body, verb, resource)
+            if error.code == "not-authenticated" and self.explain_login is not None:
+                raise self.explain_login(error)
+            raise error
         return answer
 
     def get(self, path: str, resource: str) -> Raw:

@@ -143,9 +143,9 @@ class _Walk:
             stream.settimeout(self._left())
             stream.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
             head = self._head(stream)
-        except TimeoutError:
+        except TimeoutError as error:
             stream.close()
-            return Tunnel("silent"), None
+            return Tunnel("silent", said=foreign(error)), None
         except OSError as error:
             stream.close()
             return Tunnel("closed", said=foreign(error.strerror or error)), None
@@ -156,13 +156,19 @@ class _Walk:
         return tunnel, None
 
     def _head(self, stream: Any) -> bytes:
-        """An HTTP head, or what comes instead of one until the connection is closed."""
+        """An HTTP head, or what comes instead of one until the connection is closed. Raises
+        ``TimeoutError`` with what was read of it.
+        """
         read = b""
         while b"\r\n\r\n" not in read and len(read) < _MOST_BYTES:
             stream.settimeout(self._left())
-            if time.monotonic() > self.deadline:
-                raise TimeoutError("slow")
-            more = stream.recv(4096)
+            try:
+                # A byte now and then would keep each receiving within its time.
+                more = b"" if time.monotonic() > self.deadline else stream.recv(4096)
+            except TimeoutError:
+                raise TimeoutError(_begun(read)) from None
+            if not more and time.monotonic() > self.deadline:
+                raise TimeoutError(_begun(read))
             if not more:
                 break
             read += more
@@ -233,6 +239,10 @@ class _Walk:
         except OSError:
             return Http("closed")
         return _http_answer(text, body)
+
+
+def _begun(read: bytes) -> str:
+    return f"{len(read)} bytes of an answer, and not its end" if read else "nothing"
 
 
 def _first_hop(ends: WayEnds) -> tuple[str, int]:

@@ -141,7 +141,7 @@ def connect(
     from migrator.adapters.kubernetes_client import KubernetesClient, MintedLogin
     from migrator.adapters.kubernetes_wire import endpoint_of, open_wire
     from migrator.adapters.tasks_threads import Threads
-    from migrator.app.way import way_explainer
+    from migrator.app.way import login_explainer, way_explainer
 
     refuse_malformed_way(settings)
     session = session or open_aws(settings, region=region)
@@ -166,6 +166,8 @@ def connect(
         wire = client.wire
     else:
         client = KubernetesClient(wire, MintedLogin(TokenMint(session, name)))
+    is_own = not (settings.kubeconfig or settings.context)
+    client.explain_login = login_explainer(session, described, is_own=is_own)
     return Connection(
         name,
         session,

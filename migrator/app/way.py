@@ -1,11 +1,12 @@
 """The way to the API server for one command: what its errors say, and what doctor looks at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from migrator.app.settings import Settings
-from migrator.errors import Failed
+from migrator.errors import Failed, MigratorError
 from migrator.model.way import Way
 
 if TYPE_CHECKING:
@@ -22,6 +23,25 @@ def way_explainer(settings: Settings, session: "AwsSession") -> Callable[[Way, s
         from migrator.decide.reach.way.stages import way_failure
 
         return way_failure(completed(way, settings, session), said)
+
+    return explain
+
+
+def login_explainer(
+    session: "AwsSession", described: Mapping[str, Any], *, is_own: bool
+) -> Callable[[MigratorError], MigratorError]:
+    """Adds to the error of a login that is not accepted who it is, what would admit it, and a clock
+    that is off. ``is_own``: it is the login of the AWS credentials.
+    """
+
+    def explain(error: MigratorError) -> MigratorError:
+        from migrator.decide.findings.platform import mode_of
+        from migrator.decide.reach.way.login import login_not_accepted
+
+        caller = ""
+        with suppress(MigratorError):  # of STS: the API server's answer is what is reported
+            caller = session.caller_chain()[-1] if is_own else ""
+        return login_not_accepted(error, caller, mode_of(described), session.clock_skew)
 
     return explain
 

@@ -3,6 +3,7 @@ and never with the remedy of another cause.
 """
 
 import ctypes
+import errno
 import os
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from typing import Any
 import pytest
 import urllib3
 
+from migrator.adapters import kubernetes_connection as connecting
+from migrator.adapters import observe_way as observing
 from migrator.adapters.kubernetes_errors import Endpoint
 from migrator.adapters.kubernetes_wire import KubernetesWire, open_wire
 from migrator.adapters.observe_way import observe_way
@@ -353,7 +356,7 @@ SITUATIONS = (
         behind(lambda: Proxy(drips=b"X")),
         "proxy-slow",
         PROXY,
-        "did not answer CONNECT",
+        "bytes of an answer, and not its end",
         "whether it reaches",
     ),
     Situation(
@@ -489,6 +492,27 @@ def assert_stages(situation: Situation, way: Way) -> None:
     at = names.index(situation.stage)
     assert [check.state for check in checks[at:]] == ["fail"] + ["unknown"] * (4 - at)
     assert all(check.state == "ok" for check in checks[:at])
+
+
+def test_a_connection_that_is_reset_while_it_is_made_is_no_refusal(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a firewall does between SYN and ACK; no socket of this machine does it to itself."""
+
+    def reset_at_once(*_arguments: object) -> None:
+        raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+
+    endpoint = place.api()
+    monkeypatch.setattr(observing, "open_socket", reset_at_once)
+    monkeypatch.setattr(connecting, "open_socket", reset_at_once)
+    error = fail(place, endpoint)
+    assert (error.code, error.exit_code) == ("endpoint-reset", 1)
+    assert "was reset while it was made" in error.message
+    assert "A firewall on the way ends it: Connection reset by peer" in error.why
+    assert "Have the firewall allow TCP" in error.remedy
+    assert not any(word in error.remedy for word in ADD_YOURSELF)
+    reset_way = Situation("", serving(reset), "endpoint-reset", TCP, "", "")
+    assert_stages(reset_way, place.seen[-1])
 
 
 def test_an_open_way_has_only_good_stages(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from dataclasses import replace
@@ -119,6 +120,17 @@ def test_a_clock_that_is_off_is_read_from_the_date_of_aws(
     assert f"10 minutes {side} AWS's" in caught.value.why
     assert "timedatectl" in caught.value.remedy
     assert clock_check(session.clock_skew).state == "fail"
+
+
+@pytest.mark.skipif(shutil.which("timedatectl") is None, reason="there is no timedatectl here")
+def test_timedatectl_knows_the_command_that_sets_the_clock() -> None:
+    """The help of the program that is installed here: setting the clock is not for a test."""
+    remedy = clock_check(timedelta(minutes=-10)).remedy
+    (line,) = re.findall(r"`([^`]+)`", remedy)
+    program, command, value = shlex.split(line)[-3:]
+    helped = subprocess.run([program, "--help"], capture_output=True, text=True, check=True)
+    assert re.search(rf"^ +{command} BOOL ", helped.stdout, re.M)
+    assert value == "true"
 
 
 @pytest.mark.parametrize(

@@ -429,6 +429,7 @@ NOT_HERE: Mapping[str, str] = {
     "endpoint-last-range": "no case yet: " + _OPENING,
     "endpoint-left-open": _OPENING + "; tests/run/test_open_endpoint_killed.py",
     "endpoint-not-public": _OPENING + "; tests/cli/test_open_endpoint.py",
+    "endpoint-private": "the lab drops no packets; tests/cli/test_ways_that_fail.py",
     "entries-not-enabled": _RACE,
     "entry-exists": _RACE,
     "entry-not-found": _RACE,

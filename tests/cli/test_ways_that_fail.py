@@ -6,16 +6,19 @@ the wire is in tests/adapters/test_way_on_sockets.py, in more situations.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
 from migrator.decide.reach.way.cause import HTTP, NAME, PROXY, TCP, TLS
+from tests.support.aws_command import run_script
 from tests.support.cli_lab import Ran
 from tests.support.remedy_lab import (
     EDITOR,
@@ -204,6 +207,14 @@ SLOW = (
         "did not answer CONNECT",
         "Ask who runs the proxy",
     ),
+    Situation(
+        "proxy drips",
+        behind(lambda: Proxy(drips=b"X")),
+        "proxy-slow",
+        PROXY,
+        "bytes of an answer, and not its end",
+        "Ask who runs the proxy",
+    ),
 )
 QUICK = (
     Situation(
@@ -339,8 +350,16 @@ QUICK = (
         becoming(NOBODY),
         "not-authenticated",
         "api-server",
-        "does not accept this login",
+        f"You are {NOBODY}: a row of mapRoles with rolearn {NOBODY} would admit you.",
         "Use a principal that has access",
+    ),
+    Situation(
+        "no login, clock behind",
+        after(becoming(NOBODY), aws_clock(3)),
+        "not-authenticated",
+        "api-server",
+        "This machine's clock is 3 minutes behind AWS's",
+        "timedatectl set-ntp true`; then, if it stays: use a principal that has access",
     ),
     Situation(
         "403",
@@ -464,7 +483,7 @@ ONLY_OF: Mapping[str, frozenset[str]] = {
     "update-cluster-config": frozenset({"source-address-filtered"}),
     "--open-endpoint-for-me": frozenset({"source-address-filtered"}),
     "checkip": frozenset(),
-    "timedatectl": frozenset({"clock-skewed"}),
+    "timedatectl": frozenset({"clock-skewed", "not-authenticated"}),
     "nslookup": frozenset({"name-unresolved"}),
     "--via": frozenset({"endpoint-private"}),
     "sso login": frozenset({"credentials-expired", "no-credentials"}),
@@ -480,7 +499,7 @@ SECRETS = ("k8s-aws", "wr0ng", "se cret", "Traceback")
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemedyLab]:
-    names = [_name(situation) for situation in SITUATIONS]
+    names = [*map(_name, SITUATIONS), "address-filter", "logs"]
     with remedy_lab(tmp_path_factory.mktemp("ways"), names) as found:
         yield found
 
@@ -574,3 +593,43 @@ def test_each_situation_has_a_name_of_its_own_and_each_stage_is_here() -> None:
         "api-server",
         EKS_API,
     }
+
+
+def _commands(text: str, program: str) -> list[str]:
+    return re.findall(rf"`({program} [^`]+)`", text)
+
+
+def test_the_address_is_added_by_the_command_of_the_remedy(
+    shared: RemedyLab, tmp_path: Path
+) -> None:
+    """Behind the lab's own filter, which admits the address afterwards."""
+    lab = cluster_of(shared, "address-filter")
+    seen = shared.world.settings.caller_address
+    with ExitStack() as running:
+        place = Place(lab, running, ["--source-address", seen])
+        place.drop(publicAccessCidrs=["198.51.100.0/24"])
+        failed = place.run("plan")
+    assert failed.error_code == "source-address-filtered"
+    lab.cluster.endpoint_url = None  # the lab's own
+    (command,) = _commands(_flat(failed.err), "aws")
+    done = run_script(shared.lab, tmp_path, command)
+    assert done.returncode == 0, done.stderr
+    assert place.run("plan").code == 0
+
+
+def test_the_logs_are_switched_on_by_the_command_of_doctor(
+    shared: RemedyLab, tmp_path: Path
+) -> None:
+    lab = cluster_of(shared, "logs")
+    lab.cluster.log_types = ("api",)
+
+    def check() -> dict[str, str]:
+        found = json.loads(lab.run("--output", "json", "doctor", lab.name).out)["checks"]
+        return next(each for each in found if each["name"] == "control-plane-logs")
+
+    off = check()
+    assert off["state"] == "warn"
+    (command,) = _commands(off["remedy"], "aws")
+    done = run_script(shared.lab, tmp_path, command)
+    assert done.returncode == 0, done.stderr
+    assert check()["state"] == "ok"

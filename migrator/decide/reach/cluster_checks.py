@@ -17,6 +17,7 @@ from migrator.decide.findings.platform import (
     versions_of,
 )
 from migrator.decide.findings.public_cidrs import admits, host_cidr, is_open_to_all
+from migrator.decide.reach.aws_command import aws_eks
 from migrator.model.diagnosis import Check
 from migrator.model.opened_endpoint import seen_in
 
@@ -119,13 +120,12 @@ def address_check(cluster: Raw, address: str | None) -> Check | None:
     if full is not None:
         said = f"This machine's address {address} is not in publicAccessCidrs. {full.message}"
         return Check("source-address", "fail", said, full.remedy)
-    name = cluster.get("name", "CLUSTER")
     allowed = ",".join((*cidrs, host_cidr(address)))
     return Check(
         "source-address",
         "fail",
         f"This machine's address {address} is not in publicAccessCidrs ({', '.join(cidrs)}).",
-        f"`aws eks update-cluster-config --name {name} --resources-vpc-config "
+        f"`{aws_eks(cluster, 'update-cluster-config')} --resources-vpc-config "
         f"publicAccessCidrs={allowed}`, "
         "--open-endpoint-for-me, --proxy-url, or a VPN.",
     )

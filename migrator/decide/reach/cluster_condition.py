@@ -7,6 +7,7 @@ plane logs to CloudWatch Logs"; EKS API reference, ClusterIssue, Logging, ListUp
 from collections.abc import Mapping
 from typing import Any, Final
 
+from migrator.decide.reach.aws_command import aws_eks
 from migrator.model.cluster_updates import ClusterUpdates
 from migrator.model.diagnosis import Check
 
@@ -47,12 +48,11 @@ def health_check(cluster: Raw) -> Check:
     said = "; ".join(_issue(issue) for issue in issues)
     known = dict.fromkeys(_REMEDIES.get(issue.get("code"), _OTHER) for issue in issues)
     remedy = ". ".join(known)
-    name = cluster.get("name", "CLUSTER")
     return Check(
         HEALTH,
         "warn",
         f"EKS reports {said}. An update of the cluster, as of its authentication mode, may fail.",
-        f"{remedy}; then see that the issue ends: `aws eks describe-cluster --name {name} --query "
+        f"{remedy}; then see that the issue ends: `{aws_eks(cluster, 'describe-cluster')} --query "
         f"cluster.health`",
     )
 
@@ -78,8 +78,8 @@ def logs_check(cluster: Raw) -> Check:
         "warn",
         f"The control plane does not write the {' and the '.join(off)} log: `observe` and the "
         f"proof of nodes have no evidence of who logs in.",
-        f"Switch this on (CloudWatch Logs has a price): `aws eks "
-        f"update-cluster-config --name {cluster.get('name', 'CLUSTER')} --logging "
+        f"Switch this on (CloudWatch Logs has a price): "
+        f"`{aws_eks(cluster, 'update-cluster-config')} --logging "
         f'\'{{"clusterLogging":[{{"types":[{types}],"enabled":true}}]}}\'`',
     )
 

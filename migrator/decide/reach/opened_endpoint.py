@@ -34,7 +34,7 @@ def is_restricted(seen: EndpointSeen) -> bool:
             "endpoint-not-public",
             "The cluster has no public endpoint, and none is made for one command.",
             why="endpointPublicAccess is off: publicAccessCidrs has no effect.",
-            remedy="Reach the private endpoint: --via ssm:INSTANCE, --proxy-url, or a VPN.",
+            remedy="Reach the private endpoint: --via ssm:auto, --proxy-url, or a VPN.",
         )
     return not is_open_to_all(seen.cidrs, seen.family)
 

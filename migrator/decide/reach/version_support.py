@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from migrator.decide.reach.aws_command import aws_eks
 from migrator.model.diagnosis import Check
 
 NAME: Final = "version-support"
@@ -57,6 +58,6 @@ def version_support_check(
         NAME,
         "warn",
         f"{said}: an update can run during the migration.",
-        f"Upgrade first: aws eks update-cluster-version --name {cluster.get('name', 'CLUSTER')} "
-        f"--kubernetes-version VERSION",
+        f"Upgrade first: `{aws_eks(cluster, 'update-cluster-version')} --kubernetes-version "
+        f"VERSION`",
     )

@@ -103,7 +103,7 @@ KINDS: tuple[ErrorKind, ...] = (
         "--open-endpoint-for-me was given for a cluster without a public endpoint.",
         "publicAccessCidrs has no effect there.",
         "Reach the private endpoint through a tunnel, a proxy or a VPN.",
-        "migrate doctor CLUSTER --via ssm:INSTANCE",
+        "migrate doctor CLUSTER --via ssm:auto",
     ),
     ErrorKind(
         "endpoint-update-failed",

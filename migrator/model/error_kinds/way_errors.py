@@ -71,6 +71,7 @@ KINDS: tuple[ErrorKind, ...] = (
         "The endpoint does not answer, and this way to it is private.",
         "It answers inside the VPC only, to what its security groups allow.",
         "Use --via or --proxy-url, or let this machine into the security group.",
+        "migrate doctor CLUSTER --via ssm:auto",
     ),
     ErrorKind(
         "endpoint-refused",

@@ -13,7 +13,7 @@ from migrator.model.way import said_skew
 
 WARN: Final = timedelta(minutes=1)
 FAR: Final = timedelta(minutes=5)
-_REMEDY = "Set this machine's clock: `sudo timedatectl set-ntp true`"
+SET_CLOCK: Final = "Set this machine's clock: `sudo timedatectl set-ntp true`"
 
 
 def clock_check(skew: timedelta | None) -> Check:
@@ -24,6 +24,6 @@ def clock_check(skew: timedelta | None) -> Check:
     if abs(skew) < WARN:
         return Check(CLOCK, "ok", "This machine's clock agrees with AWS's.")
     if abs(skew) < FAR:
-        return Check(CLOCK, "warn", said_skew(skew), _REMEDY)
+        return Check(CLOCK, "warn", said_skew(skew), SET_CLOCK)
     said = f"{said_skew(skew)} AWS refuses signatures that are 5 minutes off."
-    return Check(CLOCK, "fail", said, _REMEDY)
+    return Check(CLOCK, "fail", said, SET_CLOCK)

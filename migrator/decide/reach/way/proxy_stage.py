@@ -57,7 +57,8 @@ def _tunnel_cause(ends: WayEnds, proxy: Proxy, tunnel: Tunnel) -> Cause:
             "proxy-slow",
             PROXY,
             f"The proxy {proxy.shown} did not answer CONNECT {target} in time.",
-            "It accepted the connection and said nothing: it may not reach the endpoint itself.",
+            f"It accepted the connection and sent {tunnel.said}: it may not reach the endpoint "
+            f"itself.",
             f"Ask who runs the proxy whether it reaches {target}{_or_without(ends, proxy)}.",
         )
     if tunnel.kind == "closed":

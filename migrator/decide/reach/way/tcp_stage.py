@@ -120,8 +120,9 @@ def _timed_out(way: Way) -> Cause:
             TCP,
             what,
             "Its endpoint answers inside the VPC only (endpointPublicAccess is off).",
-            "From outside use --via ssm:INSTANCE or --proxy-url; in the VPC let TCP 443 from this "
-            "machine into the cluster's security group.",
+            "From outside use --via ssm:auto, which goes through a node of the cluster, or "
+            "--proxy-url; in the VPC let TCP 443 from this machine into the cluster's security "
+            "group.",
         )
     if ends.private and are_private(addresses):
         return Cause(

@@ -4,11 +4,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from migrator.decide.reach.way.cause import HTTP, TLS, Cause
-from migrator.decide.reach.way.clock import FAR, WARN
+from migrator.decide.reach.way.clock import FAR, SET_CLOCK, WARN
 from migrator.model.diagnosis import Check
 from migrator.model.way import Certificate, Http, Tls, TlsKind, Way, WayEnds, said_skew
-
-_SET_CLOCK = "Set this machine's clock: `sudo timedatectl set-ntp true`"
 
 
 def tls_cause(way: Way) -> Cause | None:
@@ -49,7 +47,7 @@ def _expired(way: Way, tls: Tls, shown: Certificate) -> Cause:
     """Past its end: the clock decides whether the certificate or this machine is wrong."""
     what = f"The certificate of {way.ends.tls_name} has expired{_when('on', shown.not_after)}."
     if is_clock_wrong(way.clock_skew):
-        return Cause("certificate-expired", TLS, what, said_skew(way.clock_skew), _SET_CLOCK)
+        return Cause("certificate-expired", TLS, what, said_skew(way.clock_skew), SET_CLOCK)
     if is_clock_right(way.clock_skew):
         return Cause(
             "certificate-expired",
@@ -80,13 +78,13 @@ def _not_yet_valid(way: Way, tls: Tls, shown: Certificate) -> Cause:
             "Wait until then, and run the same command again.",
         )
     if is_clock_wrong(way.clock_skew):
-        return Cause("certificate-not-yet-valid", TLS, what, said_skew(way.clock_skew), _SET_CLOCK)
+        return Cause("certificate-not-yet-valid", TLS, what, said_skew(way.clock_skew), SET_CLOCK)
     return Cause(
         "certificate-not-yet-valid",
         TLS,
         what,
         f"This machine's clock is behind, as far as is known.{_shown(shown)}",
-        _SET_CLOCK,
+        SET_CLOCK,
     )
 
 
