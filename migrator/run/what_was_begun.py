@@ -5,7 +5,11 @@ of every command: 0 only where nothing is left to do or to prove.
 from dataclasses import replace
 
 from migrator.decide.running.progress import CUT_OVER, SETTLED, Progress, records_of
-from migrator.decide.running.unfinished import command_to_continue, verified_since_switch
+from migrator.decide.running.unfinished import (
+    command_to_continue,
+    rehearsal_to_repeat,
+    verified_since_switch,
+)
 from migrator.model.evidence import evidence_in
 from migrator.model.journal import Journal
 from migrator.model.outcome import RunOutcome
@@ -40,7 +44,9 @@ def with_what_was_begun(
     journal = store.journal()
     progress = progress_in(journal, plan, plan_digest)
     verified = is_verified(plan, plan_digest, progress, store, journal)
-    begun = command_to_continue(plan, progress, is_verified=verified)
+    begun = command_to_continue(plan, progress, is_verified=verified) or rehearsal_to_repeat(
+        progress, records_of(journal, plan_digest)
+    )
     if not begun:
         return outcome
     return replace(outcome, exit_code=7, next=begun)

@@ -24,6 +24,7 @@ from migrator.render.junit import junit
 from migrator.render.verdicts import verdict_table
 from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.cut_over import cut_over
+from migrator.run.rehearse import rehearse
 from migrator.run.retire import retire
 from migrator.run.roll_back import RollBackOptions, roll_back
 from migrator.run.show_status import StatusPorts, show_status
@@ -35,6 +36,8 @@ from tests.support.memory_ports import (
     MemoryClock,
     MemoryConfigMaps,
     MemoryMode,
+    MemoryNodes,
+    MemoryObjects,
     MemoryPrincipals,
     MemoryRbac,
     MemoryReader,
@@ -159,6 +162,21 @@ def _verified_later(world: World) -> None:
     assert verify_access(PLAN, world.ports()).exit_code == 0
 
 
+def _rehearsal_failed(world: World) -> None:
+    """Its timer did not start."""
+    _apply(world)
+    objects = MemoryObjects(world.cluster)
+    objects.arms = False
+    ports = replace(world.ports(), nodes=MemoryNodes(world.cluster))
+    assert rehearse(PLAN, DIGEST, ports, objects).exit_code == 6
+
+
+def _applied_again_after_a_failed_rehearsal(world: World) -> None:
+    _rehearsal_failed(world)
+    _roll_back(world)
+    _apply(world)
+
+
 BLOCKED = replace(PLAN, findings=(Finding("row-shadowed", "block", "m", "r", ""),))
 
 
@@ -184,6 +202,8 @@ CASES = (
     Case(_roll_back_killed, 1, "rollback: `migrate rollback PLAN` continues"),
     Case(_roll_back_left_an_entry, 7, "rollback: `migrate rollback PLAN`"),
     Case(_marker_of_a_killed_run, 7, "settle what is left over"),
+    Case(_rehearsal_failed, 7, "rehearse: the last rehearsal did not pass"),
+    Case(_applied_again_after_a_failed_rehearsal, 0, "cut over"),
     Case(_cut_over_done, 0, "verify, then retire aws-auth"),
     Case(_cut_over_killed, 7, "cutover: `migrate cutover PLAN` continues"),
     Case(_switched_and_not_verified, 7, "verify"),

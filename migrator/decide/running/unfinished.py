@@ -73,11 +73,12 @@ def command_to_continue(plan: Plan, progress: Progress, *, is_verified: bool) ->
 
 def rehearsal_to_repeat(progress: Progress, records: Journal) -> str:
     """One line where the last rehearsal failed or was stopped; else empty. A cut-over that follows
-    makes it void: no rehearsal is possible after it.
+    makes it void (no rehearsal is possible after it), and so does a roll-back: what was rehearsed
+    is gone.
     """
-    if progress.of(_SWITCH).status != "pending" or progress.command == ROLL_BACK:
+    if progress.of(_SWITCH).status != "pending":
         return ""
-    if _last_exit(records, REHEARSE) in (None, 0):
+    if _last_exit(records, REHEARSE, void_after=ROLL_BACK) in (None, 0):
         return ""
     return "rehearse: the last rehearsal did not pass"
 
@@ -120,14 +121,17 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def _last_exit(records: Journal, command: str) -> int | None:
-    """The exit code of the last run of a command; None where it did not end."""
+def _last_exit(records: Journal, command: str, void_after: str = "") -> int | None:
+    """The exit code of the last run of a command; None where it did not end, and where a run of
+    ``void_after`` followed.
+    """
     inside, code = False, None
     for record in records:
         if record.event == "run-started":
-            inside = record.effect.get("command") == command
+            started = record.effect.get("command")
+            inside = started == command
             # The earlier run of the command does not answer for the one that starts here.
-            if inside:
+            if started in (command, void_after):
                 code = None
         elif record.event == "run-ended" and inside:
             code = record.effect.get("exit")

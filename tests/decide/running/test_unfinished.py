@@ -152,3 +152,8 @@ def test_rehearsal_that_failed_or_was_stopped_comes_before_the_cut_over(
     said = rehearsal_to_repeat(progress(), journal(*records))
     assert said.startswith("rehearse:") == is_next
     assert rehearsal_to_repeat(SWITCH, journal(*records)) == ""
+    # What was rehearsed is gone after a roll-back, also where an apply followed.
+    gone = [*records, began("rollback"), ended(0), began("apply"), ended(0)]
+    assert rehearsal_to_repeat(progress(), journal(*gone)) == ""
+    again = [*gone, began("rehearse"), ended(6)]
+    assert rehearsal_to_repeat(progress(), journal(*again)).startswith("rehearse:")
