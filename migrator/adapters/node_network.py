@@ -1,5 +1,8 @@
 """How traffic of nodes leaves a VPC: subnets, route tables, NAT gateways, public addresses of
 instances, as EC2 lists them.
+
+An Elastic IP is seen where it is used: at its NAT gateway, and at its interface by the allocation.
+So DescribeAddresses, which besides lists what nothing uses, is not asked.
 """
 
 from collections.abc import Mapping

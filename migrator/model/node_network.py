@@ -49,10 +49,15 @@ class NatGateway:
 
 @dataclass(frozen=True, slots=True)
 class OwnAddress:
-    """A public address of an instance's interface in a subnet."""
+    """A public address of an instance's interface in a subnet. ``elastic``: it stays with the
+    interface; else EC2 gives another one when the instance starts again (VPC user guide, "Elastic
+    IP addresses").
+    """
 
     subnet: str
     address: str
+    instance: str = ""
+    elastic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

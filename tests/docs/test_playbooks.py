@@ -30,6 +30,7 @@ REACH = (
     "company-proxy",
     "in-vpc-host",
     "inside-the-cluster",
+    "node-join",
     "privoxy",
     "session-manager",
 )

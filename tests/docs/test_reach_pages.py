@@ -37,6 +37,23 @@ PUBLIC = PRIVATE_WORLD.replace(_PRIVATE_ALONE, "{endpointPublicAccess: true}")
 FILTERED = PRIVATE_WORLD.replace(
     _PRIVATE_ALONE, '{endpointPrivateAccess: true, publicAccessCidrs: ["198.51.100.0/24"]}'
 )
+_NODES = "arn:aws:iam::111122223333:role/nodes"
+_NODE_ROW = f"""mapRoles: |
+            - rolearn: "{_NODES}"
+              username: "system:node:{{{{EC2PrivateDNSName}}}}"
+              groups: ["system:bootstrappers", "system:nodes"]"""
+TRAP = (
+    PRIVATE_WORLD.replace(
+        _PRIVATE_ALONE,
+        '{endpointPrivateAccess: false, publicAccessCidrs: ["203.0.113.0/24"]}\n'
+        f'    nodegroups: [{{nodegroupName: workers, nodeRole: "{_NODES}"}}]',
+    )
+    .replace(
+        "- {name: creator}",
+        "- {name: creator}\n      - {name: nodes, trust: {services: [ec2.amazonaws.com]}}",
+    )
+    .replace("mapRoles: |", _NODE_ROW)
+)
 WORLDS = {
     "address-filter": FILTERED,
     "session-manager": PRIVATE_WORLD,
@@ -46,11 +63,14 @@ WORLDS = {
 }
 
 
-def script(page: str) -> str:
+def script(page: str, *, without: str = "\0") -> str:
     """The lines of a page as one script. A session that stays open in another terminal is in the
-    background, and the next line waits for its port.
+    background, and the next line waits for its port. ``without``: the number of a section that is
+    another way to the same end.
     """
-    text = "\n".join(FENCE.findall((ROOT / page).read_text()))
+    sections = re.split(r"^## ", (ROOT / page).read_text(), flags=re.M)
+    kept = "".join(each for each in sections if not each.startswith(f"{without}. "))
+    text = "\n".join(FENCE.findall(kept))
     lines = [line.removeprefix("$ ") for line in text.splitlines() if line.strip()]
     done = ["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"]
     for line in lines:
@@ -97,6 +117,18 @@ def test_every_line_of_the_page_for_a_proxy_works(tmp_path: Path) -> None:
         assert "s%40cret" not in done.stdout + done.stderr
     assert all(b"Basic" in head for head in proxy.heads)
     assert proxy.tunnels
+
+
+@pytest.mark.parametrize("without", ["2", "3"])
+def test_each_way_of_the_page_for_nodes_lets_them_join(without: str, tmp_path: Path) -> None:
+    with running(tmp_path, TRAP) as lab:
+        text = script("playbooks/node-join.md", without=without)
+        follow(text, lab, lab.environment())
+        codes = [
+            {each["code"] for each in lab.document(name)["findings"]}
+            for name in ("plan.json", f"plan-{5 - int(without)}.json")
+        ]
+        assert ["nodes-join-by-address" in each for each in codes] == [True, False]
 
 
 def follow(

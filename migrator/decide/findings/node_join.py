@@ -8,14 +8,19 @@ names has the VPC's main one), "NAT gateways", "Egress-only internet gateways".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from shlex import quote
 from typing import Any, Final, TypeVar
 
 from migrator.decide.findings.platform import MAX_CIDRS
-from migrator.decide.findings.public_cidrs import admits, is_open_to_all, merged_cidrs
+from migrator.decide.findings.public_cidrs import (
+    admits,
+    host_cidr,
+    is_open_to_all,
+    merged_cidrs,
+)
 from migrator.model.long_lists import some_of
-from migrator.model.node_network import NodeNetwork, NodeRoute
+from migrator.model.node_network import NodeNetwork, NodeRoute, OwnAddress
 from migrator.model.opened_endpoint import EndpointSeen, seen_in
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import FargateProfile, Nodegroup
@@ -214,10 +219,10 @@ def _by_family(place: Place, every: str) -> WayOut:
         return place.way("narrower routes")
     if not target:
         return place.way("no route to the internet", listed=False)
-    by_kind = {"nat": _by_nat, "igw": _by_own_address}
+    by_kind = {"nat": _by_nat, "igw": _by_own_address, "i": _by_instance}
     if every == "::/0":
         by_kind = {"eigw": _own_ipv6, "igw": _own_ipv6}
-    # A transit gateway, a firewall, an instance: the address is given elsewhere.
+    # A transit gateway, a firewall: the address is given elsewhere.
     kind = by_kind.get(target.partition("-")[0], Place.way)
     return kind(place, target)
 
@@ -238,13 +243,33 @@ def _by_own_address(place: Place, target: str) -> WayOut:
     one. So these are never listed for certain, and listing them is no remedy.
     """
     via = f"internet gateway {target}, each node with an address that changes"
-    outside: list[str] = []
-    for each in _known(place.network.own_addresses):
-        if each.subnet == place.subnet and not admits(place.seen.cidrs, each.address):
-            outside.append(each.address)
+    own = _known(place.network.own_addresses)
+    return _outside(place, via, [each for each in own if each.subnet == place.subnet])
+
+
+def _by_instance(place: Place, target: str) -> WayOut:
+    """Through an instance that translates addresses (VPC user guide, "NAT instances"): the endpoint
+    sees one of its own, whichever of its interfaces it has it at.
+    """
+    via = f"instance {target}"
+    own = _known(place.network.own_addresses)
+    found = [each for each in own if each.instance == target]
+    if found and all(each.elastic for each in found):
+        return place.by_blocks(via, tuple(host_cidr(each.address) for each in found))
+    return _outside(place, f"{via}, whose address changes", found) if found else place.way(via)
+
+
+def _outside(place: Place, via: str, own: Iterable[OwnAddress]) -> WayOut:
+    """A way whose addresses change: not listed where one of today is not, else not known. Those
+    that are Elastic IPs can be listed.
+    """
+    outside = [each for each in own if not admits(place.seen.cidrs, each.address)]
     if not outside:
         return place.way(via)
-    return place.way(f"{via} (now {', '.join(sorted(outside)[:_SHOWN])})", listed=False)
+    now = ", ".join(sorted(each.address for each in outside)[:_SHOWN])
+    elastic = sorted(host_cidr(each.address) for each in outside if each.elastic)
+    way = place.way(f"{via} (now {now})", listed=False)
+    return replace(way, blocks=tuple(elastic))
 
 
 def _own_ipv6(place: Place, target: str) -> WayOut:

@@ -26,8 +26,9 @@ _TARGETS = (
     "GatewayId",
     "EgressOnlyInternetGatewayId",
     "TransitGatewayId",
-    "NetworkInterfaceId",
+    # A route to an interface names its instance, too, whose other interfaces may lead further.
     "InstanceId",
+    "NetworkInterfaceId",
     "VpcPeeringConnectionId",
     "LocalGatewayId",
     "CarrierGatewayId",
@@ -85,7 +86,8 @@ def _route(raw: Raw) -> NodeRoute:
 
 def _nat_gateway(raw: Raw) -> NatGateway:
     listed = _objects(raw, "NatGatewayAddresses", "nodeNetwork.natGateways")
-    addresses = [_text(each, "PublicIp") for each in listed]
+    # An address whose association failed is not in use (EC2 API reference, NatGatewayAddress).
+    addresses = [_text(each, "PublicIp") for each in listed if each.get("Status") != "failed"]
     return NatGateway(
         id=_text(raw, "NatGatewayId"),
         state=_text(raw, "State"),
@@ -104,9 +106,12 @@ def _own_addresses(raw: Raw) -> tuple[OwnAddress, ...] | None:
     found: list[OwnAddress] = []
     for each in _objects(raw, key, f"nodeNetwork.{key}"):
         instance = _text(_object_in(each, "Attachment", f"nodeNetwork.{key}"), "InstanceId")
-        address = _text(_object_in(each, "Association", f"nodeNetwork.{key}"), "PublicIp")
+        association = _object_in(each, "Association", f"nodeNetwork.{key}")
+        address = _text(association, "PublicIp")
+        # Only Elastic IPs have an allocation (EC2 API reference, NetworkInterfaceAssociation).
+        elastic = bool(_text(association, "AllocationId"))
         if instance and address:
-            found.append(OwnAddress(_text(each, "SubnetId"), address))
+            found.append(OwnAddress(_text(each, "SubnetId"), address, instance, elastic))
     return tuple(found)
 
 

@@ -150,6 +150,73 @@ def test_own_addresses_of_nodes_are_never_listed_for_certain() -> None:
     assert found.addresses == ""
 
 
+@pytest.mark.parametrize(
+    ("own", "listed", "offered"),
+    [
+        # A new node has another address, so that a list of today's is never certain.
+        ([OwnAddress("subnet-a", "203.0.113.7", "i-1", elastic=True)], None, ""),
+        ([OwnAddress("subnet-a", "192.0.2.7", "i-1", elastic=True)], False, "192.0.2.7/32"),
+        ([OwnAddress("subnet-a", "192.0.2.7", "i-1")], False, ""),
+        (
+            [
+                OwnAddress("subnet-a", "192.0.2.7", "i-1", elastic=True),
+                OwnAddress("subnet-a", "192.0.2.9", "i-2"),
+            ],
+            False,
+            "192.0.2.7/32",
+        ),
+    ],
+)
+def test_elastic_addresses_of_nodes_can_be_listed(
+    own: list[OwnAddress], listed: bool | None, offered: str
+) -> None:
+    found = judged(replace(network("igw-1"), own_addresses=tuple(own)))
+    assert found.ways[0].listed is listed
+    wanted = f"{COMMAND} publicAccessCidrs={offered},{LISTED}" if offered else ""
+    assert found.addresses == wanted
+
+
+def by_instance(*own: OwnAddress) -> NodeJoin | None:
+    found = replace(network("i-1"), own_addresses=own)
+    return node_join(cluster(), (GROUP,), (), found)
+
+
+def test_nat_instance_is_judged_by_its_addresses() -> None:
+    # The address may be at another interface than the one that the route names.
+    assert by_instance(OwnAddress("subnet-z", "203.0.113.7", "i-1", elastic=True)) is None
+    found = by_instance(OwnAddress("subnet-z", "192.0.2.7", "i-1", elastic=True))
+    assert found is not None
+    assert "leaves by instance i-1 with 192.0.2.7/32: not listed" in found.message
+    assert found.addresses == f"{COMMAND} publicAccessCidrs=192.0.2.7/32,{LISTED}"
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ((), "leaves by instance i-1: whether it is listed is not known"),
+        (
+            (OwnAddress("subnet-z", "203.0.113.7", "i-1"),),
+            "instance i-1, whose address changes: whether it is listed is not known",
+        ),
+        (
+            (OwnAddress("subnet-z", "192.0.2.7", "i-1"),),
+            "instance i-1, whose address changes (now 192.0.2.7): not listed",
+        ),
+        (
+            (OwnAddress("subnet-z", "203.0.113.7", "i-2", elastic=True),),
+            "leaves by instance i-1: whether it is listed is not known",
+        ),
+    ],
+)
+def test_nat_instance_without_an_elastic_address_is_never_listed(
+    own: tuple[OwnAddress, ...], said: str
+) -> None:
+    found = by_instance(*own)
+    assert found is not None
+    assert said in found.message
+    assert found.addresses == ""
+
+
 def test_no_way_out_is_not_listed() -> None:
     assert judged(network("local", destination="10.1.0.0/16")).ways[0].via == (
         "no route to the internet"
