@@ -285,6 +285,20 @@ class NetworkPolicies(Protocol):
         ...
 
 
+class PodLookup(Protocol):
+    """Pods of one cluster that are there."""
+
+    def read(self, namespace: str, name: str) -> Raw | None:
+        """A pod, None where there is none. Raises ``kubernetes-denied``."""
+        ...
+
+    def labelled(self, selector: str) -> Sequence[Raw]:
+        """The pods of every namespace that a label selector chooses. Raises
+        ``kubernetes-denied``.
+        """
+        ...
+
+
 class NodeHealth(Protocol):
     """How the nodes of one cluster are doing."""
 

@@ -24,6 +24,10 @@ class KubernetesPods:
         """The pod, None when absent."""
         return self._client.find(f"{_pods(namespace)}/{name}", "pods")
 
+    def labelled(self, selector: str) -> list[Raw]:
+        """The pods of every namespace that a label selector chooses."""
+        return list(self._client.list("/api/v1/pods", "pods", labelSelector=selector))
+
     def messages(self, namespace: str, name: str) -> list[str]:
         """What events say of the pod, oldest first; empty where they may not be listed."""
         wanted = {"fieldSelector": f"involvedObject.kind=Pod,involvedObject.name={name}"}

@@ -468,8 +468,10 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
     from migrator.adapters.caller_permissions import SimulatedPermissions
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.adapters.kubernetes_objects import KubernetesObjects
+    from migrator.adapters.kubernetes_pods import KubernetesPods
     from migrator.adapters.node_network import Ec2NodeNetwork
     from migrator.adapters.security_groups import Ec2Network
+    from migrator.adapters.this_pod import pod_here
     from migrator.adapters.this_process import still_runs
     from migrator.app.way import WayHere
     from migrator.run.diagnose import DiagnosePorts
@@ -495,6 +497,8 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
         ways_out=Ec2NodeNetwork(connection.session, connection.tasks),
         webhooks=KubernetesWebhooks(connection.client),
         runs=still_runs,
+        pods=KubernetesPods(connection.client),
+        here=pod_here(os.environ),
     )
 
 

@@ -35,7 +35,7 @@ from migrator.model.cluster_lock import describe_lock
 from migrator.model.diagnosis import Check, Diagnosis
 from migrator.model.files.snapshot import cluster_ref
 from migrator.model.leftover import Leftover
-from migrator.model.network_policies.packets import Pod
+from migrator.model.network_policies.packets import Pod, PodPlace
 from migrator.model.opened_endpoint import seen_in
 from migrator.model.plan import ClusterRef
 from migrator.model.policy_kind import limit_remedy
@@ -52,6 +52,7 @@ from migrator.ports import (
     NetworkReader,
     NodeNetworks,
     Permissions,
+    PodLookup,
     Raw,
     Rbac,
     Reviewers,
@@ -61,7 +62,7 @@ from migrator.ports import (
 )
 from migrator.run.judge_groups import JudgedGroups
 from migrator.run.look_at_way import way_in_checks
-from migrator.run.pod_reach import reach_checks
+from migrator.run.pod_reach import NearPods, reach_checks
 from migrator.run.read_leftovers import TimerReads, own_objects
 from migrator.run.read_node_join import node_join_check
 
@@ -83,6 +84,7 @@ class DiagnosePorts:
     where its stages are not looked at.
     ``ways_out``: None where the ways of nodes out of their VPC are not read. ``webhooks``: None
     where they are not read. ``runs`` says whether a process of this machine runs, by its mark.
+    ``pods``: None where no pod is judged unasked. ``here``: the pod in which this command runs.
     """
 
     cluster: ClusterReader
@@ -101,6 +103,15 @@ class DiagnosePorts:
     ways_out: NodeNetworks | None = None
     webhooks: AdmissionWebhooks | None = None
     runs: Callable[[str], bool | None] = lambda _: None
+    pods: PodLookup | None = None
+    here: PodPlace | None = None
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What one check read and later ones need."""
+
+    aws_auth: Raw | None = None
 
 
 def diagnose(
@@ -118,6 +129,7 @@ def diagnose(
     cluster = described
     reference = cluster_ref(cluster)
     groups_of = JudgedGroups(ports.network, cluster, reference)
+    kept = _Kept()
     asks: list[Callable[[], Iterable[Check]]] = [
         lambda: _caller(ports),
         lambda: cluster_checks(cluster),
@@ -126,7 +138,7 @@ def diagnose(
         lambda: node_join_check(ports.cluster, ports.ways_out, cluster),
         lambda: _openings(ports, cluster, reference.name),
         lambda: way_in_checks(ports.way, cluster),
-        lambda: _way_in(ports, cluster),
+        lambda: _way_in(ports, cluster, kept),
         lambda: _iam(ports, reference, commands),
         lambda: _access_policies(ports),
         lambda: _version_support(ports, cluster),
@@ -138,7 +150,8 @@ def diagnose(
         checks += _in_the_cluster(ports, reference, commands)
         checks += _webhooks(ports)
         checks += _leftovers(ports, reference)
-        checks += reach_checks(ports.network_policies, pod)
+        near = NearPods(ports.pods, ports.here, kept.aws_auth) if ports.pods is not None else None
+        checks += reach_checks(ports.network_policies, pod, near)
     return Diagnosis(reference.name, tuple(checks), groups_of.rules)
 
 
@@ -206,7 +219,7 @@ def _webhooks(ports: DiagnosePorts) -> list[Check]:
         return [Check(WEBHOOKS, "unknown", said.strip(), error.remedy)]
 
 
-def _way_in(ports: DiagnosePorts, cluster: Raw) -> Iterable[Check]:
+def _way_in(ports: DiagnosePorts, cluster: Raw, kept: "_Kept") -> Iterable[Check]:
     """Try the API server; the address is asked for only where a filter may be in the way."""
     try:
         found = ports.config_maps.read()
@@ -219,6 +232,7 @@ def _way_in(ports: DiagnosePorts, cluster: Raw) -> Iterable[Check]:
         if error.code in _MAY_BE_FILTERED and check is not None:
             yield address_check(cluster, ports.source.public_address()) or check
         return
+    kept.aws_auth = found
     yield Check("api-server", "ok", "The API server answers, and lets you read aws-auth.")
     if found is None:
         yield Check("aws-auth", "warn", "There is no aws-auth ConfigMap: nothing to migrate.")

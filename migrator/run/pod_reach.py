@@ -3,18 +3,21 @@ of a canary pod that does not arrive.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from migrator.decide.proving.canary_pods import canary_manifest
 from migrator.decide.reach.network_policies.reach import reaches
 from migrator.decide.reach.network_policies.read_world import policy_world
+from migrator.decide.reach.network_policies.services import pod_of
 from migrator.decide.reach.network_policies.targets import API_SERVER, DNS, targets_in
 from migrator.errors import MigratorError
 from migrator.model.canary_pod import CanaryPod
 from migrator.model.diagnosis import Check, CheckState
-from migrator.model.network_policies.packets import Answer, Pod, State
+from migrator.model.network_policies.packets import Answer, Pod, PodPlace, State
 from migrator.model.network_policies.raw_policies import RawPolicies
-from migrator.ports import NetworkPolicies
+from migrator.ports import NetworkPolicies, PodLookup, Raw
 from migrator.run.timer_reach import timer_answer, timer_remedy
+from migrator.run.writer_reach import writer_checks
 
 _TIMER = "network-policies-timer"
 _POD = "network-policies-pod"
@@ -28,8 +31,25 @@ _STATES: dict[State, CheckState] = {
 }
 
 
-def reach_checks(policies: NetworkPolicies | None, pod: Pod | None) -> list[Check]:
-    """Whether the rehearsal's timer reaches the API server, and what ``pod`` reaches."""
+@dataclass(frozen=True, slots=True)
+class NearPods:
+    """Pods of the cluster that are judged unasked. ``here``: the one in which this command runs,
+    None where that is none. ``aws_auth``: as it was read, for who writes it.
+    """
+
+    pods: PodLookup
+    here: PodPlace | None = None
+    aws_auth: Raw | None = None
+
+
+def reach_checks(
+    policies: NetworkPolicies | None,
+    pod: Pod | None,
+    near: NearPods | None = None,
+) -> list[Check]:
+    """Whether the rehearsal's timer reaches the API server, what ``pod`` reaches, or the pod of
+    this command, and whether controllers that write aws-auth are cut off.
+    """
     if policies is None:
         return []
     try:
@@ -37,7 +57,27 @@ def reach_checks(policies: NetworkPolicies | None, pod: Pod | None) -> list[Chec
     except MigratorError as error:
         said = f"{error.message} {error.why}".strip()
         return [Check(_TIMER, "unknown", said, error.remedy)]
-    return [_timer(raw), *(_of_pod(raw, pod) if pod is not None else ())]
+    checks = [_timer(raw)]
+    if near is not None:
+        checks += writer_checks(raw, near.pods, near.aws_auth)
+    if pod is not None:
+        checks += _of_pod(raw, pod)
+    elif near is not None and near.here is not None:
+        checks += _of_pod_here(raw, near.pods, near.here)
+    return checks
+
+
+def _of_pod_here(raw: RawPolicies, pods: PodLookup, here: PodPlace) -> Iterator[Check]:
+    """The pod of this command; none where it is one of another cluster."""
+    try:
+        found = pods.read(here.namespace, here.name)
+    except MigratorError as error:
+        said = f"This command runs in pod {here.namespace}/{here.name}, which could not be read"
+        ask = f"--pod {here.namespace}/ACCOUNT --pod-labels KEY=VALUE"
+        yield Check(_POD, "unknown", f"{said}: {error.message}", f"Name what it is: {ask}")
+        return
+    if found is not None:
+        yield from _of_pod(raw, pod_of(found))
 
 
 def said_of_canary(policies: NetworkPolicies | None, canary: CanaryPod) -> str:

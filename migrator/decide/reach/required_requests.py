@@ -191,6 +191,13 @@ _WHERE_POLICIES: Final = (
         for request in _lists(group, "*")
     ),
 )
+# Pods that doctor judges unasked.
+_NEAR_PODS: Final = (
+    Conditional(
+        AccessRequest("list", resource="pods"), "where a controller of the cluster writes aws-auth"
+    ),
+    Conditional(AccessRequest("get", resource="pods"), "where the command runs in a pod"),
+)
 _JUDGES_POLICIES: Final = frozenset({"doctor", "rehearse", "verify --canary-pods"})
 _WHERE_SERVED: Final = tuple(
     Conditional(request, "where the cluster serves it")
@@ -228,6 +235,7 @@ def conditional_requests_of(command: str) -> tuple[Conditional, ...]:
     return (
         *served,
         *policies,
+        *(_NEAR_PODS if command == "doctor" else ()),
         *_WHERE_PLANNED.get(command, ()),
         *_WHERE_REHEARSED.get(command, ()),
     )

@@ -37,6 +37,14 @@ class Pod:
 
 
 @dataclass(frozen=True, slots=True)
+class PodPlace:
+    """Where a pod is found: the one in which a command runs."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a Service leads: ``pod`` None for an address that is no pod's."""
 
