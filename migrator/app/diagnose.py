@@ -70,6 +70,28 @@ def required_policy(
     )
 
 
+def required_fleet_policy(settings: Settings, commands: Sequence[str]) -> dict[str, Any]:
+    """An IAM policy document that allows commands of a fleet, on all clusters of its accounts;
+    without credentials, in the partition of the settings' Region.
+
+    Raises ``command-unknown`` for a command on one cluster: its policy names the cluster.
+    """
+    from migrator.decide.reach.required_permissions import FLEET_COMMANDS, fleet_policy
+
+    single = [command for command in commands if command not in FLEET_COMMANDS]
+    if single:
+        raise WrongUse(
+            "command-unknown",
+            f"--policy: {single[0]!r} is no command of a fleet, as the others are.",
+            why="A policy is for commands on one cluster, or for those of a fleet.",
+            remedy=f"Ask for each: migrate doctor CLUSTER --policy {single[0]}",
+        )
+    region = settings.region or ""
+    partitions = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+    named = [partitions[each] for each in partitions if region.startswith(each)]
+    return fleet_policy(commands, (*named, "aws")[0])
+
+
 def _described(settings: Settings, cluster: str) -> Mapping[str, Any]:
     """Name and ARN of the cluster; where the caller may not describe it, the ARN that a cluster of
     this name has in the account and Region of the caller: the policy is what lets it describe it.
@@ -94,13 +116,14 @@ def refuse_unknown(commands: Iterable[str]) -> None:
     """Raises ``WrongUse`` ``command-unknown`` for a name that is no command with permissions of its
     own.
     """
-    from migrator.decide.reach.required_permissions import COMMANDS
+    from migrator.decide.reach.required_permissions import COMMANDS, FLEET_COMMANDS
 
+    known = (*COMMANDS, *FLEET_COMMANDS)
     for command in commands:
-        if command not in COMMANDS:
+        if command not in known:
             raise WrongUse(
                 "command-unknown",
                 f"--policy: there is no command {command!r}.",
-                why=f"Commands are {', '.join(COMMANDS)}.",
+                why=f"Commands are {', '.join(known)}.",
                 remedy="Name one of them, or none for all: migrate doctor CLUSTER --policy",
             )

@@ -27,7 +27,8 @@ _ALL = "\0all"  # --policy without a command
     flag_value=_ALL,
     metavar="[COMMAND]",
     help="Print an IAM policy for a command (repeatable), or for all, and check nothing. With the "
-    "cluster's ARN as CLUSTER it needs no credentials.",
+    "cluster's ARN as CLUSTER it needs no credentials; a command of a fleet ('fleet plan') needs "
+    "no CLUSTER either.",
 )
 @click.option(
     "--close-endpoint",
@@ -54,7 +55,12 @@ def command(
     Who the caller is, the ways to the API server, IAM and Kubernetes permissions, each with what to
     do.
     """
-    from migrator.app.diagnose import diagnose, refuse_unknown, required_policy
+    from migrator.app.diagnose import (
+        diagnose,
+        refuse_unknown,
+        required_fleet_policy,
+        required_policy,
+    )
     from migrator.render.diagnosis import diagnosis_document, diagnosis_text
 
     settings = settings_of(ctx)
@@ -62,6 +68,9 @@ def command(
     commands = tuple(each for each in policy if each != _ALL)
     # A wrong command is named first: nothing of the cluster is needed to see it.
     refuse_unknown(commands)
+    if any(each.startswith("fleet ") for each in commands):
+        click.echo(json.dumps(required_fleet_policy(settings, commands), indent=2))
+        return exit_codes.DONE
     if cluster is None:
         raise click.UsageError("Missing argument 'CLUSTER'.", ctx)
     if policy:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from migrator.decide.reach.required_permissions import (
     COMMANDS,
+    FLEET_CALLER,
+    FLEET_ROLE,
     LOCKING,
     ONLY_WHERE,
     OPEN_ENDPOINT,
@@ -42,6 +44,11 @@ Each command that gets `--open-endpoint-for-me`, and `migrate doctor CLUSTER --c
 needs besides: {endpoint}. `migrate --open-endpoint-for-me doctor CLUSTER --policy` has these, too.
 State in a bucket (`--state-dir s3://…`) needs more. So does a tunnel (`--via ssm:…`): {tunnel}.
 `migrate --via ssm:auto doctor CLUSTER --policy` has these, too.
+A command of a fleet needs of its caller: {caller} (the organization's where fleet.yaml has
+`organization`). The role in each account needs what the command needs on one cluster, on all of its
+clusters, and {role} (the second one where its Regions are all).
+`migrate doctor --policy 'fleet plan'` prints both;
+`fleet status` and `fleet report` read files alone.
 `iam:PassRole` and `sts:AssumeRole` can be limited to the roles of the plan.
 
 """
@@ -58,7 +65,12 @@ def permissions_page() -> str:
     """The page."""
     return "".join(
         (
-            _HEAD.format(tunnel=_listed(TUNNEL), endpoint=_listed(OPEN_ENDPOINT)),
+            _HEAD.format(
+                tunnel=_listed(TUNNEL),
+                endpoint=_listed(OPEN_ENDPOINT),
+                caller=_listed(FLEET_CALLER),
+                role=_listed(FLEET_ROLE),
+            ),
             _table(("action", "on", "commands", "when"), _action_rows()),
             _KUBERNETES,
             _table(("request", "commands", "when"), _request_rows()),

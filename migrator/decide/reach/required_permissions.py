@@ -141,6 +141,25 @@ COMMANDS: Final = tuple(_COMMANDS)
 LOCKING: Final = frozenset(
     {"verify --canary-pods", "apply", "rehearse", "cutover", "rollback", "retire"}
 )
+# What a fleet's command does on each of its clusters; status and report read files alone.
+FLEET_COMMANDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "fleet discover": _CLUSTER,
+    **{
+        f"fleet {command}": _COMMANDS[command]
+        for command in ("plan", "apply", "verify", "rehearse", "cutover", "rollback", "retire")
+    },
+}
+# Besides, of the caller of a fleet's command, in its own account: the organization's where
+# fleet.yaml has ``organization``.
+FLEET_CALLER: Final = (
+    ("organizations:ListRoots", "*"),
+    ("organizations:ListOrganizationalUnitsForParent", "*"),
+    ("organizations:ListAccountsForParent", "*"),
+    ("organizations:ListTagsForResource", "*"),
+    ("sts:AssumeRole", "*"),
+)
+# Besides, of the role that is assumed in each account: the second one where its Regions are all.
+FLEET_ROLE: Final = (("eks:ListClusters", "*"), ("ec2:DescribeRegions", "*"))
 # Besides, of each command that gets --open-endpoint-for-me, and of doctor --close-endpoint.
 OPEN_ENDPOINT: Final = (
     ("eks:UpdateClusterConfig", "cluster"),
@@ -254,6 +273,24 @@ def _resource(kind: str, cluster: ClusterRef) -> str:
     return f"arn:{cluster.partition}:eks:{place}:{kind}/{cluster.name}/*"
 
 
+def fleet_policy(commands: Iterable[str], partition: str) -> dict[str, Any]:
+    """An IAM policy for commands of a fleet: of the caller, and of the role in each account, told
+    apart by their Sids, because both are one principal in a fleet of one account.
+
+    Raises ``KeyError`` for no command of a fleet.
+    """
+    place = f"arn:{partition}:eks:*:*:cluster/*"
+    every = ClusterRef("*", place, "*", "*", partition, "CONFIG_MAP")
+    needs = [Need(*pair) for pair in FLEET_ROLE]
+    for command in commands:
+        needs += [Need(action, _resource(kind, every)) for action, kind in FLEET_COMMANDS[command]]
+    caller = _statements(Need(*pair) for pair in FLEET_CALLER)
+    statements = [{"Sid": "CallerOfTheFleet", **each} for each in caller]
+    for number, each in enumerate(_statements(needs), 1):
+        statements.append({"Sid": f"RoleInEachAccount{number}", **each})
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
 def policy_document(
     commands: Iterable[str],
     cluster: ClusterRef,
@@ -266,14 +303,17 @@ def policy_document(
 
     One statement a resource, nothing twice, in one order: the same commands give the same text.
     """
-    actions: dict[str, set[str]] = {}
     needs = [need for command in commands for need in needs_of(command, cluster)]
     needs += tunnel_needs(cluster) if tunnel else ()
     needs += endpoint_needs(cluster) if endpoint else ()
+    return {"Version": "2012-10-17", "Statement": _statements(needs)}
+
+
+def _statements(needs: Iterable[Need]) -> list[dict[str, Any]]:
+    actions: dict[str, set[str]] = {}
     for need in needs:
         actions.setdefault(need.resource, set()).add(need.action)
-    statements = [
+    return [
         {"Effect": "Allow", "Action": sorted(actions[resource]), "Resource": resource}
         for resource in sorted(actions)
     ]
-    return {"Version": "2012-10-17", "Statement": statements}
