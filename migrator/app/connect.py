@@ -129,7 +129,8 @@ def connect(
     iam: "FleetIam | None" = None,
     tasks: TaskRunner | None = None,
 ) -> Connection:
-    """Describe the cluster, and get ready to talk to its API server; nothing is asked of it yet.
+    """Describe the cluster, given by name or ARN, and get ready to talk to its API server; nothing
+    is asked of it yet.
 
     ``operator`` holds the tunnel or the opened endpoint that the settings ask for. ``session``,
     ``described``, ``iam`` and ``tasks`` are given by a caller that has them for many clusters.
@@ -144,7 +145,7 @@ def connect(
     from migrator.app.way import login_explainer, way_explainer
 
     refuse_malformed_way(settings)
-    session = session or open_aws(settings, region=region)
+    session, name = session_for(settings, name, region=region, session=session)
     tasks = tasks or Threads(WORKERS)
     reader = EksCluster(session, name, tasks)
     described = described or reader.describe_cluster()
@@ -339,27 +340,60 @@ def read_cluster(
 
 
 def describe(settings: Settings, name: str) -> Mapping[str, Any]:
-    """DescribeCluster of a cluster, by its name or ARN, nothing more. Raises ``cluster-not-found``,
-    also where an ARN is that of another account or Region than the caller's.
+    """DescribeCluster of a cluster, by its name or ARN, nothing more. Raises as
+    :func:`session_for`, and ``cluster-not-found``.
     """
     from migrator.adapters.eks import EksCluster
     from migrator.adapters.tasks_threads import Threads
+
+    session, cluster = session_for(settings, name)
+    return EksCluster(session, cluster, Threads(1)).describe_cluster()
+
+
+def session_for(
+    settings: Settings,
+    cluster: str,
+    *,
+    region: str | None = None,
+    session: "AwsSession | None" = None,
+) -> tuple["AwsSession", str]:
+    """The session and the name of a cluster that is given by its name or ARN; an ARN says the
+    Region, where no option does.
+
+    EKS describes a cluster to callers of its own account, in its own Region: a cluster of the same
+    name elsewhere is another one. Raises ``cluster-arn-malformed``, and ``cluster-not-found`` for
+    an ARN of another account or Region than the caller's.
+    """
     from migrator.model.principal import parse_arn
 
-    arn = parse_arn(name)
+    arn = parse_arn(cluster)
     if arn is None:
-        return EksCluster(open_aws(settings), name, Threads(1)).describe_cluster()
-    session = open_aws(settings, region=arn.region)
-    found = EksCluster(session, arn.name, Threads(1)).describe_cluster()
-    # The cluster of this name in the caller's account, and not the one that is meant.
-    if found["arn"] != name:
+        return session or open_aws(settings, region=region), cluster
+    if arn.service != "eks" or not arn.resource.startswith("cluster/"):
+        raise WrongUse(
+            "cluster-arn-malformed",
+            "That is not the ARN of an EKS cluster.",
+            why=f"Found {cluster[:120]!r}.",
+            remedy="Give a cluster's name, or arn:aws:eks:REGION:ACCOUNT:cluster/NAME.",
+        )
+    found = session or open_aws(settings, region=arn.region)
+    if found.region != arn.region:
         raise Failed(
             "cluster-not-found",
-            f"There is no {name} for this caller.",
-            why=f"Its cluster of this name is {found['arn']}.",
-            remedy="Use credentials of that account (--profile), and its --region.",
+            f"{cluster} is not in {found.region}, the Region that was asked for.",
+            why=f"Its ARN has the Region {arn.region}.",
+            remedy="Leave out --region (and MIGRATE_REGION): the ARN has it.",
         )
-    return found
+    account = str(found.caller_identity()["Account"])
+    if account != arn.account:
+        raise Failed(
+            "cluster-not-found",
+            f"{cluster} is not in account {account}, whose credentials these are.",
+            why=f"Its ARN has the account {arn.account}; EKS shows a cluster to its own account.",
+            remedy=f"Use credentials of account {arn.account}: --profile, or --assume-role with a "
+            f"role of it.",
+        )
+    return found, arn.name
 
 
 def status_ports(operator: Operator, cluster: ClusterRef) -> "StatusPorts":
@@ -591,7 +625,7 @@ def observe_ports(operator: Operator, name: str) -> "tuple[ObservePorts, str]":
     connection = connect(settings, name, operator=operator)
     cluster = cluster_ref(connection.described)
     ports = ObservePorts(
-        logs=CloudWatchAuditLogs(connection.session, name),
+        logs=CloudWatchAuditLogs(connection.session, connection.name),
         reader=connection.reader,
         config_maps=KubernetesConfigMaps(connection.client),
         store=open_store(settings, cluster),

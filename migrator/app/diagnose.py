@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from migrator.app.connect import connect, describe, diagnose_ports, open_aws, open_ports
+from migrator.app.connect import (
+    connect,
+    describe,
+    diagnose_ports,
+    open_aws,
+    open_ports,
+    session_for,
+)
 from migrator.app.operator import Operator
 from migrator.app.settings import Settings
 from migrator.errors import MigratorError, WrongUse
@@ -37,8 +44,8 @@ def close_endpoint(cluster: str, operator: Operator) -> "ClosedEndpoint":
     from migrator.adapters.tasks_threads import Threads
     from migrator.run.open_endpoint import close_overdue
 
-    session = open_aws(operator.settings)
-    described = EksCluster(session, cluster, Threads(1)).describe_cluster()
+    session, name = session_for(operator.settings, cluster)
+    described = EksCluster(session, name, Threads(1)).describe_cluster()
     return close_overdue(open_ports(operator, session, described))
 
 

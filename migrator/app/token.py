@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from migrator.app.connect import open_aws
+from migrator.app.connect import open_aws, session_for
 from migrator.app.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRequest:
-    """``role``: the ARN of a role to assume first."""
+    """``cluster``: its name or ARN. ``role``: the ARN of a role to assume first."""
 
     cluster: str
     role: str | None = None
@@ -17,12 +17,16 @@ class TokenRequest:
 
 def token(request: TokenRequest, settings: Settings) -> dict[str, Any]:
     """An ExecCredential with a fresh token: a credential, to be written nowhere else. Raises
-    ``no-credentials``, and where the role cannot be assumed what STS says.
+    ``no-credentials``, what :func:`migrator.app.connect.session_for` raises, and where the role
+    cannot be assumed what STS says.
     """
     from migrator.adapters.clock import machine_time
     from migrator.adapters.eks_token import TokenMint, exec_credential
+    from migrator.model.principal import parse_arn
 
-    session = open_aws(settings)
+    arn = parse_arn(request.cluster)
+    session = open_aws(settings, region=arn.region if arn else None)
     if request.role is not None:
         session = session.assume(request.role)
-    return exec_credential(TokenMint(session, request.cluster).mint(), machine_time())
+    session, name = session_for(settings, request.cluster, session=session)
+    return exec_credential(TokenMint(session, name).mint(), machine_time())
