@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from migrator.app.cut_over import CutOverRequest, cut_over
     from migrator.app.diagnose import diagnose, required_policy
     from migrator.app.explain import ExplainRequest, explain
-    from migrator.app.generate import GenerateRequest, generate
+    from migrator.app.generate import (
+        CheckTerraformRequest,
+        GenerateRequest,
+        check_terraform,
+        generate,
+    )
     from migrator.app.observe import ObserveRequest, observe
     from migrator.app.operator import AnsweredBefore, Operator
     from migrator.app.plan import Manifest, PlanRequest, open_questions
@@ -48,6 +53,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AnsweredBefore",
     "ApplyRequest",
+    "CheckTerraformRequest",
     "CutOverRequest",
     "ExplainRequest",
     "GenerateRequest",
@@ -69,6 +75,7 @@ __all__ = [
     "VerifyRequest",
     "__version__",
     "apply",
+    "check_terraform",
     "code_files",
     "cut_over",
     "decode_decisions",
@@ -101,7 +108,12 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
     "migrator.app.cut_over": ("CutOverRequest", "cut_over"),
     "migrator.app.diagnose": ("diagnose", "required_policy"),
     "migrator.app.explain": ("ExplainRequest", "explain"),
-    "migrator.app.generate": ("GenerateRequest", "generate"),
+    "migrator.app.generate": (
+        "CheckTerraformRequest",
+        "GenerateRequest",
+        "check_terraform",
+        "generate",
+    ),
     "migrator.app.observe": ("ObserveRequest", "observe"),
     "migrator.app.operator": ("AnsweredBefore", "Operator"),
     "migrator.app.plan": ("Manifest", "PlanRequest", "open_questions"),

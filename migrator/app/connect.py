@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from migrator.app.operator import Operator
 from migrator.app.preflight import preflight, readers_of, refuse_malformed_way
 from migrator.app.settings import Settings
-from migrator.errors import Failed, MigratorError, Refused, WrongUse
+from migrator.errors import Failed, MigratorError, WrongUse
 from migrator.model.decision import AssumeAs
 from migrator.model.evidence import SelfSubject
 from migrator.model.plan import ClusterRef, Plan
@@ -422,13 +422,10 @@ def status_ports(operator: Operator, cluster: ClusterRef) -> "StatusPorts":
             session=session,
             tasks=tasks,
         )
-    except (Refused, WrongUse):  # what was asked for is wrong, whatever the cluster says
-        raise
-    except MigratorError as error:  # the cluster cannot be described, or no way to it be made
+    except MigratorError:  # of a cluster that cannot be described: its mode says why
         reader = EksCluster(session, cluster.name, tasks)
         mode = EksAuthMode(session, cluster.name)
-        why = error.message
-        return StatusPorts(store, clock(), mode, reader, runs=still_runs, unreached=why)
+        return StatusPorts(store, clock(), mode, reader, runs=still_runs)
     return StatusPorts(
         store,
         clock(),

@@ -1,5 +1,6 @@
 """Which access entries belong into a team's code, as values: the source of every code generator."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -19,6 +20,13 @@ CodeKind: TypeAlias = Literal[
     "ack",
     "crossplane",
 ]
+
+ModuleVersion: TypeAlias = Literal["v2", "v3", "v4", "v20", "v21"]
+# Major versions of the Terraform modules that code is written for; the last is the default.
+MODULE_VERSIONS: Mapping[CodeKind, tuple[ModuleVersion, ...]] = {
+    "terraform-aws-modules": ("v20", "v21"),
+    "terraform-cloudposse": ("v2", "v3", "v4"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,10 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class CodeEntries:
-    """Everything of a plan that a code generator needs, in the plan's order."""
+    """Everything that a code generator needs, in the plan's order. ``made_from``: what was read, as
+    ``the plan of 2026-11-22T00:00:00Z``.
+    """
 
     entries: tuple[CodeEntry, ...]
     left_out: tuple[LeftOut, ...]
+    made_from: str = ""

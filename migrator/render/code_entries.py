@@ -3,7 +3,7 @@ from, and how many files the entries take.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrator.model.code_entries import CodeEntries, CodeEntry, LeftOut
 
@@ -81,7 +81,7 @@ def without(code: CodeEntries, refused: Callable[[CodeEntry], str]) -> CodeEntri
             left_out.append(LeftOut(entry.principal_arn, reason))
         else:
             kept.append(entry)
-    return CodeEntries(tuple(kept), code.left_out + tuple(left_out))
+    return replace(code, entries=tuple(kept), left_out=code.left_out + tuple(left_out))
 
 
 def origin(entry: CodeEntry) -> str:

@@ -1,5 +1,6 @@
 """Pieces of HCL as ``terraform fmt`` writes them: comments, aligned attributes, lists, blocks."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from migrator.render.escape import comment, hcl
@@ -28,7 +29,18 @@ def body(texts: Mapping[str, str], lists: Mapping[str, Iterable[str]]) -> list[s
             continue
         rows = "".join(f"  {item},\n" for item in items)
         long.append(f"{key} = [\n{rows}]\n")
-    return [attributes(short), *long]
+    return [attributes(short), *long] if short else long
+
+
+def key(text: str) -> str:
+    """A key of an object: an identifier as it is, other text quoted."""
+    return text if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", text) else hcl(text)
+
+
+def member(of: str, text: str) -> str:
+    """``local.access_policies.AmazonEKSViewPolicy``: a member of an object, by any text."""
+    name = key(text)
+    return f"{of}.{name}" if name == text else f"{of}[{name}]"
 
 
 def attributes(pairs: Mapping[str, str]) -> str:

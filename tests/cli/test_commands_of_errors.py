@@ -29,6 +29,21 @@ data:
   mapUsers: |
     - {userarn: "arn:aws:iam::111122223333:user/dev", username: dev, groups: [devs]}
 """
+CHECK = "generate terraform plan.json --check bad.json"
+
+
+def _terraform(actions: str, name: str = "small", **more: object) -> str:
+    """A Terraform plan with one entry of the cluster ``name``."""
+    entry = {"cluster_name": name, "principal_arn": "arn:aws:iam::111122223333:role/x"}
+    change = {"actions": [actions], "before": entry, "after": entry}
+    resource = {"address": "aws_eks_access_entry.x", "type": "aws_eks_access_entry"}
+    changes = [{**resource, "change": change}]
+    return json.dumps({"format_version": "1.2", "resource_changes": changes, **more})
+
+
+def _bad(content: str) -> dict[str, str]:
+    """A Terraform plan that is refused, beside one that is not."""
+    return {"bad.json": content, "TFPLAN.json": _terraform("no-op")}
 
 
 @dataclass(frozen=True)
@@ -76,6 +91,10 @@ CASES = (
         {"aws-auth.yaml": CONFIG_MAP},
     ),
     Case("no-terminal", "apply plan.json"),
+    Case("terraform-plan-malformed", CHECK, _bad("[]")),
+    Case("terraform-plan-incomplete", CHECK, _bad(_terraform("no-op", errored=True))),
+    Case("terraform-plan-other-cluster", CHECK, _bad(_terraform("no-op", "stage"))),
+    Case("terraform-plan-unsafe", CHECK, _bad(_terraform("delete"))),
 )
 WITH_COMMAND = [kind.code for kind in ERRORS.values() if kind.example.startswith("migrate ")]
 

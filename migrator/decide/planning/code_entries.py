@@ -32,7 +32,7 @@ def code_entries(plan: Plan, *, include_owned: bool = False) -> CodeEntries:
             left_out.append(found)
         else:
             entries.append(found)
-    return CodeEntries(tuple(entries), tuple(left_out))
+    return CodeEntries(tuple(entries), tuple(left_out), f"the plan of {plan.created_at}")
 
 
 def _entry(plan: Plan, principal: PlannedPrincipal) -> EntrySpec | None:

@@ -363,6 +363,40 @@ KINDS: tuple[ErrorKind, ...] = (
         "Use API or API_AND_CONFIG_MAP.",
     ),
     ErrorKind(
+        "terraform-plan-incomplete",
+        (1,),
+        "The JSON of a Terraform plan says that Terraform did not get to its end.",
+        "It met an error, or deferred resources: more changes would follow.",
+        "Correct what Terraform reports, plan without -target, and check again.",
+        "migrate generate terraform PLAN --check TFPLAN.json",
+    ),
+    ErrorKind(
+        "terraform-plan-malformed",
+        (1,),
+        "The file of --check is not what `terraform show -json PLANFILE` prints.",
+        "It is the binary plan, a state, the messages of `terraform plan -json`, or cut off.",
+        "Make it with `terraform plan -out=tfplan` and `terraform show -json tfplan`.",
+        "migrate generate terraform PLAN --check TFPLAN.json",
+    ),
+    ErrorKind(
+        "terraform-plan-other-cluster",
+        (1,),
+        "No resource of the plan's cluster is in the Terraform plan, so nothing was judged.",
+        "It belongs to other code, or the entries are not imported.",
+        "Name the Terraform plan of this cluster's code.",
+        "migrate generate terraform PLAN --check TFPLAN.json",
+    ),
+    ErrorKind(
+        "terraform-plan-unsafe",
+        (4,),
+        "Terraform is about to take access away, or to give other access than the plan.",
+        "It replaces the cluster, destroys an entry, an association or aws-auth, drops a username "
+        "or a group, or changes a type or a scope; each is printed with the resource's address.",
+        "Correct the code and make the Terraform plan again. `migrate generate` writes code that "
+        "takes the entries over as they are.",
+        "migrate generate terraform PLAN --check TFPLAN.json",
+    ),
+    ErrorKind(
         "usage",
         (64,),
         "The command line is not one that the command takes.",

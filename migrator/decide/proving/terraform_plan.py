@@ -1,0 +1,295 @@
+"""Whether what Terraform is about to do takes access away, or gives other access than the plan.
+
+Sources of the rules: in the AWS provider the type of an entry and the scope of an association force
+a replacement, and ``user_name`` and ``kubernetes_groups`` are optional and computed
+(``internal/service/eks/access_entry.go``, ``access_policy_association.go``), so that code without
+them leaves the value of an entry that exists, and leaves it to EKS for one that is made. A
+replacement destroys first, or, with ``create_before_destroy``, disassociates the policy that was
+just associated: either way the principal is without it. A change that leads to what the plan has is
+right, whatever was there before.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from migrator.decide.steps.entry_states import default_username, final_spec
+from migrator.errors import assert_never
+from migrator.model.access_entry import AccessScope, EntrySpec
+from migrator.model.plan import Plan
+from migrator.model.terraform_plan import (
+    AssociationAttributes,
+    ClusterAttributes,
+    ConfigMapAttributes,
+    EntryAttributes,
+    ObjectName,
+    ResourceChange,
+    TerraformFault,
+    TerraformPlan,
+    TerraformProblem,
+    TerraformVerdict,
+)
+
+_AWS_AUTH = (ObjectName("kube-system", "aws-auth"),)
+_LATER = "known after Terraform's apply only"
+_TYPE = frozenset({"type"})
+_OF_ENTRY = _TYPE | {"user_name", "kubernetes_groups"}
+# The entry as it is, if there is one, and as it may become.
+_Allowed: TypeAlias = tuple[EntryAttributes | None, EntryAttributes]
+# (fault, what happens): the address is the change's.
+_Said: TypeAlias = tuple[TerraformFault, str]
+# Which entry a principal has in the plan: None for one that is skipped or blocked.
+_Planned: TypeAlias = dict[str, EntrySpec | None]
+
+
+def judge_terraform_plan(terraform: TerraformPlan, plan: Plan) -> TerraformVerdict:
+    """Every change of the plan's cluster, its entries, associations and aws-auth. Resources of
+    another cluster are counted by its name; one whose cluster is not known is judged.
+    """
+    planned: _Planned = {each.principal_arn: each.entry for each in plan.principals}
+    # Apply completes an entry that EKS makes, where the row gives more.
+    awaited = [each.principal_arn for each in plan.principals if each.action == "await"]
+    planned |= {arn: final_spec(plan, arn) for arn in awaited}
+    ours: list[ResourceChange] = []
+    others: set[str] = set()
+    for change in terraform.changes:
+        name = _cluster_of(change)
+        if name not in ("", plan.cluster.name):
+            others.add(name)
+        elif _concerns_access(change):
+            ours.append(change)
+    problems = [
+        TerraformProblem(change.address, fault, what)
+        for change in ours
+        for fault, what in _judge(change, planned)
+    ]
+    problems += _without_their_policies(ours, planned)
+    return TerraformVerdict(tuple(problems), len(ours), tuple(sorted(others)))
+
+
+def _cluster_of(change: ResourceChange) -> str:
+    """The name of its cluster; empty where it is not known."""
+    for attributes in (change.before, change.after):
+        if attributes is not None and attributes.cluster_name:
+            return attributes.cluster_name
+    return ""
+
+
+def _concerns_access(change: ResourceChange) -> bool:
+    """Every resource that is read does, but a ConfigMap of another name."""
+    found = change.before or change.after
+    return not isinstance(found, ConfigMapAttributes) or found.metadata == _AWS_AUTH
+
+
+def _judge(change: ResourceChange, planned: _Planned) -> Iterator[_Said]:
+    """The destruction of what exists, then what the object is like afterwards."""
+    yield from _destroyed(change)
+    match change.after:
+        case None:
+            return
+        case ClusterAttributes() as after:
+            yield from _cluster(change.before, after)
+        case ConfigMapAttributes() as after:
+            yield from _rows(change.before, after)
+        case EntryAttributes() as after:
+            yield from _entry(change, after, planned)
+        case AssociationAttributes() as after:
+            yield from _association(change, after, planned)
+        case _:
+            assert_never(change.after)
+
+
+def _destroyed(change: ResourceChange) -> Iterator[_Said]:
+    """The object that exists is deleted, alone or to be made again. A ``deposed`` object, which a
+    replacement that failed left behind, has the same id as the one that is in use.
+    """
+    if not change.destroys:
+        return
+    faults: tuple[TerraformFault, TerraformFault]
+    match change.before:
+        case ClusterAttributes():
+            faults, what = ("cluster-destroyed", "cluster-replaced"), "the cluster"
+        case ConfigMapAttributes():
+            faults, what = ("aws-auth-destroyed", "aws-auth-replaced"), "aws-auth"
+        case AssociationAttributes(principal_arn=arn, policy_arn=policy):
+            faults = ("association-destroyed", "association-replaced")
+            what = f"the association of {policy} with {arn}"
+        case EntryAttributes(principal_arn=arn):
+            faults, what = ("entry-destroyed", "entry-replaced"), f"the entry of {arn}"
+        case None:
+            return
+        case _:
+            assert_never(change.before)
+    if "create" not in change.actions:
+        yield faults[0], f"{what} is destroyed"
+        return
+    forced = ", ".join(change.replace_paths) or "an attribute that cannot be updated"
+    yield faults[1], f"{what} is destroyed and made again, forced by {forced}"
+
+
+def _cluster(before: object, after: ClusterAttributes) -> Iterator[_Said]:
+    """The authentication mode, in both directions: one is refused by EKS, the other cannot be
+    undone.
+    """
+    # EKS takes no mode back, and only the cut-over asks its gates first.
+    if isinstance(before, ClusterAttributes) and before.mode != after.mode:
+        what = f"the authentication mode goes from {before.mode} to {after.mode or 'no known one'}"
+        yield "mode-changed", f"{what}: EKS has no way back"
+
+
+def _rows(before: object, after: ConfigMapAttributes) -> Iterator[_Said]:
+    """Any other text of aws-auth. Which access it gives is for `migrate plan` to say, not for
+    Terraform.
+    """
+    # One that is made has no rows to compare.
+    if isinstance(before, ConfigMapAttributes) and before.data != after.data:
+        yield "aws-auth-changed", "the rows of aws-auth are changed"
+
+
+def _entry(change: ResourceChange, after: EntryAttributes, planned: _Planned) -> Iterator[_Said]:
+    """Type, username and groups against the plan's entry; of a principal that the plan does not
+    have, against the entry as it is.
+    """
+    arn = after.principal_arn
+    before = change.before if isinstance(change.before, EntryAttributes) else None
+    wanted = planned.get(arn)
+    reference = before
+    if wanted is not None:
+        name = wanted.username or default_username(arn)
+        groups = frozenset(wanted.kubernetes_groups)
+        reference = EntryAttributes("", arn, wanted.type, name, groups)
+    if reference is None:
+        # A principal that the plan does not have is the team's own affair; one that it has and
+        # leaves without an entry would gain access.
+        if arn in planned:
+            yield "entry-not-planned", f"an entry is made for {arn}, which has none in the plan"
+        return
+    exists = before is not None and not change.destroys
+    # Username and groups that are not set are computed by EKS when it makes the entry.
+    later = sorted(change.unknown & (_OF_ENTRY if exists else _TYPE))
+    if later:
+        yield "value-unknown", f"{', '.join(later)} of {arn}: {_LATER}"
+        return
+    # What stays as it is does no harm now, even where the plan has something else.
+    allowed = (before, reference)
+    yield from _type(allowed, after)
+    # EKS sets username and groups of node types, and takes them from no caller.
+    if after.type == "STANDARD":
+        yield from _username(allowed, after, exists=exists)
+        yield from _groups(allowed, after)
+
+
+def _type(allowed: _Allowed, after: EntryAttributes) -> Iterator[_Said]:
+    """Another type: nodes that are STANDARD do not join, principals that are nodes have no
+    groups.
+    """
+    if after.type not in {each.type for each in allowed if each}:
+        yield "type-changed", f"the type goes from {allowed[1].type} to {after.type}"
+
+
+def _username(allowed: _Allowed, after: EntryAttributes, *, exists: bool) -> Iterator[_Said]:
+    """A username that is lost or another one: RBAC that names the user then gives nothing.
+
+    ``exists``: the entry is updated, so that a name that is not set is none; where it is made, EKS
+    gives its own.
+    """
+    given = default_username(after.principal_arn)
+    name = after.user_name if exists else after.user_name or given
+    if name in {each.user_name for each in allowed if each}:
+        return
+    reference = allowed[1].user_name
+    if name in ("", given):
+        yield "username-dropped", f"the username {reference} is dropped"
+        return
+    yield "username-changed", f"the username goes from {reference} to {name}"
+
+
+def _groups(allowed: _Allowed, after: EntryAttributes) -> Iterator[_Said]:
+    """Groups that are lost or gained, as sets: the provider has them as one."""
+    found, wanted = after.kubernetes_groups, allowed[1].kubernetes_groups
+    if found in {each.kubernetes_groups for each in allowed if each}:
+        return
+    faults: dict[TerraformFault, frozenset[str]] = {
+        "groups-dropped": wanted - found,
+        "groups-added": found - wanted,
+    }
+    for fault, groups in faults.items():
+        if groups:
+            yield fault, f"{fault.replace('-', ' ')}: {', '.join(sorted(groups))}"
+
+
+def _association(
+    change: ResourceChange, after: AssociationAttributes, planned: _Planned
+) -> Iterator[_Said]:
+    """The policy's scope against the plan's; of a policy that the plan does not have, against the
+    scope that is there.
+    """
+    before = change.before
+    scopes = before.access_scope if isinstance(before, AssociationAttributes) else ()
+    wanted = _scopes(planned.get(after.principal_arn), after.policy_arn) or scopes
+    if not wanted:
+        # A policy that the plan does not have, for a principal that it has, gives more than it
+        # announced.
+        if after.principal_arn in planned:
+            with_whom = f"{after.policy_arn} is associated with {after.principal_arn}"
+            yield "policy-widened", f"{with_whom}, which the plan does not do"
+        return
+    if "access_scope" in change.unknown or not after.access_scope:
+        yield "value-unknown", f"the scope of {after.policy_arn} is {_LATER}"
+        return
+    found = _unordered(after.access_scope[0])
+    if found not in map(_unordered, (*scopes, *wanted)):
+        fault = _direction(_unordered(wanted[0]), found)
+        sides = f"{_words(wanted[0])} to {_words(after.access_scope[0])}"
+        yield fault, f"{after.policy_arn} goes from {sides}"
+
+
+def _scopes(entry: EntrySpec | None, policy: str) -> tuple[AccessScope, ...]:
+    """The scope that the plan gives the policy; empty where the entry does not have it."""
+    if entry is None:
+        return ()
+    return tuple(each.scope for each in entry.access_policies if each.policy_arn == policy)
+
+
+def _unordered(scope: AccessScope) -> tuple[str, frozenset[str]]:
+    """EKS API: the order of the namespaces in an access scope has no meaning."""
+    return scope.type, frozenset(scope.namespaces)
+
+
+def _direction(
+    wanted: tuple[str, frozenset[str]], found: tuple[str, frozenset[str]]
+) -> TerraformFault:
+    """Whether a scope grows or shrinks. A pattern of namespaces is a name of its own here."""
+    # The whole cluster is more than any namespaces.
+    if "cluster" in (found[0], wanted[0]):
+        return "policy-widened" if found[0] == "cluster" else "policy-narrowed"
+    if found[1] < wanted[1]:
+        return "policy-narrowed"
+    return "policy-widened" if found[1] > wanted[1] else "policy-changed"
+
+
+def _words(scope: AccessScope) -> str:
+    """``the cluster`` or its namespaces, in the order of the code."""
+    names = {"cluster": "the cluster", "namespace": f"namespaces {', '.join(scope.namespaces)}"}
+    return names[scope.type]
+
+
+def _without_their_policies(
+    changes: Iterable[ResourceChange], planned: _Planned
+) -> Iterator[TerraformProblem]:
+    """Entries that Terraform makes without a policy that they have in the plan. One that exists may
+    have its policies outside of Terraform.
+    """
+    associated: set[tuple[str, str]] = set()
+    made: list[tuple[str, str]] = []
+    for change in changes:
+        match change.after:
+            case AssociationAttributes(principal_arn=arn, policy_arn=policy):
+                associated.add((arn, policy))
+            case EntryAttributes(principal_arn=arn) if "create" in change.actions:
+                made.append((change.address, arn))
+    for address, arn in made:
+        entry = planned.get(arn) or EntrySpec()
+        policies = {(arn, each.policy_arn) for each in entry.access_policies}
+        for _, policy in sorted(policies - associated):
+            what = f"the entry of {arn} is made without {policy}"
+            yield TerraformProblem(address, "policy-missing", what)

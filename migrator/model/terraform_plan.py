@@ -1,0 +1,159 @@
+"""What Terraform is about to do, as ``terraform show -json`` says it, and what is wrong with it.
+
+Attributes have the names of the AWS provider's resources. What a document leaves out or has as null
+has the value of the field: the provider reads it as not set.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from migrator.model.access_entry import AccessScope
+
+TerraformFault: TypeAlias = Literal[
+    "cluster-destroyed",
+    "cluster-replaced",
+    "mode-changed",
+    "aws-auth-destroyed",
+    "aws-auth-replaced",
+    "aws-auth-changed",
+    "entry-destroyed",
+    "entry-replaced",
+    "entry-not-planned",
+    "type-changed",
+    "username-dropped",
+    "username-changed",
+    "groups-dropped",
+    "groups-added",
+    "association-destroyed",
+    "association-replaced",
+    "policy-missing",
+    "policy-narrowed",
+    "policy-widened",
+    "policy-changed",
+    "value-unknown",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessConfig:
+    """A block ``access_config`` of a cluster."""
+
+    authentication_mode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAttributes:
+    """``aws_eks_cluster``."""
+
+    name: str = ""
+    access_config: tuple[AccessConfig, ...] = ()
+
+    @property
+    def mode(self) -> str:
+        """The authentication mode; empty where it is not known.
+
+        The provider takes one block ``access_config``, or none.
+        """
+        return "".join(each.authentication_mode for each in self.access_config)
+
+    @property
+    def cluster_name(self) -> str:
+        """As the other resources call it."""
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class EntryAttributes:
+    """``aws_eks_access_entry``."""
+
+    cluster_name: str = ""
+    principal_arn: str = ""
+    type: str = "STANDARD"
+    user_name: str = ""
+    kubernetes_groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationAttributes:
+    """``aws_eks_access_policy_association``; the provider takes one block ``access_scope``."""
+
+    cluster_name: str = ""
+    principal_arn: str = ""
+    policy_arn: str = ""
+    access_scope: tuple[AccessScope, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectName:
+    """A block ``metadata`` of a Kubernetes object."""
+
+    namespace: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMapAttributes:
+    """``kubernetes_config_map``, ``_v1`` and ``_v1_data``, of any cluster: they name none."""
+
+    metadata: tuple[ObjectName, ...] = ()
+    data: Mapping[str, str] = field(default_factory=dict)
+    cluster_name: str = ""
+
+
+Attributes: TypeAlias = (
+    ClusterAttributes | EntryAttributes | AssociationAttributes | ConfigMapAttributes
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceChange:
+    """One resource of a Terraform plan (Terraform documentation, "JSON Output Format", change
+    representation).
+
+    ``before`` and ``after`` are None where there is no object. ``unknown`` has the attributes of
+    ``after`` that Terraform knows after its apply only. ``replace_paths``: what forces a
+    replacement, as ``access_config[0].authentication_mode``.
+    """
+
+    address: str
+    actions: frozenset[str]
+    before: Attributes | None
+    after: Attributes | None
+    unknown: frozenset[str] = frozenset()
+    replace_paths: tuple[str, ...] = ()
+
+    @property
+    def destroys(self) -> bool:
+        """Whether the object that exists is deleted; ``forget`` takes it out of the state alone."""
+        return "delete" in self.actions
+
+
+@dataclass(frozen=True, slots=True)
+class TerraformPlan:
+    """The resources that access depends on. ``whole``: False where Terraform met an error or
+    deferred resources, so that more would follow.
+    """
+
+    changes: tuple[ResourceChange, ...]
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TerraformProblem:
+    """What one resource of the Terraform plan would do to access: ``what`` is one sentence."""
+
+    address: str
+    fault: TerraformFault
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class TerraformVerdict:
+    """``judged``: resources of the cluster; ``others``: the names of other clusters, whose
+    resources are not judged.
+    """
+
+    problems: tuple[TerraformProblem, ...]
+    judged: int
+    others: tuple[str, ...] = ()

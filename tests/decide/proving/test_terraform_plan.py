@@ -1,0 +1,284 @@
+"""What a Terraform plan would do to access is found, with the resource's address; a plan that does
+nothing wrong is not refused.
+"""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.app.generate import CheckTerraformRequest, check_terraform
+from migrator.decide.proving.terraform_plan import judge_terraform_plan
+from migrator.errors import MigratorError
+from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
+from migrator.model.files.terraform_plan import read_terraform_plan
+from migrator.model.plan import Plan
+from migrator.model.terraform_plan import TerraformVerdict
+from tests.support.plans import CLUSTER_ADMIN, VIEW, cluster, plan, principal, role
+
+FOLDER = Path(__file__).parents[2] / "data" / "terraform_plans"
+DEV = "aws_eks_access_entry.role_dev"
+ADMIN = "aws_eks_access_policy_association.role_admin"
+EKS = "module.eks.aws_eks_cluster.this[0]"
+FOUND = {
+    "association-destroyed": {(ADMIN, "association-destroyed")},
+    "aws-auth-destroyed": {
+        ("module.eks.kubernetes_config_map.aws_auth[0]", "aws-auth-destroyed"),
+    },
+    "clean-entry-made-as-planned": set(),
+    "clean-import-and-forget": set(),
+    "clean-no-change": set(),
+    "cluster-replaced": {(EKS, "cluster-replaced")},
+    "entry-destroyed": {(DEV, "entry-destroyed")},
+    "groups-changed": {(DEV, "groups-dropped"), (DEV, "groups-added")},
+    "mode-switched": {(EKS, "mode-changed")},
+    "policy-narrowed": {(ADMIN, "association-replaced"), (ADMIN, "policy-narrowed")},
+    "policy-widened": {("aws_eks_access_policy_association.role_view", "policy-widened")},
+    "type-changed": {(DEV, "entry-replaced"), (DEV, "type-changed")},
+    "username-dropped": {
+        (f'module.eks_cluster.aws_eks_access_entry.map["{role("dev")}"]', "username-dropped"),
+    },
+}
+
+
+def planned() -> Plan:
+    """What the documents are compared with."""
+    admin = (AssociatedPolicy(CLUSTER_ADMIN, AccessScope()),)
+    view = (AssociatedPolicy(VIEW, AccessScope("namespace", ("shop",))),)
+    return plan(
+        principal(role("dev")),
+        principal(role("admin"), entry=EntrySpec("STANDARD", "admin:{{SessionName}}", (), admin)),
+        principal(role("view"), entry=EntrySpec("STANDARD", "view", (), view)),
+        principal(role("unnamed"), entry=EntrySpec("STANDARD", None, ("devs",))),
+        principal(role("skipped"), "skip"),
+    )
+
+
+def document(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
+    return found
+
+
+def judged(found: dict[str, Any], value: Plan | None = None) -> TerraformVerdict:
+    terraform = read_terraform_plan(json.dumps(found).encode(), "tfplan.json")
+    return judge_terraform_plan(terraform, value or planned())
+
+
+def faults(verdict: TerraformVerdict) -> set[tuple[str, str]]:
+    return {(each.address, each.fault) for each in verdict.problems}
+
+
+def change(
+    kind: str, before: dict[str, Any] | None, after: dict[str, Any] | None, **more: object
+) -> dict[str, Any]:
+    """A document with one change; its actions follow from what is there before and after."""
+    actions = {(True, False): "delete", (False, True): "create", (True, True): "update"}
+    fields = {
+        "actions": [actions[before is not None, after is not None]],
+        "before": before,
+        "after": after,
+        "after_unknown": {},
+    }
+    resource = {"address": f"{kind}.x", "type": kind, "mode": "managed", "change": fields | more}
+    return {"format_version": "1.2", "resource_changes": [resource]}
+
+
+def entry(name: str, **more: object) -> dict[str, Any]:
+    return {"cluster_name": "prod", "principal_arn": role(name), "type": "STANDARD", **more}
+
+
+def association(name: str, kind: str, *namespaces: str) -> dict[str, Any]:
+    scope = {"type": kind, "namespaces": list(namespaces)}
+    named = {"cluster_name": "prod", "principal_arn": role(name), "policy_arn": VIEW}
+    return {**named, "access_scope": [scope]}
+
+
+ENTRY = "aws_eks_access_entry"
+POLICY = "aws_eks_access_policy_association"
+
+
+@pytest.mark.parametrize("name", sorted(FOUND))
+def test_recorded_document_is_refused_for_what_it_does(name: str) -> None:
+    verdict = judged(document(name))
+    assert faults(verdict) == FOUND[name]
+    assert verdict.judged >= 4
+
+
+def test_each_recorded_document_is_judged_by_a_test() -> None:
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(FOUND)
+
+
+@pytest.mark.parametrize(
+    ("found", "fault"),
+    [
+        (change(ENTRY, None, entry("dev", user_name="dev")), "groups-dropped"),
+        (change(ENTRY, None, entry("skipped")), "entry-not-planned"),
+        (
+            change(ENTRY, entry("dev", user_name="dev"), entry("dev", user_name="other")),
+            "username-changed",
+        ),
+        (
+            change(ENTRY, entry("dev"), entry("dev"), after_unknown={"user_name": True}),
+            "value-unknown",
+        ),
+        (
+            change(ENTRY, entry("other", user_name="x"), entry("other", user_name="y")),
+            "username-changed",
+        ),
+        (change(ENTRY, entry("other"), None), "entry-destroyed"),
+        (change(ENTRY, None, entry("unnamed", user_name="n")), "username-changed"),
+        (change(POLICY, None, association("dev", "cluster")), "policy-widened"),
+        (change(POLICY, None, association("view", "namespace", "a", "shop")), "policy-widened"),
+        (change(POLICY, None, association("view", "namespace", "a")), "policy-changed"),
+        (
+            change(POLICY, None, {**association("view", "cluster"), "access_scope": None}),
+            "value-unknown",
+        ),
+        (
+            change(POLICY, association("other", "cluster"), association("other", "namespace", "a")),
+            "policy-narrowed",
+        ),
+        (
+            change(
+                "kubernetes_config_map_v1",
+                {"metadata": [{"name": "aws-auth", "namespace": "kube-system"}], "data": {"a": ""}},
+                {"metadata": [{"name": "aws-auth", "namespace": "kube-system"}], "data": {}},
+            ),
+            "aws-auth-changed",
+        ),
+        (change("aws_eks_cluster", {"name": "prod"}, None), "cluster-destroyed"),
+    ],
+)
+def test_change_is_named_by_its_fault(found: dict[str, Any], fault: str) -> None:
+    assert fault in {each.fault for each in judged(found).problems}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        # A change that leads to what the plan has.
+        change(
+            ENTRY,
+            entry("dev", user_name="old", kubernetes_groups=["old", "devs"]),
+            entry("dev", user_name="dev", kubernetes_groups=["devs"]),
+        ),
+        # The name that EKS gives is the one that the plan leaves to it.
+        change(
+            ENTRY,
+            None,
+            entry("unnamed", kubernetes_groups=["devs"]),
+            after_unknown={"user_name": True},
+        ),
+        # Principals that the plan does not have.
+        change(ENTRY, None, entry("other", user_name="x")),
+        change(POLICY, None, association("other", "cluster")),
+        # EKS sets what node types are called.
+        change(ENTRY, None, entry("other", type="EC2_LINUX")),
+        change(ENTRY, entry("other", tags={"a": "b"}), entry("other", tags={})),
+        # Resources that say nothing about access.
+        change("aws_iam_role", {"name": "x"}, None),
+        change("kubernetes_config_map", {"metadata": [{"name": "x", "namespace": "y"}]}, None),
+    ],
+)
+def test_change_that_takes_nothing_is_not_refused(found: dict[str, Any]) -> None:
+    assert judged(found).problems == ()
+
+
+def test_entry_that_is_made_without_its_policy_is_named() -> None:
+    found = change(ENTRY, None, entry("view", user_name="view"))
+    [problem] = judged(found).problems
+    assert (problem.fault, VIEW in problem.what) == ("policy-missing", True)
+
+
+def test_resources_of_another_cluster_are_named_and_not_judged() -> None:
+    found = change(ENTRY, {**entry("dev"), "cluster_name": "stage"}, None)
+    assert judged(found) == TerraformVerdict((), 0, ("stage",))
+
+
+def test_deposed_association_disassociates_the_policy_that_is_there() -> None:
+    found = change(POLICY, association("view", "namespace", "shop"), None)
+    found["resource_changes"][0]["deposed"] = "a1b2c3d4"
+    assert {each.fault for each in judged(found).problems} == {"association-destroyed"}
+
+
+def _code(content: bytes, value: Plan | None = None) -> tuple[str, str]:
+    with pytest.raises(MigratorError) as caught:
+        check_terraform(
+            CheckTerraformRequest(plan=value or planned(), content=content, name="tfplan.json")
+        )
+    return caught.value.code, f"{caught.value.message} {caught.value.why}"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "Expecting value"),
+        (b"PK\x03\x04tfplan", "the plan file itself"),
+        (b'{"@level":"info","type":"version"}\n{"@level":"info"}\n', "terraform plan -json"),
+        (b"[]", "Expected `object`"),
+        (b'{"format_version": "2.0", "resource_changes": []}', "format_version is 2.0"),
+        (b'{"format_version": "1.0", "values": {}}', "It is a state"),
+        (b'{"format_version": "1.0"}', "neither"),
+        (b'{"format_version": 1, "resource_changes": []}', "format_version"),
+        (b'{"format_version": "1.2", "resource_changes": [{"address": 1}]}', "address"),
+        (b'{"format_version": "1.2", "resource_changes": {"a": 1}}', "resource_changes"),
+        (b"[" * 100_000, "recursion"),
+        (b"\xff\xfe\x00", "truncated data"),
+    ],
+)
+def test_what_is_no_plan_of_terraform_is_said(content: bytes, words: str) -> None:
+    code, said = _code(content)
+    assert code == "terraform-plan-malformed"
+    assert words in said
+
+
+def test_plan_that_powershell_wrote_in_utf_16_is_read() -> None:
+    content = json.dumps(document("entry-destroyed")).encode("utf-16")
+    verdict = check_terraform(
+        CheckTerraformRequest(plan=planned(), content=content, name="tfplan.json")
+    )
+    assert faults(verdict) == FOUND["entry-destroyed"]
+
+
+@pytest.mark.parametrize("more", [{"errored": True}, {"complete": False}])
+def test_plan_that_terraform_did_not_finish_is_not_judged(more: dict[str, bool]) -> None:
+    content = json.dumps(document("clean-no-change") | more).encode()
+    assert _code(content)[0] == "terraform-plan-incomplete"
+
+
+def test_plan_without_a_resource_of_the_cluster_is_not_judged() -> None:
+    code, said = _code(
+        json.dumps(document("clean-no-change")).encode(), plan(cluster=cluster(name="stage"))
+    )
+    assert code == "terraform-plan-other-cluster"
+    assert "prod" in said
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "namespaces", "name", "x"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(sorted(FOUND)), st.data())
+def test_any_value_anywhere_is_judged_or_refused_by_name(name: str, data: st.DataObject) -> None:
+    found = document(name)
+    place: Any = data.draw(st.sampled_from(found["resource_changes"]))
+    for _ in range(data.draw(st.integers(0, 3))):
+        inner = [each for each in place.values() if isinstance(each, dict) and each]
+        place = data.draw(st.sampled_from(inner)) if inner else place
+    place[data.draw(st.sampled_from(sorted(place)))] = data.draw(json_values)
+    kept = copy.deepcopy(found)
+    try:
+        judged(found)
+    except MigratorError as error:
+        assert error.code == "terraform-plan-malformed"
+    assert found == kept
