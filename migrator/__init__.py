@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         GenerateRequest,
         check_terraform,
         generate,
+        read_entries,
     )
     from migrator.app.observe import ObserveRequest, observe
     from migrator.app.operator import AnsweredBefore, Operator
@@ -87,6 +88,7 @@ __all__ = [
     "plan",
     "plan_cluster",
     "read_aws_auth",
+    "read_entries",
     "rehearse",
     "remove_leftovers",
     "report",
@@ -113,6 +115,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
         "GenerateRequest",
         "check_terraform",
         "generate",
+        "read_entries",
     ),
     "migrator.app.observe": ("ObserveRequest", "observe"),
     "migrator.app.operator": ("AnsweredBefore", "Operator"),

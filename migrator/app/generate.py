@@ -1,8 +1,10 @@
 """The access entries that belong into a team's code, and what such code is about to do."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from migrator.errors import Failed
+from migrator.app.operator import Operator
+from migrator.errors import Failed, Refused
 from migrator.model.code_entries import CodeEntries
 from migrator.model.plan import Plan
 from migrator.model.terraform_plan import TerraformVerdict
@@ -23,6 +25,35 @@ def generate(request: GenerateRequest) -> CodeEntries:
     from migrator.decide.planning.code_entries import code_entries
 
     return code_entries(request.plan, include_owned=request.include_owned)
+
+
+def read_entries(
+    cluster: str, operator: Operator, *, include_owned: bool = False, moment: datetime | None = None
+) -> tuple[Plan, CodeEntries]:
+    """The entries of a live cluster as they are, and the plan that the same reading gives.
+    ``moment``: when it is read, None: now. Nothing is changed.
+
+    Raises ``Refused`` ``no-entries-yet`` for a cluster in CONFIG_MAP mode, and what
+    :func:`migrator.app.snapshot.snapshot` raises.
+    """
+    from migrator.app.connect import now, read_cluster
+    from migrator.decide.planning.code_entries import live_code_entries
+    from migrator.model.files.snapshot import decode_snapshot
+    from migrator.run.write_plan import plan_of_documents
+
+    moment = moment or now()
+    document = read_cluster(operator, cluster, moment=moment)
+    entries = decode_snapshot(document).access_entries
+    plan = plan_of_documents(document, None, strategy="preserve", target="API", now=moment)
+    # EKS lists entries in the other two modes only (EKS API, ListAccessEntries).
+    if entries is None:
+        raise Refused(
+            "no-entries-yet",
+            f"The cluster {plan.cluster.name} has no access entries to write down.",
+            why=f"It is in {plan.cluster.authentication_mode} mode.",
+            remedy="Make a plan, and generate from that: its entries are those after apply.",
+        )
+    return plan, live_code_entries(entries, plan, include_owned=include_owned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,16 +11,22 @@ import click
 from migrator.app.settings import Settings
 from migrator.cli.files import read_bytes, read_plan, write_file
 from migrator.cli.lazy import MigrateCommand, settings_of
-from migrator.cli.options import plan_argument
+from migrator.cli.operator import operator_of
+from migrator.cli.status import is_cluster_name
 from migrator.cli.terminal import events_of, output_of
 from migrator.errors import Refused
-from migrator.model.code_entries import MODULE_VERSIONS, CodeKind, ModuleVersion
+from migrator.model.code_entries import (
+    MODULE_VERSIONS,
+    CodeEntries,
+    CodeKind,
+    ModuleVersion,
+)
 from migrator.model.plan import Plan
 
 
 @click.command("generate", cls=MigrateCommand, short_help="Write a plan's entries as code.")
 @click.argument("kind", type=click.Choice(get_args(CodeKind)))
-@plan_argument
+@click.argument("plan_or_cluster", metavar="PLAN|CLUSTER")
 @click.option("-o", "--out", metavar="FOLDER", help="Where the files go; - prints them.")
 @click.option(
     "--check",
@@ -41,7 +47,7 @@ def command(
     ctx: click.Context,
     /,
     kind: CodeKind,
-    plan_file: str,
+    plan_or_cluster: str,
     out: str | None,
     *,
     check: str | None,
@@ -50,7 +56,7 @@ def command(
     force: bool,
 ) -> None:
     """Write the access entries of the plan in the file PLAN as code, with what takes existing ones
-    over.
+    over; or those of a live CLUSTER, by its name or ARN, as they are now.
 
     Entries that EKS owns are left out; a comment names them.
 
@@ -58,7 +64,6 @@ def command(
     aws-auth, drops a username or a group, or changes a type or a policy's scope is refused, each
     with the resource's address.
     """
-    from migrator.app.generate import GenerateRequest, generate
     from migrator.render.code_files import code_files, next_lines
     from migrator.render.escape import shell
 
@@ -73,20 +78,34 @@ def command(
                 raise click.UsageError(
                     "--output is for --check: code has the form of its tool.", ctx
                 )
-            plan, _ = read_plan(plan_file)
-            entries = generate(GenerateRequest(plan=plan, include_owned=include_owned))
+            plan, entries = _entries(plan_or_cluster, settings, include_owned=include_owned)
             files = code_files(kind, plan, entries, module_version)
             _write(files, folder, settings, force=force)
             events = events_of(settings)
             for line in next_lines(kind, module_version):
-                events.say("info", line.replace("terraform PLAN", f"{kind} {shell(plan_file)}"))
+                events.say(
+                    "info", line.replace("terraform PLAN", f"{kind} {shell(plan_or_cluster)}")
+                )
         case None, str(path):
             if not kind.startswith("terraform"):
                 raise click.UsageError("--check is for terraform.", ctx)
-            plan, _ = read_plan(plan_file)
+            plan, _ = _entries(plan_or_cluster, settings, include_owned=include_owned)
             _check(plan, path, settings)
         case _:
             raise click.UsageError("Give --out FOLDER or --check TFPLAN.json, and not both.", ctx)
+
+
+def _entries(
+    plan_or_cluster: str, settings: Settings, *, include_owned: bool
+) -> tuple[Plan, CodeEntries]:
+    """The plan, and its entries or those of the cluster."""
+    from migrator.app.generate import GenerateRequest, generate, read_entries
+
+    if is_cluster_name(plan_or_cluster):
+        operator = operator_of(settings, yes=False)
+        return read_entries(plan_or_cluster, operator, include_owned=include_owned)
+    plan, _ = read_plan(plan_or_cluster)
+    return plan, generate(GenerateRequest(plan=plan, include_owned=include_owned))
 
 
 def _write(files: Mapping[str, str], out: str, settings: Settings, *, force: bool) -> None:

@@ -91,6 +91,11 @@ CASES = (
         {"aws-auth.yaml": CONFIG_MAP},
     ),
     Case("no-terminal", "apply plan.json"),
+    Case(
+        "no-entries-yet",
+        "generate terraform small --out code",
+        then="generate terraform plan.json --out code",
+    ),
     Case("terraform-plan-malformed", CHECK, _bad("[]")),
     Case("terraform-plan-incomplete", CHECK, _bad(_terraform("no-op", errored=True))),
     Case("terraform-plan-other-cluster", CHECK, _bad(_terraform("no-op", "stage"))),

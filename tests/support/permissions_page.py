@@ -34,7 +34,8 @@ checks, and a test runs every command with exactly these permissions.
 `migrate doctor CLUSTER` says what the caller lacks. A read that is not allowed makes an answer
 weaker: what was not read is said to be unknown.
 
-Commands that read files alone (`show`, `explain`, `generate`) need nothing; "all" leaves them out.
+Commands that read files alone (`show`, `explain`, `generate` of a plan) need nothing; "all" leaves
+them out. `generate` of a cluster needs what `snapshot` needs.
 
 ## IAM
 

@@ -8,9 +8,16 @@ that also claims an automatic or service-linked entry fights with EKS over it (E
 
 import hashlib
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 
-from migrator.decide.steps.entry_states import final_spec
-from migrator.model.access_entry import SERVICE_LINKED_MARK, EntrySpec
+from migrator.decide.steps.entry_states import default_username, final_spec
+from migrator.model.access_entry import (
+    NOBODY,
+    SERVICE_LINKED_MARK,
+    AccessEntry,
+    EntrySpec,
+)
 from migrator.model.code_entries import CodeEntries, CodeEntry, LeftOut
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import parse_arn
@@ -33,6 +40,44 @@ def code_entries(plan: Plan, *, include_owned: bool = False) -> CodeEntries:
         else:
             entries.append(found)
     return CodeEntries(tuple(entries), tuple(left_out), f"the plan of {plan.created_at}")
+
+
+def live_code_entries(
+    entries: Iterable[AccessEntry], plan: Plan, *, include_owned: bool = False
+) -> CodeEntries:
+    """The entries as they are in the cluster now, for code. ``plan``: made from the same reading;
+    it tells which entries EKS made, and which are dead.
+    """
+    known = {each.principal_arn: each for each in plan.principals}
+    found: list[CodeEntry] = []
+    left_out: list[LeftOut] = []
+    for entry in entries:
+        arn = entry.principal_arn
+        spec = _spec_of(entry)
+        # EKS's own service-linked entries are in no plan.
+        planned = known.get(arn) or PlannedPrincipal(arn, "keep", NOBODY)
+        if planned.action == "recreate":
+            reason = "dead: it was made for a deleted principal of this name"
+            left_out.append(LeftOut(arn, f"{reason}: {in_words(spec)}"))
+            continue
+        kept = replace(planned, action="await" if planned.action == "await" else "keep", entry=spec)
+        each = _in_code(kept, spec, include_owned=include_owned)
+        if isinstance(each, LeftOut):
+            left_out.append(each)
+        else:
+            found.append(each)
+    made_from = f"the cluster as it was read at {plan.created_at}"
+    return CodeEntries(tuple(found), tuple(left_out), made_from)
+
+
+def _spec_of(entry: AccessEntry) -> EntrySpec:
+    """What the entry is meant to be: EKS gives a username that is not set, and node types theirs
+    and their groups.
+    """
+    if entry.type != "STANDARD":
+        return EntrySpec(entry.type, access_policies=entry.access_policies)
+    name = None if entry.username == default_username(entry.principal_arn) else entry.username
+    return EntrySpec(entry.type, name, entry.kubernetes_groups, entry.access_policies)
 
 
 def _entry(plan: Plan, principal: PlannedPrincipal) -> EntrySpec | None:

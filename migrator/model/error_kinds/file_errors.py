@@ -232,6 +232,14 @@ KINDS: tuple[ErrorKind, ...] = (
         "Leave the option out; endpoints come from DescribeCluster.",
     ),
     ErrorKind(
+        "no-entries-yet",
+        (4,),
+        "Code of a live cluster was asked for, and the cluster is in CONFIG_MAP mode.",
+        "EKS has no access entries in this mode.",
+        "Make a plan, and generate from that: its entries are those after apply.",
+        "migrate plan CLUSTER --out plan.json",
+    ),
+    ErrorKind(
         "plan-edited",
         (1,),
         "The plan file was changed after it was made.",

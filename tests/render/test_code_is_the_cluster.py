@@ -1,0 +1,131 @@
+"""After apply, the generated code is the cluster: Terraform imports each entry and would change
+nothing. Code of the live cluster is then the code of the plan.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from migrator.decide.planning.code_entries import code_entries, live_code_entries
+from migrator.decide.planning.make_plan import make_plan
+from migrator.decide.planning.proof.simulate import simulate
+from migrator.decide.steps.entry_states import default_username
+from migrator.model.access_entry import AccessEntry, EntrySpec
+from migrator.model.decision import NO_DECISIONS
+from migrator.model.files.snapshot import decode_snapshot
+from migrator.model.plan import Plan
+from migrator.render.code_files import code_files
+from tests.support.cli_lab import CliLab, running
+from tests.support.terraform_code import raw_entries, read
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/snapshot.json"))
+NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
+
+
+def applied(name: str) -> tuple[Plan, tuple[AccessEntry, ...]]:
+    """The plan of an example, and the cluster's entries when all of its steps are done."""
+    snapshot = decode_snapshot(json.loads((EXAMPLES / name / "snapshot.json").read_bytes()))
+    plan = make_plan(
+        snapshot, NO_DECISIONS, strategy="preserve", target="API", now=NOW, accept_gap=False
+    )
+    after = simulate(snapshot, plan.steps)
+    return plan, after.access_entries or ()
+
+
+def changes(spec: EntrySpec, entry: AccessEntry) -> dict[str, object]:
+    """What Terraform would change: of what the code sets, the values that the entry does not
+    have. The provider's sets have no order, and what is not set is left as it is.
+    """
+    found: dict[str, object] = {}
+    if spec.type != entry.type:
+        found["type"] = spec.type
+    if spec.username is not None and spec.username != entry.username:
+        found["user_name"] = spec.username
+    if spec.kubernetes_groups and {*spec.kubernetes_groups} != {*entry.kubernetes_groups}:
+        found["kubernetes_groups"] = spec.kubernetes_groups
+    associated = {each.policy_arn: each.scope for each in entry.access_policies}
+    for policy in spec.access_policies:
+        scope = associated.get(policy.policy_arn)
+        if scope is None or {*scope.namespaces} != {*policy.scope.namespaces}:
+            found[policy.policy_arn] = policy.scope
+    return found
+
+
+def import_ids(text: str) -> set[str]:
+    return {block["id"] for block in read(text).get("import", [])}
+
+
+def test_every_example_is_here() -> None:
+    assert len(NAMES) >= 12
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_code_after_apply_changes_nothing_and_imports_every_entry(name: str) -> None:
+    plan, entries = applied(name)
+    code = code_entries(plan)
+    files = code_files("terraform", plan, code)
+    found = raw_entries(files["access_entries.tf"])
+    live = {entry.principal_arn: entry for entry in entries}
+    assert {arn: changes(spec, live[arn]) for arn, spec in found.items()} == {
+        arn: {} for arn in found
+    }
+    owned = {item.principal_arn for item in code.left_out}
+    wanted = {f"{plan.cluster.name}:{arn}" for arn in live if arn not in owned}
+    wanted |= {
+        f"{plan.cluster.name}#{arn}#{policy.policy_arn}"
+        for arn, entry in live.items()
+        if arn not in owned
+        for policy in entry.access_policies
+    }
+    assert import_ids(files["access_entries_import.tf"]) == wanted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_code_of_the_cluster_after_apply_is_code_of_the_plan(name: str) -> None:
+    plan, entries = applied(name)
+    live = live_code_entries(entries, plan)
+
+    def written(arn: str, spec: EntrySpec) -> EntrySpec:
+        """A username that is the one that EKS gives may be written or left to it."""
+        given = None if spec.username == default_username(arn) else spec.username
+        return EntrySpec(
+            spec.type, given, tuple(sorted(spec.kubernetes_groups)), spec.access_policies
+        )
+
+    def texts(code: object) -> dict[str, EntrySpec]:
+        assert isinstance(code, type(live))
+        return {each.principal_arn: written(each.principal_arn, each.spec) for each in code.entries}
+
+    assert texts(live) == texts(code_entries(plan))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliLab]:
+    with running(tmp_path_factory.mktemp("code-of-cluster")) as found:
+        yield found
+
+
+def test_code_of_a_live_cluster_is_its_entries(lab: CliLab) -> None:
+    refused = lab.run("generate", "terraform", "small", "--out", "before")
+    assert (refused.code, refused.error_code) == (4, "no-entries-yet")
+    assert lab.run("plan", "small", "--out", "plan.json").code == 0
+    assert lab.run("apply", "plan.json", "--yes").code in (0, 7)
+    # The plan of an applied cluster, and the cluster itself.
+    for of, folder in (("plan.json", "of-plan"), ("small", "of-cluster")):
+        assert lab.run("generate", "terraform", of, "--out", folder).code == 0
+    of_plan, of_cluster = (lab.work / each for each in ("of-plan", "of-cluster"))
+    planned, found = (
+        import_ids((each / "access_entries_import.tf").read_text())
+        for each in (of_plan, of_cluster)
+    )
+    # Nothing shows that the creator's entry was made by EKS, so it is code of the cluster.
+    creator = "arn:aws:iam::111122223333:role/creator"
+    assert {each for each in found - planned if creator not in each} == set()
+    assert planned < found
+    entries = raw_entries((of_cluster / "access_entries.tf").read_text())
+    assert raw_entries((of_plan / "access_entries.tf").read_text()).items() <= entries.items()
+    assert entries[creator].access_policies[0].policy_name == "AmazonEKSClusterAdminPolicy"
