@@ -5,8 +5,10 @@ A cluster's API is made when it is first asked for, which is its first DescribeC
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from migrator.lab.aws.pod_identity import variables_for
 from migrator.lab.control_api import PREFIX
 from migrator.lab.http_server import HttpServer
 from migrator.lab.http_wire import Handler, WireRules
@@ -72,6 +74,7 @@ def _inside(world: World, servers: KubernetesServers, cluster: LabCluster) -> Su
         clock,
         api.registry.store,
         api.service_accounts,
+        partial(variables_for, world, cluster),
     )
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from migrator.lab.aws.api import AwsApi
+from migrator.lab.aws.pod_identity import AGENT, PodIdentityAgent
 from migrator.lab.control_api import PREFIX, ControlApi
 from migrator.lab.data_channels import DataChannels
 from migrator.lab.http_server import HttpServer
@@ -62,8 +63,11 @@ class Lab:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         token = secrets.token_urlsafe(24)
         aws, control = AwsApi(self.world), ControlApi(self.world, token)
+        agent = PodIdentityAgent(self.world)
 
         def handle(request: Request) -> Response:
+            if request.raw_path.startswith(AGENT):
+                return agent(request)
             return control(request) if request.raw_path.startswith(PREFIX) else aws(request)
 
         add_aws_controls(self.world)

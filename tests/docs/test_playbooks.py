@@ -27,6 +27,7 @@ FLEET = "fleet"
 # Run line by line with a shell, on clusters that are hard to reach: tests/docs/test_reach_pages.py
 REACH = (
     "address-filter",
+    "calico-cluster",
     "company-proxy",
     "in-vpc-host",
     "inside-the-cluster",

@@ -2,6 +2,7 @@
 shell, against a lab whose cluster has a private endpoint.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -11,21 +12,25 @@ from pathlib import Path
 import pytest
 
 from migrator.lab.lab_client import control
+from tests.run.test_network_policies_on_the_lab import LOCKED, SURROUNDINGS
 from tests.support.cli_lab import CliLab, running
 from tests.support.private_world import PRIVATE_WORLD
 from tests.support.way_servers import Proxy, listening
 
 ROOT = Path(__file__).parents[2]
+_PUT_IN = "sed 's/, my-cluster]/, small]/' examples/in-cluster-job.yaml > job.yaml"
 FENCE = re.compile(r"^```(?:console|sh)\n(.*?)^```", re.S | re.M)
 # What the lab does not have: it has no images (tests/examples/test_in_cluster_job.py builds what is
-# in one), no security groups to change, and no Pod Identity, without which the Job has no role.
+# in one), and no security groups to change.
 NOT_RUN = (
     "docker ",
     "aws ec2 authorize-security-group-ingress",
-    "aws eks create-pod-identity-association",
-    "kubectl wait ",
-    "kubectl logs ",
 )
+# Pages whose reader has a kubeconfig, and what the commands print.
+SAID = {
+    "inside-the-cluster": ("job.batch/migrate-plan condition met", "Principals: 3"),
+    "calico-cluster": ("security.locked", "['ok']", "FELIX_DEFAULTENDPOINTTOHOSTACTION"),
+}
 # What a reader has done before.
 LOG_IN = """\
 aws eks update-kubeconfig --name small --kubeconfig kubeconfig > /dev/null
@@ -54,8 +59,12 @@ TRAP = (
     )
     .replace("mapRoles: |", _NODE_ROW)
 )
+# As the page: a tier that lets kube-system reach DNS alone.
+_CALICO_OBJECTS = "".join(f"      - {json.dumps(each)}\n" for each in (*SURROUNDINGS, LOCKED))
+CALICO = IN_VPC + _CALICO_OBJECTS
 WORLDS = {
     "address-filter": FILTERED,
+    "calico-cluster": CALICO,
     "session-manager": PRIVATE_WORLD,
     "privoxy": PRIVATE_WORLD,
     "in-vpc-host": IN_VPC,
@@ -90,18 +99,20 @@ def as_here(text: str) -> str:
     text = re.sub(r"\bmy-cluster$", "small", text, flags=re.M)
     text = text.replace("HOST=${ENDPOINT#https://}", "HOST=127.0.0.1; PORT=${ENDPOINT##*:}")
     text = text.replace("portNumber=443", "portNumber=$PORT")
-    return text.replace("examples/", f"{ROOT}/examples/")
+    # "With the name of the cluster, the image and the two ranges put in."
+    text = text.replace("examples/in-cluster-job.yaml", "job.yaml")
+    return f"{_PUT_IN}\n{text}".replace("examples/", f"{ROOT}/examples/")
 
 
 @pytest.mark.parametrize("page", sorted(WORLDS))
 def test_every_line_of_a_page_works(page: str, tmp_path: Path) -> None:
     with running(tmp_path, WORLDS[page]) as lab:
         text = script(f"playbooks/{page}.md")
-        if page == "inside-the-cluster":
+        if page in SAID:
             text = LOG_IN + text
         done = follow(text, lab, lab.environment())
-        if "kubectl" in text:
-            assert "aws-auth" in done.stdout or "job.batch/migrate-plan" in done.stdout
+        for said in SAID.get(page, ("aws-auth",) if "kubectl" in text else ()):
+            assert said in done.stdout, done.stdout
 
 
 def test_every_line_of_the_page_for_a_proxy_works(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ _RULE = {
     "ToPort": 8443,
     "IpRanges": [{"CidrIp": "10.0.0.0/16"}],
 }
+POD = {"clusterName": "demo", "namespace": "migrate", "serviceAccount": "migrate"}
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("sts", "GetCallerIdentity", {}),
     ("sts", "AssumeRole", {"RoleArn": RUNNER, "RoleSessionName": "session"}),
@@ -112,6 +113,13 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("eks", "ListUpdates", {"name": "demo"}),
     ("eks", "DescribeClusterVersions", {"clusterVersions": ["1.34"]}),
     ("eks", "DescribeUpdate", {"name": "demo"}),
+    (
+        "eks",
+        "CreatePodIdentityAssociation",
+        {**POD, "roleArn": f"arn:aws:iam::{HOME}:role/pods"},
+    ),
+    ("eks", "ListPodIdentityAssociations", POD),
+    ("eks", "DeletePodIdentityAssociation", {"clusterName": "demo"}),
     (
         "iam",
         "CreateRole",
@@ -309,6 +317,8 @@ def test_what_handlers_answer_validates_against_the_output_shapes(lab: Lab) -> N
         assert not report.has_errors(), f"{service}:{operation}: {report.generate_report()}"
         known |= {"updateId": answer["update"]["id"]} if "update" in answer else {}
         known |= {"queryId": answer["queryId"]} if "queryId" in answer else {}
+        made = answer.get("association", {})
+        known |= {"associationId": made["associationId"]} if made else {}
 
 
 def test_what_clients_parse_validates_against_the_output_shapes(lab: Lab) -> None:
@@ -326,6 +336,8 @@ def test_what_clients_parse_validates_against_the_output_shapes(lab: Lab) -> Non
         assert not report.has_errors(), f"{service}:{operation}: {report.generate_report()}"
         known |= {"updateId": answer["update"]["id"]} if "update" in answer else {}
         known |= {"queryId": answer["queryId"]} if "queryId" in answer else {}
+        made = answer.get("association", {})
+        known |= {"associationId": made["associationId"]} if made else {}
 
 
 def test_required_members_that_the_api_always_gives_are_there(lab: Lab) -> None:

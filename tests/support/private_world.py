@@ -5,6 +5,7 @@ from pathlib import Path
 NODE = "i-0a1b2c3d4e5f60001"
 LOST = "i-0a1b2c3d4e5f60002"
 OLD = "i-0a1b2c3d4e5f60003"
+POD_ROLE = "migrate-in-cluster"  # for pods, by Pod Identity
 OPERATOR = "arn:aws:iam::111122223333:role/operator"
 _INSTANCE = "region: eu-central-1, privateDnsName: ip-10-0-1-1.eu-central-1.compute.internal"
 PRIVATE_WORLD = f"""\
@@ -19,6 +20,13 @@ accounts:
       - {{name: second-admin, path: /team/}}
       - {{name: developer}}
       - {{name: creator}}
+      - name: {POD_ROLE}
+        trustPolicy:
+          Version: "2012-10-17"
+          Statement:
+            - Effect: Allow
+              Principal: {{Service: pods.eks.amazonaws.com}}
+              Action: ["sts:AssumeRole", "sts:TagSession"]
     instances:
       - {{id: {NODE}, {_INSTANCE}, ssmPingStatus: Online,
          tags: {{kubernetes.io/cluster/small: owned, Name: node-1}}}}

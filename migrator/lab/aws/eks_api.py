@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from migrator.lab.aws import eks_clusters, eks_entries
+from migrator.lab.aws import eks_clusters, eks_entries, pod_identity
 from migrator.lab.aws.call import Call, Handler
 from migrator.lab.aws.eks_clusters import find_cluster
 from migrator.lab.aws.errors import AwsError
@@ -214,6 +214,7 @@ def _change_tags(call: Call, gone: set[str], new: dict[str, str]) -> Mapping[str
 OPERATIONS: Mapping[str, Handler] = {
     **eks_clusters.OPERATIONS,
     **eks_entries.OPERATIONS,
+    **pod_identity.OPERATIONS,
     "ListNodegroups": list_nodegroups,
     "DescribeNodegroup": describe_nodegroup,
     "ListAddons": list_addons,

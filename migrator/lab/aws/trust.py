@@ -52,6 +52,11 @@ def trusts_web_identity(policy: Mapping[str, Any], identity: WebIdentity) -> boo
     return _allows(policy, ASSUME_WITH_WEB_IDENTITY, "Federated", {identity.provider_arn}, context)
 
 
+def trusts_service(policy: Mapping[str, Any], service: str, action: str) -> bool:
+    """Whether a service may do an action with a role that has this trust policy."""
+    return _allows(policy, action, "Service", {service}, {})
+
+
 def _allows(
     policy: Mapping[str, Any],
     action: str,

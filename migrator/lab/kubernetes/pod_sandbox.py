@@ -8,10 +8,11 @@ to that folder.
 import base64
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from migrator.lab.aws import pod_identity
 from migrator.lab.kubernetes.json_types import Json
 from migrator.lab.kubernetes.service_accounts import ServiceAccountTokens
 from migrator.lab.kubernetes.store import ObjectStore
@@ -22,6 +23,7 @@ COMMAND = "migrate"
 # Where a variable takes its value from, and the resource of that.
 _KEY_SOURCES = {"configMapKeyRef": "configmaps", "secretKeyRef": "secrets"}
 _TOKEN_SECONDS = 86_400
+_API_SERVER = b"https://kubernetes.default.svc"
 _INHERITED = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV")
 
 
@@ -31,7 +33,9 @@ class NotRunnableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What every pod of a cluster has around it. ``clock_url`` is the lab's clock."""
+    """What every pod of a cluster has around it. ``clock_url`` is the lab's clock. ``aws``: the
+    variables by which pods of a ServiceAccount reach AWS, empty where it has no role.
+    """
 
     host: str
     port: int
@@ -39,6 +43,7 @@ class Surroundings:
     clock_url: str | None
     store: ObjectStore
     tokens: ServiceAccountTokens
+    aws: Callable[[str, str], Mapping[str, str]] = lambda _namespace, _account: {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,10 @@ def furnish(pod: Json, folder: Path, around: Surroundings) -> Process:
     container = spec["containers"][0]
     account = spec.get("serviceAccountName") or "default"
     mounts = {SERVICE_ACCOUNT_MOUNT: _account_files(around, namespace, account)}
+    aws = around.aws(namespace, account)
+    if aws:
+        token, _ = around.tokens.make(namespace, account, _TOKEN_SECONDS)
+        mounts[pod_identity.MOUNT] = {pod_identity.TOKEN: token.encode()}
     volumes = {volume["name"]: volume for volume in items_of(spec, "volumes")}
     for mount in items_of(container, "volumeMounts"):
         volume = volumes.get(mount["name"])
@@ -77,8 +86,9 @@ def furnish(pod: Json, folder: Path, around: Surroundings) -> Process:
         mounts[str(mount["mountPath"])] = dict(_volume_files(around, namespace, account, volume))
     for path, files in mounts.items():
         for name, content in files.items():
-            _write(folder / path.lstrip("/") / name, content)
-    variables = dict(_variables(around.store, pod, container))
+            _write(folder / path.lstrip("/") / name, _resolved(content, around))
+    # What the pod sets itself comes before what Pod Identity adds.
+    variables = {**aws, **dict(_variables(around.store, pod, container))}
 
     def inside(text: str) -> str:
         """A mount's path below ``folder``. The longest path comes first, since a mount can lie
@@ -101,6 +111,12 @@ def furnish(pod: Json, folder: Path, around: Surroundings) -> Process:
         environment["MIGRATE_CLOCK_URL"] = around.clock_url
     environment |= {name: inside(value) for name, value in variables.items()}
     return Process([sys.executable, "-m", "migrator", *map(inside, expanded)], environment)
+
+
+def _resolved(content: bytes, around: Surroundings) -> bytes:
+    """A file with the name of the API server's Service as an address: there is no cluster DNS."""
+    host = f"[{around.host}]" if ":" in around.host else around.host
+    return content.replace(_API_SERVER, f"https://{host}:{around.port}".encode())
 
 
 def _account_files(around: Surroundings, namespace: str, account: str) -> dict[str, bytes]:

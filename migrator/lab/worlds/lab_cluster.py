@@ -110,6 +110,18 @@ class LabUpdate:
         return self.outcome == "Successful" and at >= self.done_at
 
 
+@dataclass(frozen=True, slots=True)
+class PodIdentity:
+    """An association of a ServiceAccount with a role (EKS API Reference,
+    PodIdentityAssociation).
+    """
+
+    id: str
+    namespace: str
+    account: str
+    role_arn: str
+
+
 @dataclass(slots=True)
 class LabCluster:
     """One EKS cluster. Read and changed under the world's lock."""
@@ -139,6 +151,7 @@ class LabCluster:
     kubernetes_objects: list[dict[str, Any]] = field(
         default_factory=list
     )  # raw objects of the world file
+    pod_identities: dict[tuple[str, str], PodIdentity] = field(default_factory=dict)
     kube: Any = None  # the Kubernetes side's store and server
     logs: LogStore = field(default_factory=LogStore)
     propagation: timedelta = timedelta(seconds=2)
