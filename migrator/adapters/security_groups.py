@@ -13,6 +13,7 @@ from migrator.errors import MigratorError
 from migrator.model.security_groups import (
     Direction,
     Interface,
+    NatGateway,
     NetworkFacts,
     RouteTable,
     SecurityGroup,
@@ -34,7 +35,6 @@ _PEERS = (
     ("PrefixListIds", "PrefixListId", "prefix_list"),
     ("UserIdGroupPairs", "GroupId", "peer_group"),
 )
-_EVERY_ADDRESS = frozenset({"0.0.0.0/0", "::/0"})
 
 
 class Ec2Network:
@@ -58,10 +58,15 @@ class Ec2Network:
         read.
         """
         reading = _Reading(self._session, self._tasks, cluster)
-        plane, nodes, subnets, tables, endpoints, host = reading.first(self._host_address)
+        plane, nodes, subnets, tables, gateways, endpoints, host = reading.first(self._host_address)
         named = [group for one in (*plane, *nodes, *endpoints, *host) for group in one.groups]
         groups = reading.groups([*reading.cluster_groups(), *named])
         rules = [rule for one in groups for rule in one.rules]
+        # A host of another network may be in a group that a rule names: the VPC of each such group
+        # tells whether that can be.
+        if self._host_address and not host:
+            known = {one.id for one in groups}
+            groups += reading.groups({rule.peer_group for rule in rules} - known)
         return NetworkFacts(
             groups={one.id: one for one in groups},
             control_plane=plane,
@@ -71,6 +76,7 @@ class Ec2Network:
             host_address=self._host_address,
             prefix_lists=reading.prefix_lists({rule.prefix_list for rule in rules} - {""}),
             route_tables=tables,
+            nat_gateways=gateways,
             endpoints=endpoints,
             unread=reading.unread,
         )
@@ -100,6 +106,7 @@ class _Reading:
             self._nodes,
             lambda: self._listed("describe_subnets", "Subnets", _subnet, in_vpc),
             lambda: self._listed("describe_route_tables", "RouteTables", _route_table, in_vpc),
+            lambda: self._nat_gateways(in_vpc),
             lambda: self._listed("describe_vpc_endpoints", "VpcEndpoints", _endpoint, in_vpc),
             lambda: self._host(in_vpc, address),
         ]
@@ -108,6 +115,16 @@ class _Reading:
     def _interfaces(self, wanted: Mapping[str, Sequence[str]]) -> tuple[Interface, ...]:
         """Interfaces that all filters pass."""
         return self._listed("describe_network_interfaces", "NetworkInterfaces", _interface, wanted)
+
+    def _nat_gateways(self, in_vpc: Mapping[str, Sequence[str]]) -> tuple[NatGateway, ...]:
+        """The NAT gateways; their operation spells the parameter of filters otherwise."""
+        return self._listed(
+            "describe_nat_gateways",
+            "NatGateways",
+            _nat_gateway,
+            in_vpc,
+            parameter="Filter",
+        )
 
     def _host(self, in_vpc: Mapping[str, list[str]], address: str) -> tuple[Interface, ...]:
         """The interface with the host's address, where it is in the VPC."""
@@ -170,13 +187,14 @@ class _Reading:
         key: str,
         make: Callable[[Raw], R],
         filters: Mapping[str, Sequence[str]],
+        parameter: str = "Filters",
     ) -> tuple[R, ...]:
         """A listing as values; empty where it may not be read, which is kept in ``unread``."""
         action = "ec2:" + "".join(part.capitalize() for part in method.split("_"))
         asked = [{"Name": name, "Values": list(values)} for name, values in filters.items()]
         try:
             found = self._session.pages(
-                "ec2", method, key, subject=f"cluster {self._name}", Filters=asked
+                "ec2", method, key, subject=f"cluster {self._name}", **{parameter: asked}
             )
         except MigratorError as error:
             self._keep(action, error)
@@ -226,6 +244,7 @@ def _interface(raw: Raw) -> Interface:
         description=_text(raw, "Description"),
         instance=_text(attachment, "InstanceId"),
         primary=attachment.get("DeviceIndex", 0) == 0,
+        public=bool(_part(raw, "Association").get("PublicIp")),
     )
 
 
@@ -301,6 +320,7 @@ def _subnet(raw: Raw) -> Subnet:
         id=_text(raw, "SubnetId"),
         vpc=_text(raw, "VpcId"),
         cidrs=tuple(filter(None, blocks)),
+        zone=_text(raw, "AvailabilityZone"),
     )
 
 
@@ -308,22 +328,24 @@ def _route_table(raw: Raw) -> RouteTable:
     """A route table, without the routes that lead nowhere."""
     links = _items(raw, "Associations")
     routes = [each for each in _items(raw, "Routes") if each.get("State") != "blackhole"]
+    to_lists = [each for each in routes if each.get("DestinationPrefixListId")]
     return RouteTable(
         id=_text(raw, "RouteTableId"),
         vpc=_text(raw, "VpcId"),
         subnets=tuple(_text(each, "SubnetId") for each in links),
         main=True in [each.get("Main") for each in links],
-        targets=tuple(_target(each) for each in routes if _is_default(each)),
-        gateway_endpoints=tuple(
-            _text(each, "GatewayId") for each in routes if each.get("DestinationPrefixListId")
-        ),
+        targets=_targets(routes, "DestinationCidrBlock", "0.0.0.0/0"),
+        targets_v6=_targets(routes, "DestinationIpv6CidrBlock", "::/0"),
+        gateway_endpoints=tuple(_text(each, "GatewayId") for each in to_lists),
+        prefix_lists={
+            _text(each, "GatewayId"): _text(each, "DestinationPrefixListId") for each in to_lists
+        },
     )
 
 
-def _is_default(route: Raw) -> bool:
-    """Whether a route is for every address of a family."""
-    blocks = {route.get("DestinationCidrBlock"), route.get("DestinationIpv6CidrBlock")}
-    return not _EVERY_ADDRESS.isdisjoint(blocks)
+def _targets(routes: Iterable[Raw], key: str, block: str) -> tuple[str, ...]:
+    """What the routes to every address of a family lead to."""
+    return tuple(_target(each) for each in routes if each.get(key) == block)
 
 
 def _target(route: Raw) -> str:
@@ -343,8 +365,22 @@ def _target(route: Raw) -> str:
     return next(filter(None, (_text(route, name) for name in names)), "an unknown target")
 
 
+def _nat_gateway(raw: Raw) -> NatGateway:
+    """A NAT gateway; one without a type of connectivity is public (EC2 API reference)."""
+    return NatGateway(
+        id=_text(raw, "NatGatewayId"),
+        subnet=_text(raw, "SubnetId"),
+        public=raw.get("ConnectivityType", "public") == "public",
+        available=raw.get("State", "available") == "available",
+    )
+
+
 def _endpoint(raw: Raw) -> VpcEndpoint:
-    """An endpoint; one that is not available serves nothing, and has no service here."""
+    """An endpoint; one that is not available serves nothing, and has no service here.
+
+    Its names are the service's where private DNS is on and not for resolvers of other networks
+    alone (EC2 API reference, DnsOptions, PrivateDnsOnlyForInboundResolverEndpoint).
+    """
     # com.amazonaws.REGION.SERVICE, in China cn.com.amazonaws.REGION.SERVICE.
     service = _text(raw, "ServiceName").partition("amazonaws.")[2].partition(".")[2]
     if str(raw.get("State", "available")).lower() != "available":
@@ -355,4 +391,7 @@ def _endpoint(raw: Raw) -> VpcEndpoint:
         service=service,
         kind=str(raw.get("VpcEndpointType", "Gateway")),
         groups=tuple(_text(group, "GroupId") for group in _items(raw, "Groups")),
+        private_names=bool(raw.get("PrivateDnsEnabled"))
+        and not _part(raw, "DnsOptions").get("PrivateDnsOnlyForInboundResolverEndpoint"),
+        subnets=tuple(map(str, _items(raw, "SubnetIds"))),
     )

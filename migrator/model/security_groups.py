@@ -16,6 +16,7 @@ NODES = "ec2:DescribeInstances"
 INTERFACES = "ec2:DescribeNetworkInterfaces"
 GROUPS = "ec2:DescribeSecurityGroups"
 ROUTES = "ec2:DescribeRouteTables"
+NAT_GATEWAYS = "ec2:DescribeNatGateways"
 ENDPOINTS = "ec2:DescribeVpcEndpoints"
 
 
@@ -76,7 +77,7 @@ class SecurityGroup:
 @dataclass(frozen=True, slots=True)
 class Interface:
     """A network interface. ``addresses``: private IPv4 and IPv6 addresses. ``instance``: the id of
-    the EC2 instance, empty for none.
+    the EC2 instance, empty for none. ``public``: whether its primary IPv4 address has a public one.
     """
 
     id: str
@@ -87,22 +88,25 @@ class Interface:
     description: str = ""
     instance: str = ""
     primary: bool = True
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A subnet with its IPv4 and IPv6 blocks."""
+    """A subnet with its IPv4 and IPv6 blocks. ``zone``: its Availability Zone."""
 
     id: str
     vpc: str
     cidrs: tuple[str, ...] = ()
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
     """A route table. ``subnets``: those that are associated with it; ``main``: it serves every
-    subnet without a table. ``targets``: what routes to every address lead to (``nat-…``, ``igw-…``,
-    ``tgw-…``), without those that lead nowhere; ``gateway_endpoints``: ids of VPC endpoints.
+    subnet without a table. ``targets``: what routes to every IPv4 address lead to (``nat-…``,
+    ``igw-…``, ``tgw-…``), without those that lead nowhere; ``targets_v6``: those to every IPv6
+    address. ``gateway_endpoints``: ids of VPC endpoints; ``prefix_lists``: theirs, by those ids.
     """
 
     id: str
@@ -111,12 +115,27 @@ class RouteTable:
     main: bool = False
     targets: tuple[str, ...] = ()
     gateway_endpoints: tuple[str, ...] = ()
+    targets_v6: tuple[str, ...] = ()
+    prefix_lists: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NatGateway:
+    """A NAT gateway. ``public``: it has public addresses; a private one leads to other private
+    networks. ``subnet``: empty for a regional one, which is in no subnet.
+    """
+
+    id: str
+    subnet: str = ""
+    public: bool = True
+    available: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class VpcEndpoint:
     """A VPC endpoint that is available. ``service``: the last part of the service's name (``sts``,
-    ``ecr.api``, ``s3``). ``groups`` are those of an interface endpoint.
+    ``ecr.api``, ``s3``). ``groups`` and ``subnets`` are those of an interface endpoint, and so is
+    ``private_names``: whether the service's usual name leads to it inside the VPC.
     """
 
     id: str
@@ -124,6 +143,8 @@ class VpcEndpoint:
     service: str
     kind: str
     groups: tuple[str, ...] = ()
+    private_names: bool = True
+    subnets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +167,7 @@ class NetworkFacts:
     host_address: str = ""
     prefix_lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     route_tables: tuple[RouteTable, ...] = ()
+    nat_gateways: tuple[NatGateway, ...] = ()
     endpoints: tuple[VpcEndpoint, ...] = ()
     unread: Mapping[str, str] = field(default_factory=dict)
 

@@ -107,7 +107,7 @@ class Layout:
 
 
 def new_layout(session: AwsSession) -> Layout:
-    """A VPC with a subnet, a way out, and a cluster group as EKS makes it."""
+    """A VPC with a subnet, a NAT gateway in a public one, and a cluster group as EKS makes it."""
     ec2 = session.client("ec2")
     found = Layout(ec2, ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"])
     found.subnet = ec2.create_subnet(VpcId=found.vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
@@ -116,11 +116,14 @@ def new_layout(session: AwsSession) -> Layout:
     ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=found.vpc)
     of_vpc = [{"Name": "vpc-id", "Values": [found.vpc]}]
     (table,) = ec2.describe_route_tables(Filters=of_vpc)["RouteTables"]
-    ec2.create_route(
-        RouteTableId=table["RouteTableId"],
-        DestinationCidrBlock="0.0.0.0/0",
-        GatewayId=gateway,
-    )
+    every = {"DestinationCidrBlock": "0.0.0.0/0"}
+    public = ec2.create_subnet(VpcId=found.vpc, CidrBlock="10.0.2.0/24")["Subnet"]["SubnetId"]
+    of_public = ec2.create_route_table(VpcId=found.vpc)["RouteTable"]["RouteTableId"]
+    ec2.associate_route_table(RouteTableId=of_public, SubnetId=public)
+    ec2.create_route(RouteTableId=of_public, GatewayId=gateway, **every)
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    nat = ec2.create_nat_gateway(SubnetId=public, AllocationId=address)["NatGateway"]
+    ec2.create_route(RouteTableId=table["RouteTableId"], NatGatewayId=nat["NatGatewayId"], **every)
     return found
 
 
@@ -284,7 +287,10 @@ def no_interfaces(one: Layout) -> None:
 
 def no_route(one: Layout) -> None:
     managed(one)
-    of_vpc = [{"Name": "vpc-id", "Values": [one.vpc]}]
+    of_vpc = [
+        {"Name": "vpc-id", "Values": [one.vpc]},
+        {"Name": "association.main", "Values": ["true"]},
+    ]
     (table,) = one.ec2.describe_route_tables(Filters=of_vpc)["RouteTables"]
     one.ec2.delete_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0")
 

@@ -61,7 +61,6 @@ Story: TypeAlias = Mapping[str, Sequence[tuple[tuple[str, ...], Asked]]]
 
 # What this migration of this world does not come to.
 _NEVER_ASKED_HERE: Mapping[str, str] = {
-    "ec2:DescribeNatGateways": "the endpoint is open: tests/run/test_node_join_on_the_lab.py",
     "ec2:GetManagedPrefixListEntries": "no security group of this world names a prefix list",
     "eks:TagResource": "the lab asks no action of its own for the tags of a new entry",
     "eks:UntagResource": "the lock is a Lease here: tests/adapters/test_cluster_lock_on_the_lab.py",

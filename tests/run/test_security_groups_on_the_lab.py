@@ -116,7 +116,7 @@ def test_a_node_group_without_the_owned_tag_and_10250_is_mended_by_the_commands(
         "Attachment": {"InstanceId": INSTANCE, "DeviceIndex": 0},
     }
     network = {"region": REGION, "securityGroups": [nodes], "networkInterfaces": [interface]}
-    lab = start_lab(networks=[network])
+    lab = start_lab(networks=[network], resourcesVpcConfig={"endpointPrivateAccess": True})
     lab.lab.world.accounts[ACCOUNT].instances[INSTANCE].tags[f"kubernetes.io/cluster/{CLUSTER}"] = (
         "owned"
     )
@@ -155,6 +155,7 @@ UNKNOWN_WITHOUT = {
     "ec2:DescribeInstances": "control-plane-to-nodes",
     "ec2:DescribeNetworkInterfaces": "control-plane-groups",
     "ec2:DescribeRouteTables": "egress",
+    "ec2:DescribeNatGateways": "egress",
     "ec2:DescribeVpcEndpoints": "egress",
 }
 

@@ -92,6 +92,7 @@ _UPDATES: Final = (
 # Security groups, and what they are judged with.
 _NETWORK: Final = (
     ("ec2:DescribeInstances", "*"),
+    ("ec2:DescribeNatGateways", "*"),
     ("ec2:DescribeNetworkInterfaces", "*"),
     ("ec2:DescribeRouteTables", "*"),
     ("ec2:DescribeSecurityGroups", "*"),

@@ -197,9 +197,11 @@ def brute_protocol(one: SecurityRule, protocol: str, first: int, second: int) ->
     return one.first <= first <= one.last
 
 
-def brute_peer(one: SecurityRule, address: str, member_of: frozenset[str]) -> bool | None:
+def brute_peer(one: SecurityRule, peer: Peer) -> bool | None:
+    if one.peer_group and peer.groups is None:
+        return False if one.peer_group in peer.not_in else None
     if one.peer_group:
-        return one.peer_group in member_of
+        return one.peer_group in (peer.groups or ())
     if one.prefix_list == "pl-3":
         return None
     blocks = [one.cidr] if one.cidr else list(LISTS.get(one.prefix_list, ()))
@@ -207,7 +209,7 @@ def brute_peer(one: SecurityRule, address: str, member_of: frozenset[str]) -> bo
         return None
     if "broken" in blocks:
         return None
-    where = ip_address(address)
+    where = ip_address(peer.network)
     return any(where in ip_network(text, strict=False) for text in blocks)
 
 
@@ -223,7 +225,7 @@ def brute(
         if one.direction != "ingress" or one.owner not in mine or one.owner not in known:
             continue
         about = brute_protocol(one, *packet)
-        whom = brute_peer(one, peer.network, peer.groups or frozenset())
+        whom = brute_peer(one, peer)
         if about is False or whom is False:
             votes.append(False)
         elif about is None or whom is None:
@@ -241,6 +243,7 @@ def brute(
     st.lists(st.sampled_from(GROUPS), min_size=1, max_size=2, unique=True),
     packets,
     st.sampled_from(ADDRESSES),
+    st.one_of(st.none(), st.frozensets(st.sampled_from(GROUPS), max_size=2)),
     st.frozensets(st.sampled_from(GROUPS), max_size=2),
     st.sets(st.sampled_from(GROUPS), min_size=1),
 )
@@ -250,6 +253,16 @@ def brute(
     ("icmp", 3, 4),
     "10.0.0.7",
     frozenset(),
+    frozenset(),
+    {"sg-a"},
+)
+@example(
+    [rule(peer_group="sg-b")],
+    ["sg-a"],
+    ("tcp", 443, 443),
+    "10.9.0.5",
+    None,
+    frozenset({"sg-c"}),
     {"sg-a"},
 )
 def test_the_evaluator_agrees_with_a_brute_force(
@@ -257,14 +270,15 @@ def test_the_evaluator_agrees_with_a_brute_force(
     mine: list[str],
     packet: tuple[str, int, int],
     address: str,
-    member_of: frozenset[str],
+    member_of: frozenset[str] | None,
+    not_in: frozenset[str],
     read: set[str],
 ) -> None:
     known = {
         name: SecurityGroup(name, name, "vpc-1", tuple(one for one in found if one.owner == name))
         for name in read
     }
-    peer = Peer(address, member_of)
+    peer = Peer(address, member_of, not_in)
     answer = judge(known, mine, peer, Traffic(*packet))
     assert answer.state == brute(found, mine, packet, peer, read)
 

@@ -88,13 +88,47 @@ def create_endpoint(
     subnets: Sequence[str],
     group: str,
 ) -> str:
-    """The command that makes an interface endpoint of a service, such as ``sts``."""
+    """The command that makes an interface endpoint of a service, such as ``sts``, to which the
+    service's usual name leads inside the VPC.
+    """
     return (
         f"aws ec2 create-vpc-endpoint {_at(region)} --vpc-id {quote(vpc)} "
         f"--vpc-endpoint-type Interface "
         f"--service-name {quote(f'com.amazonaws.{region}.{service}')} "
-        f"--subnet-ids {_words(subnets)} --security-group-ids {quote(group)}"
+        f"--subnet-ids {_words(subnets)} --security-group-ids {quote(group)} --private-dns-enabled"
     )
+
+
+def use_private_names(region: str, endpoint: str) -> str:
+    """The command that lets a service's usual name lead to an interface endpoint."""
+    head = f"aws ec2 modify-vpc-endpoint {_at(region)} --vpc-endpoint-id {quote(endpoint)}"
+    return f"{head} --private-dns-enabled"
+
+
+def create_gateway(region: str, vpc: str, service: str, tables: Sequence[str]) -> str:
+    """The command that makes a gateway endpoint of a service, with a route in each table."""
+    return (
+        f"aws ec2 create-vpc-endpoint {_at(region)} --vpc-id {quote(vpc)} "
+        f"--vpc-endpoint-type Gateway "
+        f"--service-name {quote(f'com.amazonaws.{region}.{service}')} "
+        f"--route-table-ids {_words(tables)}"
+    )
+
+
+def add_tables(region: str, endpoint: str, tables: Sequence[str]) -> str:
+    """The command that adds the route to a gateway endpoint to further tables."""
+    head = f"aws ec2 modify-vpc-endpoint {_at(region)} --vpc-endpoint-id {quote(endpoint)}"
+    return f"{head} --add-route-table-ids {_words(tables)}"
+
+
+def use_private_endpoint(region: str, cluster: str) -> str:
+    """The command that switches the private endpoint on."""
+    head = f"aws eks update-cluster-config {_region_and_name(region, cluster)}"
+    return f"{head} --resources-vpc-config endpointPrivateAccess=true"
+
+
+def _region_and_name(region: str, cluster: str) -> str:
+    return f"{_at(region)} --name {quote(cluster)}"
 
 
 def _at(region: str) -> str:

@@ -158,11 +158,9 @@ def _about_peer(rule: SecurityRule, peer: Peer, prefix_lists: PrefixLists) -> Tr
 
 def _in_group(group: str, peer: Peer) -> Truth:
     """Whether the peer's interface is in a group."""
-    if peer.groups is None:
-        return "unknown"
-    if group in peer.groups:
-        return "yes"
-    return "no"
+    if peer.groups is not None:
+        return "yes" if group in peer.groups else "no"
+    return "no" if group in peer.not_in else "unknown"
 
 
 def _in_blocks(cidrs: Sequence[str], peer: Peer) -> Truth:

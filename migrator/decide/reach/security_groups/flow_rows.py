@@ -11,14 +11,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from migrator.decide.reach.security_groups.commands import authorize, joined
+from migrator.decide.reach.security_groups.commands import (
+    authorize,
+    joined,
+    use_private_endpoint,
+)
 from migrator.decide.reach.security_groups.sides import ClusterNetwork, FlowAnswer, Gap, Member
-from migrator.decide.reach.security_groups.traffic import Traffic, worst
+from migrator.decide.reach.security_groups.traffic import HTTPS, Traffic, worst
+from migrator.decide.reach.security_groups.ways_out import EVERYWHERE, WayOut, places, way_out
 from migrator.model.diagnosis import CheckState, RequiredRule
 from migrator.model.long_lists import some_of
-from migrator.model.security_groups import ALL_TRAFFIC, NODES
+from migrator.model.security_groups import ALL_TRAFFIC, NAT_GATEWAYS, NODES, ROUTES
 
-HTTPS: Final = Traffic("tcp", 443, 443)
 KUBELET: Final = Traffic("tcp", 10250, 10250)
 DNS: Final = (Traffic("tcp", 53, 53), Traffic("udp", 53, 53))
 # Where webhooks listen, and the extension API servers of the cluster.
@@ -56,14 +60,62 @@ def flow_rows(network: ClusterNetwork, host: Member | None) -> list[RequiredRule
     rows: list[RequiredRule] = []
     if host is not None:
         rows.append(_row(network, _ENDPOINT, [host], plane))
+    to_plane = _row(network, _TO_CONTROL_PLANE, nodes, plane)
+    if nodes and not network.private:
+        to_plane = _to_public_endpoint(network, to_plane)
     rows += [
         _row(network, _ITSELF, *_group_itself(network)),
-        _row(network, _TO_CONTROL_PLANE, nodes, plane),
+        to_plane,
         _row(network, _TO_NODES, plane, nodes),
         _row(network, _DNS, nodes, nodes),
         _row(network, _BETWEEN, nodes, nodes),
     ]
     return rows
+
+
+def _to_public_endpoint(network: ClusterNetwork, by_groups: RequiredRule) -> RequiredRule:
+    """Nodes without a private endpoint leave the VPC for the public one: no group of the control
+    plane is asked (EKS user guide, "Cluster API server endpoint"). Where no route leads there, the
+    private endpoint is the remedy, once its groups let the nodes in (``by_groups``).
+    """
+    row = replace(
+        by_groups,
+        state="ok",
+        rule="nodes -> public endpoint",
+        found="a way out of the VPC",
+        missing="",
+        command="",
+    )
+    unread = network.facts.lacks(ROUTES, NAT_GATEWAYS)
+    if unread:
+        return replace(row, state="unknown", found="", missing=f"not known without {unread}")
+    families = (4, 6) if network.family == 6 else (4,)
+    ways = {
+        place: max((way_out(network, place, each) for each in families), key=_goodness)
+        for place in places(network.facts)
+    }
+    state = worst(way.state for way in ways.values())
+    if state == "yes":
+        return row
+    if state == "unknown":
+        whys = "; ".join(dict.fromkeys(filter(None, (way.unknown for way in ways.values()))))
+        return replace(row, state="unknown", found="", missing=f"not known: {whys}")
+    lost = [place.subnet for place, way in ways.items() if way.route == "no"]
+    if lost:
+        missing = f"a way out of {some_of(sorted(set(lost)), 4)} to every address"
+        private = use_private_endpoint(network.region, network.name)
+        command = joined([*filter(None, [by_groups.command]), private])
+        return replace(row, state="fail", found="", missing=missing, command=command)
+    groups = [network.prefer(place.groups) for place, way in ways.items() if way.rules == "no"]
+    every = EVERYWHERE[4]
+    missing = f"{HTTPS.describe()} out of {some_of(sorted(set(groups)), 4)} to {every}"
+    rules = [authorize("egress", network.region, group, HTTPS, every) for group in groups]
+    return replace(row, state="fail", found="", missing=missing, command=joined(rules))
+
+
+def _goodness(way: WayOut) -> int:
+    """How well a way leads out: the higher, the better."""
+    return ("no", "unknown", "yes").index(way.state)
 
 
 def _group_itself(network: ClusterNetwork) -> tuple[list[Member], list[Member]]:
@@ -166,11 +218,16 @@ def _way(network: ClusterNetwork, gap: Gap) -> str:
 
 
 def _command(network: ClusterNetwork, judged: Sequence[_Judged]) -> str:
+    """The commands of all gaps."""
+    commands = [gap_commands(network, each.traffic, each.answer) for each in judged]
+    return joined([command for some in commands for command in some])
+
+
+def gap_commands(network: ClusterNetwork, traffic: Traffic, answer: FlowAnswer) -> list[str]:
     """A rule for each gap whose two ends are known."""
     commands = []
-    for traffic, answer in judged:
-        for gap in answer.gaps:
-            group, peer = network.prefer(gap.groups), network.peer_name(gap.peer)
-            if group and peer:
-                commands.append(authorize(gap.direction, network.region, group, traffic, peer))
-    return joined(commands)
+    for gap in answer.gaps:
+        group, peer = network.prefer(gap.groups), network.peer_name(gap.peer)
+        if group and peer:
+            commands.append(authorize(gap.direction, network.region, group, traffic, peer))
+    return commands

@@ -42,7 +42,7 @@ def _host(network: ClusterNetwork, cluster: Raw) -> Member | None:
         return found
     if not is_private(network.facts.host_address):
         return None
-    return Member(None, network.facts.host_address)
+    return Member(None, network.facts.host_address, stranger=True)
 
 
 def is_private(address: str) -> bool:

@@ -14,7 +14,13 @@ from migrator.decide.reach.security_groups.traffic import (
     Truth,
     worst,
 )
-from migrator.model.security_groups import Direction, Interface, NetworkFacts, SecurityRule
+from migrator.model.security_groups import (
+    INTERFACES,
+    Direction,
+    Interface,
+    NetworkFacts,
+    SecurityRule,
+)
 
 Raw = Mapping[str, Any]
 
@@ -22,10 +28,12 @@ Raw = Mapping[str, Any]
 class Member(NamedTuple):
     """One end of connections. ``groups`` None: an address without an interface of this VPC, so
     that its own rules are not judged. ``network``: its address or block, empty for not known.
+    ``stranger``: an interface of another network, which may be in groups that are not known.
     """
 
     groups: tuple[str, ...] | None
     network: str
+    stranger: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,9 @@ class FlowAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ClusterNetwork:
-    """A cluster as its security groups are judged: DescribeCluster, and what EC2 said."""
+    """A cluster as its security groups are judged: DescribeCluster, and what EC2 said.
+    ``private``: whether the private endpoint is on.
+    """
 
     name: str
     region: str
@@ -59,6 +69,8 @@ class ClusterNetwork:
     cluster_group: str
     control_groups: tuple[str, ...]
     subnets: tuple[str, ...]
+    vpc: str
+    private: bool
     facts: NetworkFacts
 
     def own_interfaces(self) -> tuple[Interface, ...]:
@@ -145,7 +157,7 @@ class ClusterNetwork:
                 continue
             relevant = relevant_rules(direction, groups, traffic, self.facts.groups)
             for peer in peers:
-                answer = passes(relevant, _as_peer(peer), self.facts.prefix_lists)
+                answer = passes(relevant, self._as_peer(peer), self.facts.prefix_lists)
                 yield Gap(direction, groups, peer), answer
 
     def _same(self, gap: Gap) -> tuple[Direction, tuple[str, ...], str]:
@@ -164,11 +176,23 @@ class ClusterNetwork:
             return f"{peer.network}/128"
         return f"{peer.network}/32" if peer.network else ""
 
+    def _as_peer(self, member: Member) -> Peer:
+        """An end as rules see it. A rule that names a group admits interfaces of that group only,
+        and a group may be one of a peered VPC (VPC peering guide, "Update your security groups to
+        reference peer security groups"): an address without an interface here is not in this
+        VPC's groups.
+        """
+        if not member.stranger:
+            return Peer(member.network, frozenset(member.groups or ()))
+        return Peer(member.network, None, self._own_groups())
 
-def _as_peer(member: Member) -> Peer:
-    # A rule that names a group admits interfaces of that group only: an address that is known to
-    # have no interface here is in none.
-    return Peer(member.network, frozenset(member.groups or ()))
+    def _own_groups(self) -> frozenset[str]:
+        """Groups that are known to be of this VPC; none where its interfaces were not read, because
+        the address could be one of theirs.
+        """
+        if self.facts.lacks(INTERFACES):
+            return frozenset()
+        return frozenset(one.id for one in self.facts.groups.values() if one.vpc == self.vpc)
 
 
 def cluster_network(cluster: Raw, region: str, facts: NetworkFacts) -> ClusterNetwork:
@@ -184,5 +208,7 @@ def cluster_network(cluster: Raw, region: str, facts: NetworkFacts) -> ClusterNe
         cluster_group=own,
         control_groups=tuple(filter(None, dict.fromkeys(named))),
         subnets=tuple(vpc.get("subnetIds", ())),
+        vpc=str(vpc.get("vpcId")),
+        private=vpc.get("endpointPrivateAccess") is not False,
         facts=facts,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_network
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from migrator.model.security_groups import ALL_TRAFFIC, SecurityRule
 
@@ -44,11 +44,12 @@ class Peer:
     """The other end of a connection, as a rule sees it.
 
     ``network``: its address or block, empty where it is not known. ``groups``: the groups of its
-    interface, None where they are not known.
+    interface, None where they are not known; ``not_in``: groups that it is certainly not in then.
     """
 
     network: str = ""
     groups: frozenset[str] | None = frozenset()
+    not_in: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,9 @@ class Answer:
     state: Truth
     rules: tuple[SecurityRule, ...] = ()
     why: str = ""
+
+
+HTTPS: Final = Traffic("tcp", 443, 443)
 
 
 class Block(NamedTuple):
