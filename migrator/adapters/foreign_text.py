@@ -19,6 +19,7 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         r"\1\2[removed]",
     ),
     (re.compile(r"(?i)(bearer\s+)[\w\-.~+/=%]+"), r"\1[removed]"),
+    (re.compile(r"(?i)(tokenvalue[\"']?\s*[=:]\s*[\"']?)[^&\s\"',}]+"), r"\1[removed]"),
     # RFC 7617: a user and a password in base64. A shorter word after "basic" is a word.
     (re.compile(r"(?i)(basic\s+)[A-Za-z0-9+/]{8,}={0,2}(?![\w-])"), r"\1[removed]"),
     (re.compile(r"(?i)((?:proxy-)?authorization\s*[=:]\s*)\S+(?: +\S+)?"), r"\1[removed]"),

@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -42,6 +42,8 @@ READ_SECONDS = 60.0
 _BUSY = (429, 502, 503, 504)
 _KEEP_SECONDS = 30.0  # a failure that took long holds for other requests
 _LONG_SECONDS = 2.0
+_FIRST_SECONDS = 6.0  # with a look at the way it stays below 12 in all
+_OPEN_AGAIN = "api-server-unreachable"
 # What an error says of a way that failed; the text is what was seen first.
 Explain: TypeAlias = Callable[[Way, str], Failed]
 
@@ -197,13 +199,35 @@ class KubernetesWire:
         504; a 429, which says that nothing was done, is waited out for every request. Raises
         a code of ``WAY_CODES`` when nothing was sent, ``api-server-no-answer`` when something was.
         """
+        again = method == "GET" if repeatable is None else repeatable
+        headers = {"Accept": "application/json", "User-Agent": "eks-access-migrator"}
+        if authorization:
+            headers["Authorization"] = authorization
+        if body is not None:
+            headers["Content-Type"] = content_type
+        text = None if body is None else json.dumps(body).encode()
+        request = _Request(method, self._prefix + path, text, headers, again, about)
+        self._refuse_again()
+        # Nothing has ever answered: the way may hold what is sent for ever. What may be sent twice
+        # is given a short time, then the way is looked at; where it is open, the time is long.
+        if again and not self._answered:
+            try:
+                return self._ask(request, min(_FIRST_SECONDS, self._seconds[1]), reads=0)
+            except _NoFirstAnswer as error:
+                found = self._lost(NoWay(error.cause), about, _FIRST_SECONDS)
+                if found.code != _OPEN_AGAIN:
+                    raise found from error
+        return self._ask(request, self._seconds[1], reads=2 if again else 0)
+
+    def _ask(self, request: "_Request", seconds: float, *, reads: int) -> Answer:
+        """One request, with so many seconds for its answer and tries after a lost one."""
         import urllib3
 
-        again = method == "GET" if repeatable is None else repeatable
+        method, path, again = request.method, request.path, request.again
         retry = urllib3.Retry(
             total=6,
             connect=1,  # nothing was sent
-            read=2 if again else 0,
+            read=reads,
             other=1 if again else 0,  # TLS that breaks off
             redirect=0,
             status=4,
@@ -212,27 +236,23 @@ class KubernetesWire:
             backoff_factor=0.25,
             raise_on_status=False,
         )
-        headers = {"Accept": "application/json", "User-Agent": "eks-access-migrator"}
-        if authorization:
-            headers["Authorization"] = authorization
-        if body is not None:
-            headers["Content-Type"] = content_type
-        self._refuse_again()
         started, outcome = time.perf_counter(), "no answer"
         try:
             response = self._host.urlopen(
                 method,
-                self._prefix + path,
-                body=None if body is None else json.dumps(body).encode(),
-                headers=headers,
-                timeout=urllib3.Timeout(connect=self._seconds[0], read=self._seconds[1]),
+                path,
+                body=request.body,
+                headers=request.headers,
+                timeout=urllib3.Timeout(connect=self._seconds[0], read=seconds),
                 retries=retry,
                 redirect=False,
             )
             outcome, self._answered = str(response.status), True
             return Answer(int(response.status), bytes(response.data))
         except (urllib3.exceptions.HTTPError, NoWay) as error:
-            raise self._lost(error, about, time.perf_counter() - started) from error
+            if reads == 0 and again and not self._answered and _is_silence(error):
+                raise _NoFirstAnswer(error) from error
+            raise self._lost(error, request.about, time.perf_counter() - started) from error
         finally:
             log_call(f"kubernetes:{method} {path}", "", outcome, time.perf_counter() - started)
 
@@ -284,6 +304,36 @@ class KubernetesWire:
         """Close idle connections."""
         self._client.close()
         self._pool.clear()  # which closing the client leaves open
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is sent; ``again``: it may be sent twice. ``about``: verb and resource for errors."""
+
+    method: str
+    path: str
+    body: bytes | None
+    headers: Mapping[str, str] = field(repr=False)
+    again: bool
+    about: tuple[str, str]
+
+
+class _NoFirstAnswer(Exception):
+    """A request got no answer in a short time, and no other has ever got one."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+def _is_silence(error: Exception) -> bool:
+    """Whether the request was sent, and no whole answer came back in its time."""
+    import urllib3
+
+    while isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
+        error = error.reason
+    lost = (urllib3.exceptions.ReadTimeoutError, urllib3.exceptions.ProtocolError)
+    return isinstance(error, lost)
 
 
 def _copy(error: Failed) -> Failed:

@@ -10,6 +10,8 @@ from migrator.adapters.foreign_text import LIMIT, foreign
 @pytest.mark.parametrize(
     ("text", "secret"),
     [
+        ('said {"SessionId":"s","TokenValue":"AAEAAx/+z=="}', "AAEAAx"),
+        ("asked with Proxy-Authorization: Basic YW5uOnNlY3JldA==", "YW5u"),
         ("token k8s-aws-v1.aHR0cHM6Ly9zdHM_abc-9 refused", "aHR0cHM6"),
         ("GET /?X-Amz-Security-Token=FwoGZXIvYXdzEB%2Babc&X-Amz-Signature=00ff", "FwoGZXIv"),
         ("X-Amz-Signature=0011223344556677 is wrong", "0011223344556677"),

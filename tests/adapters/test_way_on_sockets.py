@@ -20,11 +20,13 @@ import pytest
 import urllib3
 
 from migrator.adapters import kubernetes_connection as connecting
+from migrator.adapters import kubernetes_wire as sending
 from migrator.adapters import observe_way as observing
 from migrator.adapters.kubernetes_errors import Endpoint
 from migrator.adapters.kubernetes_wire import KubernetesWire, open_wire
 from migrator.adapters.observe_way import observe_way
 from migrator.decide.reach.way.cause import HTTP, NAME, PROXY, TCP, TLS
+from migrator.decide.reach.way.name_stage import are_private
 from migrator.decide.reach.way.stages import way_cause, way_checks, way_failure
 from migrator.errors import Failed, MigratorError
 from migrator.model.way import Way
@@ -35,6 +37,7 @@ from tests.support.way_servers import (
     answer,
     api,
     closed_port,
+    deaf,
     dropping,
     listening,
     plain,
@@ -172,6 +175,21 @@ def clock_ahead(place: Place) -> Endpoint:
     return place.api(begins=-20, ends=-1)
 
 
+def expired_with_a_clock_behind(place: Place) -> Endpoint:
+    place.skew = timedelta(hours=-30)
+    return place.api(begins=-20, ends=-1)
+
+
+def not_yet_valid_with_a_clock_ahead(place: Place) -> Endpoint:
+    place.skew = timedelta(hours=30)
+    return place.api(begins=1)
+
+
+def silent_tunnel(place: Place) -> Endpoint:
+    port = place.running.enter_context(listening(silent))
+    return replace(place.at(port), tls_server_name="abc.gr7.eu-central-1.eks.amazonaws.com")
+
+
 def clock_unknown(place: Place) -> Endpoint:
     place.skew = None
     return place.api(begins=-20, ends=-1)
@@ -275,6 +293,30 @@ SITUATIONS = (
         TLS,
         "10 minutes ahead of AWS's",
         "timedatectl",
+    ),
+    Situation(
+        "expired, clock behind",
+        expired_with_a_clock_behind,
+        "certificate-expired",
+        TLS,
+        "clock is not ahead",
+        "renewed",
+    ),
+    Situation(
+        "not yet valid, clock ahead",
+        not_yet_valid_with_a_clock_ahead,
+        "certificate-not-yet-valid",
+        TLS,
+        "clock is not behind",
+        "Wait until then",
+    ),
+    Situation(
+        "silent behind a tunnel",
+        silent_tunnel,
+        "tls-silent",
+        TLS,
+        "nothing came back from abc.gr7",
+        "security group",
     ),
     Situation(
         "expired, clock unknown",
@@ -527,6 +569,39 @@ def test_an_open_way_has_only_good_stages(place: Place) -> None:
     assert "cret" not in said
     assert "cret" not in repr(way) + repr(wire.endpoint)
     wire.close()
+
+
+def test_server_that_answers_no_request_is_given_up_after_a_short_time(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_FIRST_SECONDS", 0.3)
+    serve = deaf(served(OWN).context(place.folder))
+    endpoint = place.at(place.running.enter_context(listening(serve)))
+    wire = wire_of(place, endpoint, read_seconds=60)
+    began = time.monotonic()
+    with pytest.raises(MigratorError) as caught:
+        wire.send("GET", "/api", authorization=None, about=("get", "api"))
+    assert time.monotonic() - began < 10
+    assert caught.value.code == "api-server-no-answer"
+    assert "did not answer a request" in caught.value.message
+    wire.close()
+
+
+def test_first_answer_that_comes_late_over_an_open_way_is_waited_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_FIRST_SECONDS", 0.2)
+    serve = api(served(OWN).context(place.folder), slow=b"/slow")
+    wire = wire_of(place, place.at(place.running.enter_context(listening(serve))))
+    assert wire.send("GET", "/slow", authorization=None).status == 200
+    wire.close()
+
+
+@pytest.mark.parametrize("address", ["10.0.0.7", "100.64.3.7", "100.127.255.255", "fd00::7"])
+def test_addresses_that_a_vpc_may_have_are_private(address: str) -> None:
+    assert are_private((address,))
+    assert not are_private((address, "52.1.2.3"))
+    assert not are_private(("100.128.0.1",))
 
 
 def test_a_page_that_answers_over_good_tls_is_no_api_server(place: Place) -> None:

@@ -42,12 +42,21 @@ def _one(stream: socket.socket, serve: Serve) -> None:
         serve(stream)
 
 
-def api(context: ssl.SSLContext, body: bytes = KUBERNETES, status: str = "200 OK") -> Serve:
-    """TLS, and one answer to every request of a connection."""
+def api(
+    context: ssl.SSLContext,
+    body: bytes = KUBERNETES,
+    status: str = "200 OK",
+    slow: bytes | None = None,
+) -> Serve:
+    """TLS, and one answer to every request of a connection. ``slow``: requests that hold these
+    bytes are answered a second later.
+    """
 
     def serve(stream: socket.socket) -> None:
         with context.wrap_socket(stream, server_side=True) as encrypted:
-            while _head(encrypted):
+            while request := _head(encrypted):
+                if slow is not None and slow in request:
+                    time.sleep(1)
                 kind = "application/json" if body.startswith(b"{") else "text/html"
                 head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}"
                 encrypted.sendall(head.encode() + b"\r\n\r\n" + body)
@@ -59,6 +68,16 @@ def silent(stream: socket.socket) -> None:
     """Accept, and say nothing until the other side closes."""
     while stream.recv(4096):
         pass
+
+
+def deaf(context: ssl.SSLContext) -> Serve:
+    """TLS, and no answer to any request."""
+
+    def serve(stream: socket.socket) -> None:
+        with context.wrap_socket(stream, server_side=True) as encrypted:
+            silent(encrypted)
+
+    return serve
 
 
 def plain(stream: socket.socket) -> None:

@@ -5,10 +5,13 @@ to addresses of the VPC, everywhere.
 """
 
 import ipaddress
+from typing import Final
 
 from migrator.decide.reach.way.cause import NAME, Cause
 from migrator.model.diagnosis import Check
 from migrator.model.way import Resolved, WayEnds
+
+_SHARED: Final = ipaddress.ip_network("100.64.0.0/10")
 
 
 def name_cause(ends: WayEnds, resolved: Resolved) -> Cause | None:
@@ -51,4 +54,6 @@ def are_private(addresses: tuple[str, ...]) -> bool:
 
 
 def _is_private(address: str) -> bool:
-    return ipaddress.ip_address(address.partition("%")[0]).is_private
+    wanted = ipaddress.ip_address(address.partition("%")[0])
+    # Python counts the shared space of RFC 6598 as neither private nor public; VPCs use it.
+    return wanted.is_private or wanted in _SHARED

@@ -46,21 +46,24 @@ def _refused(way: Way, tls: Tls, shown: Certificate) -> Cause:
 def _expired(way: Way, tls: Tls, shown: Certificate) -> Cause:
     """Past its end: the clock decides whether the certificate or this machine is wrong."""
     what = f"The certificate of {way.ends.tls_name} has expired{_when('on', shown.not_after)}."
-    if is_clock_wrong(way.clock_skew):
-        return Cause("certificate-expired", TLS, what, said_skew(way.clock_skew), SET_CLOCK)
-    if is_clock_right(way.clock_skew):
+    skew = way.clock_skew
+    if skew is not None and skew >= FAR:
+        return Cause("certificate-expired", TLS, what, said_skew(skew), SET_CLOCK)
+    # A clock that is behind lets a certificate be valid for longer, not shorter.
+    if skew is not None and skew < WARN:
         return Cause(
             "certificate-expired",
             TLS,
             what,
-            f"This machine's clock is right.{_shown(shown)}",
+            f"This machine's clock is {_right_or(skew, 'not ahead')}.{_shown(shown)}",
             "Have it renewed by who runs what answers there: EKS renews its own.",
         )
+    known = "It is not known whether this machine's clock is right."
     return Cause(
         "certificate-expired",
         TLS,
         what,
-        f"It is not known whether this machine's clock is right.{_shown(shown)}",
+        f"{known if skew is None else said_skew(skew)}{_shown(shown)}",
         "Compare the clock with the time in Date: `date -u; curl -sI https://aws.amazon.com`",
     )
 
@@ -69,23 +72,29 @@ def _not_yet_valid(way: Way, tls: Tls, shown: Certificate) -> Cause:
     """Before its begin: as a rule the clock of this machine is behind."""
     begins = _when("but from", shown.not_before)
     what = f"The certificate of {way.ends.tls_name} is not valid yet{begins}."
-    if is_clock_right(way.clock_skew):
+    skew = way.clock_skew
+    # A clock that is ahead lets a certificate be valid earlier, not later.
+    if skew is not None and skew > -WARN:
         return Cause(
             "certificate-not-yet-valid",
             TLS,
             what,
-            f"This machine's clock is right.{_shown(shown)}",
+            f"This machine's clock is {_right_or(skew, 'not behind')}.{_shown(shown)}",
             "Wait until then, and run the same command again.",
         )
-    if is_clock_wrong(way.clock_skew):
-        return Cause("certificate-not-yet-valid", TLS, what, said_skew(way.clock_skew), SET_CLOCK)
+    known = "This machine's clock is behind, as far as is known."
     return Cause(
         "certificate-not-yet-valid",
         TLS,
         what,
-        f"This machine's clock is behind, as far as is known.{_shown(shown)}",
+        f"{known if skew is None else said_skew(skew)}{_shown(shown)}",
         SET_CLOCK,
     )
+
+
+def _right_or(skew: timedelta, otherwise: str) -> str:
+    """``right``, or what is known of a clock that is wrong and not the reason."""
+    return "right" if abs(skew) < WARN else otherwise
 
 
 def _wrong_name(way: Way, tls: Tls, shown: Certificate) -> Cause:
@@ -134,6 +143,18 @@ _CERTIFICATES: Mapping[TlsKind, Callable[[Way, Tls, Certificate], Cause]] = {
 
 def _no_handshake(ends: WayEnds, tls: Tls) -> Cause:
     where = f"{ends.host}:{ends.port}"
+    # The near end of a tunnel accepts whatever the far end does, and its port is closed when the
+    # command has ended.
+    if tls.kind == "silent" and ends.tunnelled:
+        return Cause(
+            "tls-silent",
+            TLS,
+            f"The tunnel at {where} is open, and nothing came back from {ends.tls_name}.",
+            "The host that it goes through may not reach the endpoint: a security group drops "
+            "packets without a word.",
+            "Let that host's security group out to TCP 443, and into the cluster's security group "
+            "from it, or go through another host.",
+        )
     if tls.kind == "silent":
         return Cause(
             "tls-silent",
@@ -176,16 +197,6 @@ def _shown(shown: Certificate) -> str:
     if not shown.subject and not shown.issuer:
         return ""
     return f" It is that of {shown.subject or 'no subject'}, issued by {shown.issuer}."
-
-
-def is_clock_wrong(skew: timedelta | None) -> bool:
-    """Whether the clock is known to be far off."""
-    return skew is not None and abs(skew) >= FAR
-
-
-def is_clock_right(skew: timedelta | None) -> bool:
-    """Whether the clock is known to be right."""
-    return skew is not None and abs(skew) < WARN
 
 
 def tls_check(ends: WayEnds) -> Check:
