@@ -12,12 +12,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from migrator.adapters.foreign_text import foreign
 from migrator.adapters.kubernetes_client import KubernetesClient
 from migrator.adapters.kubernetes_errors import Endpoint
 from migrator.adapters.kubernetes_wire import Explain, KubernetesWire
 from migrator.errors import Failed, Refused
+from migrator.model.proxy import is_plain_host
 
 
 class KubeconfigLogin:
@@ -84,6 +86,7 @@ def open_kubeconfig(
             remedy="Check --kubeconfig and --context: `kubectl config get-contexts`.",
         ) from error
     server = str(configuration.host).rstrip("/")
+    _refuse_unreadable(server, file)
     _refuse_unverified(server, configuration)
     _refuse_other_cluster(server, ca_pem, cluster)
     if configuration.cert_file:
@@ -129,6 +132,23 @@ def _refuse_endless(file: str | None) -> None:
                 why="It is not a regular file.",
                 remedy="Write it to a file first, and name that with --kubeconfig.",
             )
+
+
+def _refuse_unreadable(server: str, file: str | None) -> None:
+    """Raises ``kubeconfig-unreadable`` where the server's address is no address."""
+    try:
+        parts = urlsplit(server)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    if host and port != 0 and is_plain_host(host):
+        return
+    raise Failed(
+        "kubeconfig-unreadable",
+        f"The kubeconfig {foreign(file or 'of the environment')} cannot be used.",
+        why=f"{foreign(server)} is no address of a server.",
+        remedy="Check --kubeconfig and --context: `kubectl config get-contexts`.",
+    )
 
 
 def _refuse_unverified(server: str, configuration: Any) -> None:

@@ -4,6 +4,7 @@
 ``socket.create_connection`` gives its time-out to every address again.
 """
 
+import errno
 import socket
 import threading
 import time
@@ -12,6 +13,10 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 Address: TypeAlias = tuple[Any, ...]  # what getaddrinfo returns: family, type, protocol, name, pair
+# Of a machine without a network of the address's family (connect(2), ip(7), ipv6(7)).
+_NOT_TRIED = frozenset(
+    {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+)
 
 
 def resolve(host: str, port: int, seconds: float) -> list[Address]:
@@ -59,16 +64,17 @@ def open_socket(
     addresses: Sequence[Address], seconds: float, options: Sequence[tuple[Any, ...]] = ()
 ) -> socket.socket:
     """A connection to the first address that answers; each gets its share of the time that is left.
-    Its time-out is what then remains. Raises the last ``OSError``.
+    Its time-out is what then remains. Raises the ``OSError`` that says most: an address family that
+    this machine has no network for says nothing of the server, so the last of the others counts.
     """
     deadline = time.monotonic() + seconds
-    last: OSError = TimeoutError("no address")
+    failed: list[OSError] = []
     for index, (family, kind, protocol, _, pair) in enumerate(addresses):
         left = deadline - time.monotonic()
         try:
             stream = socket.socket(family, kind, protocol)
         except OSError as error:  # no IPv6 in this kernel
-            last = error
+            failed.append(error)
             continue
         try:
             for option in options:
@@ -79,5 +85,13 @@ def open_socket(
             return stream
         except OSError as error:
             stream.close()
-            last = error
-    raise last
+            failed.append(error)
+    raise _says_most(failed)
+
+
+def _says_most(failed: Sequence[OSError]) -> OSError:
+    """The last error of a connection that was tried, else the last of all."""
+    tried = [error for error in failed if error.errno not in _NOT_TRIED]
+    for error in reversed(tried or failed):
+        return error
+    return TimeoutError("no address")

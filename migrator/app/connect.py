@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from migrator.app.operator import Operator
 from migrator.app.preflight import preflight, readers_of, refuse_malformed_way
 from migrator.app.settings import Settings
-from migrator.errors import Failed, MigratorError, WrongUse
+from migrator.errors import Failed, MigratorError, Refused, WrongUse
 from migrator.model.decision import AssumeAs
 from migrator.model.evidence import SelfSubject
 from migrator.model.plan import ClusterRef, Plan
@@ -422,10 +422,13 @@ def status_ports(operator: Operator, cluster: ClusterRef) -> "StatusPorts":
             session=session,
             tasks=tasks,
         )
-    except MigratorError:  # of a cluster that cannot be described: its mode says why
+    except (Refused, WrongUse):  # what was asked for is wrong, whatever the cluster says
+        raise
+    except MigratorError as error:  # the cluster cannot be described, or no way to it be made
         reader = EksCluster(session, cluster.name, tasks)
         mode = EksAuthMode(session, cluster.name)
-        return StatusPorts(store, clock(), mode, reader, runs=still_runs)
+        why = error.message
+        return StatusPorts(store, clock(), mode, reader, runs=still_runs, unreached=why)
     return StatusPorts(
         store,
         clock(),

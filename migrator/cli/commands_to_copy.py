@@ -5,6 +5,7 @@ from typing import Any
 
 from migrator.app.settings import Settings
 from migrator.model.plan import Plan
+from migrator.model.proxy import without_login
 
 _OPTIONS = (
     "profile",
@@ -91,5 +92,7 @@ def _given(settings: Settings) -> list[str]:
     for name in _OPTIONS:
         value = getattr(settings, name)
         for each in (value,) if isinstance(value, str) else value or ():
-            found += [f"--{name.replace('_', '-')}", each]
+            # A command that is shown ends up in tickets and logs: it holds no password.
+            shown = without_login(each) if name == "proxy_url" else each
+            found += [f"--{name.replace('_', '-')}", shown]
     return found

@@ -57,7 +57,7 @@ def parse_proxy(text: str, origin: str) -> Proxy:
         raise _malformed(origin, "Its port is 0.")
     if not parts.hostname:
         raise _malformed(origin, "It names no host.")
-    if not _is_plain(parts.hostname):
+    if not is_plain_host(parts.hostname):
         raise _malformed(origin, "Its host has characters that no host name has.")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise _malformed(origin, "There is more behind the port: a proxy has no path.")
@@ -86,7 +86,19 @@ def _refuse_scheme(parts: SplitResult, origin: str) -> None:
     raise _malformed(origin, "Its scheme is neither http nor https.")
 
 
-def _is_plain(host: str) -> bool:
+def without_login(address: str) -> str:
+    """A proxy's address for a command that is shown: ``USER:PASSWORD`` stands where a user is, also
+    in an address that cannot be read.
+    """
+    login, at, host = address.rpartition("@")
+    if not at:
+        return address
+    scheme, between, _ = login.partition("://")
+    return f"{scheme}://USER:PASSWORD@{host}" if between else f"USER:PASSWORD@{host}"
+
+
+def is_plain_host(host: str) -> bool:
+    """Whether a host has only characters of names and addresses."""
     return host.isascii() and all(letter.isalnum() or letter in ".-_:%" for letter in host)
 
 

@@ -87,7 +87,8 @@ class StatusPorts:
     and locks are not looked for; ``principals`` and ``tasks``, which ask about several principals
     in parallel, where dead entries are not looked for; ``config_maps`` where the rows of aws-auth
     are not compared; ``objects`` where the timer of a rehearsal is not read.
-    ``runs`` says whether a process of this machine runs, by its mark.
+    ``runs`` says whether a process of this machine runs, by its mark. ``unreached``: why no way to
+    the API server could be made at all; then none of its ports is here.
     """
 
     store: StateStore
@@ -101,6 +102,7 @@ class StatusPorts:
     config_maps: ConfigMaps | None = None
     objects: ClusterObjects | None = None
     runs: Callable[[str], bool | None] = lambda _: None
+    unreached: str = ""
 
 
 def show_status(
@@ -267,6 +269,11 @@ def _seen_in_cluster(ports: StatusPorts, unknown: list[str]) -> _SeenInCluster:
     """Read locks and leftovers. What cannot be read is added to ``unknown``."""
     locks: tuple[LockSeen, ...] = ()
     own: OwnObjects | None = None
+    if ports.unreached:
+        unknown.append(
+            f"whether a run holds the lock of the cluster, and what runs left in it: "
+            f"{ports.unreached}"
+        )
     try:
         if ports.lock is not None:
             locks = ports.lock.current()

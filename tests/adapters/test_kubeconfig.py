@@ -184,6 +184,23 @@ def test_an_unusable_kubeconfig_is_told(content: str | None, tmp_path: Path) -> 
     assert caught.value.code == "kubeconfig-unreadable"
 
 
+@pytest.mark.parametrize(
+    "server",
+    [
+        "https://",
+        "https://a b",
+        "https://[::1",
+        "https://h:x",
+        "https://h:0",
+        "https://$(id).x:443",
+    ],
+)
+def test_a_server_that_is_no_address_is_told(server: str, tmp_path: Path) -> None:
+    with pytest.raises(MigratorError) as caught:
+        open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path, server=server))
+    assert caught.value.code == "kubeconfig-unreadable"
+
+
 def test_an_unknown_context_is_told(tmp_path: Path) -> None:
     with pytest.raises(MigratorError) as caught:
         open_kubeconfig(CLUSTER, file=kubeconfig(tmp_path), context="nowhere")

@@ -55,6 +55,21 @@ def test_options_are_those_that_were_given_and_are_named() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("http://proxy:3128", "http://proxy:3128"),
+        ("http://jane:S3cr%40tPw@proxy:3128", "http://USER:PASSWORD@proxy:3128"),
+        ("jane:S3cr@tPw@proxy:x", "USER:PASSWORD@proxy:x"),
+        ("https://jane@[::1]:3128", "https://USER:PASSWORD@[::1]:3128"),
+        ("http://jane:a/b@proxy", "http://USER:PASSWORD@proxy"),
+    ],
+)
+def test_command_that_is_shown_has_no_password(given: str, shown: str) -> None:
+    (line,) = command_lines(Settings(proxy_url=given), [("status", PLAN)], "plan.json", {})
+    assert shlex.split(line)[-2:] == ["--proxy-url", shown]
+
+
 def test_command_keeps_the_principals_that_were_asked_for() -> None:
     (line,) = lines(("apply", PLAN), apply=("--only", "arn:b c"))
     assert line[:5] == ["migrate", "apply", "my plan.json", "--only", "arn:b c"]

@@ -139,6 +139,36 @@ def test_nothing_that_a_whole_run_writes_or_says_holds_a_secret(session: LabSess
     ]
 
 
+@pytest.mark.parametrize("port", ["9", "x"])
+def test_nothing_that_a_command_says_or_writes_holds_the_password_of_its_proxy(
+    port: str, session: LabSession
+) -> None:
+    """Also what it says to run next: that is copied into tickets."""
+    session.run("plan", "demo", "--out", "plan.json")
+    proxy = ("--proxy-url", f"http://jane:S3cr%40tPw@127.0.0.1:{port}")
+    said = {}
+    for arguments in (
+        ("status", "demo"),
+        ("status", "plan.json", "--output", "json"),
+        ("doctor", "demo"),
+        ("plan", "demo", "--out", "again.json"),
+        ("verify", "plan.json"),
+        ("apply", "plan.json", "--yes"),
+        ("rollback", "plan.json", "--yes"),
+        ("cutover", "plan.json", "--confirm", "demo"),
+        ("report", "plan.json", "--markdown", "report.md"),
+    ):
+        done = session.migrate(*arguments, *proxy, "-vv", "--log-file", f"log-{arguments[0]}.txt")
+        said[" ".join(arguments)] = (done.stdout + done.stderr).encode()
+    assert b"--proxy-url" in b"".join(said.values())
+    found = [
+        name
+        for name, content in (*written(session).items(), *said.items())
+        if b"S3cr" in content or b"amFuZTpT" in content
+    ]
+    assert found == []
+
+
 def test_the_search_would_find_them(session: LabSession) -> None:
     """A search that cannot fail shows nothing: what the lab gives out is found where it is."""
     control(session.lab.directory, "POST", "credentials", {"principalArn": ALICE})

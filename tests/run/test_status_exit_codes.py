@@ -307,6 +307,18 @@ def test_outputs_of_a_verification_agree_with_its_exit_code(
         assert verdict_table(PLAN, found).startswith("VERDICT")
 
 
+def test_status_without_a_way_to_the_api_server_says_what_it_did_not_look_for() -> None:
+    world = _world()
+    _apply(world)
+    seen = _status_ports(world)
+    ports = StatusPorts(
+        seen.store, seen.clock, seen.mode, seen.reader, unreached="no instance is online"
+    )
+    found = show_status("prod", ports, PLAN, DIGEST)
+    assert found.exit_code == 1
+    assert any("lock" in each and "no instance is online" in each for each in found.unknown)
+
+
 def test_status_by_name_from_another_folder_names_the_run_that_entries_carry() -> None:
     world = _world()
     _apply(world)
