@@ -360,7 +360,7 @@ def session_for(
     """The session and the name of a cluster that is given by its name or ARN; an ARN says the
     Region, where no option does.
 
-    EKS describes a cluster to callers of its own account, in its own Region: a cluster of the same
+    EKS describes a cluster to callers of the cluster's account and Region: a cluster of the same
     name elsewhere is another one. Raises ``cluster-arn-malformed``, and ``cluster-not-found`` for
     an ARN of another account or Region than the caller's.
     """

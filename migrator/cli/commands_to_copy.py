@@ -48,7 +48,7 @@ def where_planned(settings: Settings, plan: Plan, *answers: str) -> dict[str, tu
     """
     region = () if settings.region else ("--region", plan.cluster.region)
     made_with: tuple[str, ...] = ()
-    # Those that `migrate plan` takes by itself are left out.
+    # Those that `migrate plan` has by default are left out.
     if plan.strategy != "preserve":
         made_with += ("--strategy", plan.strategy)
     if plan.target != "API":

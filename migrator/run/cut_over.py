@@ -283,7 +283,7 @@ def _updates_now(ports: RunPorts) -> ClusterUpdates | UpdatesUnread:
 
 
 def _upgrade_from(ports: RunPorts, described: Mapping[str, Any]) -> datetime | None:
-    """When EKS upgrades the cluster by itself, where that is near; None where it is not known: it
+    """When EKS upgrades the cluster unasked, where that is near; None where it is not known: it
     only warns.
     """
     try:

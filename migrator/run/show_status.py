@@ -88,7 +88,7 @@ class StatusPorts:
     in parallel, where dead entries are not looked for; ``config_maps`` where the rows of aws-auth
     are not compared; ``objects`` where the timer of a rehearsal is not read.
     ``runs`` says whether a process of this machine runs, by its mark. ``unreached``: why no way to
-    the API server could be made at all; then none of its ports is here.
+    the API server could be made at all; then its ports are not here.
     """
 
     store: StateStore

@@ -1,4 +1,4 @@
-"""When EKS upgrades a cluster by itself: at the end of support of its Kubernetes version.
+"""When EKS upgrades a cluster unasked: at the end of support of its Kubernetes version.
 
 Source: EKS user guide, "Understand the Kubernetes version lifecycle": with the upgrade policy
 STANDARD the control plane is upgraded at the end of standard support, with EXTENDED (the default)
@@ -18,7 +18,7 @@ _ENDS: Final = {"STANDARD": "endOfStandardSupportDate", "EXTENDED": "endOfExtend
 
 
 def forced_upgrade(cluster: Mapping[str, Any], support: Mapping[str, Any]) -> datetime | None:
-    """The moment from which EKS upgrades the cluster by itself; None where it is not known.
+    """The moment from which EKS upgrades the cluster unasked; None where it is not known.
 
     ``cluster``: DescribeCluster ``.cluster``. ``support``: the version's item of
     DescribeClusterVersions, with times as ISO 8601 text.

@@ -49,7 +49,7 @@ class GateFacts:
     code. ``reconcilers``: who writes entries of the plan again. ``callers``: the plan's
     principals that the operator is. ``break_glass``: what was found of the principal that the
     plan names, None where it names none. ``rehearsed``: when a rehearsal last passed.
-    ``updates``: what runs now. ``upgrade_from``: when EKS upgrades the cluster by itself.
+    ``updates``: what runs now. ``upgrade_from``: when EKS upgrades the cluster unasked.
     ``nodes_unhealthy``: nodes with a stale lease or not ready. ``node_join``: how nodes leave
     their VPC, where they may not be able to join; else None.
     """
@@ -205,7 +205,7 @@ def _update(facts: GateFacts) -> Gate:
 
 
 def _forced(facts: GateFacts) -> str:
-    """A warning where EKS upgrades the cluster by itself soon, or already could."""
+    """A warning where EKS upgrades the cluster unasked soon, or already could."""
     if facts.upgrade_from is None:
         return ""
     return f"; EKS upgrades Kubernetes without a request from {facts.upgrade_from.date()} on"

@@ -74,7 +74,7 @@ def command_to_continue(plan: Plan, progress: Progress, *, is_verified: bool) ->
 def rehearsal_to_repeat(progress: Progress, records: Journal) -> str:
     """One line where the last rehearsal failed or was stopped; else empty. A cut-over that follows
     makes it void (no rehearsal is possible after it), and so does a roll-back: what was rehearsed
-    is gone.
+    no longer exists.
     """
     if progress.of(_SWITCH).status != "pending":
         return ""
