@@ -35,6 +35,30 @@ from migrator.render.program_code import (
 
 _TOKEN = "one of its texts holds a token of the CDK, which the CDK replaces or refuses"  # noqa: S105 - no credential
 
+# A stack without entries imports nothing that it does not use: compilers and linters refuse that.
+_PYTHON_IMPORTS = (
+    "from typing import Any",
+    "",
+    "from aws_cdk import RemovalPolicy, Stack",
+    "from aws_cdk.aws_eks import CfnAccessEntry",
+    "from constructs import Construct",
+)
+_PYTHON_IMPORTS_OF_NONE = (
+    "from typing import Any",
+    "",
+    "from aws_cdk import Stack",
+    "from constructs import Construct",
+)
+_TYPESCRIPT_IMPORTS = (
+    'import { RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";',
+    'import { CfnAccessEntry } from "aws-cdk-lib/aws-eks";',
+    'import { type Construct } from "constructs";',
+)
+_TYPESCRIPT_IMPORTS_OF_NONE = (
+    'import { Stack, type StackProps } from "aws-cdk-lib";',
+    'import { type Construct } from "constructs";',
+)
+
 
 def cdk_python(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     """File name -> content for ``migrate generate cdk-python``."""
@@ -121,11 +145,7 @@ def _python_module(plan: Plan, code: CodeEntries, part: CodePart) -> str:
         body.append("entry.apply_removal_policy(RemovalPolicy.RETAIN)")
     lines = [
         *comment_lines("#", _head(plan, part, "cdk-python")),
-        "from typing import Any",
-        "",
-        "from aws_cdk import RemovalPolicy, Stack",
-        "from aws_cdk.aws_eks import CfnAccessEntry",
-        "from constructs import Construct",
+        *(_PYTHON_IMPORTS if part.entries else _PYTHON_IMPORTS_OF_NONE),
         "",
         "",
         f"class {_class_name(part)}(Stack):",
@@ -145,9 +165,7 @@ def _typescript_module(plan: Plan, code: CodeEntries, part: CodePart) -> str:
         body[-1] += ".applyRemovalPolicy(RemovalPolicy.RETAIN);"
     lines = [
         *comment_lines("//", _head(plan, part, "cdk-typescript")),
-        'import { RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";',
-        'import { CfnAccessEntry } from "aws-cdk-lib/aws-eks";',
-        'import { type Construct } from "constructs";',
+        *(_TYPESCRIPT_IMPORTS if part.entries else _TYPESCRIPT_IMPORTS_OF_NONE),
         "",
         f"export class {_class_name(part)} extends Stack {{",
         "  constructor(scope: Construct, id: string, props?: StackProps) {",

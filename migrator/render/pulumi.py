@@ -29,6 +29,22 @@ _CHANGED = (
     "one of its texts is not in Unicode normal form C, into which the provider turns every text, "
     "or is one that Pulumi takes for a value that is not known yet"
 )
+# Tags are ignored, because migrate apply marks what it made and a resumed run looks for that.
+_PYTHON_ENTRY = [
+    "import pulumi",
+    "import pulumi_aws as aws",
+    "",
+    "# Tags are left as they are: migrate apply marks what it made.",
+    'kept = pulumi.ResourceOptions(retain_on_delete=True, ignore_changes=["tags"])',
+]
+_PYTHON_ASSOCIATION = ["kept_association = pulumi.ResourceOptions(retain_on_delete=True)"]
+_TYPESCRIPT_ENTRY = [
+    'import * as aws from "@pulumi/aws";',
+    "",
+    "// Tags are left as they are: migrate apply marks what it made.",
+    'const kept = { retainOnDelete: true, ignoreChanges: ["tags"] };',
+]
+_TYPESCRIPT_ASSOCIATION = ["const keptAssociation = { retainOnDelete: true };"]
 _ENTRY = "aws:eks/accessEntry:AccessEntry"
 _ASSOCIATION = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 
@@ -38,12 +54,7 @@ def pulumi_python(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     code = _only_pulumi(plan, entries)
     lines = [
         *comment_lines("#", _head(plan, "pulumi-python")),
-        "import pulumi",
-        "import pulumi_aws as aws",
-        "",
-        "# Tags are left as they are: migrate apply marks what it made.",
-        'kept = pulumi.ResourceOptions(retain_on_delete=True, ignore_changes=["tags"])',
-        "kept_association = pulumi.ResourceOptions(retain_on_delete=True)",
+        *_used(code, _PYTHON_ENTRY, _PYTHON_ASSOCIATION),
     ]
     for entry in code.entries:
         first, *rest = python_lines(_python_entry(plan, entry))
@@ -59,11 +70,7 @@ def pulumi_typescript(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     code = _only_pulumi(plan, entries)
     lines = [
         *comment_lines("//", _head(plan, "pulumi-typescript")),
-        'import * as aws from "@pulumi/aws";',
-        "",
-        "// Tags are left as they are: migrate apply marks what it made.",
-        'const kept = { retainOnDelete: true, ignoreChanges: ["tags"] };',
-        "const keptAssociation = { retainOnDelete: true };",
+        *_used(code, _TYPESCRIPT_ENTRY, _TYPESCRIPT_ASSOCIATION),
     ]
     for entry in code.entries:
         first, *rest = _with_options(_typescript_entry(plan, entry), "kept")
@@ -75,6 +82,16 @@ def pulumi_typescript(plan: Plan, entries: CodeEntries) -> dict[str, str]:
             lines += _with_options(call, "keptAssociation")
     lines += comment_lines("//", _left_out(code))
     return {"access-entries.ts": "\n".join(lines) + "\n", IMPORTS: _imports(plan, code)}
+
+
+def _used(code: CodeEntries, entry: list[str], association: list[str]) -> list[str]:
+    """Imports and options that the code uses: compilers and linters refuse others."""
+    lines: list[str] = []
+    if code.entries:
+        lines += entry
+    if any(each.spec.access_policies for each in code.entries):
+        lines += association
+    return lines
 
 
 def _only_pulumi(plan: Plan, entries: CodeEntries) -> CodeEntries:

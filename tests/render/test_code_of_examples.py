@@ -10,12 +10,13 @@ from typing import get_args
 import pytest
 
 from migrator.decide.planning.code_entries import code_entries
+from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.code_entries import CodeKind
 from migrator.model.plan import Plan
 from tests.support.code_packages.typescript_programs import TypeScript
 from tests.support.code_readers import carried, read_code
 from tests.support.example_plans import example_plans
-from tests.support.plans import company, generated
+from tests.support.plans import HOSTILE, VIEW, company, generated, plan, principal, role
 
 KINDS: tuple[CodeKind, ...] = get_args(CodeKind)
 # Terraform's are read back in test_terraform.py.
@@ -30,7 +31,23 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeScript]:
 
 
 def _plans() -> dict[str, Plan]:
-    return {"company": company(), **example_plans()}
+    """The examples, a plan with every action, and one with every hostile text at every place."""
+    policies = (AssociatedPolicy(VIEW, AccessScope("namespace", ("shop", "web-*"))),)
+    hostile = plan(
+        *(
+            principal(
+                role(f"r{number}"),
+                entry=EntrySpec("STANDARD", text, (text, "x"), policies),
+                sources=(text,),
+            )
+            for number, text in enumerate(HOSTILE)
+        )
+    )
+    return {"company": company(), "hostile": hostile, **example_plans()}
+
+
+def test_the_list_of_hostile_texts_is_long() -> None:
+    assert len(set(HOSTILE)) >= 40
 
 
 @pytest.mark.parametrize("kind", KINDS)

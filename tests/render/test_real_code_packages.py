@@ -1,9 +1,10 @@
-"""The generated Python with the real packages: ``aws-cdk-lib`` synthesises the template,
-``pulumi-aws`` registers the resources with Pulumi's mocks.
+"""The generated programs with the real packages: ``aws-cdk-lib`` synthesises the template,
+``pulumi-aws`` registers the resources with Pulumi's mocks, ``tsc`` checks the TypeScript.
 
-The packages take 700 MB, so that this is a long test: it makes an environment of its own with the
-versions of the record (``MIGRATE_CODE_PACKAGES=PYTHON`` names one that is there already). Everyday
-tests use the record, and this one finds a record that is not what the packages have.
+The packages take 1.1 GB, so that these are long tests: they make environments of their own with the
+versions of the record (``MIGRATE_CODE_PACKAGES=PYTHON`` and ``MIGRATE_CODE_NODE_MODULES=FOLDER``
+name what is there already). Everyday tests use the record, and these find a record that is not what
+the packages have.
 """
 
 import json
@@ -77,7 +78,12 @@ def _values() -> dict[str, Plan]:
             for number, text in enumerate(HOSTILE)
         )
     )
-    return {"company": company(), "hostile": hostile, **example_plans()}
+    return {"company": company(), "nobody": plan(), "hostile": hostile, **example_plans()}
+
+
+def _sources() -> str:
+    """The packages of the record, with their versions."""
+    return f"{record('cdk')['source']} {record('pulumi')['source']}"
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +95,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     place = tmp_path_factory.mktemp("packages") / "venv"
     subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
     found = str(place / "bin" / "python")
-    sources = f"{record('cdk')['source']} {record('pulumi')['source']}"
-    versions = [f"{name}=={at}" for name, at in re.findall(r"([a-z-]+) (\d[\d.]+)", sources)]
+    versions = [f"{name}=={at}" for name, at in re.findall(r"([a-z-]+) (\d[\d.]+)", _sources())]
     install = [found, "-m", "pip", "install", "--quiet", "--no-compile", *versions]
     subprocess.run(install, check=True)
     return found
@@ -165,6 +170,43 @@ def test_pulumi_registers_the_entries_of_each_plan(python: str, tmp_path: Path) 
             for entry in code_entries(value).entries
             if all(map(survives_pulumi, entry.texts))
         }
+
+
+@pytest.fixture(scope="module")
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packages of npm, and the compiler of TypeScript."""
+    given = os.environ.get("MIGRATE_CODE_NODE_MODULES")
+    if given:
+        return Path(given)
+    place = tmp_path_factory.mktemp("npm")
+    (place / "package.json").write_text("{}")
+    versions = dict(re.findall(r"([a-z-]+) (\d[\d.]+)", _sources()))
+    packages = [
+        f"aws-cdk-lib@{versions['aws-cdk-lib']}",
+        f"@pulumi/aws@{versions['pulumi-aws']}",
+        *("constructs@10", "@pulumi/pulumi@3", "typescript@6", "@types/node@24"),
+    ]
+    subprocess.run(["npm", "install", "--silent", *packages], cwd=place, check=True)
+    return place / "node_modules"
+
+
+def test_the_compiler_takes_the_typescript_of_each_plan(node_modules: Path, tmp_path: Path) -> None:
+    (tmp_path / "node_modules").symlink_to(node_modules)
+    (tmp_path / "package.json").write_text("{}")
+    options = {
+        **{"strict": True, "noUnusedLocals": True, "noEmit": True, "skipLibCheck": True},
+        **{"module": "nodenext", "target": "es2022", "types": ["node"]},
+    }
+    (tmp_path / "tsconfig.json").write_text(json.dumps({"compilerOptions": options}))
+    for name, value in _values().items():
+        kinds: tuple[CodeKind, ...] = ("cdk-typescript", "pulumi-typescript")
+        for kind in kinds:
+            for file, text in generated(kind, value).items():
+                if file.endswith(".ts"):
+                    (tmp_path / f"{name}-{kind}-{file}").write_text(text, encoding="utf-8")
+    command = ["node", str(node_modules / "typescript" / "bin" / "tsc"), "-p", str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout.splitlines()) == (0, [])
 
 
 def _renamed(names: dict[str, str], value: Any) -> Any:  # noqa: ANN401 - JSON

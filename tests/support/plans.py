@@ -220,6 +220,10 @@ HOSTILE = (
     "##[add-mask]x",
     "::set-output name=x::y",
     "::error::x",
+    "${Token[TOKEN.3]}",
+    "#{Token[x.1]}",
+    "04da6b54-80e4-46f7-96ec-b56ff0331ba9",  # Pulumi: a value that is not known yet
+    "${NAME}",
 )
 
 hostile_text = st.one_of(
