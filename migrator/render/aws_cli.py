@@ -16,7 +16,7 @@ nor the locale of the machine can change it.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.code_entries import CodeEntries, CodeEntry, LeftOut
@@ -158,7 +158,7 @@ def aws_cli(plan: Plan, entries: CodeEntries) -> dict[str, str]:
         "#!/usr/bin/env bash\n",
         f"# Access entries of the EKS cluster {comment(plan.cluster.name)} "
         f"({comment(plan.cluster.arn)}).\n",
-        f"# Made from the plan of {comment(plan.created_at)}.\n",
+        f"# Made from {comment(code.made_from)}.\n",
         _HEAD,
         _FUNCTIONS,
         f"\nregion={shell(plan.cluster.region)}\n",
@@ -191,7 +191,7 @@ def _without_dead_entries(plan: Plan, code: CodeEntries) -> CodeEntries:
         for entry in code.entries
         if entry.principal_arn in dead
     )
-    return CodeEntries(kept, code.left_out + left_out)
+    return replace(code, entries=kept, left_out=code.left_out + left_out)
 
 
 def _entry(cluster: str, entry: CodeEntry) -> str:

@@ -111,7 +111,7 @@ def _mapping(plan: Plan, part: CodePart) -> str:
     return json.dumps(found, indent=2) + "\n"
 
 
-def _head(plan: Plan, part: CodePart, kind: str) -> list[str]:
+def _head(plan: Plan, code: CodeEntries, part: CodePart, kind: str) -> list[str]:
     """What the file is. Foreign text comes after line 2: above it Python looks for the name of an
     encoding.
     """
@@ -120,8 +120,7 @@ def _head(plan: Plan, part: CodePart, kind: str) -> list[str]:
         f"Made by migrate generate {kind}, for the AWS CDK 2.",
         "L1 constructs: the L2 construct AccessEntry takes no groups and no username "
         "(aws/aws-cdk#37648).",
-        f"Access entries of the EKS cluster {cluster.name} ({cluster.arn}), from the plan of "
-        f"{plan.created_at}.",
+        f"Access entries of the EKS cluster {cluster.name} ({cluster.arn}), from {code.made_from}.",
         "To take over what exists already (all entries must exist: run migrate apply first):",
         f"  cdk import STACK --resource-mapping {_mapping_name(part)}",
         "RETAIN: a stack that is deleted leaves its entries, and no principal loses access.",
@@ -144,7 +143,7 @@ def _python_module(plan: Plan, code: CodeEntries, part: CodePart) -> str:
         body += ["", *comment_lines("#", [origin(entry)]), f"entry = {first}", *rest]
         body.append("entry.apply_removal_policy(RemovalPolicy.RETAIN)")
     lines = [
-        *comment_lines("#", _head(plan, part, "cdk-python")),
+        *comment_lines("#", _head(plan, code, part, "cdk-python")),
         *(_PYTHON_IMPORTS if part.entries else _PYTHON_IMPORTS_OF_NONE),
         "",
         "",
@@ -164,7 +163,7 @@ def _typescript_module(plan: Plan, code: CodeEntries, part: CodePart) -> str:
         body += ["", *comment_lines("//", [origin(entry)]), *typescript_lines(call)]
         body[-1] += ".applyRemovalPolicy(RemovalPolicy.RETAIN);"
     lines = [
-        *comment_lines("//", _head(plan, part, "cdk-typescript")),
+        *comment_lines("//", _head(plan, code, part, "cdk-typescript")),
         *(_TYPESCRIPT_IMPORTS if part.entries else _TYPESCRIPT_IMPORTS_OF_NONE),
         "",
         f"export class {_class_name(part)} extends Stack {{",

@@ -40,8 +40,9 @@ def cloudformation(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     """File name -> content for ``migrate generate cloudformation``."""
     code = only_cloudformation(plan, entries)
     files: dict[str, str] = {}
-    for part in in_parts(code.entries, lambda part: _fits(plan, part)):
-        files[_template_name(part)] = _template(plan, part)
+    made_from = code.made_from
+    for part in in_parts(code.entries, lambda part: _fits(plan, made_from, part)):
+        files[_template_name(part)] = _template(plan, made_from, part)
         files[_import_name(part)] = _imports(plan, part)
     if code.left_out:
         files[LEFT_OUT] = _left_out(plan, code.left_out)
@@ -53,11 +54,11 @@ def only_cloudformation(plan: Plan, entries: CodeEntries) -> CodeEntries:
     return only_literal(entries, survives_cloudformation, DYNAMIC_REFERENCE, plan.cluster.name)
 
 
-def _fits(plan: Plan, part: CodePart) -> bool:
+def _fits(plan: Plan, made_from: str, part: CodePart) -> bool:
     """Whether one call can import the part with its template beside it."""
     if len(part.entries) > IMPORTED_RESOURCES:
         return False
-    return len(_template(plan, part).encode()) <= INLINE_BYTES
+    return len(_template(plan, made_from, part).encode()) <= INLINE_BYTES
 
 
 def _template_name(part: CodePart) -> str:
@@ -70,9 +71,9 @@ def _import_name(part: CodePart) -> str:
     return f"resources-to-import{part.suffix}.json"
 
 
-def _template(plan: Plan, part: CodePart) -> str:
+def _template(plan: Plan, made_from: str, part: CodePart) -> str:
     """One template, for one stack."""
-    lines = [f"# {cloudformation_comment(line)}".rstrip() for line in _head(plan, part)]
+    lines = [f"# {cloudformation_comment(line)}".rstrip() for line in _head(plan, made_from, part)]
     lines += ['AWSTemplateFormatVersion: "2010-09-09"', "Description: EKS access entries"]
     lines.append("Resources:" if part.entries else "Resources: {}")
     for entry in part.entries:
@@ -82,7 +83,7 @@ def _template(plan: Plan, part: CodePart) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _head(plan: Plan, part: CodePart) -> list[str]:
+def _head(plan: Plan, made_from: str, part: CodePart) -> list[str]:
     """What the template is, and how a stack takes over what exists already."""
     stack = "STACK"
     which = ""
@@ -96,8 +97,7 @@ def _head(plan: Plan, part: CodePart) -> list[str]:
     cluster = plan.cluster
     return [
         f"Access entries of the EKS cluster {cluster.name} ({cluster.arn}).{which}",
-        f"Made from the plan of {plan.created_at}. {LEFT_OUT}, where it is, names who is left out "
-        f"and why.",
+        f"Made from {made_from}. {LEFT_OUT}, where it is, names who is left out and why.",
         "To take over what exists already (all entries must exist: run migrate apply first):",
         "  aws cloudformation create-change-set --change-set-type IMPORT --change-set-name "
         "take-over \\",

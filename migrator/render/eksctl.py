@@ -37,7 +37,7 @@ def eksctl(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     title = f"Access entries of the EKS cluster {cluster.name} ({cluster.arn})."
     lines = [
         f"# {cloudformation_comment(title)}",
-        f"# Made from the plan of {cloudformation_comment(plan.created_at)}.",
+        f"# Made from {cloudformation_comment(code.made_from)}.",
         *yaml_lines({"apiVersion": "eksctl.io/v1alpha5", "kind": "ClusterConfig"}),
         *yaml_lines({"metadata": {"name": plan.cluster.name, "region": plan.cluster.region}}),
         "accessConfig:",

@@ -76,7 +76,7 @@ def _manifests(
     """One file with a document for each object, and who is left out."""
     cluster = plan.cluster
     title = f"Access entries of the EKS cluster {cluster.name} ({cluster.arn})."
-    lines = comment_lines("#", [title, f"Made from the plan of {plan.created_at}.", *head, _TAGS])
+    lines = comment_lines("#", [title, f"Made from {code.made_from}.", *head, _TAGS])
     for entry, made in objects:
         lines += comment_lines("#", [origin(entry)])
         for each in made:

@@ -53,7 +53,7 @@ def pulumi_python(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     """File name -> content for ``migrate generate pulumi-python``."""
     code = _only_pulumi(plan, entries)
     lines = [
-        *comment_lines("#", _head(plan, "pulumi-python")),
+        *comment_lines("#", _head(plan, code, "pulumi-python")),
         *_used(code, _PYTHON_ENTRY, _PYTHON_ASSOCIATION),
     ]
     for entry in code.entries:
@@ -69,7 +69,7 @@ def pulumi_typescript(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     """File name -> content for ``migrate generate pulumi-typescript``."""
     code = _only_pulumi(plan, entries)
     lines = [
-        *comment_lines("//", _head(plan, "pulumi-typescript")),
+        *comment_lines("//", _head(plan, code, "pulumi-typescript")),
         *_used(code, _TYPESCRIPT_ENTRY, _TYPESCRIPT_ASSOCIATION),
     ]
     for entry in code.entries:
@@ -99,7 +99,7 @@ def _only_pulumi(plan: Plan, entries: CodeEntries) -> CodeEntries:
     return only_literal(entries, survives_pulumi, _CHANGED, plan.cluster.name)
 
 
-def _head(plan: Plan, kind: str) -> list[str]:
+def _head(plan: Plan, code: CodeEntries, kind: str) -> list[str]:
     """What the file is. Foreign text comes after line 2: above it Python looks for the name of an
     encoding.
     """
@@ -108,8 +108,7 @@ def _head(plan: Plan, kind: str) -> list[str]:
         f"Made by migrate generate {kind}, for Pulumi's AWS provider.",
         "To take over what exists already (all entries must exist: run migrate apply first):",
         f"  pulumi import --file {IMPORTS} --generate-code=false --protect=false",
-        f"Access entries of the EKS cluster {cluster.name} ({cluster.arn}), from the plan of "
-        f"{plan.created_at}.",
+        f"Access entries of the EKS cluster {cluster.name} ({cluster.arn}), from {code.made_from}.",
         f"The provider's region must be {cluster.region}.",
         "Retained on delete: a stack that is destroyed leaves its entries, and no principal loses "
         "access.",

@@ -4,6 +4,7 @@ back.
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +14,7 @@ from migrator.decide.planning.code_entries import code_entries
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.code_entries import CodeKind
 from migrator.model.plan import Plan
+from migrator.render.code_files import code_files
 from tests.support.code_packages.typescript_programs import TypeScript
 from tests.support.code_readers import carried, read_code
 from tests.support.example_plans import example_plans
@@ -77,6 +79,12 @@ def test_whoever_is_left_out_is_named_with_the_reason(kind: CodeKind) -> None:
         text = "".join(generated(kind, value).values())
         for each in code_entries(value).left_out:
             assert f"{each.principal_arn}: {each.reason}" in text
+
+
+@pytest.mark.parametrize("kind", READ_BACK)
+def test_code_says_what_it_was_made_from(kind: CodeKind) -> None:
+    entries = replace(code_entries(company()), made_from="the cluster as it was")
+    assert "the cluster as it was" in "".join(code_files(kind, company(), entries).values())
 
 
 def test_bash_parses_the_script_of_every_example(tmp_path: Path) -> None:
