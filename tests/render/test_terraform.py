@@ -1,7 +1,9 @@
 """The generated Terraform: as ``terraform fmt`` writes it, and the same entries when read back."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,6 +22,7 @@ from migrator.model.plan import Plan
 from migrator.render.code_files import code_files
 from migrator.render.escape import survives_hcl
 from migrator.render.facts import default_username
+from tests.support.generate_terraform_schema import EXTRACT
 from tests.support.plans import (
     HOSTILE,
     VIEW,
@@ -397,3 +400,50 @@ def test_long_lists_take_a_line_for_each_item(tmp_path: Path) -> None:
     value = plan(principal(role("dev"), entry=entry))
     assert raw_entries(generated("terraform", value)["access_entries.tf"]) == _wanted(value)
     _check_format(tmp_path, value)
+
+
+SCHEMA = json.loads(EXTRACT.read_text())["resources"]
+KINDS: dict[str, type] = {"string": str, "list of strings": list}
+
+
+def _fits(attributes: dict[str, Any], schema: dict[str, Any]) -> None:
+    """Required attributes are there, all are known, and each has its type."""
+    known = schema["required"] | schema["optional"]
+    set_here = attributes.keys() - {"lifecycle", "provider"}
+    assert schema["required"].keys() <= set_here <= known.keys()
+    for name in set_here:
+        value, kind = attributes[name], known[name]
+        if isinstance(kind, dict):
+            [block] = value
+            _fits(block, kind)
+        else:
+            assert isinstance(value, KINDS[kind]), name
+        if kind == "list of strings":
+            assert all(isinstance(each, str) for each in value)
+
+
+@pytest.mark.parametrize("value", [company(), _hostile_plan()], ids=["company", "hostile"])
+def test_attributes_have_the_names_and_types_of_the_provider(value: Plan) -> None:
+    text = made("terraform", None, value)["access_entries.tf"]
+    for kind, schema in SCHEMA.items():
+        found = resources(text, kind)
+        assert found
+        for attributes in found.values():
+            _fits(attributes, schema)
+
+
+def test_recorded_terraform_plans_have_attributes_of_the_provider() -> None:
+    folder = EXTRACT.parents[1] / "terraform_plans"
+    computed = {
+        "access_entry_arn",
+        "associated_at",
+        "created_at",
+        "id",
+        "modified_at",
+    }
+    for path in folder.glob("*.json"):
+        for change in json.loads(path.read_text())["resource_changes"]:
+            schema = SCHEMA.get(change["type"])
+            for side in ("before", "after") if schema else ():
+                names = set(change["change"][side] or ())
+                assert names <= {*schema["required"], *schema["optional"], *computed}, path.name
