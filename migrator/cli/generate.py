@@ -2,7 +2,8 @@
 with, and a check of what Terraform is about to do with such code.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -14,7 +15,7 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
 from migrator.cli.status import is_cluster_name
 from migrator.cli.terminal import events_of, output_of
-from migrator.errors import Refused
+from migrator.errors import Refused, WrongUse
 from migrator.model.code_entries import (
     MODULE_VERSIONS,
     CodeEntries,
@@ -26,7 +27,7 @@ from migrator.model.plan import Plan
 
 @click.command("generate", cls=MigrateCommand, short_help="Write a plan's entries as code.")
 @click.argument("kind", type=click.Choice(get_args(CodeKind)))
-@click.argument("plan_or_cluster", metavar="PLAN|CLUSTER")
+@click.argument("plans_or_clusters", metavar="PLAN|CLUSTER…", nargs=-1, required=True)
 @click.option("-o", "--out", metavar="FOLDER", help="Where the files go; - prints them.")
 @click.option(
     "--check",
@@ -40,6 +41,13 @@ from migrator.model.plan import Plan
     help="Major version of the Terraform module: v20 or v21 for terraform-aws-modules, v2, v3 or "
     "v4 for terraform-cloudposse. [the last]",
 )
+@click.option(
+    "--for",
+    "scope",
+    type=click.Choice(["fleet"]),
+    help="Many plans or clusters as one code: a Terraform module for each account, with a provider "
+    "by alias for each Region.",
+)
 @click.option("--include-owned", is_flag=True, help="Entries that EKS makes itself, too.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.pass_context
@@ -47,13 +55,13 @@ def command(
     ctx: click.Context,
     /,
     kind: CodeKind,
-    plan_or_cluster: str,
+    plans_or_clusters: tuple[str, ...],
     out: str | None,
     *,
     check: str | None,
     module_version: ModuleVersion | None,
-    include_owned: bool,
-    force: bool,
+    scope: str | None,
+    **flags: bool,
 ) -> None:
     """Write the access entries of the plan in the file PLAN as code, with what takes existing ones
     over; or those of a live CLUSTER, by its name or ARN, as they are now.
@@ -64,35 +72,68 @@ def command(
     aws-auth, drops a username or a group, or changes a type or a policy's scope is refused, each
     with the resource's address.
     """
-    from migrator.render.code_files import code_files, next_lines
-    from migrator.render.escape import shell
-
     settings = settings_of(ctx)
+    refuse = click.UsageError
     known = MODULE_VERSIONS.get(kind, ())
     if module_version is not None and module_version not in known:
         versions = f"has {', '.join(known)}" if known else "is no Terraform module"
-        raise click.UsageError(f"--module-version {module_version}: {kind} {versions}.", ctx)
-    match out, check:
-        case str(folder), None:
-            if settings.output != "table":
-                raise click.UsageError(
-                    "--output is for --check: code has the form of its tool.", ctx
-                )
-            plan, entries = _entries(plan_or_cluster, settings, include_owned=include_owned)
-            files = code_files(kind, plan, entries, module_version)
-            _write(files, folder, settings, force=force)
-            events = events_of(settings)
-            for line in next_lines(kind, module_version):
-                events.say(
-                    "info", line.replace("terraform PLAN", f"{kind} {shell(plan_or_cluster)}")
-                )
-        case None, str(path):
-            if not kind.startswith("terraform"):
-                raise click.UsageError("--check is for terraform.", ctx)
-            plan, _ = _entries(plan_or_cluster, settings, include_owned=include_owned)
-            _check(plan, path, settings)
-        case _:
-            raise click.UsageError("Give --out FOLDER or --check TFPLAN.json, and not both.", ctx)
+        raise refuse(f"--module-version {module_version}: {kind} {versions}.", ctx)
+    if (out is None) == (check is None):
+        raise refuse("Give --out FOLDER or --check TFPLAN.json, and not both.", ctx)
+    if check is None and settings.output != "table":
+        raise refuse("--output is for --check: code has the form of its tool.", ctx)
+    if check is not None and not kind.startswith("terraform"):
+        raise refuse("--check is for terraform.", ctx)
+    if scope is None and len(plans_or_clusters) > 1:
+        raise refuse("Give one PLAN or CLUSTER, or --for fleet.", ctx)
+    if scope is not None and (kind != "terraform" or out is None):
+        raise refuse("--for fleet is for terraform, with --out FOLDER.", ctx)
+    owned = flags["include_owned"]
+    found = [_entries(each, settings, include_owned=owned) for each in plans_or_clusters]
+    if check is not None:
+        _check(found[0][0], check, settings)
+        return
+    files = _files(kind, found, module_version, fleet=scope is not None)
+    _write(files, str(out), settings, force=flags["force"])
+    if scope is None:
+        _say_next(kind, module_version, plans_or_clusters[0], settings)
+
+
+def _files(
+    kind: CodeKind,
+    found: Sequence[tuple[Plan, CodeEntries]],
+    module_version: ModuleVersion | None,
+    *,
+    fleet: bool,
+) -> dict[str, str]:
+    """The code of one cluster, or of all as one. Raises ``cluster-twice``."""
+    from migrator.render.code_files import code_files
+    from migrator.render.terraform_fleet import terraform_fleet
+
+    if not fleet:
+        return code_files(kind, *found[0], module_version)
+    counted = Counter(plan.cluster.arn for plan, _ in found)
+    arn, times = counted.most_common(1)[0]
+    if times > 1:
+        raise WrongUse(
+            "cluster-twice",
+            f"The cluster {arn} is named {times} times.",
+            why="Two plans of one cluster may differ.",
+            remedy="Name each cluster once.",
+        )
+    return terraform_fleet(found)
+
+
+def _say_next(
+    kind: CodeKind, module_version: ModuleVersion | None, of: str, settings: Settings
+) -> None:
+    """What a person does with the files, on stderr; ``of``: the plan or the cluster."""
+    from migrator.render.code_files import next_lines
+    from migrator.render.escape import shell
+
+    events = events_of(settings)
+    for line in next_lines(kind, module_version):
+        events.say("info", line.replace("terraform PLAN", f"{kind} {shell(of)}"))
 
 
 def _entries(

@@ -89,6 +89,12 @@ def test_hostile_address_stays_on_its_line(
         (("terraform", "plan.json", "--out", "x", "--check", "y"), "and not both"),
         (("eksctl", "plan.json", "--check", "tfplan.json"), "--check is for terraform"),
         (("terraform", "plan.json", "--out", "x", "--output", "json"), "--output is for --check"),
+        (("terraform", "plan.json", "plan.json", "--out", "x"), "or --for fleet"),
+        (("eksctl", "plan.json", "--out", "x", "--for", "fleet"), "--for fleet is for terraform"),
+        (
+            ("terraform", "plan.json", "plan.json", "--out", "x", "--for", "fleet"),
+            "is named 2 times",
+        ),
         (
             ("terraform-aws-modules", "plan.json", "--out", "x", "--module-version", "v4"),
             "terraform-aws-modules has v20, v21",
@@ -141,3 +147,23 @@ def test_what_to_do_with_terraform_code_is_printed(
     assert words in said
     assert said.endswith(f"  migrate generate {kind} plan.json --check tfplan.json\n")
     assert (folder / "code" / "access_entries.tf").exists()
+
+
+def test_fleet_is_a_module_for_each_account_in_one_folder(folder: Path) -> None:
+    other = CLUSTER.replace("111122223333", "444455556666")
+    arguments = ["--config-map", "aws-auth.yaml", "--cluster-arn", other, "--out", "other.json"]
+    assert run(["plan", *arguments], stderr=io.StringIO()) in (0, 3)
+    again = ("terraform", "plan.json", "other.json", "--for", "fleet", "--out", "fleet")
+    assert _ended(*again)[0] == 0
+    assert sorted(
+        str(each.relative_to(folder / "fleet")) for each in (folder / "fleet").rglob("*.tf")
+    ) == [
+        "access_entries_import.tf",
+        "account_111122223333/prod_eu_west_1.tf",
+        "account_111122223333/versions.tf",
+        "account_444455556666/prod_eu_west_1.tf",
+        "account_444455556666/versions.tf",
+        "main.tf",
+    ]
+    code, said = _ended(*again)
+    assert (code, "[files-exist]" in said) == (4, True)

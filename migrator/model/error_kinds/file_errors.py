@@ -21,6 +21,13 @@ KINDS: tuple[ErrorKind, ...] = (
         "arn:aws:eks:eu-west-1:111122223333:cluster/prod",
     ),
     ErrorKind(
+        "cluster-twice",
+        (64,),
+        "Code for a fleet was asked for, and one cluster is named twice.",
+        "Two plans of one cluster may differ, and only one can be written.",
+        "Name each cluster once.",
+    ),
+    ErrorKind(
         "code-unknown",
         (64,),
         "No finding and no error has this code.",
