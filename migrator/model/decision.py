@@ -13,11 +13,15 @@ from migrator.model.step import ProofClass
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """A person, by name, accepts something, for a reason, and until a date where one is given."""
+    """A person, by name, accepts something, for a reason, and until a date where one is given.
+
+    ``covers``, of the waiver of a gate alone: what the gate names and the person answers for.
+    """
 
     by: str
     reason: str
     until: str | None = None
+    covers: tuple[str, ...] | None = None
 
     def ended(self, now: datetime) -> bool:
         """Whether its date has passed.

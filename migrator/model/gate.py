@@ -12,7 +12,7 @@ GateState: TypeAlias = Literal["pass", "fail", "unknown"]
 @dataclass(frozen=True, slots=True)
 class Gate:
     """One numbered condition with its answer. ``waived_by`` is set when a named person let it
-    pass.
+    pass. ``writers``: what its waiver has to name, one text each.
     """
 
     number: int
@@ -22,6 +22,7 @@ class Gate:
     detail: str = ""
     remedy: str = ""
     waived_by: str | None = None
+    writers: tuple[str, ...] = ()
 
     @property
     def is_waived(self) -> bool:

@@ -2,9 +2,12 @@
 entry would undo what the plan changed on it.
 
 A waiver opens the gate as a whole. So all that it covers is named, whatever else closes the gate:
-known writers, unknown ones, and what was not read, of aws-auth and of the entries.
+known writers, unknown ones, and what was not read, of aws-auth and of the entries. The waiver
+itself names the writers (``covers``): one that comes later closes the gate again.
 """
 
+import json
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from migrator.decide.reading.aws_auth_owners import AwsAuthWriters
@@ -14,7 +17,7 @@ from migrator.model.gate import GateState
 QUESTION = "Does no infrastructure code own aws-auth, or an entry that the plan changed?"
 _WAIVER = (
     "Then waive the gate by name in decisions.yaml: the waiver covers everything that is named "
-    "here."
+    "here{names}."
 )
 _REMOVE = (
     "Remove aws-auth from that code first (`migrate generate terraform PLAN --out DIR` writes "
@@ -41,6 +44,9 @@ _READ = (
     "`migrate doctor CLUSTER --policy cutover` prints the whole policy."
 )
 
+# Remedies of what a writer is named by; the others are of what was not read.
+_OF_WRITERS = frozenset({_REMOVE, _WHO, _TAKE, _WHOSE})
+
 
 class _Found(NamedTuple):
     """What closes the gate: whether it fails or leaves it unknown, the texts, and what to do."""
@@ -61,7 +67,32 @@ def judge_code(
     if any(each.state == "fail" for each in found):
         state = "fail"
     detail = "; ".join(text for each in found for text in each.texts)
-    return state, detail, " ".join((*(each.remedy for each in found), _WAIVER))
+    writers_named = named_writers(writers, reconcilers)
+    names = ""
+    if writers_named:
+        # A list of JSON is one of YAML, too.
+        names = f", its writers by covers: {json.dumps(writers_named)}"
+    waiver = _WAIVER.format(names=names)
+    return state, detail, " ".join((*(each.remedy for each in found), waiver))
+
+
+def named_writers(
+    writers: AwsAuthWriters | None, reconcilers: EntryReconcilers | None
+) -> tuple[str, ...]:
+    """The writers that the gate names, known and unknown, as its detail has them."""
+    found = (*_of_aws_auth(writers), *_of_entries(reconcilers))
+    return tuple(text for each in found if each.remedy in _OF_WRITERS for text in each.texts)
+
+
+def not_covered(named: Iterable[str], covers: Iterable[str] | None) -> tuple[str, ...]:
+    """What a waiver does not cover. Without ``covers`` it covers no writer that is named."""
+    covered = {_plain(each) for each in covers or ()}
+    return tuple(each for each in named if _plain(each) not in covered)
+
+
+def _plain(text: str) -> str:
+    """A text without what folding a line in YAML changes."""
+    return " ".join(text.split())
 
 
 def _of_aws_auth(writers: AwsAuthWriters | None) -> tuple[_Found, ...]:

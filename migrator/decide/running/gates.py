@@ -17,7 +17,7 @@ from migrator.decide.reading.aws_auth_owners import AwsAuthWriters
 from migrator.decide.reading.entry_owners import EntryReconcilers
 from migrator.decide.running.automatic_entries import without_wider
 from migrator.decide.running.changes import basis_changes
-from migrator.decide.running.code_gate import QUESTION, judge_code
+from migrator.decide.running.code_gate import QUESTION, judge_code, named_writers, not_covered
 from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, sequences_of
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
 from migrator.decide.running.second_admin import BreakGlass, is_admin
@@ -110,6 +110,11 @@ def _waived(gate: Gate, facts: GateFacts) -> Gate:
         return gate
     if waiver.ended(facts.now):
         detail = f"{gate.detail}; the waiver of {waiver.by} ended {waiver.until}"
+        return replace(gate, detail=detail)
+    # A person answers for what was there when the waiver was written, not for what came later.
+    missing = not_covered(gate.writers, waiver.covers)
+    if missing:
+        detail = f"{gate.detail}; the waiver of {waiver.by} does not cover: {'; '.join(missing)}"
         return replace(gate, detail=detail)
     return replace(gate, waived_by=f"{waiver.by}: {waiver.reason}")
 
@@ -367,7 +372,8 @@ def _rehearsal(facts: GateFacts) -> Gate:
 def _code(facts: GateFacts) -> Gate:
     """Gate 8, with everything that its waiver would cover."""
     state, detail, remedy = judge_code(facts.writers, facts.reconcilers)
-    return _gate(8, "code", QUESTION, state, detail, remedy)
+    gate = _gate(8, "code", QUESTION, state, detail, remedy)
+    return replace(gate, writers=named_writers(facts.writers, facts.reconcilers))
 
 
 def _nodes(facts: GateFacts) -> Gate:

@@ -61,6 +61,11 @@ class _Acceptance(_Strict):
         _filled_in(by=self.by, reason=self.reason)
 
 
+class _Waiver(_Acceptance):
+    # what the gate names, word for word: what it names later closes it again
+    covers: list[str] | None = None
+
+
 class _AccountAnswer(_Strict):
     action: Literal["skip"]
     reason: str
@@ -122,7 +127,7 @@ class DecisionsDocument(_Strict):
     verify_as: dict[str, _AssumeAs] = {}
     break_glass: str | None = None
     expand_accounts: dict[str, list[str]] = {}
-    waive_gates: dict[str, _Acceptance] = {}
+    waive_gates: dict[str, _Waiver] = {}
     # what can be asked for: a person's word goes to waive_verification, and unverified is nothing
     proof_policy: dict[str, Literal["live", "observed", "simulated"]] = {}
     creator: _Creator | None = None

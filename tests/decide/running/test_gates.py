@@ -318,7 +318,8 @@ def test_every_gate_that_is_closed_says_why_and_what_to_do() -> None:
         "the removed blocks); the object keeps the sign of its writer. Find out what wrote "
         "aws-auth and is unknown: if it writes it again, remove aws-auth from it; a person or a "
         "script that has run once does not. Then waive the gate by name in decisions.yaml: the "
-        "waiver covers everything that is named here."
+        "waiver covers everything that is named here, its writers by covers: "
+        '["Terraform", "Argo CD", "aws-auth: unknown (field manager sync)"].'
     )
     assert remedies["no-update-running"] == "Wait for ACTIVE."
     assert (

@@ -3,7 +3,7 @@ with a selector.
 
 ```yaml
 waive_gates:                     # for every cluster
-  code: {by: ana, reason: "removed from Terraform in change 4711"}
+  code: {by: ana, reason: "removed in change 4711", covers: ["the text that the gate prints"]}
 where:
   - clusters: {tags: {stage: dev}}   # a selector as in fleet.yaml
     waive_gates: {rehearsal: {by: ana, reason: "no workload there"}}
