@@ -15,6 +15,7 @@ from migrator.model.security_groups import (
     Interface,
     NatGateway,
     NetworkFacts,
+    OwnHost,
     RouteTable,
     SecurityGroup,
     SecurityRule,
@@ -38,8 +39,9 @@ _PEERS = (
 
 
 class Ec2Network:
-    """:class:`migrator.ports.NetworkReader`. ``host_address``: this host's address, where it is
-    known; ``instance``: the id of the instance that it is, None for none.
+    """:class:`migrator.ports.NetworkReader`. ``host_address``: this host's address, where a person
+    names it; ``own_host``: which instance it is, asked where no person does. ``instances``: ids of
+    the instances that are nodes, whatever their tags.
     """
 
     def __init__(
@@ -48,23 +50,30 @@ class Ec2Network:
         tasks: TaskRunner,
         *,
         host_address: str | None = None,
+        own_host: Callable[[], OwnHost | None] = lambda: None,
+        instances: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._session = session
         self._tasks = tasks
-        self._host_address = host_address or ""
+        self._own_host = own_host
+        if host_address is not None:
+            self._own_host = lambda: OwnHost(host_address)
+        self._instances = instances
 
     def read(self, cluster: Raw) -> NetworkFacts:
         """Everything of the VPC of a cluster (DescribeCluster ``.cluster``) that the caller may
         read.
         """
         reading = _Reading(self._session, self._tasks, cluster)
-        plane, nodes, subnets, tables, gateways, endpoints, host = reading.first(self._host_address)
+        own = self._own_host() or OwnHost("")
+        found = reading.first(own, self._instances())
+        plane, nodes, subnets, tables, gateways, endpoints, host = found
         named = [group for one in (*plane, *nodes, *endpoints, *host) for group in one.groups]
         groups = reading.groups([*reading.cluster_groups(), *named])
         rules = [rule for one in groups for rule in one.rules]
         # A host of another network may be in a group that a rule names: the VPC of each such group
         # tells whether that can be.
-        if self._host_address and not host:
+        if own.address and not host:
             known = {one.id for one in groups}
             groups += reading.groups({rule.peer_group for rule in rules} - known)
         return NetworkFacts(
@@ -73,7 +82,7 @@ class Ec2Network:
             nodes=nodes,
             subnets=subnets,
             host=host,
-            host_address=self._host_address,
+            host_address=own.address,
             prefix_lists=reading.prefix_lists({rule.prefix_list for rule in rules} - {""}),
             route_tables=tables,
             nat_gateways=gateways,
@@ -97,18 +106,18 @@ class _Reading:
         own = _text(self._vpc_config, "clusterSecurityGroupId")
         return [own, *map(str, _items(self._vpc_config, "securityGroupIds"))]
 
-    def first(self, address: str) -> Sequence[Any]:
-        """Everything that is found by the VPC, the cluster's name or the host's address."""
+    def first(self, own: OwnHost, instances: Sequence[str]) -> Sequence[Any]:
+        """Everything that is found by the VPC, the cluster's name, its nodes or the host."""
         in_vpc = {"vpc-id": [_text(self._vpc_config, "vpcId")]}
         of_eks = {**in_vpc, "description": ["Amazon EKS *"]}
         reads: list[Callable[[], Any]] = [
             lambda: self._interfaces(of_eks),
-            self._nodes,
+            lambda: self._nodes(instances),
             lambda: self._listed("describe_subnets", "Subnets", _subnet, in_vpc),
             lambda: self._listed("describe_route_tables", "RouteTables", _route_table, in_vpc),
             lambda: self._nat_gateways(in_vpc),
             lambda: self._listed("describe_vpc_endpoints", "VpcEndpoints", _endpoint, in_vpc),
-            lambda: self._host(in_vpc, address),
+            lambda: self._host(in_vpc, own),
         ]
         return self._tasks.map(lambda read: read(), reads)
 
@@ -126,25 +135,38 @@ class _Reading:
             parameter="Filter",
         )
 
-    def _host(self, in_vpc: Mapping[str, list[str]], address: str) -> tuple[Interface, ...]:
-        """The interface with the host's address, where it is in the VPC."""
+    def _host(self, in_vpc: Mapping[str, list[str]], own: OwnHost) -> tuple[Interface, ...]:
+        """The host's interface, where it is in the VPC. An address alone may be one of another
+        network, too.
+        """
+        address = own.address
+        if own.interface:
+            return self._interfaces({**in_vpc, "network-interface-id": [own.interface]})
         if not address:
             return ()
         if ":" in address:
             return self._interfaces({**in_vpc, "ipv6-addresses.ipv6-address": [address]})
         return self._interfaces({**in_vpc, "addresses.private-ip-address": [address]})
 
-    def _nodes(self) -> tuple[Interface, ...]:
+    def _nodes(self, instances: Sequence[str]) -> tuple[Interface, ...]:
         """Interfaces in the cluster's VPC of the instances that carry its tag (EKS user guide,
-        "Launch self-managed Amazon Linux nodes"; managed node groups and Karpenter set it, too).
+        "Launch self-managed Amazon Linux nodes"; managed node groups and Karpenter set it, too),
+        and of those that are nodes without it.
         """
         vpc = _text(self._vpc_config, "vpcId")
-        wanted = {
-            "tag-key": [f"kubernetes.io/cluster/{self._name}"],
-            "instance-state-name": ["pending", "running"],
-        }
-        found = self._listed("describe_instances", "Reservations", _instances, wanted)
-        return tuple(one for interfaces in found for one in interfaces if one.vpc == vpc)
+        asked = [{"tag-key": [f"kubernetes.io/cluster/{self._name}"]}]
+        for start in range(0, len(instances), _VALUES):
+            asked.append({"instance-id": [*instances[start : start + _VALUES]]})
+        found: dict[str, Interface] = {}
+        for part in self._tasks.map(self._of_instances, asked):
+            found |= {one.id: one for one in part if one.vpc == vpc}
+        return tuple(found.values())
+
+    def _of_instances(self, wanted: Mapping[str, Sequence[str]]) -> tuple[Interface, ...]:
+        """Interfaces of the instances that run, or are about to."""
+        alive = {**wanted, "instance-state-name": ["pending", "running"]}
+        found = self._listed("describe_instances", "Reservations", _instances, alive)
+        return tuple(one for interfaces in found for one in interfaces)
 
     def groups(self, ids: Iterable[str]) -> tuple[SecurityGroup, ...]:
         """The groups with these ids, as far as they exist."""

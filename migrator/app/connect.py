@@ -27,6 +27,7 @@ from migrator.ports import (
     NetworkPolicies,
     NodeHealth,
     Principals,
+    Rbac,
     SourceAddress,
     StateStore,
     TaskRunner,
@@ -503,6 +504,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
     """What a diagnosis needs."""
     from migrator.adapters.admission_webhooks import KubernetesWebhooks
     from migrator.adapters.caller_permissions import SimulatedPermissions
+    from migrator.adapters.instance_metadata import own_host
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.adapters.kubernetes_objects import KubernetesObjects
     from migrator.adapters.kubernetes_pods import KubernetesPods
@@ -515,6 +517,7 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
 
     settings = operator.settings
     principals = principals_of(settings, connection)
+    rbac = KubernetesRbac(connection.client, connection.tasks)
     return DiagnosePorts(
         cluster=connection.reader,
         config_maps=KubernetesConfigMaps(connection.client),
@@ -523,12 +526,16 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
         source=source_of(settings),
         tasks=connection.tasks,
         clock=clock(),
-        rbac=KubernetesRbac(connection.client, connection.tasks),
+        rbac=rbac,
         lock=cluster_lock(connection, operator.events),
         objects=KubernetesObjects(connection.client),
         way=WayHere(settings, connection.session, connection.client.wire),
         network=Ec2Network(
-            connection.session, connection.tasks, host_address=settings.source_address
+            connection.session,
+            connection.tasks,
+            host_address=settings.source_address,
+            own_host=lambda: own_host(os.environ),
+            instances=lambda: _instances(rbac),
         ),
         network_policies=network_policies(connection),
         ways_out=Ec2NodeNetwork(connection.session, connection.tasks),
@@ -537,6 +544,19 @@ def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts
         pods=KubernetesPods(connection.client),
         here=pod_here(os.environ),
     )
+
+
+def _instances(rbac: Rbac) -> list[str]:
+    """The ids of the instances that are nodes; none where nodes may not be listed: those with the
+    cluster's tag are found without them.
+    """
+    try:
+        nodes = rbac.list_nodes()
+    except MigratorError:
+        return []
+    ids = {str(node["providerID"]).rpartition("/")[2] for node in nodes}
+    # Nodes of Fargate are no instances.
+    return sorted(each for each in ids if each.startswith("i-"))
 
 
 def reviewers(connection: Connection, ways: Mapping[str, AssumeAs]) -> "RealReviewers":

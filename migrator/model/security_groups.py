@@ -92,6 +92,16 @@ class Interface:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnHost:
+    """The machine of this process as an instance: its private address, and the id of its interface,
+    empty where it is not known.
+    """
+
+    address: str
+    interface: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Subnet:
     """A subnet with its IPv4 and IPv6 blocks. ``zone``: its Availability Zone."""
 

@@ -1,6 +1,6 @@
 """Security groups in moto's EC2: layouts of clusters, read by the adapter and judged."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ from migrator.adapters.security_groups import Ec2Network
 from migrator.adapters.tasks_threads import Threads
 from migrator.decide.reach.security_groups.security_checks import required_rules
 from migrator.model.diagnosis import RequiredRule
+from migrator.model.security_groups import OwnHost
 
 REGION, NAME = "eu-central-1", "prod"
 TAG = f"kubernetes.io/cluster/{NAME}"
@@ -128,10 +129,22 @@ def new_layout(session: AwsSession) -> Layout:
 
 
 def judge(
-    session: AwsSession, layout: Layout, *more: str, host: str | None = None
+    session: AwsSession,
+    layout: Layout,
+    *more: str,
+    host: str | None = None,
+    own: OwnHost | None = None,
+    instances: Sequence[str] = (),
 ) -> dict[str, RequiredRule]:
     cluster = layout.described(*more)
-    facts = Ec2Network(session, Threads(1), host_address=host).read(cluster)
+    network = Ec2Network(
+        session,
+        Threads(1),
+        host_address=host,
+        own_host=lambda: own,
+        instances=lambda: instances,
+    )
+    facts = network.read(cluster)
     assert facts.unread == {}
     return {row.name: row for row in required_rules(cluster, REGION, facts)}
 
@@ -440,6 +453,55 @@ def test_a_host_with_an_interface_is_judged_by_its_groups(session: AwsSession) -
     )
     layout.allow("cluster", (HTTPS, "bastion"))
     assert judge(session, layout, host="10.0.1.77")["host-to-endpoint"].state == "ok"
+
+
+def test_host_that_names_its_interface_is_judged_by_the_groups_of_that_one(
+    session: AwsSession,
+) -> None:
+    layout = new_layout(session)
+    managed(layout)
+    layout.group("bastion")
+    made = layout.ec2.create_network_interface(
+        SubnetId=layout.subnet, PrivateIpAddress="10.0.1.78", Groups=[layout.groups["bastion"]]
+    )
+    name = made["NetworkInterface"]["NetworkInterfaceId"]
+    row = judge(session, layout, own=OwnHost("10.0.1.78", name))["host-to-endpoint"]
+    assert (row.state, layout.groups["bastion"] in row.command) == ("fail", True)
+    # An interface of another network may have an address that is in this one, too.
+    row = judge(session, layout, own=OwnHost("10.0.1.78", "eni-0a1b2c3d4e5f60999"))[
+        "host-to-endpoint"
+    ]
+    assert (row.state, "10.0.1.78/32" in row.missing) == ("fail", True)
+    layout.allow("cluster", (HTTPS, "bastion"))
+    assert judge(session, layout, own=OwnHost("10.0.1.78", name))["host-to-endpoint"].state == "ok"
+
+
+def test_named_address_comes_before_the_instance(session: AwsSession) -> None:
+    layout = new_layout(session)
+    managed(layout)
+    layout.allow("cluster", (HTTPS, "192.168.0.0/16"))
+    own = OwnHost("10.0.1.78", "eni-0a1b2c3d4e5f60999")
+    row = judge(session, layout, host="192.168.4.4", own=own)["host-to-endpoint"]
+    assert row.state == "ok"
+
+
+def test_nodes_without_the_tag_are_known_by_their_ids(session: AwsSession) -> None:
+    layout = new_layout(session)
+    layout.allow("cluster", (ALL, "cluster"))
+    layout.plane("cluster")
+    layout.group("nodes", tag="owned")
+    made = layout.ec2.run_instances(
+        ImageId="ami-12c6146b",
+        MinCount=1,
+        MaxCount=1,
+        SubnetId=layout.subnet,
+        SecurityGroupIds=[layout.groups["nodes"]],
+    )
+    instance = made["Instances"][0]["InstanceId"]
+    assert judge(session, layout)["control-plane-to-nodes"].state == "ok"
+    found = judge(session, layout, instances=[instance, "i-0a1b2c3d4e5f60999"])
+    assert found["control-plane-to-nodes"].state == "fail"
+    assert found["nodes-to-control-plane"].state == "fail"
 
 
 def test_a_public_address_is_not_asked_of_security_groups(session: AwsSession) -> None:

@@ -116,6 +116,7 @@ _COMMANDS: Final[dict[str, tuple[AccessRequest, ...]]] = {
     "observe": (_aws_auth("get"),),
     "doctor": (
         _aws_auth("get"),
+        *_lists("", "nodes"),
         *_BINDINGS_READ,
         *_NETWORK_POLICIES,
         *_WEBHOOKS,
