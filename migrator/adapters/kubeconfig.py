@@ -184,7 +184,7 @@ def _refuse_other_cluster(server: str, ca_pem: str, cluster: Endpoint) -> None:
         why = "Its certificate authority is not the one in DescribeCluster."
     else:
         # Without a separate authority it is checked by that of DescribeCluster.
-        if server == cluster.server and trusted:
+        if server == (cluster.described or cluster.server) and trusted:
             return
         why = (
             "It names no certificate authority, and its address is not the one in DescribeCluster."

@@ -27,6 +27,7 @@ class Endpoint:
     ``HTTPS_PROXY``, and may hold a password. ``direct``: no proxy, whatever the environment says:
     the server is a tunnel's port on this machine. ``why_lost`` says why a request that failed just
     now did, where the tunnel is the cause. ``kubeconfig_proxy``: that of the kubeconfig in use.
+    ``described``: the server of DescribeCluster, where ``server`` is the tunnel's port.
     """
 
     server: str
@@ -43,6 +44,7 @@ class Endpoint:
         default=None, compare=False, repr=False
     )
     kubeconfig_proxy: str | None = field(default=None, repr=False)
+    described: str = ""
 
     @property
     def access(self) -> str:

@@ -8,6 +8,7 @@ longer, for every client.
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -15,13 +16,23 @@ from typing import Any
 from migrator.errors import MigratorError
 
 _CHUNK = 64 * 1024
+SILENT_SECONDS = 2.5  # without an answer, before it is asked whether anything still answers
+_PROBE_SECONDS = 3.0  # with the wait before it less than what a connection may take
+# No TLS and no request of a proxy: a server of either answers it, or closes.
+_PROBE = b"GET / HTTP/1.0\r\n\r\n"
 
 
 class Relay:
-    """Connections to :attr:`port` of 127.0.0.1, passed on until it is closed."""
+    """Connections to :attr:`port` of 127.0.0.1, passed on until it is closed. ``silent`` is asked
+    while a connection waits for an answer, with whether any ever came: where it says yes, the
+    connection ends.
+    """
 
-    def __init__(self, behind: Callable[[], int]) -> None:
-        self._behind = behind
+    def __init__(
+        self, behind: Callable[[], int], silent: Callable[[bool], bool] = lambda _answered: False
+    ) -> None:
+        self._behind, self._silent = behind, silent
+        self._answered = False
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
@@ -58,7 +69,30 @@ class Relay:
             with far, self._kept(near, far):
                 for each in (near, far):
                     each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self.last_unanswered = not join(near, far)
+                self.last_unanswered = not self._join(near, far)
+
+    def _join(self, near: socket.socket, far: socket.socket) -> bool:
+        """Pass on what either side sends until one ends, or nothing answers. Whether the far side
+        sent anything, or was not the first to end.
+        """
+        other = {near: far, far: near}
+        answered = False
+        waits_since: float | None = None  # something was sent, and nothing came since
+        while True:
+            patience = None if waits_since is None else SILENT_SECONDS
+            for each in select.select([near, far], [], [], patience)[0]:
+                data = each.recv(_CHUNK)
+                if not data:
+                    return answered or each is near
+                waits_since = time.monotonic() if each is near else None
+                if each is far:
+                    answered = self._answered = True
+                other[each].sendall(data)
+            if waits_since is None or time.monotonic() - waits_since < SILENT_SECONDS:
+                continue
+            if self._silent(self._answered):
+                return True
+            waits_since = time.monotonic()
 
     def _kept(self, *sockets: socket.socket) -> "_Kept":
         return _Kept(self._open, self._lock, sockets)
@@ -79,16 +113,16 @@ class _Kept:
             self._all.difference_update(self._mine)
 
 
-def join(near: socket.socket, far: socket.socket) -> bool:
-    """Pass on what either side sends until one ends. Whether the far side sent anything, or was
-    not the first to end.
+def answers(port: int, seconds: float = _PROBE_SECONDS) -> bool:
+    """Whether what is behind a port of this machine sends anything, or closes a connection that is
+    new: a session whose other end is lost does neither.
     """
-    other = {near: far, far: near}
-    answered = False
-    while True:
-        for each in select.select([near, far], [], [])[0]:
-            data = each.recv(_CHUNK)
-            if not data:
-                return answered or each is near
-            answered = answered or each is far
-            other[each].sendall(data)
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=seconds) as probe:
+            probe.sendall(_PROBE)
+            probe.recv(1)
+    except TimeoutError:
+        return False
+    except OSError:  # closed, which is an answer
+        return True
+    return True

@@ -24,13 +24,14 @@ from migrator.adapters.plugin_process import (
     start_plugin,
 )
 from migrator.adapters.ssm_nodes import instances_of
-from migrator.adapters.tunnel_relay import Relay
+from migrator.adapters.tunnel_relay import Relay, answers
 from migrator.adapters.via import Via
 from migrator.errors import Failed, Interrupted, MigratorError
 
 _DOCUMENT = "AWS-StartPortForwardingSessionToRemoteHost"
 _OPEN_SECONDS = 8.0  # with the plugin's version, within the 12 s of the whole way
 _JUST_NOW = 5.0  # seconds: a request that failed after an end of the plugin failed because of it
+_NOTHING_CAME = "The plugin runs, and not a byte came back through it."
 _INSTANCES = 3  # that are tried before none is said to be connected
 
 
@@ -64,6 +65,7 @@ class Tunnel:
         self._again = False
         self._ended_at = float("-inf")
         self._closed = False
+        self._silent = ""
 
     def open(self) -> None:
         """Open the first session. Raises ``target-not-connected``, ``tunnel-failed``,
@@ -84,9 +86,25 @@ class Tunnel:
                 return now.plugin.port
             return self._reopened(now)
 
+    def is_silent(self, answered: bool) -> bool:
+        """Whether nothing comes through the session any more, although its plugin runs: it is ended
+        then. ``answered``: something came before; else it is of no use to open it again.
+        """
+        with self._lock:
+            now = self._now
+            if now is None or now.plugin.code is not None:
+                return True
+            if answers(now.plugin.port):
+                return False
+            self._silent = "The plugin ran, and nothing came through the session any more."
+            if not answered:
+                self._lost = _not_open(now.instance, _NOTHING_CAME)
+            now.plugin.end()
+            return True
+
     def _reopened(self, before: Opened | None) -> int:
         """Open it once more. The caller holds the lock."""
-        why = "" if before is None else before.plugin.last_words
+        why = self._silent or ("" if before is None else before.plugin.last_words)
         self._ended_at = time.monotonic()
         self._end()
         if self._again or self._closed:
@@ -107,7 +125,7 @@ class Tunnel:
         if self._lost is not None:
             return self._lost
         if now is not None and now.plugin.ended_within(0.3):
-            return _lost(now.plugin.last_words)
+            return _lost(self._silent or now.plugin.last_words)
         if time.monotonic() - self._ended_at < _JUST_NOW:
             return _lost("")
         return None
@@ -197,7 +215,7 @@ def open_tunnel(
     relay: Relay | None = None
     try:
         tunnel.open()
-        relay = Relay(tunnel.port)
+        relay = Relay(tunnel.port, tunnel.is_silent)
         why_lost = _why(tunnel, relay, instances[0], to)
         if via.proxy_host:
             yield replace(endpoint, proxy_url=f"http://127.0.0.1:{relay.port}", why_lost=why_lost)
@@ -205,6 +223,7 @@ def open_tunnel(
             yield replace(
                 endpoint,
                 server=f"https://127.0.0.1:{relay.port}",
+                described=endpoint.server,
                 tls_server_name=url.hostname,
                 proxy_url=None,
                 direct=True,

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from migrator.adapters import tunnel_relay
 from migrator.adapters.kubernetes_errors import Endpoint
-from migrator.adapters.kubernetes_wire import open_wire
+from migrator.adapters.kubernetes_wire import CONNECT_SECONDS, open_wire
 from migrator.adapters.tunnel_ssm import open_tunnel
 from migrator.adapters.via import Via
 from migrator.errors import MigratorError
@@ -40,7 +41,8 @@ listener = socket.create_server(("127.0.0.1", int(request["Parameters"]["localPo
 def copy(a, b):
     try:
         while data := a.recv(65536):
-            b.sendall(data)
+            if not os.path.exists({silent!r}):
+                b.sendall(data)
     except OSError:
         pass
     finally:
@@ -55,11 +57,19 @@ while True:
 
 def plugin(tmp_path: Path, *, port: int = 9, version: str = "1.2.553.0", dies: bool = False) -> str:
     told = str(tmp_path / "told.json")
-    text = PROGRAM.format(python=sys.executable, version=version, told=told, dies=dies, port=port)
+    silent = str(silent_in(tmp_path))
+    text = PROGRAM.format(
+        python=sys.executable, version=version, told=told, dies=dies, port=port, silent=silent
+    )
     file = tmp_path / "plugin"
     file.write_text(text, encoding="utf-8")
     file.chmod(0o700)
     return str(file)
+
+
+def silent_in(tmp_path: Path) -> Path:
+    """While it exists, the plugin runs and passes nothing on."""
+    return tmp_path / "silent"
 
 
 def told(tmp_path: Path) -> Any:  # noqa: ANN401 - JSON
@@ -141,3 +151,68 @@ def test_the_plugin_must_be_there_and_take_the_token_by_environment(
     with pytest.raises(MigratorError) as caught, way:
         pass
     assert caught.value.code == code
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is noticed early."""
+    monkeypatch.setattr(tunnel_relay, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(tunnel_relay.answers, "__defaults__", (0.3,))
+
+
+def through(
+    lab: SmallLab, tmp_path: Path, steps: str, *, sessions: int = 1, speaks_again: bool = False
+) -> list[str]:
+    """Requests through a tunnel, each its status or the code of its error. ``steps``: ``s`` falls
+    silent, ``r`` is a request.
+    """
+    real, session, found = lab.wire.endpoint, stubbed_session(), list[str]()
+    silent = silent_in(tmp_path)
+
+    def say(text: str) -> None:
+        if speaks_again and "once more" in text:
+            silent.unlink()
+
+    with answering(session, "ssm") as ssm:
+        for _ in range(sessions):
+            ssm.add_response("start_session", STARTED)
+            ssm.add_response("terminate_session", {"SessionId": "s-1"})
+        port = int(real.server.rpartition(":")[2])
+        program = plugin(tmp_path, port=port)
+        with open_tunnel(session, Via(INSTANCE), real, plugin=program, say=say) as endpoint:
+            wire = open_wire(endpoint)
+            for step in steps:
+                if step == "s":
+                    silent.touch()
+                    continue
+                try:
+                    found.append(str(wire.send("GET", "/version", authorization=None).status))
+                except MigratorError as error:
+                    found.append(error.code)
+    return found
+
+
+def test_silence_is_noticed_before_a_connection_is_given_up() -> None:
+    (probe,) = tunnel_relay.answers.__defaults__ or ()
+    assert tunnel_relay.SILENT_SECONDS + probe < CONNECT_SECONDS
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_session_that_is_silent_from_the_start_is_one_clear_error(
+    tmp_path: Path, lab: SmallLab
+) -> None:
+    assert through(lab, tmp_path, "srr") == ["tunnel-failed", "tunnel-failed"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_session_that_falls_silent_is_opened_once_more(tmp_path: Path, lab: SmallLab) -> None:
+    found = through(lab, tmp_path, "rsrr", sessions=2, speaks_again=True)
+    assert len(found) == 3
+    assert set(found) <= {"200", "401"}
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_session_that_stays_silent_ends_the_run(tmp_path: Path, lab: SmallLab) -> None:
+    first, *others = through(lab, tmp_path, "rsrr", sessions=2)
+    assert first in ("200", "401")
+    assert others == ["tunnel-lost", "tunnel-lost"]

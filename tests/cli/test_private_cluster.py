@@ -2,12 +2,13 @@
 types, on a lab whose plugin really forwards.
 """
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -195,3 +196,75 @@ def test_the_plugin_ends_with_a_command_that_is_killed(
     control(shared.directory, "POST", "latency", {"operation": "kubernetes:*", "seconds": 0})
     once(lambda: left_over(shared) == [])
     assert process.returncode != 0
+
+
+def actions_printed(lab: CliLab, forked: ForkedCli, *command: str) -> list[str]:
+    """The actions of the policy that doctor prints."""
+    arn = "arn:aws:eks:eu-central-1:111122223333:cluster/small"
+    words = ["--via", "ssm:auto", "doctor", arn, *(f"--policy={each}" for each in command)]
+    done = forked.run(words, lab.work, lab.environment())
+    assert done.returncode == 0, done.stderr
+    found = [each["Action"] for each in json.loads(done.stdout)["Statement"]]
+    return [action for each in found for action in ([each] if isinstance(each, str) else each)]
+
+
+def test_a_command_through_a_tunnel_runs_with_exactly_its_policy(
+    shared: CliLab, forked: ForkedCli
+) -> None:
+    """With all of the policy it reads the cluster and leaves no session; without any one of the
+    actions of the tunnel it does not, or leaves one.
+    """
+    allowed = actions_printed(shared, forked, "snapshot")
+    of_tunnel = [action for action in allowed if action.startswith("ssm:")]
+    assert {*of_tunnel} == {
+        "ssm:StartSession",
+        "ssm:TerminateSession",
+        "ssm:DescribeInstanceInformation",
+    }
+    words = ["--via", "ssm:auto", "snapshot", "small", "--out", "-"]
+
+    def ends_well(actions: Sequence[str]) -> bool:
+        change = {"permissions": {OPERATOR: {"allowedActions": actions}}}
+        control(shared.directory, "POST", "world", change)
+        end_sessions(shared)  # what killed commands of other tests left
+        done = forked.run(words, shared.work, shared.environment())
+        return done.returncode == 0 and end_sessions(shared) == 0
+
+    try:
+        assert ends_well(allowed)
+        for action in sorted({*of_tunnel}):
+            assert not ends_well([each for each in allowed if each != action]), action
+    finally:
+        control(shared.directory, "POST", "world", {"permissions": {OPERATOR: {}}})
+
+
+def test_a_kubeconfig_without_an_authority_goes_through_the_tunnel(
+    shared: CliLab, forked: ForkedCli
+) -> None:
+    """Its server is that of DescribeCluster, and the authority there is the one that is trusted."""
+    end_sessions(shared)
+    environment = shared.environment()
+    read = ["--via", "ssm:auto", "snapshot", "small", "--out", "-"]
+    snapshot = json.loads(forked.run(read, shared.work, environment).stdout)
+    token = forked.run(["token", "small"], shared.work, environment)
+    secret = json.loads(token.stdout)["status"]["token"]
+
+    def ran(server: str) -> str:
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": server}}],
+            "users": [{"name": "u", "user": {"token": secret}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        (shared.work / "kubeconfig").write_text(json.dumps(config), encoding="utf-8")
+        words = ["--via", "ssm:auto", "--kubeconfig", "kubeconfig"]
+        done = forked.run(
+            [*words, "snapshot", "small", "--out", "-"], shared.work, shared.environment()
+        )
+        return f"{done.returncode} {done.stderr}"
+
+    assert ran(snapshot["cluster"]["endpoint"]).startswith("0 ")
+    assert "[kubeconfig-other-cluster]" in ran("https://other.example")
+    assert end_sessions(shared) == 0
