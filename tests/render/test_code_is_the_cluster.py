@@ -8,18 +8,27 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
 
 from migrator.decide.planning.code_entries import code_entries, live_code_entries
 from migrator.decide.planning.make_plan import make_plan
 from migrator.decide.planning.proof.simulate import simulate
+from migrator.decide.proving.terraform_plan import judge_terraform_plan
 from migrator.decide.steps.entry_states import default_username
 from migrator.model.access_entry import AccessEntry, EntrySpec
 from migrator.model.decision import NO_DECISIONS
 from migrator.model.files.snapshot import decode_snapshot
 from migrator.model.plan import Plan
+from migrator.model.terraform_plan import (
+    AssociationAttributes,
+    EntryAttributes,
+    ResourceChange,
+    TerraformPlan,
+)
 from migrator.render.code_files import code_files
 from tests.support.cli_lab import CliLab, running
-from tests.support.terraform_code import raw_entries, read
+from tests.support.plans import plans
+from tests.support.terraform_code import STYLES, assert_formatted, raw_entries, read
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/snapshot.json"))
@@ -101,6 +110,40 @@ def test_code_of_the_cluster_after_apply_is_code_of_the_plan(name: str) -> None:
         return {each.principal_arn: written(each.principal_arn, each.spec) for each in code.entries}
 
     assert texts(live) == texts(code_entries(plan))
+
+
+def test_every_example_in_every_style_is_as_terraform_fmt_writes_it_twice(tmp_path: Path) -> None:
+    files: dict[str, str] = {}
+    for name in NAMES:
+        plan, _ = applied(name)
+        code = code_entries(plan)
+        for kind, version in STYLES:
+            found = code_files(kind, plan, code, version)
+            assert code_files(kind, plan, code, version) == found
+            files |= {f"{name}/{kind}-{version}/{path}": text for path, text in found.items()}
+    assert len(files) >= 12 * 16
+    assert_formatted(tmp_path, files)
+
+
+@settings(deadline=None, max_examples=20)
+@given(plans())
+def test_check_refuses_nothing_that_the_generated_code_makes(value: Plan) -> None:
+    """What Terraform plans for the code where none of it is in the state."""
+    changes_: list[ResourceChange] = []
+    for arn, spec in raw_entries(
+        code_files("terraform", value, code_entries(value))["access_entries.tf"]
+    ).items():
+        entry = EntryAttributes(
+            "prod", arn, spec.type, spec.username or "", frozenset(spec.kubernetes_groups)
+        )
+        sides: list[EntryAttributes | AssociationAttributes] = [entry]
+        sides += [
+            AssociationAttributes("prod", arn, each.policy_arn, (each.scope,))
+            for each in spec.access_policies
+        ]
+        changes_ += [ResourceChange(arn, frozenset({"create"}), None, side) for side in sides]
+    verdict = judge_terraform_plan(TerraformPlan(tuple(changes_)), value)
+    assert verdict.problems == ()
 
 
 @pytest.fixture(scope="module")

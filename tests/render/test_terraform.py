@@ -17,7 +17,7 @@ from migrator.model.access_entry import (
     EntryType,
     Identity,
 )
-from migrator.model.code_entries import MODULE_VERSIONS, CodeKind, ModuleVersion
+from migrator.model.code_entries import CodeKind, ModuleVersion
 from migrator.model.plan import Plan
 from migrator.render.code_files import code_files
 from migrator.render.escape import survives_hcl
@@ -34,6 +34,7 @@ from tests.support.plans import (
     role,
 )
 from tests.support.terraform_code import (
+    STYLES,
     as_locals,
     assert_formatted,
     entries_of_locals,
@@ -43,12 +44,6 @@ from tests.support.terraform_code import (
     read,
     resources,
     terraform,
-)
-
-# Each style with the version of its module.
-STYLES: tuple[tuple[CodeKind, ModuleVersion | None], ...] = (
-    ("terraform", None),
-    *((kind, version) for kind, versions in MODULE_VERSIONS.items() for version in versions),
 )
 
 

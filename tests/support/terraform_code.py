@@ -16,7 +16,13 @@ import hcl2
 import pytest
 
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
+from migrator.model.code_entries import MODULE_VERSIONS, CodeKind, ModuleVersion
 
+# Each style with the version of its module.
+STYLES: tuple[tuple[CodeKind, ModuleVersion | None], ...] = (
+    ("terraform", None),
+    *((kind, version) for kind, versions in MODULE_VERSIONS.items() for version in versions),
+)
 # HCL native syntax specification, "Template Expressions".
 _ESCAPE = re.compile(r'\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[nrt"\\])|([$%])\2\{')
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
