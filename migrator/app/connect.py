@@ -365,18 +365,11 @@ def session_for(
     name elsewhere is another one. Raises ``cluster-arn-malformed``, and ``cluster-not-found`` for
     an ARN of another account or Region than the caller's.
     """
-    from migrator.model.principal import parse_arn
+    from migrator.model.principal import parse_arn, parse_cluster_arn
 
-    arn = parse_arn(cluster)
-    if arn is None:
+    if parse_arn(cluster) is None:
         return session or open_aws(settings, region=region), cluster
-    if arn.service != "eks" or not arn.resource.startswith("cluster/"):
-        raise WrongUse(
-            "cluster-arn-malformed",
-            "That is not the ARN of an EKS cluster.",
-            why=f"Found {cluster[:120]!r}.",
-            remedy="Give a cluster's name, or arn:aws:eks:REGION:ACCOUNT:cluster/NAME.",
-        )
+    arn = parse_cluster_arn(cluster)
     found = session or open_aws(settings, region=arn.region)
     if found.region != arn.region:
         raise Failed(

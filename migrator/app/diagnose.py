@@ -57,22 +57,24 @@ def required_policy(
     ``open_endpoint_for_me`` or with ``closing``; nothing is checked. A cluster that is given by its
     ARN needs no credentials.
 
-    Raises ``command-unknown``, ``no-credentials``, ``cluster-not-found``.
+    Raises ``command-unknown``, ``no-credentials``, ``cluster-not-found``,
+    ``cluster-arn-malformed``, ``via-malformed``.
     """
+    from migrator.adapters.via import parse_via
     from migrator.decide.reach.required_permissions import COMMANDS, policy_document
     from migrator.model.files.snapshot import cluster_ref
-    from migrator.model.principal import parse_arn
+    from migrator.model.principal import is_cluster_name, parse_cluster_arn
 
     refuse_unknown(commands)
-    arn = parse_arn(cluster)
-    if arn is not None and arn.resource.startswith("cluster/"):
-        described: Mapping[str, Any] = {"name": arn.name, "arn": cluster}
-    else:
+    if is_cluster_name(cluster):
         described = _described(settings, cluster)
+    else:
+        described = {"name": parse_cluster_arn(cluster).name, "arn": cluster}
+    tunnel = None if settings.via is None else parse_via(settings.via).instance or "*"
     return policy_document(
         commands or COMMANDS,
         cluster_ref(described),
-        tunnel=settings.via is not None,
+        tunnel=tunnel,
         endpoint=settings.open_endpoint_for_me or closing,
     )
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from migrator.errors import WrongUse
+
 PrincipalKind: TypeAlias = Literal[
     "role",
     "service-linked-role",
@@ -20,6 +22,9 @@ PrincipalKind: TypeAlias = Literal[
     "other",
 ]
 
+_NAME = r"[0-9A-Za-z][A-Za-z0-9_-]{0,99}"
+_CLUSTER = re.compile(rf"arn:aws[a-z-]*:eks:[a-z0-9-]+:[0-9]{{12}}:cluster/{_NAME}")
+_CLUSTER_NAME = re.compile(_NAME)
 _ARN = re.compile(
     r"arn:(?P<partition>[^:]*):(?P<service>[^:]*):(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.*)",
     re.S,
@@ -98,6 +103,28 @@ def parse_arn(text: str) -> Arn | None:
     if match is None:
         return None
     return Arn(**match.groupdict())
+
+
+def is_cluster_name(text: str) -> bool:
+    """Whether EKS takes the text as the name of a cluster (EKS API Reference, CreateCluster)."""
+    return _CLUSTER_NAME.fullmatch(text) is not None
+
+
+def parse_cluster_arn(text: str) -> Arn:
+    """The ARN of an EKS cluster (service authorization reference, Amazon EKS; names: EKS API
+    Reference, CreateCluster). It is written into policies and commands: no part has a wildcard.
+
+    Raises ``WrongUse`` ``cluster-arn-malformed``.
+    """
+    arn = parse_arn(text)
+    if arn is None or _CLUSTER.fullmatch(text) is None:
+        raise WrongUse(
+            "cluster-arn-malformed",
+            "That is not the ARN of an EKS cluster.",
+            why=f"Found {text[:120]!r}.",
+            remedy="Give a cluster's name, or arn:aws:eks:REGION:ACCOUNT:cluster/NAME.",
+        )
+    return arn
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from migrator.model.files.plan import plan_to_document
 from migrator.model.files.snapshot import FORMAT as SNAPSHOT_FORMAT
 from migrator.model.files.snapshot import decode_snapshot
 from migrator.model.plan import Plan, Strategy, Target
-from migrator.model.principal import parse_arn
+from migrator.model.principal import parse_cluster_arn
 
 
 def plan_document(
@@ -85,15 +85,7 @@ def snapshot_of_config_map(
 
     Raises ``WrongUse`` ``cluster-arn-malformed``.
     """
-    arn = parse_arn(cluster_arn)
-    if arn is None or arn.service != "eks" or not arn.resource.startswith("cluster/"):
-        raise WrongUse(
-            "cluster-arn-malformed",
-            "That is not the ARN of an EKS cluster.",
-            why=f"Found {cluster_arn[:120]!r}.",
-            remedy="Give it as arn:aws:eks:REGION:ACCOUNT:cluster/NAME.",
-        )
-    name = arn.resource.removeprefix("cluster/")
+    name = parse_cluster_arn(cluster_arn).name
     cluster = {
         "name": name,
         "arn": cluster_arn,

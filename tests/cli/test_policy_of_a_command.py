@@ -48,6 +48,65 @@ def test_policy_of_one_command_by_arn_needs_no_credentials(
     assert "eks:DescribeCluster" in actions[0]
 
 
+def _sessions(via: str) -> list[tuple[str, str, bool]]:
+    """Actions of a tunnel, their resources, and whether a shell is kept out."""
+    from migrator.app.diagnose import required_policy
+    from migrator.app.settings import Settings
+
+    policy = required_policy(ARN, Settings(via=via), ["status"])
+    return [
+        (action, each["Resource"], "Condition" in each)
+        for each in policy["Statement"]
+        for action in each["Action"]
+        if action.startswith("ssm:")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("via", "resource", "looks"),
+    [
+        ("ssm:i-0123456789abcdef0", "ec2:eu-west-1:111122223333:instance/i-0123456789abcdef0", 0),
+        ("ssm:mi-0123456789abcdef0", "ssm:eu-west-1:111122223333:managed-instance/mi-012", 0),
+        ("ssm:auto", "ec2:eu-west-1:111122223333:instance/*", 1),
+        ("ssm:tag:a=b:proxy.x:8118", "ec2:eu-west-1:111122223333:instance/*", 1),
+    ],
+)
+def test_policy_of_a_tunnel_gives_no_shell_and_nobody_elses_session(
+    via: str, resource: str, looks: int
+) -> None:
+    found = _sessions(via)
+    starts = [each for each in found if each[0] == "ssm:StartSession"]
+    assert {is_kept for _, _, is_kept in starts} == {True}
+    assert sorted(name.split("/")[0].rpartition(":")[2] for _, name, _ in starts) == sorted(
+        ["document", resource.split("/", maxsplit=1)[0].rpartition(":")[2]]
+    )
+    assert any(resource in name for _, name, _ in starts)
+    ends = [name for action, name, _ in found if action == "ssm:TerminateSession"]
+    assert all("session/${aws:user" in name for name in ends)
+    assert len([1 for action, *_ in found if action == "ssm:DescribeInstanceInformation"]) == looks
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        "",
+        "a b",
+        "prod*",
+        ARN + "*",
+        ARN.replace("prod", "${aws:username}"),
+        ARN.replace("1111", ""),
+        ARN.replace("eu-west-1", ""),
+        ARN.replace(":eks:", ":iam:"),
+        ARN + "/x",
+        ARN + "\n",
+    ],
+)
+def test_policy_is_never_made_for_what_is_no_cluster(cluster: str) -> None:
+    stderr = io.StringIO()
+    assert run(["doctor", cluster, "--policy", "status"], stderr=stderr) == 64
+    assert "cluster-arn-malformed" in stderr.getvalue()
+
+
 def test_doctor_without_a_cluster_asks_for_it() -> None:
     stderr = io.StringIO()
     assert run(["doctor"], stderr=stderr) == 64

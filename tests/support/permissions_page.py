@@ -43,7 +43,9 @@ Each command that gets `--reader-role ROLE` needs `sts:AssumeRole` on that role,
 `iam:GetRole`, `iam:GetUser`, `iam:ListRoles` and `iam:ListUsers` in its account.
 Each command that gets `--open-endpoint-for-me`, and `migrate doctor CLUSTER --close-endpoint`,
 needs besides: {endpoint}. `migrate --open-endpoint-for-me doctor CLUSTER --policy` has these, too.
-State in a bucket (`--state-dir s3://…`) needs more. So does a tunnel (`--via ssm:…`): {tunnel}.
+State in a bucket (`--state-dir s3://…`) needs more. So does a tunnel (`--via ssm:…`): {tunnel};
+the last one where no instance is named by its id. Sessions are started with the condition
+`ssm:SessionDocumentAccessCheck`, without which they may also be shells.
 `migrate --via ssm:auto doctor CLUSTER --policy` has these, too.
 A command of a fleet needs of its caller: {caller} (the organization's where fleet.yaml has
 `organization`). The role in each account needs what the command needs on one cluster, on all of its

@@ -211,9 +211,13 @@ TUNNEL_DOCUMENT: Final = "AWS-StartPortForwardingSessionToRemoteHost"
 TUNNEL: Final = (
     ("ssm:StartSession", "instance"),
     ("ssm:StartSession", "document"),
-    ("ssm:TerminateSession", "session"),
+    ("ssm:TerminateSession", "session of a role"),
+    ("ssm:TerminateSession", "session of a user"),
     ("ssm:DescribeInstanceInformation", "*"),
 )
+# Without it, whoever may start a session may also start a shell on the instance, whatever documents
+# the policy names (Systems Manager user guide, "Enforce a session document permission check").
+_NO_SHELL: Final = {"BoolIfExists": {"ssm:SessionDocumentAccessCheck": "true"}}
 # What a run cannot do without: the other reads are weaker answers, not failures.
 ESSENTIAL: Final = frozenset(
     {"eks:DescribeCluster", "eks:ListAccessEntries", "eks:DescribeAccessEntry"}
@@ -247,9 +251,35 @@ def lock_tag_needs(cluster: ClusterRef) -> tuple[Need, ...]:
     return tuple(Need(action, _resource(kind, cluster)) for action, kind in _LOCK_TAG)
 
 
-def tunnel_needs(cluster: ClusterRef) -> tuple[Need, ...]:
-    """IAM actions of a tunnel through Session Manager, with the resources they are asked on."""
-    return tuple(Need(action, _resource(kind, cluster)) for action, kind in TUNNEL)
+def tunnel_needs(cluster: ClusterRef, instance: str) -> tuple[Need, ...]:
+    """IAM actions of a tunnel through Session Manager, with the resources they are asked on.
+    ``instance``: the id of the one that it goes through, ``*`` where it is looked for.
+    """
+    found: list[Need] = []
+    for action, kind in TUNNEL:
+        if kind == "*" and instance != "*":
+            continue
+        found.append(Need(action, _of_tunnel(kind, cluster, instance)))
+    return tuple(found)
+
+
+def _of_tunnel(kind: str, cluster: ClusterRef, instance: str) -> str:
+    place = f"{cluster.partition}:ssm:{cluster.region}"
+    if kind == "document":
+        return f"arn:{place}::document/{TUNNEL_DOCUMENT}"
+    # Sessions of the caller alone (Systems Manager user guide, "Sample IAM policies for Session
+    # Manager"). A variable that the caller has no value for matches nothing.
+    if kind == "session of a role":
+        return f"arn:{place}:{cluster.account_id}:session/${{aws:userid}}-*"
+    if kind == "session of a user":
+        return f"arn:{place}:{cluster.account_id}:session/${{aws:username}}-*"
+    # Hosts that are no EC2 instances are named in another way.
+    if kind == "instance" and instance.startswith("mi-"):
+        return f"arn:{place}:{cluster.account_id}:managed-instance/{instance}"
+    if kind == "instance":
+        ec2 = f"{cluster.partition}:ec2:{cluster.region}:{cluster.account_id}"
+        return f"arn:{ec2}:instance/{instance}"
+    return "*"
 
 
 def endpoint_needs(cluster: ClusterRef) -> tuple[Need, ...]:
@@ -261,13 +291,6 @@ def _resource(kind: str, cluster: ClusterRef) -> str:
     if kind == "*":
         return "*"
     place = f"{cluster.region}:{cluster.account_id}"
-    of_tunnels = {
-        "instance": f"arn:{cluster.partition}:ec2:{place}:instance/*",
-        "document": f"arn:{cluster.partition}:ssm:{cluster.region}::document/{TUNNEL_DOCUMENT}",
-        "session": f"arn:{cluster.partition}:ssm:{place}:session/*",
-    }
-    if kind in of_tunnels:
-        return of_tunnels[kind]
     if kind == "cluster":
         return cluster.arn
     # Entries, node groups and the like are named below their cluster.
@@ -296,16 +319,17 @@ def policy_document(
     commands: Iterable[str],
     cluster: ClusterRef,
     *,
-    tunnel: bool = False,
+    tunnel: str | None = None,
     endpoint: bool = False,
 ) -> dict[str, Any]:
-    """An IAM policy that allows the commands on this cluster, with ``tunnel`` also through Session
-    Manager, with ``endpoint`` also with its public endpoint opened and closed.
+    """An IAM policy that allows the commands on this cluster, with ``tunnel`` (the id of an
+    instance, or ``*``) also through Session Manager, with ``endpoint`` also with its public
+    endpoint opened and closed.
 
     One statement a resource, nothing twice, in one order: the same commands give the same text.
     """
     needs = [need for command in commands for need in needs_of(command, cluster)]
-    needs += tunnel_needs(cluster) if tunnel else ()
+    needs += tunnel_needs(cluster, tunnel) if tunnel else ()
     needs += endpoint_needs(cluster) if endpoint else ()
     return {"Version": "2012-10-17", "Statement": _statements(needs)}
 
@@ -314,7 +338,14 @@ def _statements(needs: Iterable[Need]) -> list[dict[str, Any]]:
     actions: dict[str, set[str]] = {}
     for need in needs:
         actions.setdefault(need.resource, set()).add(need.action)
-    return [
-        {"Effect": "Allow", "Action": sorted(actions[resource]), "Resource": resource}
-        for resource in sorted(actions)
-    ]
+    found: list[dict[str, Any]] = []
+    for resource in sorted(actions):
+        statement: dict[str, Any] = {
+            "Effect": "Allow",
+            "Action": sorted(actions[resource]),
+            "Resource": resource,
+        }
+        if "ssm:StartSession" in actions[resource]:
+            statement["Condition"] = _NO_SHELL
+        found.append(statement)
+    return found
