@@ -188,9 +188,9 @@ def _say_what_is_left_open(operator: Operator, described: Mapping[str, Any]) -> 
     """
     from migrator.adapters.this_process import still_runs
     from migrator.decide.reach.opened_endpoint import debt_words, with_killed
-    from migrator.model.opened_endpoint import openings_in
+    from migrator.model.opened_endpoint import seen_in
 
-    openings = openings_in(described.get("tags") or {})
+    openings = seen_in(described).openings
     if not openings:
         return
     left = with_killed(openings, still_runs)

@@ -176,7 +176,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the ``migrate`` script."""
     _end_in_order()
     _hold_standard_descriptors()
-    code = run(sys.argv[1:] if arguments is None else arguments, stderr=sys.stderr)
+    try:
+        code = run(sys.argv[1:] if arguments is None else arguments, stderr=sys.stderr)
+    except KeyboardInterrupt:  # one more signal, while it is said how the command ended
+        code = exit_codes.INTERRUPTED
     # What was shown of an effect is flushed by now, so that its exit code is not changed here.
     if not _flushed(sys.stdout):
         code = code or exit_codes.FAILED

@@ -9,8 +9,8 @@ guide, "Organize Amazon EKS resources with tags").
 
 import ipaddress
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 OPENED_TAG = "eks-access-migrator/opened"
@@ -26,7 +26,8 @@ class Opening:
 
     ``closing``: the command is about to remove the block. ``process``: the mark of its process,
     which its own machine alone can look up; empty where it is not known. ``killed``: that process
-    does not run any more; False where that is not known.
+    does not run any more; False where that is not known. ``listed``: publicAccessCidrs has the
+    block; True where the list is not known.
     """
 
     run: str
@@ -36,6 +37,7 @@ class Opening:
     closing: bool = False
     process: str = ""
     killed: bool = False
+    listed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +102,22 @@ def seen_in(cluster: Mapping[str, object]) -> EndpointSeen:
     """
     vpc = _object(cluster.get("resourcesVpcConfig"))
     network = _object(cluster.get("kubernetesNetworkConfig"))
-    cidrs = vpc.get("publicAccessCidrs")
+    given = vpc.get("publicAccessCidrs")
+    cidrs = tuple(map(str, given)) if isinstance(given, list | tuple) else ()
     return EndpointSeen(
         public=bool(vpc.get("endpointPublicAccess", True)),
         private=bool(vpc.get("endpointPrivateAccess")),
-        cidrs=tuple(map(str, cidrs)) if isinstance(cidrs, list | tuple) else (),
+        cidrs=cidrs,
         family=str(network.get("ipFamily") or "ipv4"),
-        openings=openings_in(_object(cluster.get("tags"))),
+        openings=with_listed(openings_in(_object(cluster.get("tags"))), cidrs),
     )
+
+
+def with_listed(openings: Iterable[Opening], cidrs: Collection[str]) -> tuple[Opening, ...]:
+    """The openings, each with whether the list has its block: any caller may write a tag, and a
+    command may be killed between its tag and the list.
+    """
+    return tuple(replace(each, listed=each.cidr in cidrs) for each in openings)
 
 
 def _object(value: object) -> Mapping[str, object]:

@@ -13,7 +13,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -21,7 +21,9 @@ from migrator.decide.reach.opened_endpoint import (
     LONGEST_OPENING,
     RENEWED_AFTER,
     block_to_open,
+    closing_question,
     describe_opening,
+    doubt_words,
     is_being_closed,
     is_left,
     is_restricted,
@@ -81,21 +83,18 @@ def opened_endpoint(ports: OpenPorts, *, run: str) -> Iterator[None]:
     when a person says no; at the end ``Interrupted`` ``endpoint-left-open``.
     """
     seen = ports.access.read()
+    if is_restricted(seen):
+        # What a running update adds would be taken for an address that no administrator listed.
+        seen = _settled(ports)
     block = _block_to_open(ports, seen)
     killed = _killed(ports, seen)
-    left = ", ".join(each.cidr for each in killed if _of_run(seen, each.run) is not None)
+    question = _question(ports, seen, block, killed)
+    if question:
+        ports.approver.confirm(question)
     if block is None:
-        if left:
-            ports.approver.confirm(
-                f"Remove from publicAccessCidrs what killed commands left: {left}?"
-            )
         _close_each(ports, killed)
         yield
         return
-    besides = f" Commands that were killed left {left}: they are removed, too." if left else ""
-    ports.approver.confirm(
-        f"Add {block} to publicAccessCidrs of the cluster until this command ends?{besides}"
-    )
     opening = Opening(
         run, block, ports.caller, ports.clock.now() + LONGEST_OPENING, process=ports.process
     )
@@ -114,6 +113,27 @@ def _block_to_open(ports: OpenPorts, seen: EndpointSeen) -> str | None:
     if not is_restricted(seen):
         return None
     return block_to_open(seen, ports.source.public_address())
+
+
+def _question(
+    ports: OpenPorts, seen: EndpointSeen, block: str | None, killed: Sequence[Opening]
+) -> str:
+    """What a person agrees to; empty where nothing is asked. An address that only a tag calls an
+    opening is named: an administrator may have listed it.
+    """
+    tagged = [each for each in killed if _of_run(seen, each.run) is not None]
+    left = ", ".join(each.cidr for each in tagged)
+    joined = [each for each in seen.openings if each.cidr == block]
+    doubt = doubt_words([*tagged, *joined], recorded(ports.store))
+    if block is None:
+        asked = f"Remove from publicAccessCidrs what killed commands left: {left}?" if left else ""
+        return f"{asked} {doubt}".strip()
+    asked = f"Add {block} to publicAccessCidrs of the cluster until this command ends?"
+    if block in seen.cidrs:
+        asked = f"Remove {block} from publicAccessCidrs of the cluster when this command ends?"
+    if left:
+        asked = f"{asked} Commands that were killed left {left}: they are removed, too."
+    return f"{asked} {doubt}".strip()
 
 
 def _open(ports: OpenPorts, opening: Opening) -> None:
@@ -154,7 +174,10 @@ def _renewed(ports: OpenPorts, opening: Opening) -> Iterator[None]:
         yield
     finally:
         over.set()
-        renewing.join()
+        while renewing.is_alive():
+            # A signal to end changes nothing here: the closing is next, and says so.
+            with suppress(KeyboardInterrupt):
+                renewing.join()
 
 
 def keep_renewed(ports: OpenPorts, opening: Opening, wait: Callable[[float], bool]) -> None:
@@ -181,26 +204,46 @@ def _renew(ports: OpenPorts, opening: Opening) -> bool:
 
 
 def _close_at_last(ports: OpenPorts, opening: Opening, stopped_by: BaseException | None) -> None:
-    """Close after a command, with some tries. What cannot be closed is in the text of the exit.
+    """Close after a command. What is not closed is in the text of the exit.
 
     Raises ``Interrupted`` ``endpoint-left-open``; where the command itself ended in an error, that
     error is kept and says it, too.
     """
+    command = f"migrate doctor {ports.cluster} --close-endpoint"
+    said = f"{opening.cidr} may still be in publicAccessCidrs of the cluster."
+    cause: BaseException
     try:
-        _close_with_tries(ports, opening)
+        _close_once_interrupted(ports, opening, command)
+        return
+    except KeyboardInterrupt as interruption:
+        cause, why = interruption, "The closing was interrupted."
     except MigratorError as error:
-        command = f"migrate doctor {ports.cluster} --close-endpoint"
-        said = f"{opening.cidr} may still be in publicAccessCidrs of the cluster."
-        if isinstance(stopped_by, MigratorError):
-            stopped_by.why = f"{stopped_by.why} Besides: {said} {error.message}".strip()
-            stopped_by.remedy = f"{stopped_by.remedy} Then: {command}".strip()
-            return
-        raise Interrupted(
-            "endpoint-left-open",
-            said,
-            why=f"{error.message} {error.why}".strip(),
-            remedy=command,
-        ) from error
+        cause, why = error, f"{error.message} {error.why}".strip()
+    if isinstance(stopped_by, MigratorError):
+        stopped_by.why = f"{stopped_by.why} Besides: {said} {why}".strip()
+        stopped_by.remedy = f"{stopped_by.remedy} Then: {command}".strip()
+        return
+    raise Interrupted("endpoint-left-open", said, why=why, remedy=command) from cause
+
+
+def _close_once_interrupted(ports: OpenPorts, opening: Opening, command: str) -> None:
+    """Close, and go on closing after a first signal to end, which is mostly meant for the wait.
+
+    Raises ``KeyboardInterrupt`` at a second one.
+    """
+    try:
+        ports.events.say(
+            "info",
+            f"closing: {opening.cidr} leaves publicAccessCidrs where no other command needs it; "
+            "an update of the endpoint takes minutes",
+        )
+        _close_with_tries(ports, opening)
+    except KeyboardInterrupt:
+        ports.events.say(
+            "warn",
+            f"The closing continues. A second signal stops it, and then `{command}` closes.",
+        )
+        _close_with_tries(ports, opening)
 
 
 def _close_with_tries(ports: OpenPorts, opening: Opening) -> None:
@@ -230,12 +273,14 @@ def close_opening(ports: OpenPorts, opening: Opening) -> None:
     ports.access.write_opening(replace(tagged, closing=True, process=ports.process))
     ports.clock.sleep(_SETTLE)
     if not needed_by_others(ports.access.read().openings, opening):
-        _change(ports, lambda now: _without(now, opening.cidr), opening.run)
+        removed = _change(ports, lambda now: _without(now, opening.cidr), opening.run)
         # A command that began meanwhile and saw the block in the list is admitted again.
         if needed_by_others(ports.access.read().openings, opening):
             _change(ports, lambda now: _with(now, opening.cidr), opening.run)
-        else:
+        elif removed:
             ports.events.say("done", f"publicAccessCidrs is without {opening.cidr} again")
+        else:
+            ports.events.say("done", f"publicAccessCidrs does not have {opening.cidr}")
     ports.access.remove_opening(opening.run)
     _record(ports, "closed", opening)
 
@@ -262,6 +307,9 @@ def close_overdue(ports: OpenPorts) -> ClosedEndpoint:
     Raises ``Refused`` when a person says no, ``endpoint-update-failed``.
     """
     seen = ports.access.read()
+    if seen.openings:
+        # The list is as before it until an update that a killed command sent has ended.
+        seen = _settled(ports)
     now = ports.clock.now()
     over: list[Opening] = []
     left: list[Opening] = []
@@ -271,8 +319,7 @@ def close_overdue(ports: OpenPorts) -> ClosedEndpoint:
         else:
             left.append(opening)
     if over:
-        listed = "; ".join(describe_opening(each, now) for each in over)
-        ports.approver.confirm(f"Remove from publicAccessCidrs of the cluster: {listed}?")
+        ports.approver.confirm(closing_question(over, recorded(ports.store), now))
     for opening in over:
         _close_with_tries(ports, opening)
     # Killed before the tag was written: there is nothing but the line of the state.
@@ -356,29 +403,50 @@ def _without(now: tuple[str, ...], block: str) -> tuple[str, ...]:
     return left
 
 
-def _change(ports: OpenPorts, change: Change, run: str) -> None:
-    """Have ``publicAccessCidrs`` as ``change`` makes it from what it is, and wait for the update.
+def _change(ports: OpenPorts, change: Change, run: str) -> bool:
+    """Have ``publicAccessCidrs`` as ``change`` makes it from what it is, and wait for the update;
+    whether there was anything to change.
 
     Another update is waited for, and the list is read again. Raises ``Failed``
     ``endpoint-update-failed`` where an update fails or takes too long.
     """
     until = ports.clock.now() + _PATIENCE
+    changed = False
     while True:
-        # Such as that of a command that was killed: the list is as before it until it has ended.
-        while ports.access.is_changing() and ports.clock.now() < until:
-            ports.clock.sleep(_POLL)
-        now = ports.access.read().cidrs
+        now = _settled(ports).cidrs
         wanted = change(now)
         if wanted == now:
-            return
+            return changed
         try:
             update = ports.access.set_public_cidrs(wanted, token=_token(ports, run, wanted))
             _wait_for(ports, update)
+            changed = True
         except MigratorError as error:
             # EKS carries out one update of a cluster at a time.
             if error.code != "update-in-progress" or ports.clock.now() >= until:
                 raise
             ports.clock.sleep(_POLL)
+
+
+def _settled(ports: OpenPorts) -> EndpointSeen:
+    """The endpoint once no update of it runs, such as that of a command that was killed: until it
+    has ended, the list is as before it.
+
+    Raises ``Failed`` ``endpoint-update-failed`` where one takes too long: nothing is concluded from
+    a list that is about to change.
+    """
+    until = ports.clock.now() + _PATIENCE
+    while ports.access.is_changing():
+        if ports.clock.now() >= until:
+            raise Failed(
+                "endpoint-update-failed",
+                "An update of the endpoint has not ended in time.",
+                why=f"It is InProgress after {_PATIENCE.total_seconds() / 60:.0f} minutes.",
+                remedy="Look at the cluster's updates, and run the command again.",
+            )
+        ports.events.say("info", "waiting: an update of the endpoint runs")
+        ports.clock.sleep(_POLL)
+    return ports.access.read()
 
 
 def _token(ports: OpenPorts, run: str, cidrs: Sequence[str]) -> str:

@@ -93,5 +93,5 @@ def test_private_endpoint_is_not_opened(tmp_path: Path) -> None:
     with running(tmp_path, WORLD.replace(before, private)) as lab:
         ran = lab.run("doctor", "small", *OPEN, "--yes")
         assert (ran.code, ran.error_code) == (4, "endpoint-not-public")
-        assert "--via ssm:INSTANCE" in ran.err
+        assert "--via ssm:auto" in ran.err
         assert lab.effects() == []

@@ -4,6 +4,7 @@ until then status, doctor and later commands name the debt.
 """
 
 import re
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -183,6 +184,42 @@ def test_closing_is_killed_and_done_again(operator: Operator, point: Point) -> N
     kill: Point = (before + point[0], point[1])
     assert operator.session.migrate(*CLOSE, kill=kill).returncode == KILLED
     assert operator.session.migrate(*ELSEWHERE, *CLOSE).returncode == 0
+    operator.ends_as_it_began()
+
+
+def told_to_end(operator: Operator, *signals: tuple[int, int]) -> "CompletedProcess[str]":
+    """A command that is sent signals at its effects, with those numbers."""
+    return operator.session.migrate(
+        "snapshot", CLUSTER, "-o", "s.json", *OPEN, signals=dict(signals)
+    )
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_during_the_closing_changes_neither_its_end_nor_the_exit_code(
+    operator: Operator, told: signal.Signals
+) -> None:
+    done = told_to_end(operator, (3, told))
+    assert done.returncode == 0, done.stderr
+    assert "The closing continues." in done.stderr
+    operator.ends_as_it_began()
+
+
+def test_signal_while_the_opening_s_update_runs_leaves_the_list_as_it_began(
+    operator: Operator,
+) -> None:
+    done = told_to_end(operator, (2, signal.SIGINT))
+    assert (done.returncode, "[interrupted]" in done.stderr) == (7, True), done.stderr
+    operator.ends_as_it_began()
+
+
+def test_second_signal_during_the_closing_is_exit_7_and_names_what_is_open(
+    operator: Operator,
+) -> None:
+    done = told_to_end(operator, (3, signal.SIGTERM), (4, signal.SIGINT))
+    assert (done.returncode, "[endpoint-left-open]" in done.stderr) == (7, True), done.stderr
+    assert f"do:    {TO_CLOSE}" in done.stderr
+    assert any(BLOCK in text for text in operator.debts())
+    assert operator.session.migrate(*CLOSE).returncode == 0
     operator.ends_as_it_began()
 
 

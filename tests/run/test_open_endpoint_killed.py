@@ -111,7 +111,8 @@ def test_debt_of_a_killed_command_is_closed_from_another_machine(first: int) -> 
     endpoint.store = MemoryStore()
     endpoint.now += LONGEST_OPENING + timedelta(minutes=1)
     checks = opening_checks(endpoint.openings, "prod", endpoint.now)
-    assert [check.state for check in checks] == ["fail"] * len(endpoint.openings)
+    states = ["fail" if each.listed else "warn" for each in endpoint.openings]
+    assert [check.state for check in checks] == states
     assert all("--close-endpoint" in check.remedy for check in checks)
     done = close_overdue(replace(Command(endpoint, "other").ports(), runs=lambda _: None))
     assert (len(done.closed), done.left) == (len(checks), ())
@@ -301,6 +302,168 @@ def test_command_keeps_its_range_while_another_one_closes_for_a_killed_one(kille
         endpoint = at_once(switches, 0, killed)[0]
         endpoint.now += timedelta(hours=1)
         assert (endpoint.effective, endpoint.tags) == (BEFORE, {}), switches
+
+
+def signals_at(steps: Sequence[int]) -> Callable[[bool], None]:
+    """A signal to end arrives before each of the steps with these numbers, counted from 0."""
+    count = itertools.count()
+
+    def before(_: bool) -> None:
+        if next(count) in steps:
+            raise KeyboardInterrupt
+
+    return before
+
+
+def interrupted(
+    endpoint: Endpoint, steps: Sequence[int], ends: type[BaseException] | None = None
+) -> tuple[BaseException | None, Command]:
+    """A command that gets signals, and ends in an exception of its own where ``ends`` says so: what
+    it ended in.
+    """
+    command = Command(endpoint, "first", signals_at(steps))
+    try:
+        with opened_endpoint(command.ports(), run="first"):
+            assert BLOCK in endpoint.effective
+            if ends is not None:
+                raise ends
+    except (KeyboardInterrupt, ZeroDivisionError, MigratorError) as error:
+        endpoint.alive.discard("first")
+        return error, command
+    endpoint.alive.discard("first")
+    return None, command
+
+
+def steps_of_a_command() -> tuple[int, int]:
+    """How many steps a command takes until it closes, and until it has ended."""
+    count = itertools.count()
+
+    def before(_: bool) -> None:
+        next(count)
+
+    command = Command(Endpoint(), "first", before)
+    with opened_endpoint(command.ports(), run="first"):
+        closing = next(count)
+    return closing, next(count) - 1
+
+
+CLOSING, CALLS = steps_of_a_command()
+TO_CLOSE = "migrate doctor prod --close-endpoint"
+
+
+def ended_or_named(endpoint: Endpoint, error: BaseException | None) -> None:
+    """Whatever is open is in the text of the exit and in a tag, and a later command ends it."""
+    assert named(endpoint)
+    settled = replace(endpoint, now=endpoint.now + timedelta(hours=1))
+    if settled.effective != BEFORE:
+        assert isinstance(error, MigratorError)
+        assert error.exit_code == 7
+        assert TO_CLOSE in error.remedy
+        assert BLOCK in f"{error.message} {error.why}"
+    close_from_elsewhere(endpoint, "second")
+    assert as_began(endpoint)
+
+
+@pytest.mark.parametrize("arrives", [None, timedelta(0), timedelta(seconds=3)])
+def test_signal_at_any_step_leaves_the_list_as_it_began(arrives: timedelta | None) -> None:
+    """Also where a request that was interrupted reaches EKS some seconds later."""
+    for step in range(CALLS):
+        endpoint = Endpoint(on_the_wire=arrives)
+        error, command = interrupted(endpoint, [step])
+        assert error is None or type(error) is KeyboardInterrupt
+        assert named(endpoint)
+        assert as_began(endpoint), step
+        # Whoever waits is told that the command still works.
+        assert not endpoint.updates or any(said.startswith("closing: ") for said in command.said)
+
+
+@pytest.mark.parametrize("arrives", [None, timedelta(seconds=3)])
+def test_any_two_or_three_signals_end_the_opening_or_name_it(arrives: timedelta | None) -> None:
+    left = 0
+    # A closing that begins again takes some steps more.
+    pairs = itertools.combinations(range(CALLS + 6), 2)
+    threes = itertools.combinations(range(1, CALLS + 6, 4), 3)
+    for steps in itertools.chain(pairs, threes):
+        endpoint = Endpoint(on_the_wire=arrives)
+        error, _ = interrupted(endpoint, steps)
+        left += isinstance(error, Interrupted)
+        ended_or_named(endpoint, error)
+    assert left > 0
+
+
+@pytest.mark.parametrize("step", range(CLOSING, CALLS))
+def test_finished_command_keeps_its_end_where_one_signal_meets_the_closing(step: int) -> None:
+    endpoint = Endpoint()
+    error, command = interrupted(endpoint, [step])
+    assert error is None
+    assert as_began(endpoint)
+    assert any("The closing continues." in said for said in command.said)
+    error, _ = interrupted(Endpoint(), [step], ends=ZeroDivisionError)
+    assert type(error) is ZeroDivisionError
+
+
+def test_update_that_does_not_end_is_never_concluded_from() -> None:
+    for start in ("open", "close"):
+        endpoint = Endpoint()
+        run_command(endpoint, "first", 3 if start == "close" else 0)
+        endpoint.updates = [*endpoint.updates, (AT + timedelta(hours=9), (*BEFORE, BLOCK))]
+        command = _Stuck(endpoint, "second")
+        before = dict(endpoint.tags)
+        with pytest.raises(Failed, match="has not ended in time"):
+            if start == "close":
+                close_overdue(command.ports())
+            else:
+                opened_endpoint(command.ports(), run="second").__enter__()
+        assert endpoint.tags == before
+
+
+class _Stuck(Command):
+    """An update of the endpoint runs for hours."""
+
+    def is_changing(self) -> bool:
+        return True
+
+
+def test_address_that_an_update_under_way_lists_is_an_administrator_s() -> None:
+    endpoint = Endpoint(updates=[(AT + timedelta(seconds=8), (*BEFORE, BLOCK))])
+    with opened_endpoint(Command(endpoint, "a").ports(), run="a"):
+        assert endpoint.asked == []
+    assert endpoint.effective == (*BEFORE, BLOCK)
+
+
+FORGED = "cidr={} until=2020-01-01T00:00:00Z state=open by=x"
+
+
+def test_tag_of_what_is_not_listed_changes_no_list_and_says_so() -> None:
+    endpoint = Endpoint(tags={"eks-access-migrator/opened/q": FORGED.format("192.0.2.9/32")})
+    command = Command(endpoint, "a")
+    done = close_overdue(command.ports())
+    assert endpoint.asked[-1].startswith("Remove tags of the cluster that name 192.0.2.9/32")
+    assert command.said[-1] == "publicAccessCidrs does not have 192.0.2.9/32"
+    assert "(not in publicAccessCidrs now)" in done.closed[0]
+    assert (endpoint.tags, endpoint.updates) == ({}, [])
+
+
+@pytest.mark.parametrize("tag", [FORGED, FORGED.replace("2020", "2030") + " process=gone"])
+def test_question_says_where_only_a_tag_calls_an_address_an_opening(tag: str) -> None:
+    doubt = f"Only a tag says that a command added {BLOCK}"
+    listed = (*BEFORE, BLOCK)
+    tags = {"eks-access-migrator/opened/q": tag.format(BLOCK)}
+    close_overdue(Command(seen := Endpoint(cidrs=listed, tags=tags), "a").ports())
+    assert doubt in seen.asked[-1]
+    for address in (MINE, "203.0.113.7"):
+        endpoint = Endpoint(cidrs=listed, tags=dict(tags))
+        with opened_endpoint(Command(endpoint, "a", address=address).ports(), run="a"):
+            pass
+        assert [doubt in asked for asked in endpoint.asked] == [True] * len(endpoint.asked)
+        assert (BLOCK in endpoint.effective) == (endpoint.asked == [])
+
+
+def test_question_has_no_doubt_about_what_this_state_recorded() -> None:
+    endpoint = Endpoint()
+    run_command(endpoint, "first", 3)
+    close_overdue(Command(endpoint, "second").ports())
+    assert "Only a tag" not in endpoint.asked[-1]
 
 
 def test_second_command_joins_and_the_last_one_closes() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from migrator.lab.kubernetes_api import kubernetes_api
@@ -44,19 +45,40 @@ class LabSession:
         return environment
 
     def migrate(
-        self, *arguments: str, kill: "tuple[int, KillPoint] | None" = None
+        self,
+        *arguments: str,
+        kill: "tuple[int, KillPoint] | None" = None,
+        signals: Mapping[int, int] = MappingProxyType({}),
     ) -> subprocess.CompletedProcess[str]:
-        """Run the command; with ``kill`` it dies by SIGKILL at that effect of the lab's log."""
+        """Run the command; with ``kill`` it dies by SIGKILL at that effect of the lab's log, and
+        with ``signals`` it is sent those at the effects with these numbers, before their answers.
+        """
         arguments = ("--reader-role", READER_ROLE, *arguments)
-        done = (self.forked or forked_clis()).run(
-            arguments, self.folder, self.environment(), lambda pid: self._arm(pid, kill)
-        )
-        self.world.effects.cancel_kill()
-        return done
+        effects = self.world.effects
+        before = list(effects.listeners)
+        try:
+            return (self.forked or forked_clis()).run(
+                arguments,
+                self.folder,
+                self.environment(),
+                lambda pid: self._arm(pid, kill, signals),
+            )
+        finally:
+            effects.cancel_kill()
+            effects.listeners[:] = before
 
-    def _arm(self, pid: int, kill: "tuple[int, KillPoint] | None") -> None:
+    def _arm(
+        self, pid: int, kill: "tuple[int, KillPoint] | None", signals: Mapping[int, int]
+    ) -> None:
         if kill is not None:
             self.world.effects.order_kill(pid, *kill)
+
+        def send(effect: Effect) -> None:
+            if effect.n in signals:
+                os.kill(pid, signals[effect.n])
+
+        if signals:
+            self.world.effects.listeners.append(send)
 
     def run(self, *arguments: str) -> str:
         """Run the command, which must succeed; its standard output."""

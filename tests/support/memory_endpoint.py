@@ -9,7 +9,14 @@ from datetime import datetime, timedelta, timezone
 from typing import Literal
 
 from migrator.errors import Failed
-from migrator.model.opened_endpoint import EndpointSeen, Opening, openings_in, tag_key, tag_value
+from migrator.model.opened_endpoint import (
+    EndpointSeen,
+    Opening,
+    openings_in,
+    tag_key,
+    tag_value,
+    with_listed,
+)
 from migrator.model.proposal import Proposal
 from migrator.run.open_endpoint import OpenPorts
 from tests.support.memory_ports import MemoryStore
@@ -17,6 +24,7 @@ from tests.support.memory_ports import MemoryStore
 AT = datetime(2026, 11, 29, 12, tzinfo=timezone.utc)
 MINE = "198.51.100.7"
 BEFORE = ("203.0.113.0/24",)
+UPDATE = timedelta(seconds=8)  # how long an update runs
 
 
 class Killed(BaseException):
@@ -25,7 +33,9 @@ class Killed(BaseException):
 
 @dataclass
 class Endpoint:
-    """The cluster: its list, its tags, and the update that runs until ``busy``."""
+    """The cluster: its list, its tags, and its updates, each with its end. ``on_the_wire``: a
+    request whose caller is interrupted arrives so much later; None where it never arrives.
+    """
 
     cidrs: tuple[str, ...] = BEFORE
     tags: dict[str, str] = field(default_factory=dict)
@@ -36,10 +46,11 @@ class Endpoint:
     alive: set[str] = field(default_factory=set)
     store: MemoryStore = field(default_factory=MemoryStore)
     asked: list[str] = field(default_factory=list)
+    on_the_wire: timedelta | None = None
 
     @property
     def openings(self) -> tuple[Opening, ...]:
-        return openings_in(self.tags)
+        return with_listed(openings_in(self.tags), self.effective)
 
     @property
     def effective(self) -> tuple[str, ...]:
@@ -49,6 +60,11 @@ class Endpoint:
             if done <= self.now:
                 found = cidrs
         return found
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether an update runs."""
+        return any(done - UPDATE <= self.now < done for done, _ in self.updates)
 
 
 @dataclass
@@ -100,17 +116,21 @@ class Command:
         return EndpointSeen(here.public, False, here.effective, here.family, here.openings)
 
     def set_public_cidrs(self, cidrs: Sequence[str], *, token: str) -> str:
-        self.step(True)
         here = self.endpoint
-        if here.updates and here.updates[-1][0] > here.now:
+        try:
+            self.step(True)
+        except KeyboardInterrupt:
+            if here.on_the_wire is not None:
+                here.updates.append((here.now + here.on_the_wire + UPDATE, tuple(cidrs)))
+            raise
+        if here.is_changing:
             raise Failed("update-in-progress", "Another update runs.")
-        here.updates.append((here.now + timedelta(seconds=8), tuple(cidrs)))
+        here.updates.append((here.now + UPDATE, tuple(cidrs)))
         return str(len(here.updates) - 1)
 
     def is_changing(self) -> bool:
         self.step(False)
-        updates = self.endpoint.updates
-        return bool(updates) and updates[-1][0] > self.endpoint.now
+        return self.endpoint.is_changing
 
     def update_status(self, update_id: str) -> tuple[str, list[str]]:
         self.step(False)

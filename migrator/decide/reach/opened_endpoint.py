@@ -114,6 +114,8 @@ def describe_opening(opening: Opening, now: datetime) -> str:
     until = f"{opening.until:%Y-%m-%d %H:%M} UTC"
     caller = opening.caller or "a caller that is not known"
     said = f"{opening.cidr}, opened by {caller}, run {opening.run}"
+    if not opening.listed:
+        said = f"{said} (not in publicAccessCidrs now)"
     if opening.killed:
         return f"{said}, whose process was killed"
     if is_left(opening, now):
@@ -121,28 +123,60 @@ def describe_opening(opening: Opening, now: datetime) -> str:
     return f"{said}, until {until}"
 
 
+def closing_question(
+    openings: Sequence[Opening], recorded: Iterable[Opening], now: datetime
+) -> str:
+    """What a person agrees to before openings are closed. ``recorded``: those of this state."""
+    listed = "; ".join(describe_opening(each, now) for each in openings if each.listed)
+    others = "; ".join(describe_opening(each, now) for each in openings if not each.listed)
+    asked: list[str] = []
+    if listed:
+        asked.append(f"Remove from publicAccessCidrs of the cluster: {listed}?")
+    if others:
+        asked.append(f"Remove tags of the cluster that name {others}?")
+    return " ".join([*asked, doubt_words(openings, recorded)]).strip()
+
+
+def doubt_words(openings: Iterable[Opening], recorded: Iterable[Opening]) -> str:
+    """What a person must know of addresses that are in the list and that only a tag calls an
+    opening: whoever may tag the cluster can write one. Empty where this state recorded all.
+    """
+    known = {(each.run, each.cidr) for each in recorded}
+    found: list[str] = []
+    for opening in openings:
+        if opening.listed and (opening.run, opening.cidr) not in known:
+            found.append(opening.cidr)
+    if not found:
+        return ""
+    return (
+        f"Only a tag says that a command added {', '.join(dict.fromkeys(found))}. Each caller who "
+        "may tag the cluster can write it, and an administrator may have listed the address before."
+    )
+
+
 def debt_words(openings: Sequence[Opening], cluster: str, now: datetime) -> tuple[str, ...]:
     """What a command says of openings whose command has ended, one sentence each."""
     found: list[str] = []
     for opening in openings:
         if is_left(opening, now):
+            has = "publicAccessCidrs still has" if opening.listed else "A tag still names"
             found.append(
-                f"publicAccessCidrs still has {describe_opening(opening, now)}: "
-                f"migrate doctor {cluster} --close-endpoint"
+                f"{has} {describe_opening(opening, now)}: migrate doctor {cluster} --close-endpoint"
             )
     return tuple(found)
 
 
 def opening_checks(openings: Sequence[Opening], cluster: str, now: datetime) -> tuple[Check, ...]:
-    """A check for each opening of the endpoint: a failure where its command has ended. None where
-    there is no opening.
+    """A check for each opening of the endpoint: a failure where its command has ended and its
+    address is in the list. None where there is no opening.
     """
     checks: list[Check] = []
     for opening in openings:
-        said = f"publicAccessCidrs has {describe_opening(opening, now)}."
+        has = "publicAccessCidrs has" if opening.listed else "A tag of the cluster names"
+        said = f"{has} {describe_opening(opening, now)}."
         if is_left(opening, now):
             remedy = f"`migrate doctor {cluster} --close-endpoint`"
-            checks.append(Check(NAME, "fail", said, remedy))
+            checks.append(Check(NAME, "fail" if opening.listed else "warn", said, remedy))
         else:
             checks.append(Check(NAME, "warn", said, "The command that opened it closes it."))
     return tuple(checks)

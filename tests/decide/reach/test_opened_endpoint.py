@@ -7,9 +7,11 @@ import pytest
 
 from migrator.decide.reach.opened_endpoint import (
     block_to_open,
+    closing_question,
     debt_words,
     describe_opening,
     is_restricted,
+    opening_checks,
     with_killed,
 )
 from migrator.errors import MigratorError
@@ -91,6 +93,34 @@ def test_cluster_without_a_public_endpoint_is_refused() -> None:
     with pytest.raises(MigratorError) as caught:
         is_restricted(replace(seen("198.51.100.0/24"), public=False))
     assert caught.value.code == "endpoint-not-public"
+
+
+def test_tag_of_what_is_not_listed_is_never_called_an_open_address() -> None:
+    left = replace(OURS, killed=True, listed=False)
+    (said,) = debt_words([left], "prod", NOW)
+    (check,) = opening_checks([left], "prod", NOW)
+    for text in (said, check.said, closing_question([left], [], NOW)):
+        assert "(not in publicAccessCidrs now)" in text
+        assert "publicAccessCidrs has" not in text
+        assert "publicAccessCidrs still has" not in text
+    assert (check.state, "--close-endpoint" in check.remedy) == ("warn", True)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "listed", "doubted"),
+    [
+        ([], True, True),
+        ([OURS], True, False),
+        # The same run with another address: a tag was changed.
+        ([replace(OURS, cidr="192.0.2.7/32")], True, True),
+        ([], False, False),
+    ],
+)
+def test_question_doubts_a_listed_address_that_this_state_did_not_record(
+    recorded: list[Opening], listed: bool, doubted: bool
+) -> None:
+    question = closing_question([replace(OURS, listed=listed)], recorded, NOW)
+    assert ("an administrator may have listed" in question) is doubted
 
 
 @pytest.mark.parametrize(
