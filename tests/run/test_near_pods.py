@@ -99,6 +99,12 @@ def test_pods_that_may_not_be_read_are_unknown_by_name() -> None:
     assert "team/migrate-x1" in own[1]
 
 
+def test_labels_that_may_not_be_read_decide_nothing_without_policies() -> None:
+    near = NearPods(Pods(None), PLACE, aws_auth("kubectl"))
+    checks = reach_checks(Policies(()), None, near)
+    assert [each.state for each in checks] == ["ok"] * 5
+
+
 def test_the_pod_of_the_command_is_judged_by_its_labels_and_account() -> None:
     states = [state for state, _ in found(Pods(here=pod("migrate-x1")), here=PLACE)]
     assert states == ["ok"] * 4
