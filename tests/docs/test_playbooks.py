@@ -33,6 +33,7 @@ REACH = (
     "inside-the-cluster",
     "node-join",
     "privoxy",
+    "security-groups",
     "session-manager",
 )
 

@@ -14,7 +14,7 @@ import pytest
 from migrator.lab.lab_client import control
 from tests.run.test_network_policies_on_the_lab import LOCKED, SURROUNDINGS
 from tests.support.cli_lab import CliLab, running
-from tests.support.private_world import PRIVATE_WORLD
+from tests.support.private_world import NODE, PRIVATE_WORLD
 from tests.support.way_servers import Proxy, listening
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +62,18 @@ TRAP = (
 # As the page: a tier that lets kube-system reach DNS alone.
 _CALICO_OBJECTS = "".join(f"      - {json.dumps(each)}\n" for each in (*SURROUNDINGS, LOCKED))
 CALICO = IN_VPC + _CALICO_OBJECTS
+# As the Terraform module lays it out: the minimum, and not what is recommended.
+GROUPS = IN_VPC.replace(
+    "    kubernetes:\n",
+    f"""\
+    network: terraform
+    kubernetes:
+      - apiVersion: v1
+        kind: Node
+        metadata: {{name: ip-10-0-1-1.eu-central-1.compute.internal}}
+        spec: {{providerID: "aws:///eu-central-1a/{NODE}"}}
+""",
+)
 WORLDS = {
     "address-filter": FILTERED,
     "calico-cluster": CALICO,
@@ -140,6 +152,17 @@ def test_each_way_of_the_page_for_nodes_lets_them_join(without: str, tmp_path: P
             for name in ("plan.json", f"plan-{5 - int(without)}.json")
         ]
         assert ["nodes-join-by-address" in each for each in codes] == [True, False]
+
+
+def test_commands_of_the_page_for_security_groups_add_what_is_missing(tmp_path: Path) -> None:
+    with running(tmp_path, GROUPS) as lab:
+        follow(script("playbooks/security-groups.md"), lab, lab.environment())
+        before, after = (
+            {row["name"]: row["state"] for row in lab.document(name)["securityGroups"]}
+            for name in ("doctor.json", "after.json")
+        )
+    assert "warn" in before.values()
+    assert set(after.values()) == {"ok"}
 
 
 def follow(
