@@ -26,7 +26,7 @@ class RequiredRule:
 
     ``name`` is stable (kebab-case), ``rule`` says between whom. ``minimum`` and ``recommended``:
     what is asked, empty where nothing is. ``found``: what there is, ``missing``: what is not,
-    ``command``: what adds it, one line to copy.
+    ``command``: what adds it, one line to copy; ``steps``: what no command does.
     """
 
     name: str
@@ -37,6 +37,7 @@ class RequiredRule:
     found: str = ""
     missing: str = ""
     command: str = ""
+    steps: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ def _rules_table(rules: Sequence[RequiredRule]) -> Table:
             "found": row.found,
             "missing": row.missing,
             "command": row.command,
+            "steps": row.steps,
         }
         lines = [Text(row.rule, style="bold")]
         lines += [
@@ -83,6 +84,7 @@ def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
                 "found": row.found,
                 "missing": row.missing,
                 "command": row.command,
+                "steps": row.steps,
             }
             for row in diagnosis.required_rules
         ],

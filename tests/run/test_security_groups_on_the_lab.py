@@ -90,6 +90,7 @@ def the_table_is_in_every_format(rows: dict[str, RequiredRule], checks: tuple[Ch
         "found",
         "missing",
         "command",
+        "steps",
     }
     text = " ".join(diagnosis_text(diagnosis).split())
     for row in rows.values():

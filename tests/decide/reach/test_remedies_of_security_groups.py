@@ -1,11 +1,13 @@
 """Each command of the table, carried out, ends what it is for, and makes no other fault."""
 
+from itertools import combinations
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from migrator.decide.reach.security_groups.owned_tags import tag_choice
 from migrator.decide.reach.security_groups.security_checks import required_rules
 from migrator.model.diagnosis import RequiredRule
 from migrator.model.security_groups import (
@@ -63,6 +65,7 @@ def everything(name: str, tag: str = "") -> SecurityGroup:
     return group(name, *every, tag=tag)
 
 
+_sets = st.lists(st.sampled_from(GROUPS), min_size=1, max_size=3, unique=True).map(tuple)
 SUBNETS = (
     Subnet("s-1", "vpc-1", ("10.0.1.0/24",), "a"),
     Subnet("s-2", "vpc-1", ("10.0.2.0/24",), "a"),
@@ -259,6 +262,91 @@ def test_without_a_private_endpoint_no_group_of_the_control_plane_is_asked(
     assert (by_groups.state, by_groups.rule) == ("fail", "nodes -> control plane")
 
 
+@pytest.mark.parametrize(
+    ("sets", "chosen"),
+    [
+        ([("sg-n",), ("sg-c", "sg-n")], {"sg-n"}),
+        ([("sg-c",), ("sg-c", "sg-n")], {"sg-c"}),
+        ([("sg-c", "sg-n"), ("sg-n", "sg-m")], {"sg-c", "sg-m"}),
+        ([("sg-n",), ("sg-m",), ("sg-n", "sg-m")], None),
+        ([("sg-n", "sg-m")], {"sg-m"}),
+    ],
+)
+def test_each_node_has_one_group_of_the_choice(
+    sets: list[tuple[str, ...]], chosen: set[str] | None
+) -> None:
+    assert tag_choice(sets, "sg-c", lambda _: 0) == chosen
+
+
+@given(st.lists(_sets, min_size=1, max_size=5))
+def test_a_choice_is_found_where_there_is_one(sets: list[tuple[str, ...]]) -> None:
+    fitting = [
+        set(some)
+        for size in range(1, len(GROUPS) + 1)
+        for some in combinations(GROUPS, size)
+        if all(len({*some} & {*each}) == 1 for each in sets)
+    ]
+    found = tag_choice(sets, "sg-c", GROUPS.index)
+    assert (found is None) == (not fitting)
+    # EKS tags the cluster group again: a choice without it is the last one.
+    used = {group for each in sets for group in each}
+    if found is not None:
+        assert all(len(found & {*each}) == 1 for each in sets)
+        could = any("sg-c" in some for some in fitting if some <= used)
+        assert ("sg-c" in found) == could
+
+
+def test_nodes_that_no_choice_of_tags_fits_have_steps() -> None:
+    groups = {name: everything(name, "owned") for name in ("sg-c", "sg-n", "sg-m")}
+    every = (node("n-1", "sg-n"), node("n-2", "sg-m"), node("n-3", "sg-n", "sg-m"))
+    row = rows_of(cluster(), facts(groups=groups, nodes=every))["owned-tag"]
+    assert (row.state, row.command) == ("warn", "")
+    assert "launch template" in row.steps
+    again = (node("n-1", "sg-n"), node("n-2", "sg-c", "sg-n"))
+    row = rows_of(cluster(), facts(groups=groups, nodes=again))["owned-tag"]
+    assert "--resources sg-c " in row.command
+    assert "EKS tags sg-c again" in row.steps
+
+
+def test_an_additional_group_that_another_cluster_has_is_replaced_by_a_copy() -> None:
+    """The nodes' rule that names the shared group is there for the new group before it goes."""
+    shared = group(
+        "sg-a",
+        rule("sg-a", "ingress", "tcp", first=443, last=443, cidr="192.168.0.0/16"),
+        rule("sg-a", "egress", cidr="0.0.0.0/0"),
+    )
+    nodes = group(
+        "sg-n",
+        rule("sg-n", "ingress", peer_group="sg-a"),
+        rule("sg-n", "ingress", peer_group="sg-n"),
+        rule("sg-n", "egress", cidr="0.0.0.0/0"),
+        tag="owned",
+    )
+    world = (
+        cluster("sg-a"),
+        facts(
+            groups={"sg-c": everything("sg-c"), "sg-a": shared, "sg-n": nodes},
+            nodes=(node("n-1", "sg-n"),),
+            control_plane=(plane("prod", "sg-c", "sg-a"), plane("staging", "sg-s", "sg-a")),
+        ),
+    )
+    before = rows_of(*world)
+    assert {row.name for row in before.values() if row.state != "ok"} == {"control-plane-groups"}
+    config, network = carried_out(*world, before["control-plane-groups"].command)
+    assert {row.state for row in rows_of(config, network).values()} == {"ok"}
+    assert config["resourcesVpcConfig"]["securityGroupIds"] == ["sg-made"]
+    assert [one.cidr for one in network.groups["sg-made"].rules if one.direction == "ingress"] == [
+        "192.168.0.0/16"
+    ]
+
+
+def test_a_cluster_group_that_another_cluster_has_is_replaced_there() -> None:
+    other = (plane("prod", "sg-c"), plane("staging; x", "sg-s", "sg-c"))
+    row = rows_of(cluster(), facts(control_plane=other))["control-plane-groups"]
+    assert (row.state, row.command) == ("warn", "")
+    assert "`migrate doctor 'staging; x' --region eu-central-1`" in row.steps
+
+
 # Rules that come with chance: few peers and ports, so that flows pass and fail.
 _PEERS = st.sampled_from(
     [
@@ -290,7 +378,6 @@ def groups_by_chance(draw: st.DrawFn) -> dict[str, SecurityGroup]:
     return found
 
 
-_sets = st.lists(st.sampled_from(GROUPS), min_size=1, max_size=3, unique=True).map(tuple)
 _nodes = st.lists(
     st.builds(
         lambda groups, subnet, public: (groups, subnet, public),
@@ -337,8 +424,11 @@ def worlds(draw: st.DrawFn) -> tuple[Cluster, NetworkFacts]:
 _OTHERS = st.sampled_from([(), (plane("staging", "sg-a", "sg-x"),)])
 
 
-@settings(max_examples=150)
-@given(worlds(), st.sampled_from(["egress", "nodes-to-control-plane"]))
+@settings(max_examples=100)
+@given(
+    worlds(),
+    st.sampled_from(["egress", "nodes-to-control-plane", "owned-tag", "control-plane-groups"]),
+)
 def test_a_command_ends_what_it_is_for_and_makes_no_other_row_worse(
     world: tuple[Cluster, NetworkFacts], name: str
 ) -> None:

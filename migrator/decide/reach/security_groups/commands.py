@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from shlex import quote
 
 from migrator.decide.reach.security_groups.traffic import Traffic, block_of
-from migrator.model.security_groups import ALL_TRAFFIC, Direction
+from migrator.model.security_groups import ALL_TRAFFIC, Direction, SecurityRule
 
 
 def authorize(
@@ -46,6 +46,8 @@ def _peer(peer: str) -> str:
     """The peer of an IpPermission: a group, or a block of its family."""
     if peer.startswith("sg-"):
         return f"UserIdGroupPairs=[{{GroupId={peer}}}]"
+    if peer.startswith("pl-"):
+        return f"PrefixListIds=[{{PrefixListId={peer}}}]"
     block = block_of(peer)
     if block is not None and block.version == 6:
         return f"Ipv6Ranges=[{{CidrIpv6={peer}}}]"
@@ -73,12 +75,42 @@ def set_groups(region: str, interface: str, groups: Sequence[str]) -> str:
 
 
 def create_group(region: str, vpc: str, cluster: str) -> str:
-    """The command that makes a group for the control plane of one cluster alone."""
+    """The command that makes a group for the control plane of one cluster alone, whose id is
+    ``$group`` for the commands after it.
+    """
     return (
-        f"aws ec2 create-security-group {_at(region)} --vpc-id {quote(vpc)} "
+        f"group=$(aws ec2 create-security-group {_at(region)} --vpc-id {quote(vpc)} "
         f"--group-name {quote(cluster + '-control-plane')} "
-        f"--description {quote('Control plane of ' + cluster)}"
+        f"--description {quote('Control plane of ' + cluster)} --query GroupId --output text)"
     )
+
+
+def copy_rules(region: str, rules: Sequence[SecurityRule]) -> str:
+    """The command that gives ``$group`` the incoming rules of other groups."""
+    permissions = dict.fromkeys(map(_permission_of, rules))
+    return (
+        f"aws ec2 authorize-security-group-ingress {_at(region)} "
+        f'--group-id "$group" --ip-permissions {_words(tuple(permissions))}'
+    )
+
+
+def _permission_of(rule: SecurityRule) -> str:
+    """A rule as an IpPermission in the shorthand of the AWS CLI."""
+    ports = ""
+    if rule.first is not None:
+        ports = f"FromPort={rule.first},ToPort={rule.last},"
+    return f"IpProtocol={rule.protocol},{ports}{_peer(_peer_of(rule))}"
+
+
+def _peer_of(rule: SecurityRule) -> str:
+    return rule.cidr or rule.peer_group or rule.prefix_list
+
+
+def use_groups(region: str, cluster: str, kept: Sequence[str]) -> str:
+    """The command that gives a cluster additional groups: those kept, and ``$group``."""
+    head = f"aws eks update-cluster-config {_region_and_name(region, cluster)}"
+    groups = "".join(f"{quote(group)}," for group in kept)
+    return f'{head} --resources-vpc-config securityGroupIds={groups}"$group"'
 
 
 def create_endpoint(

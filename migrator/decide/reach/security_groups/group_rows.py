@@ -7,16 +7,17 @@ kubernetes/cloud-provider-aws (a node has exactly one group with the tag
 ``kubernetes.io/cluster/NAME``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from migrator.decide.reach.security_groups.commands import (
-    create_group,
     joined,
     set_groups,
     tag_owned,
     untag,
 )
+from migrator.decide.reach.security_groups.owned_tags import tag_choice
+from migrator.decide.reach.security_groups.shared_groups import own_groups_instead
 from migrator.decide.reach.security_groups.sides import ClusterNetwork
 from migrator.model.diagnosis import RequiredRule
 from migrator.model.long_lists import some_of
@@ -30,7 +31,7 @@ def group_rows(network: ClusterNetwork, flows: Sequence[RequiredRule]) -> list[R
     return [
         _cluster_group_on_nodes(network, flows),
         _owned_tag(network),
-        _own_control_plane_groups(network),
+        _own_control_plane_groups(network, flows),
         _no_default_group(network),
     ]
 
@@ -86,25 +87,49 @@ def _owned_tag(network: ClusterNetwork) -> RequiredRule:
     if unread:
         return _unknown(row, unread)
     lacks: list[str] = []
-    commands: list[str] = []
     for groups in sets:
         carrying = [group for group in groups if tag in network.facts.groups[group].tags]
         if not _is_owned(network, carrying, tag):
             lacks.append(f"no group of {', '.join(groups)} has it")
-            commands.append(tag_owned(network.region, network.prefer(groups), network.name))
         if len(carrying) > 1:
             lacks.append(f"{', '.join(carrying)} have it on one node")
-            others = [group for group in carrying if group != network.prefer(carrying)]
-            commands.append(untag(network.region, others, network.name))
     found = f"on a group of each of {len(network.facts.nodes)} interfaces"
     if not lacks:
         return replace(row, found=found)
-    return replace(
-        row,
-        state="warn",
-        missing="; ".join(lacks),
-        command=joined(commands),
-    )
+    row = replace(row, state="warn", missing="; ".join(lacks))
+    chosen = tag_choice(sets, network.cluster_group, network.rank)
+    if chosen is None:
+        steps = (
+            "No choice of tags fits these nodes: change their groups, in the launch template, so"
+            " that each node has one of them that no other tagged group is beside."
+        )
+        return replace(row, steps=steps)
+    row = replace(row, command=joined(_tag_commands(network, sets, chosen, tag)))
+    if any(network.cluster_group in groups for groups in sets) > (network.cluster_group in chosen):
+        # It is on nodes, and no choice with it fits.
+        steps = (
+            f"EKS tags {network.cluster_group} again when the cluster is updated: give every node"
+            " that group or none, in the launch template."
+        )
+        return replace(row, steps=steps)
+    return row
+
+
+def _tag_commands(
+    network: ClusterNetwork, sets: Sequence[Sequence[str]], chosen: Collection[str], tag: str
+) -> list[str]:
+    """Commands after which the chosen groups have the tag, and no other group of a node."""
+    used = dict.fromkeys(group for groups in sets for group in groups)
+    tags = {group: network.facts.groups[group].tags.get(tag) for group in used}
+    commands = [
+        tag_owned(network.region, group, network.name)
+        for group in used
+        if group in chosen and tags[group] != "owned"
+    ]
+    others = [group for group in used if group not in chosen and tags[group] is not None]
+    if others:
+        commands.append(untag(network.region, others, network.name))
+    return commands
 
 
 def _is_owned(network: ClusterNetwork, carrying: Sequence[str], tag: str) -> bool:
@@ -118,7 +143,9 @@ def _strangers(network: ClusterNetwork, sets: Iterable[Sequence[str]]) -> str:
     return ", ".join(sorted(found))
 
 
-def _own_control_plane_groups(network: ClusterNetwork) -> RequiredRule:
+def _own_control_plane_groups(
+    network: ClusterNetwork, flows: Sequence[RequiredRule]
+) -> RequiredRule:
     """Groups of the control plane that other clusters use: a rule for one opens the other."""
     mine = {*network.control_groups, *_groups_of(network.own_interfaces())}
     row = RequiredRule(
@@ -137,12 +164,8 @@ def _own_control_plane_groups(network: ClusterNetwork) -> RequiredRule:
         return row
     clusters = sorted({one.description.removeprefix("Amazon EKS ") for one in shared})
     groups = sorted(mine.intersection(_groups_of(shared)))
-    return replace(
-        row,
-        state="warn",
-        missing=f"{', '.join(groups)} also serves cluster {', '.join(clusters)}",
-        command=create_group(network.region, shared[0].vpc, network.name),
-    )
+    missing = f"groups alone: {', '.join(groups)} also serves cluster {', '.join(clusters)}"
+    return own_groups_instead(network, flows, replace(row, state="warn", missing=missing), groups)
 
 
 def _no_default_group(network: ClusterNetwork) -> RequiredRule:

@@ -72,7 +72,8 @@ def security_checks(rows: Sequence[RequiredRule], facts: NetworkFacts) -> tuple[
 
 def _check(row: RequiredRule) -> Check:
     """The check of a row that is not good, with the command that mends it."""
-    remedy = f"`{row.command}`" if row.command else ""
+    command = f"`{row.command}`" if row.command else ""
+    remedy = " ".join(filter(None, (command, row.steps)))
     said = f"Security groups, {row.rule}: missing {row.missing}."
     return Check(f"{NAME}-{row.name}", row.state, said, remedy)
 

@@ -110,9 +110,9 @@ class ClusterNetwork:
         """The group of an interface that gets a rule or is named by one: the cluster group, else
         one that carries the cluster's tag, else one that is no default group.
         """
-        return min(groups, key=self._rank, default="")
+        return min(groups, key=self.rank, default="")
 
-    def _rank(self, group: str) -> int:
+    def rank(self, group: str) -> int:
         """How well a group suits a new rule: the lower, the better."""
         known = self.facts.groups.get(group)
         if group == self.cluster_group:
