@@ -18,10 +18,12 @@ from migrator.model.access_entry import (
     Identity,
 )
 from migrator.model.code_entries import CodeKind, ModuleVersion
+from migrator.model.files.terraform_plan import read_terraform_plan
 from migrator.model.plan import Plan
 from migrator.render.code_files import code_files
 from migrator.render.escape import survives_hcl
 from migrator.render.facts import default_username
+from migrator.render.terraform import removed_blocks
 from tests.support.generate_terraform_schema import EXTRACT
 from tests.support.plans import (
     HOSTILE,
@@ -43,6 +45,7 @@ from tests.support.terraform_code import (
     raw_entries,
     read,
     resources,
+    run_terraform,
     terraform,
 )
 
@@ -442,3 +445,20 @@ def test_recorded_terraform_plans_have_attributes_of_the_provider() -> None:
             for side in ("before", "after") if schema else ():
                 names = set(change["change"][side] or ())
                 assert names <= {*schema["required"], *schema["optional"], *computed}, path.name
+
+
+def test_removed_blocks_forget_what_is_in_the_state_and_ignore_the_rest(tmp_path: Path) -> None:
+    """By terraform itself, with the resource that it has built in."""
+    code, removed = tmp_path / "main.tf", tmp_path / "aws_auth_removed.tf"
+    code.write_text('resource "terraform_data" "aws_auth" {}\n')
+    run_terraform(tmp_path, "init", "-input=false")
+    run_terraform(tmp_path, "apply", "-auto-approve", "-input=false")
+    code.write_text("")
+    removed.write_text(removed_blocks(["terraform_data.aws_auth", "terraform_data.in_no_state"]))
+    run_terraform(tmp_path, "plan", "-out=tfplan", "-input=false")
+    found = run_terraform(tmp_path, "show", "-json", "tfplan")
+    # Its type is exchanged for one that is judged, so that it is read.
+    read_as = found.replace(b'"type":"terraform_data"', b'"type":"kubernetes_config_map"')
+    [change] = read_terraform_plan(read_as, "tfplan.json").changes
+    assert (change.address, [*change.actions]) == ("terraform_data.aws_auth", ["forget"])
+    assert not change.destroys

@@ -137,6 +137,19 @@ def terraform() -> str:
     return found
 
 
+def run_terraform(folder: Path, *arguments: str) -> bytes:
+    """What a command prints; it has to succeed, and needs no provider from elsewhere."""
+    run = subprocess.run(
+        [terraform(), *arguments],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert run.returncode == 0, run.stdout.decode() + run.stderr.decode()
+    return run.stdout
+
+
 def assert_formatted(folder: Path, files: dict[str, str]) -> None:
     """``terraform fmt`` would change nothing."""
     program = terraform()
