@@ -22,9 +22,13 @@ from migrator.model.network_policies.packets import (
     Service,
 )
 from migrator.model.network_policies.policies import Block, NetworkSet, Peer, PortMatch, Rule
-from migrator.model.network_policies.selectors import Everything, Selector
+from migrator.model.network_policies.selectors import Selector
 
 _NO_ADDRESS = "the address of the pod is not known"
+# Calico gives them to every namespace and ServiceAccount (libcalico-go, NamespaceToProfile and
+# ServiceAccountToProfile): their values are known without a read, whatever other labels there are.
+_NAME_LABEL = "projectcalico.org/name"
+_KNOWN_KEYS = frozenset({f"pcns.{_NAME_LABEL}", f"pcsa.{_NAME_LABEL}"})
 UNREAD_ACCOUNTS = "the labels of ServiceAccounts could not be read"
 
 
@@ -342,13 +346,17 @@ def _by_labels(
 
 def _labels_unread(selector: Selector, pod: Pod, world: PolicyWorld) -> str:
     """Which labels of namespace and ServiceAccount that a selector compares were not read."""
-    prefixes = {key.partition(".")[0] for key in keys_of(selector)}
+    prefixes = {key.partition(".")[0] for key in set(keys_of(selector)) - _KNOWN_KEYS}
     unread = {}
     if pod.namespace not in world.namespaces:
-        unread["pcns"] = f"the labels of namespace {pod.namespace} could not be read"
+        unread["pcns"] = _unread_labels(pod.namespace)
     if _account_labels(pod, world) is None:
         unread["pcsa"] = UNREAD_ACCOUNTS
     return next((unread[each] for each in sorted(prefixes & set(unread))), "")
+
+
+def _unread_labels(namespace: str) -> str:
+    return f"the labels of namespace {namespace} could not be read"
 
 
 def _in_namespaces(selector: Selector, namespace: str, world: PolicyWorld) -> Truth:
@@ -356,12 +364,11 @@ def _in_namespaces(selector: Selector, namespace: str, world: PolicyWorld) -> Tr
     ``kubernetes.io/metadata.name``.
     """
     found = world.namespaces.get(namespace)
-    if found is None:
-        # All of them are selected, whatever their labels are.
-        known = isinstance(selector, Everything)
-        return known or f"the labels of namespace {namespace} could not be read"
-    own = {"projectcalico.org/name": namespace, "kubernetes.io/metadata.name": namespace}
-    return selector_matches(selector, {**own, **found})
+    own = {_NAME_LABEL: namespace, "kubernetes.io/metadata.name": namespace}
+    # A selector that compares nothing but the name needs no labels that would have to be read.
+    if found is None and not set(keys_of(selector)) <= set(own):
+        return _unread_labels(namespace)
+    return selector_matches(selector, {**(found or {}), **own})
 
 
 def _account_labels(pod: Pod, world: PolicyWorld) -> Labels | None:
@@ -369,7 +376,7 @@ def _account_labels(pod: Pod, world: PolicyWorld) -> Labels | None:
     found = account_labels(pod, world)
     if found is None:
         return None
-    return {"projectcalico.org/name": pod.service_account, **found}
+    return {**found, _NAME_LABEL: pod.service_account}
 
 
 def account_labels(pod: Pod, world: PolicyWorld) -> Labels | None:
@@ -383,15 +390,23 @@ def calico_labels(pod: Pod, world: PolicyWorld) -> Labels:
     """The labels of a pod for Calico (reference, WorkloadEndpoint): its own, its namespace and
     ServiceAccount, and their labels with the prefixes ``pcns.`` and ``pcsa.``.
     """
-    namespace = world.namespaces.get(pod.namespace, {})
     return {
-        **{f"pcns.{key}": value for key, value in namespace.items()},
+        **_namespace_labels(pod.namespace, world),
         **{f"pcsa.{key}": value for key, value in (_account_labels(pod, world) or {}).items()},
+        f"pcsa.{_NAME_LABEL}": pod.service_account,
         **pod.labels,
         "projectcalico.org/namespace": pod.namespace,
         "projectcalico.org/serviceaccount": pod.service_account,
         "projectcalico.org/orchestrator": "k8s",
     }
+
+
+def _namespace_labels(namespace: str, world: PolicyWorld) -> dict[str, str]:
+    """The labels that pods and network sets of a namespace have by it; only its name where the
+    others were not read.
+    """
+    found = {**world.namespaces.get(namespace, {}), _NAME_LABEL: namespace}
+    return {f"pcns.{key}": value for key, value in found.items()}
 
 
 def _set_is_selected(peer: Peer, found: NetworkSet, world: PolicyWorld) -> Truth:
@@ -404,13 +419,8 @@ def _set_conditions(peer: Peer, found: NetworkSet, world: PolicyWorld) -> Iterat
     """
     yield peer.own_namespace in ("", found.namespace)
     yield not peer.account_names
-    namespace = world.namespaces.get(found.namespace, {})
     if peer.pods is not None:
-        labels = dict(found.labels)
-        if found.namespace:
-            labels |= {f"pcns.{key}": value for key, value in namespace.items()}
-            labels["projectcalico.org/namespace"] = found.namespace
-        yield selector_matches(peer.pods, labels, global_means="global() selects sets")
+        yield _by_set_labels(peer.pods, found, world)
     if peer.namespaces is not None and found.namespace:
         yield _in_namespaces(peer.namespaces, found.namespace, world)
     elif peer.namespaces is not None:
@@ -423,6 +433,18 @@ def _set_conditions(peer: Peer, found: NetworkSet, world: PolicyWorld) -> Iterat
     if peer.accounts is not None:
         yield selector_matches(peer.accounts, {})
     yield found.doubt or True
+
+
+def _by_set_labels(selector: Selector, found: NetworkSet, world: PolicyWorld) -> Truth:
+    """Whether a selector chooses the labels of a set: its own, and those of its namespace."""
+    labels = dict(found.labels)
+    if found.namespace:
+        labels = _namespace_labels(found.namespace, world) | labels
+        labels["projectcalico.org/namespace"] = found.namespace
+        of_namespace = {key for key in keys_of(selector) if key.startswith("pcns.")} - _KNOWN_KEYS
+        if of_namespace and found.namespace not in world.namespaces:
+            return _unread_labels(found.namespace)
+    return selector_matches(selector, labels, global_means="global() selects sets")
 
 
 def _service_is_selected(peer: Peer, service: Service, world: PolicyWorld) -> Truth:

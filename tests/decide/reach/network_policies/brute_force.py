@@ -149,20 +149,35 @@ def _holds(selector: SelectorText | None, labels: Labels) -> bool:
 
 
 def _namespace_labels(cluster: Cluster, namespace: str) -> Labels:
-    return {"projectcalico.org/name": namespace, **cluster.namespaces[namespace]}
+    return {**cluster.namespaces[namespace], "projectcalico.org/name": namespace}
 
 
 def _account_labels(cluster: Cluster, pod: Place) -> Labels:
     found = cluster.accounts.get((pod.namespace, pod.account), {})
-    return {"projectcalico.org/name": pod.account, **found}
+    return {**found, "projectcalico.org/name": pod.account}
 
 
 def _endpoint_labels(cluster: Cluster, pod: Place) -> Labels:
     return {
+        **_prefixed("pcns", _namespace_labels(cluster, pod.namespace)),
+        **_prefixed("pcsa", _account_labels(cluster, pod)),
         **dict(pod.labels),
         "projectcalico.org/namespace": pod.namespace,
         "projectcalico.org/serviceaccount": pod.account,
     }
+
+
+def _prefixed(prefix: str, labels: Labels) -> dict[str, str]:
+    return {f"{prefix}.{key}": value for key, value in labels.items()}
+
+
+def _set_labels(cluster: Cluster, metadata: Raw) -> Labels:
+    """Those of a network set, which has the labels of its namespace, too."""
+    namespace = metadata.get("namespace", "")
+    if not namespace:
+        return dict(metadata["labels"])
+    inherited = _prefixed("pcns", _namespace_labels(cluster, namespace))
+    return {**inherited, **metadata["labels"], "projectcalico.org/namespace": namespace}
 
 
 def _kubernetes_selector(selector: Raw, labels: Labels) -> bool:
@@ -313,7 +328,8 @@ def _selected(cluster: Cluster, own: str, entity: Raw, place: Place) -> bool:
         if each["kind"] in ("NetworkSet", "GlobalNetworkSet"):
             metadata = each["metadata"]
             if _in_nets(each["spec"]["nets"], place.address):
-                candidates.append((metadata.get("namespace", ""), metadata["labels"], {}, ""))
+                labels = _set_labels(cluster, metadata)
+                candidates.append((metadata.get("namespace", ""), labels, {}, ""))
     return any(_chosen(cluster, own, entity, *candidate) for candidate in candidates)
 
 

@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 from tests.decide.reach.network_policies.brute_force import Labels, Place, SelectorText
 
 KEYS, VALUES = ("app", "role"), ("web", "db", "w")
-NAMESPACES: Mapping[str, Labels] = {"team": {"env": "prod"}, "kube-system": {"env": "core"}}
+# One says that it is another: Calico's own label is what counts.
+NAMESPACES: Mapping[str, Labels] = {
+    "team": {"env": "prod", "projectcalico.org/name": "kube-system"},
+    "kube-system": {"env": "core"},
+}
 ACCOUNTS: Mapping[tuple[str, str], Labels] = {("team", "runner"): {"app": "web"}}
 SERVICES = {("kube-system", "kube-dns"): (("10.1.0.5", 53, "UDP"),)}
 NETS = ("10.0.0.0/8", "10.1.0.0/16", "169.254.169.254/32", "0.0.0.0/0", "192.168.1.10")
@@ -57,8 +61,23 @@ def _not(inner: SelectorText) -> SelectorText:
 LEAVES = st.builds(
     _leaf, st.sampled_from(KEYS), st.sampled_from(VALUES), st.integers(min_value=0, max_value=8)
 )
+_INHERITED = (
+    ("pcns.env", "prod"),
+    ("pcns.env", "core"),
+    ("pcns.projectcalico.org/name", "team"),
+    ("pcns.projectcalico.org/name", "kube-system"),
+    ("pcsa.app", "web"),
+    ("pcsa.projectcalico.org/name", "runner"),
+    ("projectcalico.org/namespace", "team"),
+)
+# Labels that pods and network sets have by their namespace or ServiceAccount.
+INHERITED = st.builds(
+    lambda pair, form: _leaf(pair[0], pair[1], form),
+    st.sampled_from(_INHERITED),
+    st.integers(min_value=0, max_value=4),
+)
 SELECTORS = st.recursive(
-    LEAVES,
+    st.one_of(LEAVES, INHERITED),
     lambda inner: st.one_of(
         st.builds(_joined, st.sampled_from(("&&", "||")), inner, inner), st.builds(_not, inner)
     ),
