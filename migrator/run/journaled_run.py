@@ -35,8 +35,11 @@ class JournaledRun:
         plan_digest: str,
         caller: str,
         gates: Sequence[Document] = (),
+        accepted: Sequence[str] = (),
     ) -> None:
-        """The run begins. ``gates``: the gates of a cut-over as they were judged."""
+        """The run begins. ``gates``: the gates of a cut-over as they were judged. ``accepted``:
+        what is not known, and was accepted by the operator.
+        """
         effect: dict[str, Any] = {
             "run": run,
             "command": command,
@@ -45,6 +48,8 @@ class JournaledRun:
         }
         if gates:
             effect["gates"] = list(gates)
+        if accepted:
+            effect["accepted"] = list(accepted)
         self.record(None, "run-started", effect)
 
     def backed_up(self, files: Sequence[str]) -> None:

@@ -204,7 +204,13 @@ class _RehearsalRun:
             self.ports.store.write(BACKUP, pretty_bytes(config_map))
             self._original = original_of(config_map or {})
         run = self._progress.run or ""
-        self._journal.start(REHEARSE, run=run, plan_digest=self._digest, caller=caller)
+        self._journal.start(
+            REHEARSE,
+            run=run,
+            plan_digest=self._digest,
+            caller=caller,
+            accepted=("timer-reach",) if self._options.accept_timer_reach else (),
+        )
         self._journal.backed_up([BACKUP])
 
     def run(self) -> RehearseOutcome:

@@ -226,4 +226,6 @@ def test_a_timer_of_which_it_is_not_known_is_refused_until_it_is_accepted(stage:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["passed"] is True
     assert "accepted: whether the timer reaches the API server is unknown" in done.stderr
+    (journal,) = stage.session.folder.rglob("journal.jsonl")
+    assert '"accepted":["timer-reach"]' in journal.read_text().replace(" ", "")
     stage.clean()
