@@ -10,6 +10,7 @@ from typing import Any
 
 from migrator.adapters.aws_session import AwsSession, jsonable
 from migrator.errors import MigratorError
+from migrator.model.files.node_network import names_cluster
 from migrator.ports import Raw, TaskRunner
 
 # The key in a snapshot, the operation, the list in its answer.
@@ -57,7 +58,11 @@ class Ec2NodeNetwork:
 
 def _kept(item: Mapping[str, Any]) -> dict[str, Any]:
     """An item without the parts that say nothing about the way: a snapshot is kept by people."""
-    return {key: value for key, value in item.items() if key in _FIELDS}
+    kept = {key: value for key, value in item.items() if key in _FIELDS}
+    tags = [tag for tag in item.get("TagSet") or () if names_cluster(str(tag.get("Key")))]
+    if tags:
+        kept["TagSet"] = tags
+    return kept
 
 
 _FIELDS = frozenset(
@@ -67,6 +72,7 @@ _FIELDS = frozenset(
         "Attachment",
         "CidrBlock",
         "ConnectivityType",
+        "Groups",
         "Ipv6CidrBlockAssociationSet",
         "NatGatewayAddresses",
         "NatGatewayId",

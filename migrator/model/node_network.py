@@ -61,6 +61,18 @@ class OwnAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class InstancePlace:
+    """An interface of an instance: its subnet, its security groups, and the clusters that its tags
+    name.
+    """
+
+    subnet: str
+    instance: str
+    groups: frozenset[str] = frozenset()
+    clusters: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class NodeNetwork:
     """What EC2 says of a VPC. None for a list says that it was not read."""
 
@@ -68,3 +80,4 @@ class NodeNetwork:
     route_tables: tuple[NodeRouteTable, ...] | None = None
     nat_gateways: tuple[NatGateway, ...] | None = None
     own_addresses: tuple[OwnAddress, ...] | None = None
+    instances: tuple[InstancePlace, ...] | None = None

@@ -1,7 +1,7 @@
 """``nodeNetwork`` of a snapshot: which addresses stay, and what a route leads to."""
 
 from migrator.model.files.node_network import node_network
-from migrator.model.node_network import OwnAddress
+from migrator.model.node_network import InstancePlace, OwnAddress
 
 ELASTIC = {"PublicIp": "198.51.100.7", "AllocationId": "eipalloc-1", "IpOwnerId": "111122223333"}
 OF_THE_DAY = {"PublicIp": "198.51.100.8", "IpOwnerId": "amazon"}
@@ -50,3 +50,16 @@ def test_address_that_could_not_be_associated_is_none_of_the_gateway() -> None:
     assert found is not None
     assert found.nat_gateways is not None
     assert found.nat_gateways[0].addresses == ("198.51.100.4", "198.51.100.6")
+
+
+def test_interface_says_its_groups_and_the_clusters_of_its_tags() -> None:
+    tags = [
+        {"Key": "cluster.k8s.amazonaws.com/name", "Value": "prod"},
+        {"Key": "kubernetes.io/cluster/older", "Value": "owned"},
+        {"Key": "team", "Value": "payments"},
+    ]
+    item = interface({}) | {"TagSet": tags, "Groups": [{"GroupId": "sg-1", "GroupName": "x"}]}
+    found = node_network({"networkInterfaces": [item]})
+    assert found is not None
+    place = InstancePlace("subnet-a", "i-1", frozenset({"sg-1"}), frozenset({"prod", "older"}))
+    assert found.instances == (place,)

@@ -20,7 +20,7 @@ from migrator.decide.findings.public_cidrs import (
     merged_cidrs,
 )
 from migrator.model.long_lists import some_of
-from migrator.model.node_network import NodeNetwork, NodeRoute, OwnAddress
+from migrator.model.node_network import InstancePlace, NodeNetwork, NodeRoute, OwnAddress
 from migrator.model.opened_endpoint import EndpointSeen, seen_in
 from migrator.model.principal import parse_arn
 from migrator.model.snapshot import FargateProfile, Nodegroup
@@ -130,7 +130,7 @@ def node_join(
     if not is_join_trap(cluster):
         return None
     seen = seen_in(cluster)
-    users = _users(cluster, nodegroups, profiles)
+    users = _users(cluster, nodegroups, profiles, network)
     ways: list[WayOut] = []
     for subnet in users:
         way = _way_out(Place(subnet, users[subnet], network or NodeNetwork(), seen))
@@ -162,18 +162,34 @@ def _users(
     cluster: Raw,
     nodegroups: Sequence[Nodegroup] | None,
     profiles: Sequence[FargateProfile] | None,
+    network: NodeNetwork | None,
 ) -> dict[str, tuple[str, ...]]:
-    """The subnets of nodes, each with what runs in it. Those of the cluster where no node group and
-    no profile names any: self-managed nodes run in subnets that only their instances name.
+    """The subnets of nodes, each with what runs in it. Self-managed nodes and those of Karpenter
+    run in subnets that only their instances name: they count where tags or the cluster's security
+    group show them. Those of the cluster where nothing names any.
     """
     found: dict[str, list[str]] = {}
     for group in _known(nodegroups):
         _add(found, group.subnets, f"node group {group.name}")
     for profile in _known(profiles):
         _add(found, profile.subnets, f"Fargate profile {profile.name}")
+    _add(found, _subnets_of_other_nodes(cluster, network) - set(found), "nodes of no node group")
     if not found:
         _add(found, _vpc_of(cluster).get("subnetIds") or (), "")
     return {subnet: tuple(filter(None, found[subnet])) for subnet in sorted(found)}
+
+
+def _subnets_of_other_nodes(cluster: Raw, network: NodeNetwork | None) -> set[str]:
+    if network is None or network.instances is None:
+        return set()
+    return {each.subnet for each in network.instances if _is_node(each, cluster)}
+
+
+def _is_node(place: InstancePlace, cluster: Raw) -> bool:
+    """Whether an instance's interface is that of a node of the cluster, as far as EC2 shows it."""
+    if cluster.get("name") in place.clusters:
+        return True
+    return _vpc_of(cluster).get("clusterSecurityGroupId") in place.groups
 
 
 def _add(found: dict[str, list[str]], subnets: Iterable[object], user: str) -> None:

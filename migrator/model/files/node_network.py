@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from migrator.errors import Failed
 from migrator.model.node_network import (
+    InstancePlace,
     NatGateway,
     NodeNetwork,
     NodeRoute,
@@ -47,6 +48,7 @@ def node_network(value: object) -> NodeNetwork | None:
         route_tables=_listed(raw, "routeTables", _route_table),
         nat_gateways=_listed(raw, "natGateways", _nat_gateway),
         own_addresses=_own_addresses(raw),
+        instances=_listed(raw, "networkInterfaces", _instance),
     )
 
 
@@ -93,6 +95,31 @@ def _nat_gateway(raw: Raw) -> NatGateway:
         state=_text(raw, "State"),
         public=raw.get("ConnectivityType", "public") == "public",
         addresses=tuple(filter(None, addresses)),
+    )
+
+
+# Tags by which an interface is one of a cluster's nodes: of the VPC CNI, of EKS, of whoever made
+# the instance (EKS user guide, "Subnet and interface tags"; amazon-vpc-cni-k8s, README).
+_NAMES_CLUSTER = ("cluster.k8s.amazonaws.com/name", "eks:cluster-name", "eks:eks-cluster-name")
+_OF_CLUSTER = "kubernetes.io/cluster/"
+
+
+def names_cluster(key: str) -> bool:
+    """Whether a tag with this key names a cluster."""
+    return key in _NAMES_CLUSTER or key.startswith(_OF_CLUSTER)
+
+
+def _instance(raw: Raw) -> InstancePlace:
+    place = "nodeNetwork.networkInterfaces"
+    tags = {_text(each, "Key"): _text(each, "Value") for each in _objects(raw, "TagSet", place)}
+    named = [tags.get(key, "") for key in _NAMES_CLUSTER]
+    named += [key.removeprefix(_OF_CLUSTER) for key in tags if key.startswith(_OF_CLUSTER)]
+    groups = [_text(each, "GroupId") for each in _objects(raw, "Groups", place)]
+    return InstancePlace(
+        subnet=_text(raw, "SubnetId"),
+        instance=_text(_object_in(raw, "Attachment", place), "InstanceId"),
+        groups=frozenset(filter(None, groups)),
+        clusters=frozenset(filter(None, named)),
     )
 
 

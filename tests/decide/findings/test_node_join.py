@@ -8,6 +8,7 @@ import pytest
 
 from migrator.decide.findings.node_join import NodeJoin, is_join_trap, node_join
 from migrator.model.node_network import (
+    InstancePlace,
     NatGateway,
     NodeNetwork,
     NodeRoute,
@@ -262,6 +263,36 @@ def test_fargate_and_the_subnets_of_the_cluster_count() -> None:
     without = node_join(cluster(), (), (), network())
     assert without is not None
     assert [way.subnet for way in without.ways] == ["subnet-a", "subnet-b"]
+
+
+@pytest.mark.parametrize(
+    ("place", "is_named"),
+    [
+        (InstancePlace("s-2", "i-9", clusters=frozenset({"prod"})), True),
+        (InstancePlace("s-2", "i-9", groups=frozenset({"sg-cluster"})), True),
+        (InstancePlace("s-2", "i-9", frozenset({"sg-x"}), frozenset({"another"})), False),
+    ],
+)
+def test_nodes_of_no_node_group_count_where_tags_or_the_clusters_group_show_them(
+    place: InstancePlace, *, is_named: bool
+) -> None:
+    """Self-managed nodes and those of Karpenter beside a managed node group."""
+    seen = cluster(["203.0.113.10/32"], vpc={"clusterSecurityGroupId": "sg-cluster"})
+    group = replace(GROUP, subnets=("s-1",))
+    tables = (
+        NodeRouteTable("vpc-1", True, frozenset(), (NodeRoute("0.0.0.0/0", "nat-1"),)),
+        NodeRouteTable("vpc-1", False, frozenset({"s-2"}), (NodeRoute("0.0.0.0/0", "nat-2"),)),
+    )
+    gateways = (
+        NatGateway("nat-1", "available", True, ("203.0.113.10",)),
+        NatGateway("nat-2", "available", True, ("198.51.100.77",)),
+    )
+    subnets = (NodeSubnet("s-1", "vpc-1"), NodeSubnet("s-2", "vpc-1"))
+    found = node_join(seen, [group], [], NodeNetwork(subnets, tables, gateways, (), (place,)))
+    assert (found is not None) == is_named
+    if found is not None:
+        assert "s-2 (nodes of no node group) leaves by" in found.message
+        assert "198.51.100.77" in found.message
 
 
 def test_node_group_that_fails_to_join_is_named_first() -> None:
