@@ -156,6 +156,17 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("ec2", "DescribeVpcEndpoints", {}),
     ("ec2", "GetManagedPrefixListEntries", {"PrefixListId": "pl-office"}),
     ("ec2", "AuthorizeSecurityGroupIngress", {"GroupId": _GROUP, "IpPermissions": [_RULE]}),
+    (
+        "ec2",
+        "CreateSecurityGroup",
+        {"GroupName": "new", "Description": "new", "VpcId": "vpc-0a1b2c3d4e5f60001"},
+    ),
+    (
+        "ec2",
+        "CreateVpcEndpoint",
+        {"VpcId": "vpc-0a1b2c3d4e5f60001", "ServiceName": "com.amazonaws.eu-central-1.s3"},
+    ),
+    ("ec2", "ModifyVpcEndpoint", {"VpcEndpointId": "vpce-office"}),
     ("ec2", "RevokeSecurityGroupIngress", {"GroupId": _GROUP, "IpPermissions": [_RULE]}),
     ("ec2", "AuthorizeSecurityGroupEgress", {"GroupId": _GROUP, "IpPermissions": [_RULE]}),
     ("ec2", "RevokeSecurityGroupEgress", {"GroupId": _GROUP, "IpPermissions": [_RULE]}),

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,64 @@ def test_a_node_group_without_the_owned_tag_and_10250_is_mended_by_the_commands(
         check.name for check in checks
     }
     run_commands(lab, tmp_path / "aws", rows)
+    after, checks = judge(lab)
+    assert {row.name: row.missing for row in after.values() if row.state != "ok"} == {}
+    assert [check.state for check in checks] == ["ok"]
+
+
+def test_missing_ways_out_and_a_shared_group_are_mended_by_the_commands(
+    start_lab: Start, tmp_path: Path
+) -> None:
+    """No route to every address, an endpoint that denies, one without private DNS, two that are
+    missing, and a control-plane group that another cluster has.
+    """
+    shared, denying = "sg-0shared", "sg-0denies"
+    table = {"RouteTableId": "rtb-0", "VpcId": VPC, "Associations": [{"Main": True}], "Routes": []}
+    groups = [
+        {
+            "GroupId": name,
+            "GroupName": name,
+            "VpcId": VPC,
+            "IpPermissions": into,
+            "IpPermissionsEgress": [permission("-1", cidr="0.0.0.0/0")],
+        }
+        for name, into in ((shared, [permission("tcp", 443, cidr="10.0.0.0/8")]), (denying, []))
+    ]
+    other = {
+        "NetworkInterfaceId": "eni-0other",
+        "VpcId": VPC,
+        "SubnetId": "subnet-0a1b2c3d4e5f60001",
+        "PrivateIpAddresses": [{"PrivateIpAddress": "10.0.1.99"}],
+        "Groups": [{"GroupId": shared}],
+        "Description": "Amazon EKS staging",
+    }
+    endpoints = [
+        {
+            "VpcEndpointId": f"vpce-0{part}",
+            "VpcId": VPC,
+            "ServiceName": f"com.amazonaws.{REGION}.{part}",
+            "VpcEndpointType": "Interface",
+            "State": "available",
+            "Groups": [{"GroupId": denying}],
+            "SubnetIds": ["subnet-0a1b2c3d4e5f60001"],
+            "PrivateDnsEnabled": part == "sts",
+        }
+        for part in ("sts", "eks")
+    ]
+    network = {
+        "region": REGION,
+        "securityGroups": groups,
+        "networkInterfaces": [other],
+        "routeTables": [table],
+        "vpcEndpoints": endpoints,
+    }
+    config = {"endpointPrivateAccess": True, "securityGroupIds": [shared]}
+    lab = start_lab(networks=[network], resourcesVpcConfig=config)
+    rows, _ = judge(lab)
+    states = {row.name: row.state for row in rows.values() if row.state != "ok"}
+    assert states == {"egress": "warn", "control-plane-groups": "warn"}
+    run_commands(lab, tmp_path / "aws", rows)
+    lab.lab.world.clock.advance(timedelta(hours=1))
     after, checks = judge(lab)
     assert {row.name: row.missing for row in after.values() if row.state != "ok"} == {}
     assert [check.state for check in checks] == ["ok"]

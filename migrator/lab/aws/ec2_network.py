@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 from migrator.lab.aws.call import Call, Handler
 from migrator.lab.aws.errors import AwsError
 from migrator.lab.worlds.lab_cluster import LabCluster
-from migrator.lab.worlds.network import Json, Network, NewCluster, ensure_network
+from migrator.lab.worlds.network import (
+    Json,
+    Network,
+    NewCluster,
+    ensure_network,
+    make_id,
+    permission,
+    put_groups,
+)
 from migrator.lab.worlds.raw_parts import items_of, part_of
 
 _Values = Callable[[Json], Iterable[str]]
@@ -59,6 +67,9 @@ def network_of(call: Call) -> Network:
     for (account, region, _), cluster in call.world.clusters.items():
         if account == call.caller.account and region == call.region:
             ensure_network(network, _as_new(call, cluster))
+            changed = cluster.additional_groups_at(call.now)
+            if changed is not None:
+                put_groups(network, cluster.name, changed)
     return network
 
 
@@ -234,6 +245,93 @@ def modify_network_interface_attribute(call: Call) -> Mapping[str, Any]:
     return {}
 
 
+def create_security_group(call: Call) -> Mapping[str, Any]:
+    """CreateSecurityGroup: it lets everything out, and nothing in."""
+    network, vpc, title = network_of(call), str(call.need("VpcId")), str(call.need("GroupName"))
+    if (vpc, title) in [(each["VpcId"], each["GroupName"]) for each in network.groups.values()]:
+        text = f"The security group '{title}' already exists for VPC '{vpc}'"
+        raise AwsError("InvalidGroup.Duplicate", text)
+    name = make_id("sg", vpc, title)
+    with call.effect(group=name):
+        network.groups[name] = {
+            "GroupId": name,
+            "GroupName": title,
+            "Description": str(call.need("Description")),
+            "VpcId": vpc,
+            "OwnerId": call.caller.account,
+            "IpPermissions": [],
+            "IpPermissionsEgress": [permission("-1", cidr="0.0.0.0/0")],
+            "Tags": [],
+        }
+    return {"GroupId": name}
+
+
+def create_vpc_endpoint(call: Call) -> Mapping[str, Any]:
+    """CreateVpcEndpoint, available as soon as it is made. Raises InvalidParameter where the VPC has
+    another endpoint to which the service's name leads.
+    """
+    network, vpc = network_of(call), str(call.need("VpcId"))
+    service = str(call.need("ServiceName"))
+    made: Json = {
+        "VpcEndpointId": make_id("vpce", vpc, service, str(len(network.endpoints))),
+        "VpcEndpointType": str(call.params.get("VpcEndpointType") or "Gateway"),
+        "VpcId": vpc,
+        "ServiceName": service,
+        "State": "available",
+        "PrivateDnsEnabled": False,
+        "SubnetIds": items_of(call.params, "SubnetIds"),
+        "Groups": [{"GroupId": each} for each in items_of(call.params, "SecurityGroupIds")],
+    }
+    with call.effect(endpoint=made["VpcEndpointId"]):
+        _change_endpoint(network, made, call.params, "RouteTableIds")
+        network.endpoints[made["VpcEndpointId"]] = made
+    return {"VpcEndpoint": made}
+
+
+def modify_vpc_endpoint(call: Call) -> Mapping[str, Any]:
+    """ModifyVpcEndpoint: private DNS, and further route tables."""
+    network, name = network_of(call), str(call.need("VpcEndpointId"))
+    found = network.endpoints.get(name)
+    if found is None:
+        raise AwsError(
+            "InvalidVpcEndpointId.NotFound", f"The Vpc Endpoint Id '{name}' does not exist"
+        )
+    with call.effect(endpoint=name):
+        _change_endpoint(network, found, call.params, "AddRouteTableIds")
+    return {"Return": True}
+
+
+def _change_endpoint(
+    network: Network, endpoint: Json, params: Mapping[str, Any], tables: str
+) -> None:
+    """Let the service's name lead to an endpoint, and tables route to it."""
+    if params.get("PrivateDnsEnabled"):
+        named = (endpoint["VpcId"], endpoint["ServiceName"])
+        same = [
+            each
+            for each in network.endpoints.values()
+            if (each.get("VpcId"), each.get("ServiceName")) == named
+            and each.get("PrivateDnsEnabled")
+        ]
+        if same:
+            text = (
+                "private-dns-enabled cannot be set because there is already a conflicting DNS"
+                f" domain for {endpoint['ServiceName']} in the VPC {endpoint['VpcId']}"
+            )
+            raise AwsError("InvalidParameter", text)
+        endpoint["PrivateDnsEnabled"] = True
+    for name in items_of(params, tables):
+        if name not in network.route_tables:
+            text = f"The routeTable ID '{name}' does not exist"
+            raise AwsError("InvalidRouteTableID.NotFound", text)
+        route = {
+            "DestinationPrefixListId": make_id("pl", str(endpoint["ServiceName"])),
+            "GatewayId": endpoint["VpcEndpointId"],
+            "State": "active",
+        }
+        network.route_tables[name]["Routes"].append(route)
+
+
 _LISTINGS: Mapping[str, _Listing] = {
     "DescribeNatGateways": _Listing(
         "NatGateways",
@@ -295,6 +393,9 @@ OPERATIONS: Mapping[str, Handler] = {
     "AuthorizeSecurityGroupEgress": partial(_authorize, "IpPermissionsEgress"),
     "RevokeSecurityGroupIngress": partial(_revoke, "IpPermissions"),
     "RevokeSecurityGroupEgress": partial(_revoke, "IpPermissionsEgress"),
+    "CreateSecurityGroup": create_security_group,
+    "CreateVpcEndpoint": create_vpc_endpoint,
+    "ModifyVpcEndpoint": modify_vpc_endpoint,
     "CreateTags": partial(_change_tags, _put_tag),
     "DeleteTags": partial(_change_tags, _drop_tag),
     "ModifyNetworkInterfaceAttribute": modify_network_interface_attribute,

@@ -177,6 +177,8 @@ def _endpoint_update(call: Call, cluster: LabCluster) -> LabUpdate:
     """
     asked = part_of(call.params, "resourcesVpcConfig")
     now = cluster.vpc_config_at(call.now)
+    if asked.get("securityGroupIds") is not None:
+        return _groups_update(call, cluster, asked)
     wanted = {**now, **{key: value for key, value in asked.items() if value is not None}}
     keys = ("endpointPublicAccess", "endpointPrivateAccess", "publicAccessCidrs")
     params = [
@@ -200,6 +202,22 @@ def _endpoint_update(call: Call, cluster: LabCluster) -> LabUpdate:
             "InvalidParameterException", "Private and public endpoint access cannot both be false."
         )
     update.vpc_config = wanted
+    return update
+
+
+def _groups_update(call: Call, cluster: LabCluster, asked: Mapping[str, Any]) -> LabUpdate:
+    """An update of the additional security groups. Raises InvalidParameterException beside a change
+    of who may reach the endpoint (EKS API reference, UpdateClusterConfig).
+    """
+    groups = [str(each) for each in asked["securityGroupIds"]]
+    if [key for key, value in asked.items() if value is not None] != ["securityGroupIds"]:
+        raise AwsError(
+            "InvalidParameterException",
+            "Only one type of VPC configuration can be updated at a time.",
+        )
+    params = [("SecurityGroups", json.dumps(groups))]
+    update = _new_update(call, cluster, "VpcConfigUpdate", params)
+    update.vpc_config = {"securityGroupIds": groups}
     return update
 
 

@@ -254,6 +254,16 @@ class LabCluster:
                 config.update(update.vpc_config)
         return config
 
+    def additional_groups_at(self, at: datetime) -> list[str] | None:
+        """The groups of the control plane's interfaces at a moment; None where no update has
+        changed them.
+        """
+        for update in self.updates:
+            if update.type == "VpcConfigUpdate" and update.succeeded(at):
+                config = self.vpc_config_at(at)
+                return [config["clusterSecurityGroupId"], *config["securityGroupIds"]]
+        return None
+
     def admits(self, address: str, at: datetime) -> bool:
         """Whether the endpoint answers a caller outside of the VPC: public access on, and its
         address (IPv4 or IPv6) in a range (EKS user guide, "Cluster API server endpoint").

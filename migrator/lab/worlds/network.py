@@ -279,6 +279,13 @@ def _make_interface(
     network.interfaces.setdefault(name, made)
 
 
+def put_groups(network: Network, cluster: str, groups: Iterable[str]) -> None:
+    """Give the control plane's interfaces of a cluster these groups, as EKS does."""
+    for raw in network.interfaces.values():
+        if raw.get("Description") == f"Amazon EKS {cluster}":
+            raw["Groups"] = [{"GroupId": each} for each in groups]
+
+
 def interfaces_of(network: Network, instance: str) -> list[Json]:
     """The interfaces of an instance."""
     return [
