@@ -9,6 +9,7 @@ from typing import Any
 from migrator.adapters.aws_session import AwsSession, principal_of
 from migrator.adapters.foreign_text import foreign
 from migrator.errors import MigratorError, WrongUse
+from migrator.model.opened_endpoint import why_no_source
 from migrator.model.policy_kind import BOUNDARY, SERVICE_CONTROL
 from migrator.model.principal import parse_arn
 from migrator.ports import Principals
@@ -120,19 +121,20 @@ def _limit(result: Mapping[str, Any]) -> str:
 
 
 class KnownAddress:
-    """:class:`migrator.ports.SourceAddress` that the operator stated. Raises
-    ``source-address-malformed``.
+    """:class:`migrator.ports.SourceAddress` that the operator stated. ``public``: it is to be
+    let through a public endpoint. Raises ``source-address-malformed``.
     """
 
-    def __init__(self, address: str) -> None:
-        try:
-            self._address = str(ipaddress.ip_address(address))
-        except ValueError:
+    def __init__(self, address: str, *, public: bool = False) -> None:
+        why = why_no_source(address, public=public)
+        if why:
             raise WrongUse(
                 "source-address-malformed",
-                "--source-address wants an IP address.",
-                why=foreign(address),
-            ) from None
+                "--source-address wants the IP address that this machine is seen under.",
+                why=foreign(why),
+                remedy="curl https://checkip.amazonaws.com says it.",
+            )
+        self._address = str(ipaddress.ip_address(address))
 
     def public_address(self) -> str | None:
         """The address."""

@@ -44,7 +44,7 @@ def refuse_malformed_way(settings: Settings) -> None:
     if settings.proxy_url is not None:
         choose_proxy("https://", proxy_url=settings.proxy_url)
     if settings.source_address is not None:
-        KnownAddress(settings.source_address)
+        KnownAddress(settings.source_address, public=settings.open_endpoint_for_me)
 
 
 def readers_of(settings: Settings) -> dict[str, str]:

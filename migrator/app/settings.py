@@ -70,5 +70,15 @@ class Settings:
         """These settings with whatever was given in a second place; what was not given stays."""
         names = {field.name for field in fields(self)}
         return replace(
-            self, **{key: value for key, value in given.items() if key in names and value}
+            self,
+            **{
+                key: value for key, value in given.items() if key in names and _is_given(key, value)
+            },
         )
+
+
+def _is_given(key: str, value: object) -> bool:
+    """Whether an option was given. An empty address is refused later, and not taken for none: a
+    variable of a pipeline that is empty would ask for another address.
+    """
+    return bool(value) or (key == "source_address" and value == "")

@@ -18,6 +18,22 @@ _LONGEST = 256
 _OUTSIDE = re.compile(r"[^\w .:/=+@-]", re.ASCII)
 _FIELD = re.compile(r"([a-z]+)=([\w.:/=+@-]*)", re.ASCII)
 _RUN = re.compile(r"[\w.-]{1,64}", re.ASCII)
+# IANA, special-purpose address registries (RFC 6890), and multicast (RFC 5771, RFC 4291): no packet
+# from outside arrives with such an address as its source.
+_OF_NO_CLIENT: Mapping[str, str] = {
+    "0.0.0.0/8": "It is an address of no host.",
+    "127.0.0.0/8": "It is a loopback address.",
+    "169.254.0.0/16": "It is a link-local address.",
+    "224.0.0.0/4": "It is a multicast address.",
+    "240.0.0.0/4": "It is a reserved address.",
+    "::/128": "It is an address of no host.",
+    "::1/128": "It is a loopback address.",
+    "::ffff:0:0/96": "It is an IPv4 address in the form of an IPv6 one: name it as IPv4.",
+    "fe80::/10": "It is a link-local address.",
+    "ff00::/8": "It is a multicast address.",
+}
+# RFC 1918, RFC 6598, RFC 4193.
+_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,24 @@ class ClosedEndpoint:
     cluster: str
     closed: tuple[str, ...]
     left: tuple[str, ...]
+
+
+def why_no_source(address: str, *, public: bool) -> str:
+    """Why no machine is seen under an address; empty where one may be. ``public``: from the
+    internet, where private addresses are not seen either.
+    """
+    try:
+        wanted = ipaddress.ip_address(address)
+    except ValueError:
+        return f"{address!r} is no IP address."
+    if "%" in address:
+        return "It has a zone, which is of one machine alone."
+    for block, why in _OF_NO_CLIENT.items():
+        if wanted in ipaddress.ip_network(block):
+            return why
+    if public and any(wanted in ipaddress.ip_network(block) for block in _PRIVATE):
+        return "It is a private address: publicAccessCidrs is compared with public ones."
+    return ""
 
 
 def tag_key(run: str) -> str:

@@ -2,12 +2,16 @@
 moment longer.
 """
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from migrator.app.preflight import refuse_malformed_way
+from migrator.app.settings import Settings
+from migrator.cli.main import run
 from tests.support.cli_lab import WORLD, CliLab, running
 
 NARROW = """\
@@ -48,9 +52,25 @@ def test_a_command_is_let_in_while_it_runs_and_the_list_is_as_before(lab: CliLab
     assert events == ["opening", "closed"] * 2
 
 
-def test_an_address_that_is_none_is_refused(lab: CliLab) -> None:
-    ran = lab.run("doctor", "small", "--open-endpoint-for-me", "--yes", "--source-address", "here")
-    assert (ran.code, ran.error_code, switches(lab)) == (64, "source-address-malformed", 0)
+@pytest.mark.parametrize(
+    "address", ["here", "", "10.1.2.3", "127.0.0.1", "::ffff:203.0.113.10", "169.254.1.1"]
+)
+def test_address_that_no_machine_is_seen_under_is_refused_before_any_call(
+    tmp_path: Path, address: str
+) -> None:
+    """No lab runs, and there are no credentials: nothing is asked of AWS."""
+    told = io.StringIO()
+    state = ("--state-dir", str(tmp_path))
+    code = run(
+        ["doctor", "small", *state, "--open-endpoint-for-me", "--yes", "--source-address", address],
+        stderr=told,
+    )
+    assert (code, "[source-address-malformed]" in told.getvalue()) == (64, True), told.getvalue()
+
+
+def test_private_address_is_taken_where_nothing_is_opened() -> None:
+    """Security groups and trust conditions are judged with it."""
+    refuse_malformed_way(Settings(source_address="10.1.2.3"))
 
 
 DEBT = """\

@@ -13,7 +13,7 @@ from migrator.decide.findings.platform import cidr_obstacle
 from migrator.decide.findings.public_cidrs import admits, host_cidr, is_open_to_all
 from migrator.errors import Failed, Refused
 from migrator.model.diagnosis import Check
-from migrator.model.opened_endpoint import EndpointSeen, Opening
+from migrator.model.opened_endpoint import EndpointSeen, Opening, why_no_source
 
 # What is open after this is called overdue. It is longer than a run: an update is waited for half
 # an hour. It is shorter than the longest session of a role (12 hours; IAM user guide, "Using IAM
@@ -50,6 +50,14 @@ def block_to_open(seen: EndpointSeen, address: str | None) -> str | None:
         raise Failed(
             "source-address-unknown",
             "The address that this machine is seen under cannot be found out.",
+            remedy="Name it with --source-address IP, and run the same command again.",
+        )
+    why = why_no_source(address, public=True)
+    if why:
+        raise Failed(
+            "source-address-unknown",
+            f"{address} is no address that this machine is seen under.",
+            why=why,
             remedy="Name it with --source-address IP, and run the same command again.",
         )
     block = host_cidr(address)

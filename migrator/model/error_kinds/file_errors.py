@@ -351,9 +351,10 @@ KINDS: tuple[ErrorKind, ...] = (
     ErrorKind(
         "source-address-malformed",
         (64,),
-        "The value of --source-address is no IP address.",
-        "Trust conditions on the source address are judged with it.",
-        "Give one IPv4 or IPv6 address.",
+        "The value of --source-address is no address that this machine is seen under.",
+        "It is no IP address, no host has it (0.0.0.0, loopback, link-local, multicast), or it is "
+        "private and --open-endpoint-for-me is there.",
+        "Give the IPv4 or IPv6 address that checkip.amazonaws.com says.",
     ),
     ErrorKind(
         "stdout-unwritable",

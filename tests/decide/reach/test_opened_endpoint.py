@@ -79,6 +79,9 @@ def test_address_is_added_where_no_lasting_range_admits_it(
         (seen(*FULL, family="ipv6"), V6, "endpoint-ranges-full"),
         (seen("198.51.100.0/24"), V6, "endpoint-address-family"),
         (seen("198.51.100.0/24"), None, "source-address-unknown"),
+        # What a proxy answered in the name of the address service.
+        (seen("198.51.100.0/24"), "10.1.2.3", "source-address-unknown"),
+        (seen("198.51.100.0/24"), "127.0.0.1", "source-address-unknown"),
     ],
 )
 def test_address_that_cannot_be_added_is_refused_with_the_reason(
