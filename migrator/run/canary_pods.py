@@ -23,7 +23,6 @@ from migrator.ports import Pods
 from migrator.run.begin_run import RunPorts
 from migrator.run.journaled_run import JournaledRun, OpenItems
 from migrator.run.node_evidence import read_nodes
-from migrator.run.pod_reach import said_of_canary
 
 RECORD = "canary-pods.json"
 PATIENCE = timedelta(minutes=5)  # a pod on Fargate starts within one or two minutes
@@ -150,8 +149,7 @@ def await_arrival(ports: RunPorts, pod: CanaryPod) -> Arrival:
                 f"canary pod {pod.full_name} could not start: {seen.said}", refused=seen.said
             )
         if now - begun >= PATIENCE:
-            cut_off = said_of_canary(ports.network_policies, pod)
-            return Arrival(_stuck(pod, seen) + cut_off)
+            return Arrival(_stuck(pod, seen))
         line = _waiting(pod, seen)
         if line != said:
             ports.events.say("info", line)

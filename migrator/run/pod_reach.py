@@ -1,17 +1,13 @@
-"""What the network policies of a cluster let pods reach: the checks of ``doctor``, and what is said
-of a canary pod that does not arrive.
-"""
+"""What the network policies of a cluster let pods reach: the checks of ``doctor``."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrator.decide.proving.canary_pods import canary_manifest
 from migrator.decide.reach.network_policies.reach import reaches
 from migrator.decide.reach.network_policies.read_world import policy_world
 from migrator.decide.reach.network_policies.services import pod_of
 from migrator.decide.reach.network_policies.targets import API_SERVER, DNS, targets_in
 from migrator.errors import MigratorError
-from migrator.model.canary_pod import CanaryPod
 from migrator.model.diagnosis import Check, CheckState
 from migrator.model.network_policies.packets import Answer, Pod, PodPlace, State
 from migrator.model.network_policies.raw_policies import RawPolicies
@@ -82,23 +78,6 @@ def _of_pod_here(raw: RawPolicies, pods: PodLookup, here: PodPlace) -> Iterator[
         return
     if found is not None:
         yield from _of_pod(raw, pod_of(found))
-
-
-def said_of_canary(policies: NetworkPolicies | None, canary: CanaryPod) -> str:
-    """What a canary that does not arrive shows: nothing, where a policy keeps it from the API
-    server. Empty where none does, or where that is not known.
-    """
-    if policies is None:
-        return ""
-    try:
-        raw = policies.read()
-    except MigratorError:
-        return ""
-    labels = canary_manifest(canary, "")["metadata"]["labels"]
-    answer = reaches(Pod(canary.namespace, labels), targets_in(raw)[0], policy_world(raw))
-    if answer.state != "no":
-        return ""
-    return f"; it shows nothing, because network policies cut it off: {answer.why}"
 
 
 def _timer(raw: RawPolicies) -> Check:

@@ -167,7 +167,6 @@ _WHERE_PLANNED: Final[dict[str, tuple[Conditional, ...]]] = {
 }
 # What network policies depend on.
 _WHERE_POLICIES: Final = (
-    *(Conditional(request, "where a canary pod does not arrive") for request in _NETWORK_POLICIES),
     *(
         Conditional(request, "where there are network policies")
         for request in (
@@ -199,7 +198,7 @@ _NEAR_PODS: Final = (
     ),
     Conditional(AccessRequest("get", resource="pods"), "where the command runs in a pod"),
 )
-_JUDGES_POLICIES: Final = frozenset({"doctor", "rehearse", "verify --canary-pods"})
+_JUDGES_POLICIES: Final = frozenset({"doctor", "rehearse"})
 _WHERE_SERVED: Final = tuple(
     Conditional(request, "where the cluster serves it")
     for request in (
