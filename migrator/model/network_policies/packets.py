@@ -11,6 +11,7 @@ from migrator.model.network_policies.policies import NetworkSet, Policy, Tier
 Address: TypeAlias = IPv4Address | IPv6Address
 State: TypeAlias = Literal["yes", "no", "depends", "unknown"]
 Plugin: TypeAlias = Literal["calico", "vpc-cni", "cilium"]
+Version: TypeAlias = tuple[int, int]  # major, minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,10 @@ class PolicyWorld:
     could not be read. ``services``: those that rules name. ``plugins``: those found that enforce
     policies, None where it could not be read. ``on_nodes``: what decides besides policies.
 
-    ``unread``: kinds that may not be read; ``foreign``: objects of kinds that are not understood.
-    ``ignores_except``: the VPC CNI's agent is that old.
+    ``perhaps``: plugins that are not among them for certain, and the DaemonSet that each may be.
+    ``calico_version``: None where it is not known. ``unread``: kinds that may not be read;
+    ``foreign``: objects of kinds that are not understood. ``ignores_except``: the VPC CNI's agent
+    is that old.
     """
 
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -116,6 +119,8 @@ class PolicyWorld:
     sets: tuple[NetworkSet, ...] = ()
     services: Mapping[tuple[str, str], tuple[Endpoint, ...]] = field(default_factory=dict)
     plugins: frozenset[Plugin] | None = None
+    perhaps: Mapping[Plugin, str] = field(default_factory=dict)
+    calico_version: Version | None = None
     unread: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     ignores_except: bool = False

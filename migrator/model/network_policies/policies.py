@@ -91,7 +91,8 @@ class Policy:
     ``accounts``: which pods it is for.
 
     ``types``: the directions it is for; ``perhaps``: those of which it is not known. ``doubt``: why
-    the policy as a whole is not understood, empty where it is. ``calico``: two kinds have one name.
+    the policy as a whole is not understood, empty where it is. ``condition``: why it may not be
+    enforced. ``calico``: two kinds have one name.
     """
 
     kind: str
@@ -107,6 +108,7 @@ class Policy:
     ingress: tuple[Rule, ...] = ()
     egress: tuple[Rule, ...] = ()
     doubt: str = ""
+    condition: str = ""
     calico: bool = False
 
     @property

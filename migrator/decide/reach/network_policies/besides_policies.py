@@ -12,8 +12,8 @@ that selects a host endpoint makes the answer unknown.
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from migrator.decide.reach.network_policies.implemented import policies_of
 from migrator.decide.reach.network_policies.match_selector import selector_matches
-from migrator.decide.reach.network_policies.order_tiers import kubernetes_alone
 from migrator.decide.reach.network_policies.pod_groups import groups_given
 from migrator.decide.reach.network_policies.walk_tiers import selects
 from migrator.model.network_policies.on_nodes import HostEndpoint, ToHostAction
@@ -36,7 +36,7 @@ def besides_policies(pod: Pod, target: Target, world: PolicyWorld) -> Iterator[t
         if each.pod is not None:
             yield from _at_end(each.pod, "Ingress", world)
     plugins = world.plugins or frozenset[Plugin](("calico",))
-    if "calico" in plugins:
+    if "calico" in plugins or "calico" in world.perhaps:
         on_the_way = _to_host if target.on_node else _host_endpoints
         yield from on_the_way(world)
 
@@ -57,7 +57,7 @@ def _at_end(pod: Pod, direction: Direction, world: PolicyWorld) -> Iterator[tupl
 
 def _is_selected(pod: Pod, direction: Direction, world: PolicyWorld) -> bool:
     """Whether a policy selects the pod: what denies pods without a policy then denies it not."""
-    known = kubernetes_alone(world.policies)
+    known = policies_of("vpc-cni", world)
     return any(
         selects(
             each,
@@ -75,8 +75,8 @@ def _to_host(world: PolicyWorld) -> Iterator[tuple[State, str]]:
     found = world.on_nodes.to_host
     actions = {each.action for each in found}
     # All of the nodes, and nothing else decides.
-    certain = actions == {"Drop"} and world.plugins is not None
-    state: State = "no" if certain and world.plugins else "unknown"
+    certain = actions == {"Drop"} and "calico" in (world.plugins or ())
+    state: State = "no" if certain else "unknown"
     for each in found:
         if each.action != "Accept":
             yield state, f"{each.source} {_DOES[each.action]} (defaultEndpointToHostAction)"

@@ -40,8 +40,3 @@ def _order(policy: Policy) -> tuple[float, str, str]:
     # Calico keeps a Kubernetes policy under the name ``knp.default.NAME``.
     name = policy.name if policy.calico else f"knp.default.{policy.name}"
     return (policy.order, name, policy.namespace)
-
-
-def kubernetes_alone(policies: Iterable[Policy]) -> tuple[Policy, ...]:
-    """The policies that a plugin without Calico's kinds enforces."""
-    return tuple(policy for policy in policies if not policy.calico)

@@ -7,10 +7,10 @@ guide, "Configure network policies" (strict mode) and "Create a Node Class for A
 (``networkPolicy``).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from migrator.decide.reach.network_policies.plugins import containers_of
+from migrator.decide.reach.network_policies.plugins import PluginFound, decisive
 from migrator.decide.reach.network_policies.raw_fields import (
     NotUnderstood,
     name_of,
@@ -19,6 +19,7 @@ from migrator.decide.reach.network_policies.raw_fields import (
     text,
 )
 from migrator.model.network_policies.on_nodes import ToHost, ToHostAction
+from migrator.model.network_policies.packets import Plugin
 
 Raw: TypeAlias = Mapping[str, Any]
 NODE_CLASS: Final = ("eks.amazonaws.com", "NodeClass")
@@ -34,21 +35,26 @@ _ACTIONS: Final[Mapping[str, ToHostAction]] = {
 
 
 def to_host_actions(
-    felix: Iterable[Raw], daemon_sets: Iterable[Raw] | None, *, calico: bool
+    felix: Sequence[Raw], found: Iterable[PluginFound] | None, *, calico: bool
 ) -> tuple[ToHost, ...]:
     """What Calico does with traffic of a pod to its own node, after the pod's policies; empty where
     there is no Calico. ``calico``: whether the cluster has objects of it.
     """
-    if daemon_sets is None:
+    if found is None:
         unread = ToHost(f"DaemonSet calico-node, {_UNREAD}", "")
         return (unread,) if calico else ()
-    by_environment = list(_set_by(daemon_sets, "calico-node", _TO_HOST))
-    if not by_environment and not calico:
-        return ()
-    given = [each for each in by_environment if each]
+    given = list(_set_by(decisive(found, "calico"), "calico", _TO_HOST))
     if not given:
-        return tuple(_by_configuration(felix))
-    return tuple(ToHost("DaemonSet calico-node", _action(each)) for each in given)
+        return tuple(_by_configuration(felix)) if calico else ()
+    return tuple(each for where, spelled in given for each in _of_one(where, spelled, felix))
+
+
+def _of_one(where: PluginFound, spelled: str, felix: Sequence[Raw]) -> Iterator[ToHost]:
+    """What one DaemonSet does: by its environment, else by the configurations."""
+    if spelled:
+        yield ToHost(where.place, _action(spelled))
+        return
+    yield from _by_configuration(felix)
 
 
 def _by_configuration(felix: Iterable[Raw]) -> Iterator[ToHost]:
@@ -74,23 +80,39 @@ def _configured(felix: Raw) -> str:
         return _NOT_KNOWN
 
 
-def denying_always(daemon_sets: Iterable[Raw] | None) -> tuple[str, ...]:
-    """What denies everything to pods that no policy selects, on every node."""
-    modes = _set_by(daemon_sets or (), "aws-node", _ENFORCING_MODE)
-    strict = any(each.lower() == "strict" for each in modes)
+def denying_always(found: Iterable[PluginFound] | None) -> tuple[str, ...]:
+    """What denies everything to pods that no policy selects, on every node. An agent that is
+    switched off denies nothing in strict mode, too (aws-network-policy-agent,
+    ``pkg/rpc/rpc_handler.go``).
+    """
+    strict = [each for each in _strict(found or ()) if each.certain]
     return ("the VPC CNI in strict mode",) if strict else ()
 
 
+def _strict(found: Iterable[PluginFound]) -> Iterator[PluginFound]:
+    """The DaemonSets that are the VPC CNI in strict mode, or may be it."""
+    for each, mode in _set_by(found, "vpc-cni", _ENFORCING_MODE):
+        if mode.lower() == "strict":
+            yield each
+
+
 def denying_perhaps(
-    daemon_sets: Iterable[Raw] | None, node_classes: Iterable[Raw]
+    found: Sequence[PluginFound] | None, node_classes: Iterable[Raw]
 ) -> tuple[str, ...]:
     """What may deny everything to pods that no policy selects, or does on some nodes."""
     classes = [f"NodeClass {name_of(each)[1]}" for each in node_classes if _denies(each)]
-    if daemon_sets is None:
+    if found is None:
         return (*classes, f"DaemonSet aws-node, {_UNREAD}")
-    modes = _set_by(daemon_sets, "aws-node", _ENFORCING_MODE)
-    unclear = ["DaemonSet aws-node, whose mode could not be read,"] if _NOT_KNOWN in modes else []
-    return (*classes, *unclear)
+    modes = _set_by(found, "vpc-cni", _ENFORCING_MODE)
+    unclear = [
+        f"{each.place}, whose mode could not be read," for each, mode in modes if mode == _NOT_KNOWN
+    ]
+    perhaps = [
+        f"{each.place}, which may be the VPC CNI in strict mode,"
+        for each in _strict(found)
+        if not each.certain
+    ]
+    return (*classes, *unclear, *perhaps)
 
 
 def _denies(node_class: Raw) -> bool:
@@ -101,13 +123,15 @@ def _denies(node_class: Raw) -> bool:
         return True
 
 
-def _set_by(daemon_sets: Iterable[Raw], name: str, variable: str) -> Iterator[str]:
-    """What the DaemonSets of a name set a variable of the environment to, in any case of letters;
-    empty for one that does not set it.
+def _set_by(
+    found: Iterable[PluginFound], plugin: Plugin, variable: str
+) -> Iterator[tuple[PluginFound, str]]:
+    """What the DaemonSets of a plugin that enforces policies set a variable of the environment to,
+    in any case of letters; empty for one that does not set it.
     """
-    for each in daemon_sets:
-        if name_of(each)[1] == name:
-            yield _setting(containers_of(each), variable)
+    for each in found:
+        if each.plugin == plugin and each.on:
+            yield each, _setting(each.containers, variable)
 
 
 def _setting(containers: Iterable[Raw], variable: str) -> str:

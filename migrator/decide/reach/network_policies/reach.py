@@ -2,7 +2,8 @@
 
 The address of a Service is judged before its translation by the VPC CNI's agent
 (open-telemetry/opentelemetry-operator#5621, aws-network-policy-agent#549) and after it by Calico.
-Where no plugin is known both are judged, and an answer is certain only where they agree. Agents of
+Each enforces its own kinds of policy. Where no plugin is known both are judged, and an answer is
+certain only where they agree. Agents of
 the VPC CNI before v1.0.4 ignore ``except`` (aws-network-policy-agent#78, #92).
 """
 
@@ -11,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from migrator.decide.reach.network_policies.besides_policies import besides_policies
+from migrator.decide.reach.network_policies.implemented import policies_of
 from migrator.decide.reach.network_policies.match_rule import Side, side_of
-from migrator.decide.reach.network_policies.order_tiers import kubernetes_alone, ordered_tiers
+from migrator.decide.reach.network_policies.order_tiers import ordered_tiers
 from migrator.decide.reach.network_policies.walk_tiers import Connection, endings
 from migrator.model.network_policies.packets import (
     Answer,
@@ -28,7 +30,11 @@ from migrator.model.network_policies.policies import Tier
 
 _View: TypeAlias = Literal["before", "after"]
 _VIEWS: Final[dict[Plugin, _View]] = {"vpc-cni": "before", "calico": "after"}
-_SPELLED: Final[dict[Plugin, str]] = {"vpc-cni": "the VPC CNI's agent", "calico": "Calico"}
+_SPELLED: Final[dict[Plugin, str]] = {
+    "vpc-cni": "the VPC CNI's agent",
+    "calico": "Calico",
+    "cilium": "Cilium",
+}
 _IGNORED: Final = "the VPC CNI's agent is older than v1.0.4 and ignores except"
 _MOST_NAMED: Final = 5
 
@@ -80,21 +86,25 @@ def _by_policies(pod: Pod, target: Target, world: PolicyWorld) -> _Found:
     if target.doubt:
         return _Found("unknown", target.doubt)
     plugins = world.plugins
-    if plugins is not None and "cilium" in plugins:
-        return _Found("unknown", "Cilium enforces the network policies, and is not understood")
-    if plugins:
-        known = sorted(plugins & set(_VIEWS))
-        judged = [
-            _by_plugin(
-                each,
-                pod,
-                target,
-                world,
-            )
-            for each in known
-        ]
-        return _worst(judged)
-    return _without_plugin(pod, target, world)
+    if not plugins:
+        found = _without_plugin(pod, target, world)
+    else:
+        judged = [_by_plugin(each, pod, target, world) for each in sorted(plugins)]
+        found = _worst(judged)
+    # What is denied already is denied, whatever else enforces policies.
+    if found.state != "yes":
+        return found
+    perhaps = [_if_it_is(each, pod, target, world) for each in sorted(world.perhaps)]
+    return _worst([found, *perhaps])
+
+
+def _if_it_is(plugin: Plugin, pod: Pod, target: Target, world: PolicyWorld) -> _Found:
+    """The answer where a plugin is not there for certain, and policies deny nothing without it."""
+    found = _by_plugin(plugin, pod, target, world)
+    if found.state == "yes":
+        return found
+    said = f"it depends on whether {world.perhaps[plugin]} is {_SPELLED[plugin]}: {found.why}"
+    return replace(found, state="unknown" if found.state == "unknown" else "depends", why=said)
 
 
 def _by_plugin(
@@ -103,9 +113,11 @@ def _by_plugin(
     target: Target,
     world: PolicyWorld,
 ) -> _Found:
-    policies = world.policies if plugin == "calico" else kubernetes_alone(world.policies)
+    if plugin not in _VIEWS:
+        return _Found("unknown", "Cilium enforces the network policies, and is not understood")
+    tiers = world.tiers if plugin == "calico" else ()
     excepts = not (world.ignores_except and plugin == "vpc-cni")
-    engine = _Engine(ordered_tiers(world.tiers, policies), _VIEWS[plugin], excepts)
+    engine = _Engine(ordered_tiers(tiers, policies_of(plugin, world)), _VIEWS[plugin], excepts)
     found = _judge(
         engine,
         pod,
@@ -120,7 +132,7 @@ def _by_plugin(
 def _has_except(world: PolicyWorld) -> bool:
     return any(
         block.excepted
-        for policy in kubernetes_alone(world.policies)
+        for policy in policies_of("vpc-cni", world)
         for rule in policy.egress + policy.ingress
         for peer in rule.peers
         for block in peer.blocks
@@ -131,26 +143,16 @@ def _without_plugin(pod: Pod, target: Target, world: PolicyWorld) -> _Found:
     """No plugin is known: both views. Where they could not be looked for, one of them enforces the
     policies as a rule; where none was found it may be that nothing does.
     """
-    tiers = ordered_tiers(world.tiers, world.policies)
-    before = _judge(
-        _Engine(tiers, "before"),
-        pod,
-        target,
-        world,
-    )
-    after = _judge(
-        _Engine(tiers, "after"),
-        pod,
-        target,
-        world,
-    )
+    before = _by_plugin("vpc-cni", pod, target, world)
+    after = _by_plugin("calico", pod, target, world)
     if before.state == after.state == "yes":
         return _YES
     either = replace(_worst([before, after]), state="depends")
     if before.state != after.state:
         said = (
-            "it depends on whether the network plugin sees the address of the Service "
-            f"({before.state}) or those behind it ({after.state}): {either.why}"
+            "it depends on which network plugin enforces the policies: the VPC CNI's agent, which "
+            f"sees the address of the Service ({before.state}), or Calico, which sees those behind "
+            f"it ({after.state}): {either.why}"
         )
         unknown = "unknown" in (before.state, after.state)
         return replace(either, why=said, state="unknown" if unknown else "depends")

@@ -27,7 +27,11 @@ from migrator.decide.reach.network_policies.plugin_settings import (
     denying_perhaps,
     to_host_actions,
 )
-from migrator.decide.reach.network_policies.plugins import ignores_except, plugins_in
+from migrator.decide.reach.network_policies.plugins import (
+    ignores_except,
+    plugins_found,
+    version_of,
+)
 from migrator.decide.reach.network_policies.pod_groups import (
     SECURITY_GROUP_POLICY,
     parse_pod_groups,
@@ -75,7 +79,9 @@ def policy_world(raw: RawPolicies) -> PolicyWorld:
     found = _Sorted()
     for each in raw.objects:
         _sort(each, found)
-    plugins = None if raw.daemon_sets is None else plugins_in(raw.daemon_sets)
+    plugins = None if raw.daemon_sets is None else plugins_found(raw.daemon_sets)
+    on = [each for each in plugins or () if each.on]
+    certain = frozenset(each.plugin for each in on if each.certain)
     accounts = raw.accounts
     return PolicyWorld(
         namespaces={name_of(each)[1]: labels_of(each) for each in raw.namespaces},
@@ -86,17 +92,19 @@ def policy_world(raw: RawPolicies) -> PolicyWorld:
         tiers=tuple(found.tiers.values()),
         sets=tuple(found.sets.values()),
         services=_endpoints(raw),
-        plugins=plugins,
+        plugins=None if plugins is None else certain,
+        perhaps={each.plugin: each.place for each in on if each.plugin not in certain},
+        calico_version=version_of(on, "calico"),
         unread=raw.unread,
         foreign=tuple(found.foreign),
-        ignores_except=ignores_except(raw.daemon_sets or ()),
+        ignores_except=ignores_except(on),
         on_nodes=OnNodes(
             tuple(found.host_endpoints),
             tuple(found.host_policies),
-            to_host_actions(found.felix, raw.daemon_sets, calico=found.calico),
+            to_host_actions(found.felix, plugins, calico=found.calico),
             tuple(found.pod_groups),
-            denying_always(raw.daemon_sets),
-            denying_perhaps(raw.daemon_sets, found.node_classes),
+            denying_always(plugins),
+            denying_perhaps(plugins, found.node_classes),
         ),
     )
 
@@ -107,7 +115,7 @@ def _sort(raw: Raw, found: _Sorted) -> None:
     kind = str(raw.get("kind") or "")
     try:
         if group in CALICO_GROUPS:
-            _sort_calico(raw, kind, found)
+            _sort_calico(raw, group, kind, found)
         elif (group, kind) in _POLICIES:
             policy = _POLICIES[group, kind](raw)
             found.policies.setdefault((group, kind, *name_of(raw)), policy)
@@ -121,11 +129,11 @@ def _sort(raw: Raw, found: _Sorted) -> None:
         found.foreign.append(_place(raw, kind))
 
 
-def _sort_calico(raw: Raw, kind: str, found: _Sorted) -> None:
+def _sort_calico(raw: Raw, group: str, kind: str, found: _Sorted) -> None:
     """The same for an object of Calico, by whichever of its two groups it was read."""
     _, name = name_of(raw)
     found.calico = True
-    if kind in _STAGED or _is_copy(kind, name):
+    if kind in _STAGED or _is_copy(group, kind, name):
         return
     keep = _CALICO_KINDS.get(kind)
     if keep is None:
@@ -178,8 +186,12 @@ def _place(raw: Raw, kind: str) -> str:
     return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 
-def _is_copy(kind: str, name: str) -> bool:
-    """Calico's API serves Kubernetes policies under such names: they are read as themselves."""
+def _is_copy(group: str, kind: str, name: str) -> bool:
+    """Calico's API serves Kubernetes policies under such names: they are read as themselves. It
+    stores none of them: one that is stored was written by somebody, and is enforced.
+    """
+    if group != CALICO_GROUPS[0]:
+        return False
     return "NetworkPolicy" in kind and name.startswith(("knp.default.", "kanp.", "kbanp."))
 
 

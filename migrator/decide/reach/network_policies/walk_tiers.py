@@ -63,6 +63,8 @@ def selects(
     selected = pod_is_selected(subject, pod, world)
     if isinstance(selected, str):
         return f"{policy.title} is not understood: {selected}"
+    if selected and policy.condition:
+        return f"{policy.title}: {policy.condition}"
     if selected and direction in policy.perhaps:
         return f"{policy.title} has no types: whether it is for {direction} is not known"
     return selected

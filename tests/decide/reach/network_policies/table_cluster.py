@@ -87,15 +87,30 @@ def dns_pod(name: str) -> dict[str, Any]:
     }
 
 
-def _daemon_set(name: str, container: Raw) -> dict[str, Any]:
-    spec = {"template": {"spec": {"containers": [{"name": name, **container}]}}}
-    return {"metadata": {"name": name}, "spec": spec}
+def daemon_set(place: str, *containers: Raw) -> dict[str, Any]:
+    """A DaemonSet. ``place``: NAMESPACE/NAME."""
+    namespace, _, name = place.partition("/")
+    spec = {"template": {"spec": {"containers": list(containers)}}}
+    return {"metadata": {"namespace": namespace, "name": name}, "spec": spec}
+
+
+def calico_node(version: str = "v3.31.2", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    """Calico's container."""
+    return {"name": "calico-node", "image": f"registry/calico/node:{version}", **more}
 
 
 def to_host(action: str) -> dict[str, Any]:
     """Calico's DaemonSet with an action for traffic to the node; its manifests set ACCEPT."""
-    named = {"name": "FELIX_DEFAULTENDPOINTTOHOSTACTION", "value": action}
-    return _daemon_set("calico-node", {"env": [named]})
+    return daemon_set("calico-system/calico-node", calico_node(env=_to_host(action)))
+
+
+def _to_host(action: str) -> list[dict[str, str]]:
+    return [{"name": "FELIX_DEFAULTENDPOINTTOHOSTACTION", "value": action}]
+
+
+def _of_version(version: str) -> dict[str, Any]:
+    node = calico_node(version, env=_to_host("ACCEPT"))
+    return daemon_set("calico-system/calico-node", node)
 
 
 STRICT = {"env": [{"name": "NETWORK_POLICY_ENFORCING_MODE", "value": "strict"}]}
@@ -105,9 +120,19 @@ _OTHER = {
     "calico-drop": to_host("Drop"),
     "calico-return": to_host("RETURN"),
     "calico-other": to_host("Perhaps"),
-    "calico-plain": _daemon_set("calico-node", {}),
-    "calico-from": _daemon_set("calico-node", {"envFrom": [{"configMapRef": {"name": "felix"}}]}),
-    "cilium": {"metadata": {"name": "cilium"}},
+    "calico-3.28": _of_version("v3.28.5"),
+    "calico-3.29": _of_version("v3.29.1"),
+    "calico-3.32": _of_version("v3.32.0"),
+    "calico-master": _of_version("master"),
+    "calico-plain": daemon_set("calico-system/calico-node", calico_node()),
+    "calico-from": daemon_set(
+        "kube-system/calico-node", calico_node(envFrom=[{"configMapRef": {"name": "felix"}}])
+    ),
+    "calico-elsewhere": daemon_set("team/calico-node", calico_node(env=_to_host("ACCEPT"))),
+    "calico-by-name": daemon_set("team/calico-node", {"name": "main", "image": "y"}),
+    "cilium": daemon_set("kube-system/cilium", {"name": "cilium-agent"}),
+    "cilium-by-name": daemon_set("team/cilium", {"name": "main"}),
+    "cilium-elsewhere": daemon_set("team/cilium", {"name": "cilium-agent"}),
 }
 
 
@@ -119,6 +144,7 @@ def daemon_sets(plugins: Sequence[str]) -> list[dict[str, Any]]:
     versions = {
         "vpc-cni": "v1.2.7-eksbuild.1",
         "vpc-cni-strict": "v1.2.7-eksbuild.1",
+        "vpc-cni-strict-off": "v1.2.7-eksbuild.1",
         "vpc-cni-old": "v1.0.3-eksbuild.1",
     }
     for each in plugins:
@@ -126,11 +152,10 @@ def daemon_sets(plugins: Sequence[str]) -> list[dict[str, Any]]:
             agent = {
                 "name": "aws-eks-nodeagent",
                 "image": f"registry/amazon/aws-network-policy-agent:{versions[each]}",
-                "args": ["--enable-network-policy=true"],
+                "args": [f"--enable-network-policy={'false' if 'off' in each else 'true'}"],
             }
-            node = {"name": "aws-node", **(STRICT if each == "vpc-cni-strict" else {})}
-            spec = {"template": {"spec": {"containers": [node, agent]}}}
-            found.append({"metadata": {"name": "aws-node"}, "spec": spec})
+            node = {"name": "aws-node", **(STRICT if "strict" in each else {})}
+            found.append(daemon_set("kube-system/aws-node", node, agent))
     return found
 
 
