@@ -298,7 +298,8 @@ def test_a_cluster_by_its_arn_is_that_of_the_account(lab: CliLab) -> None:
     assert by_arn.out
     assert (by_arn.code, by_arn.out) == (by_name.code, by_name.out)
     other = arn.replace("111122223333", "444455556666")
-    assert arn in _fails(lab, "cluster-not-found", "status", other)
+    error = _fails(lab, "cluster-not-found", "status", other)
+    assert f"{other} is not in account 111122223333" in error
 
 
 def test_commands_with_as_are_those_that_log_in() -> None:

@@ -2,8 +2,8 @@
 entry would undo what the plan changed on it.
 
 A waiver opens the gate as a whole. So all that it covers is named, whatever else closes the gate:
-known writers, unknown ones, and what was not read, of aws-auth and of the entries. The waiver
-itself names the writers (``covers``): one that comes later closes the gate again.
+known writers, unknown ones, and what was not read, of aws-auth and of the entries. Where the waiver
+names writers (``covers``), one that comes later closes the gate again.
 """
 
 import json
@@ -85,8 +85,12 @@ def named_writers(
 
 
 def not_covered(named: Iterable[str], covers: Iterable[str] | None) -> tuple[str, ...]:
-    """What a waiver does not cover. Without ``covers`` it covers no writer that is named."""
-    covered = {_plain(each) for each in covers or ()}
+    """What a waiver does not cover. Without ``covers`` it covers every writer, as waivers of before
+    do; a status and the question of a cut-over name them all.
+    """
+    if covers is None:
+        return ()
+    covered = {_plain(each) for each in covers}
     return tuple(each for each in named if _plain(each) not in covered)
 
 

@@ -110,9 +110,11 @@ def test_waiver_that_the_remedy_prints_opens_the_gate(
     assert gate.passes
 
 
-def test_waiver_without_writers_covers_what_names_none() -> None:
-    for writers, opens in ((None, True), (AwsAuthWriters(("Terraform",)), False)):
-        waivers = {"code": Acceptance("Jo", "known")}
+def test_waiver_without_writers_covers_all_of_them_as_in_earlier_versions() -> None:
+    """A list without a writer covers none that is named."""
+    for covers, opens in ((None, True), ((), False)):
+        writers = AwsAuthWriters(("Terraform",))
+        waivers = {"code": Acceptance("Jo", "known", covers=covers)}
         facts = GateFacts(NOW, writers=writers, reconcilers=None, waivers=waivers)
         (gate,) = (each for each in cut_over_gates(PLAN, facts) if each.name == "code")
         assert gate.passes is opens
