@@ -164,7 +164,7 @@ def _own_control_plane_groups(
         return row
     clusters = sorted({one.description.removeprefix("Amazon EKS ") for one in shared})
     groups = sorted(mine.intersection(_groups_of(shared)))
-    missing = f"groups alone: {', '.join(groups)} also serves cluster {', '.join(clusters)}"
+    missing = f"a group of its cluster: {', '.join(groups)} also serves {', '.join(clusters)}"
     return own_groups_instead(network, flows, replace(row, state="warn", missing=missing), groups)
 
 

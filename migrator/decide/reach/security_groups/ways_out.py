@@ -17,6 +17,7 @@ from migrator.decide.reach.security_groups.traffic import HTTPS, Truth, worst
 from migrator.model.security_groups import Interface, NetworkFacts, RouteTable
 
 EVERYWHERE: Final = {4: "0.0.0.0/0", 6: "::/0"}
+_TRUTH: Final[Mapping[bool, Truth]] = {True: "yes", False: "no"}
 
 
 class Place(NamedTuple):
@@ -102,11 +103,11 @@ def _no_route(_facts: NetworkFacts, _place: Place, _target: str) -> WayOut:
 
 
 def _internet(_facts: NetworkFacts, place: Place, _target: str) -> WayOut:
-    return WayOut("yes" if place.public else "no")
+    return WayOut(_TRUTH[place.public])
 
 
 def _internet_v6(_facts: NetworkFacts, place: Place, _target: str) -> WayOut:
-    return WayOut("yes" if place.version_6 else "no")
+    return WayOut(_TRUTH[place.version_6])
 
 
 def _nat(facts: NetworkFacts, place: Place, target: str) -> WayOut:
@@ -116,10 +117,10 @@ def _nat(facts: NetworkFacts, place: Place, target: str) -> WayOut:
             continue
         # A regional gateway is in no subnet, and has its own route to the internet gateway.
         if not gateway.subnet or not gateway.available:
-            return WayOut("yes" if gateway.public and gateway.available else "no")
+            return WayOut(_TRUTH[gateway.public and gateway.available])
         behind = _by_route_of_gateway(facts, gateway.subnet)
         if behind.startswith("igw-"):
-            return WayOut("yes" if gateway.public else "no")
+            return WayOut(_TRUTH[gateway.public])
         return _elsewhere(facts, place, behind) if behind else WayOut("no")
     return WayOut("unknown", unknown=f"{target} was not shown")
 
