@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator.decide.reach.security_groups.owned_tags import tag_choice
-from migrator.decide.reach.security_groups.security_checks import required_rules
+from migrator.decide.reach.security_groups.security_checks import required_rules, security_checks
 from migrator.model.diagnosis import RequiredRule
 from migrator.model.security_groups import (
     INTERFACES,
@@ -441,3 +441,17 @@ def test_a_command_ends_what_it_is_for_and_makes_no_other_row_worse(
     assert after.keys() == before.keys()
     for row in before.values():
         assert FAULT[after[row.name].state] <= FAULT[row.state], (row, after[row.name])
+
+
+def test_way_out_that_no_list_shows_warns_and_what_may_not_be_read_is_unknown() -> None:
+    """Nodes that run have reached what they need, through whatever gateway."""
+    egress = RequiredRule("egress", "unknown", "nodes -> AWS", missing="how tgw-1 goes on")
+    other = RequiredRule("nodes-to-control-plane", "unknown", "nodes -> API", missing="x")
+    states = {
+        "warn": security_checks([egress], NetworkFacts()),
+        "unknown": security_checks([egress, other], NetworkFacts()),
+    }
+    assert {state: [check.state for check in found] for state, found in states.items()} == {
+        "warn": ["warn"],
+        "unknown": ["unknown"],
+    }

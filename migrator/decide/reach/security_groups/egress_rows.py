@@ -35,6 +35,7 @@ from migrator.decide.reach.security_groups.ways_out import (
 from migrator.model.diagnosis import RequiredRule
 from migrator.model.security_groups import ENDPOINTS, NAT_GATEWAYS, NODES, ROUTES, VpcEndpoint
 
+EGRESS: Final = "egress"
 # Last parts of the names of VPC endpoint services, by what they are for.
 SERVICES: Final = {
     "EKS": ("eks",),
@@ -56,7 +57,7 @@ class _Way(NamedTuple):
 def egress_row(network: ClusterNetwork) -> RequiredRule:
     """One row for all services."""
     row = RequiredRule(
-        name="egress",
+        name=EGRESS,
         state="ok",
         rule="nodes -> AWS services",
         minimum=_WANTED,
