@@ -29,6 +29,8 @@ _MAX_REPAIR_WORK: Final = 120_000  # values read again, and a part of the charac
 _PRINTABLE: Final = ((0x20, 0x7E), (0xA0, 0xD7FF), (0xE000, 0xFFFD), (0x10000, 0x10FFFF))
 _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _DIRECTIVE = re.compile("(?:^|[\r\n\x85\u2028\u2029])%")
+# After every break that go-yaml knows (scannerc.go, is_break).
+_MAY_END = re.compile("(?:^|[\r\n\x85\u2028\u2029])(?:---|\\.\\.\\.|%)")
 _LONG_VERSION = re.compile(r"(?m)^%YAML[ \t]+(?:[0-9]{3,}\.|[0-9]*\.[0-9]{3,})")
 _ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 # A word with colons inside, at the start of a token, on a line without tags and directives: nowhere
@@ -161,11 +163,12 @@ class Source:
         """A character that no YAML reader takes.
 
         Behind the first document's end go-yaml may not have got there: it reads in smaller pieces.
+        A line that begins like a marker or a directive may be that end.
         """
         at = next((i for i, char in enumerate(self.text) if not _allowed(char)), 0)
         line, column = _place(self.text, at)
         message = "control characters are not allowed"
-        if documents_read == 0 and re.search(r"(?m)^(?:---|\.\.\.)(?:\s|$)", self.text[:at]):
+        if documents_read == 0 and _MAY_END.search(self.text, 0, at):
             message = f"{message}, and this one may come after the first document"
             return doubtful(line, column, message)
         return lost(line, column, message)

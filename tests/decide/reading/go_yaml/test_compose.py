@@ -195,6 +195,27 @@ def test_what_parsers_read_differently_is_doubtful(text: str) -> None:
     assert problem_of(text)[0] == "doubtful"
 
 
+_ENDS = st.sampled_from(["---", "--- ", "...", "%YAML 1.1", "%TAG ! tag:x,2000:", "%x"])
+_BREAKS = st.sampled_from(["\n", "\r", "\r\n", "\x85", "\u2028", "\u2029"])
+# C0 and C1 characters, and noncharacters, that no YAML text may hold.
+_REFUSED = st.sampled_from("\x01\x08\x0b\x0c\x1f\x7f\x80\x8e\x9f\ufffe\uffff")
+
+
+@given(_ENDS, _BREAKS, _REFUSED, st.integers(0, 900))
+def test_character_behind_what_may_end_the_first_document_is_never_certainly_lost(
+    end: str, line_break: str, refused: str, comment: int
+) -> None:
+    """go-yaml reads as far as it needs, and may have the rows before."""
+    text = f"- a{line_break}{end}{line_break}# {'x' * comment}{line_break}# {refused}{line_break}"
+    assert problem_of(text)[0] == "doubtful"
+
+
+@given(_BREAKS, _REFUSED, st.integers(0, 900))
+def test_character_before_any_end_is_lost(line_break: str, refused: str, comment: int) -> None:
+    text = f"- a{line_break}# {'x' * comment}{line_break}# {refused}{line_break}"
+    assert problem_of(text)[0] == "lost"
+
+
 def test_a_yaml_1_1_directive_is_fine() -> None:
     assert texts("%YAML 1.1\n---\n- a\n") == ["a"]
 
