@@ -23,6 +23,7 @@ from migrator.adapters.foreign_logs import log_call, mute_sdk_debug
 from migrator.adapters.utc import utc_text
 from migrator.errors import MigratorError
 from migrator.model.principal import parse_arn
+from migrator.model.security_note import RUN_SESSION, SESSION_PREFIX, USER_AGENT
 
 R = TypeVar("R")
 Raw = Mapping[str, Any]
@@ -44,7 +45,7 @@ class AwsSettings:
     profile: str | None = None
     region: str | None = None
     assume_roles: tuple[RoleToAssume, ...] = ()
-    run: str = "run"
+    run: str = RUN_SESSION
 
 
 class Keys(NamedTuple):
@@ -158,7 +159,7 @@ class AwsSession:
             connect_timeout=10,
             read_timeout=60,
             max_pool_connections=32,
-            user_agent_extra="eks-access-migrator",
+            user_agent_extra=USER_AGENT,
         )
         home = self._home or self
         try:
@@ -468,7 +469,7 @@ def session_name(run: str) -> str:
     """A RoleSessionName that says which run this was (STS: 2 to 64 letters, digits and
     ``_+=,.@-``).
     """
-    return re.sub(r"[^\w+=,.@-]", "-", f"migrate-{run}", flags=re.ASCII)[:64]
+    return re.sub(r"[^\w+=,.@-]", "-", f"{SESSION_PREFIX}{run}", flags=re.ASCII)[:64]
 
 
 def skew_of(date: str) -> timedelta | None:

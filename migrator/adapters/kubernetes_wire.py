@@ -31,6 +31,7 @@ from migrator.adapters.observe_way import SECONDS, observe_way
 from migrator.adapters.proxy_settings import ProxyChoice, choose_proxy, proxy_headers
 from migrator.adapters.tls_trust import Trust
 from migrator.errors import Failed, MigratorError
+from migrator.model.security_note import USER_AGENT
 from migrator.model.way import Way
 from migrator.ports import Raw
 
@@ -200,7 +201,7 @@ class KubernetesWire:
         a code of ``WAY_CODES`` when nothing was sent, ``api-server-no-answer`` when something was.
         """
         again = method == "GET" if repeatable is None else repeatable
-        headers = {"Accept": "application/json", "User-Agent": "eks-access-migrator"}
+        headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
         if authorization:
             headers["Authorization"] = authorization
         if body is not None:

@@ -19,6 +19,7 @@ from migrator.errors import Failed, MigratorError, Refused, WrongUse
 from migrator.model.decision import AssumeAs
 from migrator.model.evidence import SelfSubject
 from migrator.model.plan import ClusterRef, Plan
+from migrator.model.security_note import RUN_SESSION
 from migrator.model.snapshot import Snapshot
 from migrator.ports import (
     AuthMode,
@@ -65,7 +66,9 @@ def now(environment: Mapping[str, str] = os.environ) -> datetime:
     return clock(environment).now()
 
 
-def open_aws(settings: Settings, *, region: str | None = None, run: str = "run") -> "AwsSession":
+def open_aws(
+    settings: Settings, *, region: str | None = None, run: str = RUN_SESSION
+) -> "AwsSession":
     """A session by the global options. ``region`` is the plan's; ``--region`` comes first."""
     from migrator.adapters.aws_session import AwsSettings, RoleToAssume, open_session
 

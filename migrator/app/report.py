@@ -28,4 +28,6 @@ def report(request: ReportRequest, operator: Operator) -> "Report":
         proof_policy=request.answers.proof_policy,
         creator=request.answers.creator,
     )
-    return make_report(request.plan, request.digest, ports_for(request, operator), options)
+    ports = ports_for(request, operator)
+    source = operator.settings.source_address
+    return make_report(request.plan, request.digest, ports, options, source)

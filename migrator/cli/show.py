@@ -1,5 +1,7 @@
 """``migrate show``: a saved plan again, in any format."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from migrator.cli.files import read_bytes
@@ -9,41 +11,76 @@ from migrator.cli.settings import ALL_FORMATS
 from migrator.cli.terminal import Output, output_of
 from migrator.model.outcome import PlanOutcome
 
+if TYPE_CHECKING:
+    from migrator.model.security_note import SecurityNote
+
 
 @click.command(
     "show", cls=MigrateCommand, formats=ALL_FORMATS, short_help="Show a saved plan again."
 )
 @plan_argument
+@click.option(
+    "--security-note",
+    is_flag=True,
+    help="Only the note for the SOC: calls, sessions, detections that watch them.",
+)
 @click.pass_context
-def command(ctx: click.Context, /, plan_file: str) -> int:
+def command(ctx: click.Context, /, plan_file: str, *, security_note: bool) -> int:
     """Show the plan in the file PLAN again. Its digest is checked: a plan edited by hand is
-    refused.
+    refused. A note for the SOC follows: which calls the runs of the plan make, by which session,
+    and which published detections watch them.
     """
-    from migrator.app.show import ShowRequest, show
+    from migrator.app.show import ShowRequest, note_for_soc, show
 
+    settings = settings_of(ctx)
     outcome = show(ShowRequest(content=read_bytes(plan_file, "The plan file")))
-    show_plan(output_of(settings_of(ctx)), outcome)
+    note = note_for_soc(outcome, settings.source_address)
+    if security_note:
+        show_note(output_of(settings), note)
+        return outcome.exit_code
+    show_plan(output_of(settings), outcome, note)
     return outcome.exit_code
 
 
-def show_plan(output: Output, outcome: PlanOutcome) -> None:
-    """Write a plan to stdout."""
+def show_note(output: Output, note: "SecurityNote") -> None:
+    """Write the note for the SOC to stdout."""
+    from migrator.render.security_note import security_document, security_markdown, security_text
+
+    output.show(
+        document=lambda: security_document(note),
+        table=lambda: security_text(note, width=output.width, color=output.color),
+        markdown=lambda: security_markdown(note),
+    )
+
+
+def show_plan(output: Output, outcome: PlanOutcome, note: "SecurityNote | None" = None) -> None:
+    """Write a plan to stdout, for people with the note for the SOC; the document is plan.json."""
 
     def table() -> str:
         from migrator.app.plan import what_lifts
         from migrator.render.plan_table import plan_table
 
-        return plan_table(
+        table = plan_table(
             outcome.plan,
             lines=outcome.lines,
             width=output.width,
             color=output.color,
             ask=what_lifts(outcome.plan),
         )
+        if note is None:
+            return table
+        from migrator.render.security_note import security_text
+
+        return f"{table}\n{security_text(note, width=output.width, color=output.color)}"
 
     def markdown() -> str:
         from migrator.render.markdown import plan_markdown
 
-        return plan_markdown(outcome.plan, lines=outcome.lines)
+        text = plan_markdown(outcome.plan, lines=outcome.lines)
+        if note is None:
+            return text
+        from migrator.render.security_note import security_markdown
+
+        return f"{text}\n{security_markdown(note)}"
 
     output.show(document=lambda: outcome.document, table=table, markdown=markdown)

@@ -10,6 +10,7 @@ from migrator.model.gate import Gate
 from migrator.model.journal import Journal
 from migrator.model.outcome import StatusOutcome, VerifyOutcome
 from migrator.model.plan import Plan
+from migrator.model.security_note import SecurityNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Report:
     plan's runs. ``gates_at`` is when a cut-over that went through judged the gates, None where they
     were judged for this report. ``baseline`` is the newest evidence from before, by principal.
     ``lines`` are the rows' lines in aws-auth as the plan read it; rows may be missing where that
-    text was not kept.
+    text was not kept. ``security_note``: the note for a SOC, None where it was not made.
     """
 
     plan: Plan
@@ -33,3 +34,4 @@ class Report:
     gates_at: str | None = None
     baseline: Mapping[str, Evidence] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
+    security_note: SecurityNote | None = None

@@ -12,6 +12,7 @@ from migrator.model.evidence import PROOF_CLASSES
 from migrator.model.gate import Gate
 from migrator.model.journal import Record
 from migrator.model.report import Report
+from migrator.model.security_note import SecurityNote
 from migrator.render.access_matrix import access_matrix
 from migrator.render.can_i import ASK_AS
 from migrator.render.cards import PROOF_MEANS, Card, cards, cluster_notes
@@ -19,6 +20,16 @@ from migrator.render.facts import short_arn, step_counts
 from migrator.render.headline import WORST_FIRST, figures, sentence
 from migrator.render.page import page
 from migrator.render.run_chart import run_charts
+from migrator.render.security_note import (
+    NOT_RUN,
+    NOT_WATCHED,
+    SESSIONS,
+    detection_words,
+    quiet_calls,
+    run_words,
+    source_words,
+    writes_of_commands,
+)
 
 _MOST_NAMED = 20
 # What the table of events shows of a record's effect.
@@ -74,6 +85,7 @@ def report_html(report: Report) -> str:
         matrix=access_matrix(report),
         notes=cluster_notes(report),
         gates=report.gates,
+        soc=_soc(report.security_note),
         runs=run_charts(report.plan, report.journal),
         events=tuple(_event(report, record) for record in report.journal),
         steps=step_counts(report.plan),
@@ -81,6 +93,21 @@ def report_html(report: Report) -> str:
         actions=actions,
         classes=[(name, PROOF_MEANS[name]) for name in PROOF_CLASSES],
     )
+
+
+def _soc(note: SecurityNote | None) -> dict[str, object] | None:
+    """The note for the SOC in words, None where there is none."""
+    if note is None:
+        return None
+    return {
+        "sessions": SESSIONS,
+        "not_watched": NOT_WATCHED,
+        "source": source_words(note),
+        "runs": [run_words(run) for run in note.runs] or [NOT_RUN],
+        "writes": writes_of_commands(note),
+        "quiet": quiet_calls(note),
+        "detections": [(each, detection_words(note, each)) for each in note.detections],
+    }
 
 
 def _attention(report: Report, places: dict[str, Card]) -> Iterable[Attention]:

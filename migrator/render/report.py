@@ -13,6 +13,7 @@ from migrator.render.escape import markdown, markdown_code
 from migrator.render.facts import short_arn
 from migrator.render.headline import figures, sentence
 from migrator.render.markdown import plan_markdown
+from migrator.render.security_note import security_markdown
 from migrator.render.verdicts import verdict_markdown
 
 
@@ -42,6 +43,8 @@ def report_markdown(report: Report) -> str:
         _gates(report),
         _timeline(plan, report.journal),
     ]
+    if report.security_note is not None:
+        parts.append(security_markdown(report.security_note))
     return "\n".join(parts)
 
 

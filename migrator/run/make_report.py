@@ -8,6 +8,7 @@ from typing import Any
 
 from migrator.decide.planning.proof.basis import aws_auth_basis
 from migrator.decide.proving.verdicts import cluster_verdict
+from migrator.decide.reach.security_note import security_note
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.running.progress import CUT_OVER, records_of
 from migrator.errors import Failed
@@ -28,10 +29,14 @@ DEFAULTS = CutOverOptions()
 
 
 def make_report(
-    plan: Plan, plan_digest: str, ports: RunPorts, options: CutOverOptions = DEFAULTS
+    plan: Plan,
+    plan_digest: str,
+    ports: RunPorts,
+    options: CutOverOptions = DEFAULTS,
+    source: str | None = None,
 ) -> Report:
-    """Everything that is known now. Raises ``Refused`` for another cluster, and whatever keeps it
-    from being read.
+    """Everything that is known now. ``source``: this machine's address as others see it, None where
+    it is not known. Raises ``Refused`` for another cluster, and whatever keeps it from being read.
     """
     snapshot = ports.read_snapshot()
     refuse_other_cluster(plan, snapshot)
@@ -69,6 +74,7 @@ def make_report(
         gates_at=gates_at,
         baseline=_baseline(evidence_in(ports.store.read(EVIDENCE_FILE) or b"")),
         lines=_lines(plan, _texts_of_aws_auth(ports, journal, snapshot)),
+        security_note=security_note(plan, plan_digest, journal=journal, source=source),
     )
 
 

@@ -5,7 +5,8 @@ nothing else, and what it asks for is compared with the list both ways.
 """
 
 import json
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -26,8 +27,12 @@ from migrator.decide.reach.required_requests import (
     conditional_requests_of,
     kubernetes_needs_of,
 )
+from migrator.decide.reach.security_note import COMMANDS as SOC_COMMANDS
+from migrator.decide.reach.security_note import security_note
 from migrator.decide.running.dead_man import timer_objects
 from migrator.model.rbac import AccessRequest
+from migrator.model.security_note import SecurityNote
+from migrator.run.read_plan import read_plan
 from tests.support.stated_permissions import Asked, Operator, operator_without_rights, stated_as
 
 _ANSWERS = ("--decisions", "decisions.yaml")
@@ -56,6 +61,8 @@ _STORY: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("cutover", ("cutover", "plan.json", "--confirm", "demo", *_ANSWERS)),
     ("retire", ("retire", "plan.json", "--yes")),
 )
+# Asked about a role while it is made or bound: no requests.
+_OR_HELD = frozenset({"bind", "escalate"})
 Story: TypeAlias = Mapping[str, Sequence[tuple[tuple[str, ...], Asked]]]
 
 
@@ -71,9 +78,14 @@ _ENDS_WITH = {"doctor": 1}
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("permissions")
+
+
+@pytest.fixture(scope="module")
+def story(folder: Path) -> Story:
     found: dict[str, list[tuple[tuple[str, ...], Asked]]] = defaultdict(list)
-    with operator_without_rights(tmp_path_factory.mktemp("permissions")) as operator:
+    with operator_without_rights(folder) as operator:
         for command, arguments in _STORY:
             operator.give(_actions(command), _requests(command))
             found[command].append((arguments, operator.run(*arguments)))
@@ -153,6 +165,88 @@ def test_every_action_is_used_by_some_command(story: Story) -> None:
 def test_what_is_said_to_be_rare_is_stated_by_a_command() -> None:
     stated = {need for command in COMMANDS for need in actions_of(command)}
     assert set(ONLY_WHERE) <= stated
+
+
+def _note(folder: Path, name: str) -> SecurityNote:
+    plan, digest = read_plan((folder / name).read_bytes())
+    return security_note(plan, digest)
+
+
+def _calls(asked: Asked) -> Counter[str]:
+    """What a run changed, as the note for the SOC spells it: without API groups."""
+    return Counter(each.operation.removeprefix("kubernetes:") for each in asked.effects)
+
+
+def _noted(note: SecurityNote, command: str, *, sure: bool = False) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for call in note.calls:
+        if call.command == command and call.effect == "write" and not (sure and call.when):
+            found[call.call.partition(".")[0]] += call.count or 0
+    return found
+
+
+def test_the_note_for_the_soc_has_exactly_the_calls_that_an_apply_makes(
+    story: Story, folder: Path
+) -> None:
+    for name, (_, asked) in zip(("first.json", "plan.json"), story["apply"], strict=True):
+        note = _note(folder, name)
+        assert _calls(asked) == _noted(note, "apply", sure=True)
+        on = {str(each.detail.get("principalArn")) for each in asked.effects} - {"None"}
+        noted = {arn for each in note.calls if each.command == "apply" for arn in each.on}
+        assert on == {arn for arn in noted if arn.startswith("arn:aws:iam:")}
+
+
+def test_a_rollback_undoes_nothing_that_the_note_for_the_soc_does_not_have(
+    story: Story, folder: Path
+) -> None:
+    ((_, asked),) = story["rollback"]
+    assert asked.effects
+    assert _calls(asked) <= _noted(_note(folder, "first.json"), "rollback")
+
+
+@pytest.mark.parametrize("command", SOC_COMMANDS)
+def test_the_note_for_the_soc_has_every_call_of_a_command(
+    command: str, story: Story, folder: Path
+) -> None:
+    for (_, name, *_), asked in story[command]:
+        calls = [each for each in _note(folder, name).calls if each.command == command]
+        noted = {each.call for each in calls}
+        spelled = {each.partition(".")[0] for each in noted}
+        # Actions that EKS asks within another call are no calls.
+        assert asked.actions - {"iam:PassRole"} <= noted
+        assert set(_calls(asked)) <= spelled
+        assert {_call(each) for each in asked.requests if each.verb not in _OR_HELD} <= noted
+
+
+def _call(request: AccessRequest) -> str:
+    """A request as the note spells it: a server-side apply is one patch."""
+    verb, resource = request.verb, ".".join(filter(None, (request.resource, request.api_group)))
+    applied = request.api_group or request.resource in ("serviceaccounts", "configmaps")
+    if verb == "create" and applied and request.api_group != "coordination.k8s.io":
+        verb = "patch"
+    return f"{verb} {resource}"
+
+
+def test_the_note_for_the_soc_lists_no_write_that_no_command_makes(
+    story: Story, folder: Path
+) -> None:
+    for command in set(SOC_COMMANDS) - {"apply", "rollback"}:
+        made = set[str]().union(*(_calls(asked) for _, asked in story[command]))
+        noted = {
+            each.call.partition(".")[0]
+            for each in _note(folder, "plan.json").calls
+            if each.command == command and each.effect == "write" and not each.when
+        }
+        assert noted <= made
+
+
+def test_the_report_has_the_note_for_the_soc_with_its_runs(story: Story, folder: Path) -> None:
+    assert story["report"]
+    report = (folder / "report.md").read_text(encoding="utf-8")
+    note = report.partition("## Note for the SOC")[2]
+    assert "migrate-run" in note
+    assert "apply by arn:aws:sts::111122223333:assumed-role/migration-operator/lab, 20" in note
+    assert re.search(r"`(\d+) x eks:CreateAccessEntry, made: \1`", note)
 
 
 _ADDRESS = "203.0.113.10"  # where the lab sees its clients

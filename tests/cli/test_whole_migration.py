@@ -186,6 +186,21 @@ def test_table_and_json_come_from_the_same_plan(lab: CliLab) -> None:
         assert principal["principalArn"].removeprefix("arn:aws:iam::") in table
 
 
+def test_show_has_the_note_for_the_soc_and_its_document_is_still_the_plan(lab: CliLab) -> None:
+    made = lab.run("plan", "small", "--out", "plan.json")
+    assert "NOTE FOR THE SOC" not in made.out
+    assert "NOTE FOR THE SOC" in lab.run("show", "plan.json").out
+    assert "## Note for the SOC" in lab.run("show", "plan.json", "--output", "markdown").out
+    shown = lab.run("show", "plan.json", "--output", "json")
+    assert shown.out.encode() == (lab.work / "plan.json").read_bytes()
+    address = ("--source-address", "203.0.113.10")
+    note = lab.run("show", "plan.json", "--security-note", "--output", "json", *address)
+    document = json.loads(note.out)
+    assert document["format"] == "migrator/security-note/v1"
+    assert document["planDigest"] == lab.document("plan.json")["planDigest"]
+    assert document["sourceAddress"] == "203.0.113.10"
+
+
 def test_explain_shows_row_line_and_why(lab: CliLab) -> None:
     _planned(lab)
     assert lab.run("snapshot", "small", "--out", "snapshot.json").code == 0

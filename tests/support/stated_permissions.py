@@ -20,6 +20,7 @@ from migrator.lab.cli.credentials import ways_to_log_in
 from migrator.lab.kubernetes.authorizer import Authorizer, Decision
 from migrator.lab.kubernetes.user import User
 from migrator.lab.kubernetes_api import kubernetes_api
+from migrator.lab.worlds.effects import Effect
 from migrator.lab.worlds.principals import Permissions
 from migrator.lab.worlds.world_files import demo_world_path, load_world
 from migrator.model.rbac import AccessRequest, PolicyRule
@@ -85,13 +86,14 @@ _OR_HELD = frozenset({"bind", "escalate"})
 
 @dataclass
 class Asked:
-    """What a command asked for as the operator, and what of it was refused."""
+    """What a command asked for as the operator, what of it was refused, and what it changed."""
 
     code: int = 0
     said: str = ""
     actions: set[str] = field(default_factory=set)
     requests: set[AccessRequest] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    effects: list[Effect] = field(default_factory=list)
 
 
 @dataclass
@@ -111,7 +113,9 @@ class Operator:
     def run(self, *arguments: str) -> Asked:
         """Run a command."""
         self.asked = asked = Asked()
+        before = len(self.session.effects())
         done = self.session.migrate(*arguments)
+        asked.effects = self.session.effects()[before:]
         asked.code, asked.said = done.returncode, done.stdout + done.stderr
         return asked
 

@@ -14,13 +14,14 @@ from typing import Any
 
 from migrator.decide.observing.log_lines import moment_of
 from migrator.model.observation import Decider, SeenLogin, SeenRequest
+from migrator.model.security_note import USER_AGENT
 from migrator.model.snapshot import Login
 from migrator.model.usage_report import Decided, Denial
 
 # Of one principal with the same groups; with more of them only their common prefix is kept.
 MOST_NAMES = 100
 MOST_DENIALS = 2_000
-OWN_USER_AGENT = "eks-access-migrator"
+OWN_USER_AGENT = USER_AGENT
 _DECIDERS: tuple[Decider | str, ...] = ("rbac", "access-policy", "other", "impersonated", "denied")
 _DAY = 86_400_000
 

@@ -91,7 +91,7 @@ _TIMER_OBJECTS: Final = tuple(
 )
 # Who makes the timer's Role must hold what it allows (Kubernetes documentation, "Using RBAC
 # Authorization", privilege escalation prevention).
-_TIMER_RULES: Final = (
+TIMER_RULES: Final = (
     *(_aws_auth(verb) for verb in ("update", "patch", "create")),
     _on_timer("get", "", "configmaps"),
     _on_timer("get", _LEASES, "leases"),
@@ -107,7 +107,7 @@ _COMMANDS: Final[dict[str, tuple[AccessRequest, ...]]] = {
     "verify": (*_READ, _NODE_LEASES),
     "verify --canary-pods": (*_READ, _NODE_LEASES, *_CANARY_PODS),
     "apply": (*_READ, _NODE_LEASES, *_BRIDGE),
-    "rehearse": (*_READ, _NODE_LEASES, *_NETWORK_POLICIES, *_TIMER_OBJECTS, *_TIMER_RULES),
+    "rehearse": (*_READ, _NODE_LEASES, *_NETWORK_POLICIES, *_TIMER_OBJECTS, *TIMER_RULES),
     "cutover": (*_READ, _NODE_LEASES),
     "rollback": (*_READ, *_BRIDGE),
     "retire": (*_READ, _aws_auth("delete")),

@@ -19,6 +19,7 @@ from migrator.app.settings import Settings
 from migrator.fleet.model.fleet import FleetAccount, FleetCluster
 from migrator.fleet.run.status import ref_of
 from migrator.model.plan import ClusterRef
+from migrator.model.security_note import FLEET_SESSION
 from migrator.ports import StateStore, TaskRunner
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def worker_from(setup: "Setup") -> Worker:
     settings = Settings(**given)
     chain = tuple(RoleToAssume(*link) for link in settings.role_chain)
     sessions = FleetSessions(
-        AwsSettings(settings.profile, settings.region, chain, "fleet"),
+        AwsSettings(settings.profile, settings.region, chain, FLEET_SESSION),
         setup.accounts,
         setup.readers,
         RateLimits(setup.rates, share=setup.share),
