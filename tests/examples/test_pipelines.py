@@ -1,0 +1,168 @@
+"""Pipelines of one cluster: valid by their schemas, run against a lab, findings at their rows."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.support.cli_lab import WAIVERS, CliLab, running
+from tests.support.example_snapshots import EXAMPLES
+
+FOLDER = EXAMPLES / "pipelines"
+PIPELINES = ("github-actions.yml", "gitlab-ci.yml", "buildspec-plan.yml", "buildspec-apply.yml")
+
+
+def read(name: str) -> Mapping[str, Any]:
+    loaded: Mapping[str, Any] = YAML(typ="safe", pure=True).load((FOLDER / name).read_text())
+    return loaded
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[CliLab]:
+    """The lab, and a repository as the README says."""
+    with running(tmp_path) as found:
+        (found.work / "pipelines").symlink_to(FOLDER)
+        (found.work / "decisions.yaml").write_text(WAIVERS, encoding="utf-8")
+        yield found
+
+
+def scripts_of(document: Mapping[str, Any]) -> list[str]:
+    """Every shell script of a pipeline, in its order."""
+    jobs = document.get("jobs", {}).values()
+    steps = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    gitlab = [
+        each for name in ("plan", "apply") for each in document.get(name, {}).get("script", ())
+    ]
+    phases = [each for phase in document.get("phases", {}).values() for each in phase["commands"]]
+    return [*steps, *gitlab, *phases]
+
+
+@pytest.mark.parametrize(
+    ("schema", "name"),
+    [("vendor.github-workflows", "github-actions.yml"), ("vendor.gitlab-ci", "gitlab-ci.yml")],
+)
+def test_a_pipeline_is_one_by_its_schema(schema: str, name: str) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema]
+    done = subprocess.run([*command, FOLDER / name], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_pipeline_runs_the_same_two_scripts() -> None:
+    run = {name: " ".join(scripts_of(read(name))) for name in PIPELINES}
+    planning = {name for name, script in run.items() if "sh pipelines/plan.sh" in script}
+    applying = {name for name, script in run.items() if "sh pipelines/apply.sh" in script}
+    assert planning == set(PIPELINES) - {"buildspec-apply.yml"}
+    assert applying == set(PIPELINES) - {"buildspec-plan.yml"}
+    assert not [script for script in run.values() if "${{" in script]
+
+
+def test_apply_waits_for_a_person_and_has_a_role_of_its_own() -> None:
+    jobs = read("github-actions.yml")["jobs"]
+    assert [name for name, job in jobs.items() if "environment" in job] == ["apply"]
+    assert jobs["apply"]["needs"] == "plan"
+    roles = {
+        name: [
+            step["with"]["role-to-assume"] for step in job["steps"] if "aws-actions" in str(step)
+        ]
+        for name, job in jobs.items()
+    }
+    assert roles == {
+        "plan": ["${{ vars.AWS_PLAN_ROLE }}"],
+        "apply": ["${{ vars.AWS_APPLY_ROLE }}"],
+    }
+    gitlab = read("gitlab-ci.yml")
+    assert gitlab["apply"]["rules"][0]["when"] == "manual"
+    assert gitlab["apply"]["environment"]["name"] == "eks-access"
+
+
+def _sh(lab: CliLab, script: str, *programs: Path) -> subprocess.CompletedProcess[str]:
+    places = [*programs, Path(sys.executable).parent, os.environ["PATH"]]
+    path = os.pathsep.join(map(str, places))
+    environment = lab.environment(CLUSTER="small", PATH=path)
+    return subprocess.run(
+        ["sh", "-c", script],
+        cwd=lab.work,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_scripts_take_a_cluster_from_plan_to_proven_entries(lab: CliLab) -> None:
+    planned = _sh(lab, "sh pipelines/plan.sh")
+    assert planned.returncode == 0, planned.stderr
+    assert lab.effects() == []
+    assert "# Access entries for small" in (lab.work / "plan.md").read_text()
+    assert "## Note for the SOC" in (lab.work / "soc.md").read_text()
+    applied = _sh(lab, "sh pipelines/apply.sh")
+    assert applied.returncode == 0, applied.stderr
+    assert 'failures="0"' in (lab.work / "junit.xml").read_text()
+    assert {each["operation"] for each in lab.effects()} >= {"eks:CreateAccessEntry"}
+
+
+def test_a_plan_that_cannot_be_made_fails_the_pipeline(lab: CliLab) -> None:
+    (lab.work / "decisions.yaml").write_text("no: such answer\n")
+    assert _sh(lab, "sh pipelines/plan.sh").returncode not in (0, 3)
+    assert not (lab.work / "plan.json").exists()
+
+
+def test_a_blocked_plan_is_annotated_and_fails_the_pipeline(lab: CliLab) -> None:
+    example = EXAMPLES / "map-accounts"
+    program = lab.work / "bin" / "migrate"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ncp {example}/plan.json plan.json\necho $1\nexit 3\n")
+    program.chmod(0o700)
+    (lab.work / "aws-auth.yaml").write_bytes((example / "config-map.yaml").read_bytes())
+    done = _sh(lab, "sh pipelines/plan.sh", program.parent)
+    assert done.returncode == 3
+    assert done.stdout.startswith("::error file=aws-auth.yaml,line=")
+    assert (lab.work / "plan.md").read_text() == "plan\n"
+    assert (lab.work / "soc.md").read_text() == "show\n"
+
+
+def _annotations() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("annotations", FOLDER / "annotations.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("example", "level", "source", "content"),
+    [
+        ("map-accounts", "error", "mapAccounts[0]", '- "444455556666"'),
+        ("map-accounts", "error", "mapAccounts[1]", "- 012345678901"),
+        ("stripped-rows", "warning", "mapRoles[1]", "rolearn: arn:aws:iam::111122223333:role/"),
+    ],
+)
+def test_a_finding_stands_at_its_row_of_the_manifest(
+    example: str, level: str, source: str, content: str
+) -> None:
+    plan = json.loads((EXAMPLES / example / "plan.json").read_text())
+    manifest = (EXAMPLES / example / "config-map.yaml").read_text()
+    lines = list(_annotations().annotations(plan, manifest, "aws-auth.yaml"))
+    (found,) = {each.partition(",title=")[0] for each in lines if f" {source}::" in each}
+    command, _, number = found.rpartition(",line=")
+    assert command == f"::{level} file=aws-auth.yaml"
+    assert content in manifest.splitlines()[int(number) - 1]
+
+
+def test_text_of_a_finding_cannot_begin_another_command() -> None:
+    evil = "a\n::error::b\r%0A,x:y\x1b"
+    finding = dict.fromkeys(("code", "source", "message", "remedy"), evil)
+    plan = {"findings": [{**finding, "severity": "block", "line": None}]}
+    (line,) = _annotations().annotations(plan, "", "f")
+    assert "\n" not in line
+    assert line.isprintable()
+    assert line.startswith("::error file=f,line=1,title=a%0A%3A%3Aerror%3A%3Ab%0D%250A%2Cx%3Ay")
