@@ -2,9 +2,12 @@
 hostile names.
 """
 
+from dataclasses import replace
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from migrator.decide.reach.security_note import security_note
 from migrator.render.escape import terminal
 from migrator.render.html import report_html
 from tests.browser.conftest import SCREENSHOTS, Open, Opened
@@ -254,3 +257,14 @@ def test_a_filtered_report_says_so_on_paper(open_html: Open) -> None:
 
 def test_it_prints(open_html: Open) -> None:
     assert open_html(report_html(good())).page.pdf(format="A4").startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize("width", [360, 688])
+def test_the_note_for_the_soc_fits_the_paper_and_a_phone(open_html: Open, width: int) -> None:
+    report = troubled()
+    note = security_note(report.plan, report.plan_digest, journal=report.journal)
+    opened = open_html(report_html(replace(report, security_note=note)), width=width, dark=False)
+    assert opened.serious_violations() == []
+    opened.page.emulate_media(media="print")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= max(width, 688)
+    expect(opened.page.locator("#soc")).to_be_visible()
