@@ -86,7 +86,16 @@ def test_the_report_is_one_file_with_the_verdict_the_proofs_and_the_gates(
 
 
 def test_output_is_at_most_100_columns_wide(demo: tuple[Path, str]) -> None:
-    commands_and_talk = ("$ ", "+ ", "- ", "! ", "waiting: ", "Added to", "Switch cluster")
+    commands_and_talk = (
+        "$ ",
+        "  migrate ",
+        "+ ",
+        "- ",
+        "! ",
+        "waiting: ",
+        "Added to",
+        "Switch cluster",
+    )
     for line in demo[1].splitlines():
         assert len(line) <= 100 or line.startswith(commands_and_talk), line
 
