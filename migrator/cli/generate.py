@@ -96,7 +96,7 @@ def command(
     files = _files(kind, found, module_version, fleet=scope is not None)
     _write(files, str(out), settings, force=flags["force"])
     if scope is None:
-        _say_next(kind, module_version, plans_or_clusters[0], settings)
+        _say_next(kind, module_version, (found[0][0], plans_or_clusters[0]), settings)
 
 
 def _files(
@@ -125,15 +125,18 @@ def _files(
 
 
 def _say_next(
-    kind: CodeKind, module_version: ModuleVersion | None, of: str, settings: Settings
+    kind: CodeKind, module_version: ModuleVersion | None, of: tuple[Plan, str], settings: Settings
 ) -> None:
-    """What a person does with the files, on stderr; ``of``: the plan or the cluster."""
+    """What a person does with the files, on stderr. ``of``: the plan, and how it or the cluster was
+    named.
+    """
     from migrator.render.code_files import next_lines
     from migrator.render.escape import shell
 
     events = events_of(settings)
-    for line in next_lines(kind, module_version):
-        events.say("info", line.replace("terraform PLAN", f"{kind} {shell(of)}"))
+    plan, named = of
+    for line in next_lines(kind, plan.cluster, module_version):
+        events.say("info", line.replace("terraform PLAN", f"{kind} {shell(named)}"))
 
 
 def _entries(

@@ -4,8 +4,10 @@ from, and how many files the entries take.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from migrator.model.code_entries import CodeEntries, CodeEntry, LeftOut
+from migrator.model.plan import ClusterRef
 
 # Why CloudFormation, and eksctl that makes stacks of it, get no such entry: the format has no
 # escape.
@@ -13,6 +15,26 @@ DYNAMIC_REFERENCE = (
     "one of its texts holds a dynamic reference (resolve), which CloudFormation "
     "replaces by other text"
 )
+
+
+def mode_of(cluster: ClusterRef) -> Literal["API_AND_CONFIG_MAP", "API"]:
+    """The authentication mode in which the code is used. Entries that code takes over are there in
+    no other mode than these two, and apply ends in the first one: only cutover sets API.
+    """
+    return "API" if cluster.authentication_mode == "API" else "API_AND_CONFIG_MAP"
+
+
+def mode_lines(cluster: ClusterRef) -> tuple[str, ...]:
+    """What to know of the mode that code sets: nothing where the way has ended, in API mode."""
+    if mode_of(cluster) == "API":
+        return ()
+    return (
+        "The mode is the one that the cluster is in after migrate apply. Code with API would cut "
+        "over without the",
+        "gates of migrate cutover, and there is no way back. After migrate cutover set it to API: "
+        "EKS refuses",
+        "API_AND_CONFIG_MAP from then on.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from migrator.model.code_entries import (
     CodeKind,
     ModuleVersion,
 )
-from migrator.model.plan import Plan
+from migrator.model.plan import ClusterRef, Plan
 from migrator.render.aws_cli import aws_cli
 from migrator.render.cdk import cdk_python, cdk_typescript
 from migrator.render.cloudformation import cloudformation
@@ -54,17 +54,20 @@ def code_files(
     return _GENERATORS[kind](plan, entries)
 
 
-def next_lines(kind: CodeKind, module_version: ModuleVersion | None = None) -> tuple[str, ...]:
+def next_lines(
+    kind: CodeKind, cluster: ClusterRef, module_version: ModuleVersion | None = None
+) -> tuple[str, ...]:
     """What a person does with the files, one line each: lines of the code that they need, and
-    commands. They hold no text of a cluster.
+    commands. ``cluster`` tells the mode that the code sets. They hold no text of a cluster.
     """
     if kind not in _NEXT:
         return ()
-    return (*_NEXT[kind](module_version or MODULE_VERSIONS.get(kind, ("v4",))[-1]), *CHECK_LINES)
+    version = module_version or MODULE_VERSIONS.get(kind, ("v4",))[-1]
+    return (*_NEXT[kind](cluster, version), *CHECK_LINES)
 
 
-_NEXT: dict[CodeKind, Callable[[ModuleVersion], tuple[str, ...]]] = {
-    "terraform": lambda _: raw_lines(),
+_NEXT: dict[CodeKind, Callable[[ClusterRef, ModuleVersion], tuple[str, ...]]] = {
+    "terraform": lambda *_: raw_lines(),
     "terraform-aws-modules": aws_modules_lines,
     "terraform-cloudposse": cloudposse_lines,
 }

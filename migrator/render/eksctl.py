@@ -16,7 +16,14 @@ from typing import Any
 from migrator.model.code_entries import CodeEntries, CodeEntry
 from migrator.model.files.yaml_text import yaml_lines
 from migrator.model.plan import Plan
-from migrator.render.code_entries import DYNAMIC_REFERENCE, only_literal, origin, without
+from migrator.render.code_entries import (
+    DYNAMIC_REFERENCE,
+    mode_lines,
+    mode_of,
+    only_literal,
+    origin,
+    without,
+)
 from migrator.render.escape import cloudformation_comment, survives_cloudformation
 
 # validateAccessEntries names these four; each other type ends the whole command.
@@ -25,23 +32,32 @@ _TYPES = frozenset({"STANDARD", "EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX"})
 # has letters, digits and hyphens (CloudFormation API, CreateStack).
 _CLUSTER_IN_STACK = re.compile(r"[A-Za-z0-9-]{1,76}")
 
+# `create accessentry` makes a stack for each entry, and CreateAccessEntry refuses a principal that
+# has one.
+_HEAD = (
+    "# For a new cluster, without these entries:",
+    "#   eksctl create accessentry -f access-entries.yaml",
+    "# eksctl takes no entry over: where one exists, as all do after migrate apply, that command "
+    "fails. Then the",
+    "# file says what the cluster has, for a cluster that is made later.",
+)
+
 
 def eksctl(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     """File name -> content for ``migrate generate eksctl``."""
     cluster = plan.cluster
     code = only_literal(entries, survives_cloudformation, DYNAMIC_REFERENCE, cluster.name)
     code = without(code, lambda entry: _refused(cluster.name, entry))
-    mode = "API_AND_CONFIG_MAP"
-    if plan.target == "API":
-        mode = "API"
     title = f"Access entries of the EKS cluster {cluster.name} ({cluster.arn})."
     lines = [
         f"# {cloudformation_comment(title)}",
         f"# Made from {cloudformation_comment(code.made_from)}.",
+        *_HEAD,
+        *(f"# {line}" for line in mode_lines(cluster)),
         *yaml_lines({"apiVersion": "eksctl.io/v1alpha5", "kind": "ClusterConfig"}),
         *yaml_lines({"metadata": {"name": plan.cluster.name, "region": plan.cluster.region}}),
         "accessConfig:",
-        f"  authenticationMode: {mode}",
+        f"  authenticationMode: {mode_of(cluster)}",
         "  accessEntries:" if code.entries else "  accessEntries: []",
     ]
     for entry in code.entries:

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.code_entries import CodeEntries, CodeEntry, ModuleVersion
 from migrator.model.plan import ClusterRef, Plan
-from migrator.render.code_entries import origin, without
+from migrator.render.code_entries import mode_lines, mode_of, origin, without
 from migrator.render.escape import hcl
 from migrator.render.facts import default_username
 from migrator.render.hcl_blocks import attributes, block, body, comments, member
@@ -91,7 +91,8 @@ def terraform_aws_modules(
         plan.cluster,
         code,
         f"For terraform-aws-modules/eks {version}. The module block needs:",
-        *aws_modules_wiring(version),
+        *aws_modules_wiring(plan.cluster, version),
+        *mode_lines(plan.cluster),
         *_TAGS,
     )
     parts = [*policies_object(code, "access_policies"), block("access_entries =", members)]
@@ -102,16 +103,22 @@ def terraform_aws_modules(
     }
 
 
-def aws_modules_wiring(version: ModuleVersion) -> tuple[str, ...]:
-    """What the module block needs. The flag of the creator makes an entry for the caller of
-    Terraform, which another caller replaces: every entry has its ARN here.
+def aws_modules_wiring(cluster: ClusterRef, version: ModuleVersion) -> tuple[str, ...]:
+    """What the module block needs. Without a mode the module sets API_AND_CONFIG_MAP (v20 and v21,
+    ``variables.tf``), which EKS refuses in API mode. The flag of the creator makes an entry for the
+    caller of Terraform, which another caller replaces: every entry has its ARN here.
     """
     number = version.removeprefix("v")
     lines = {
         "version": hcl(f"~> {number}.0"),
+        "authentication_mode": hcl(mode_of(cluster)),
         "access_entries": "local.access_entries",
         "enable_cluster_creator_admin_permissions": "false",
     }
+    return _as_wiring(lines)
+
+
+def _as_wiring(lines: dict[str, str]) -> tuple[str, ...]:
     return tuple(f"  {line}" for line in attributes(lines).splitlines())
 
 
@@ -166,7 +173,8 @@ def terraform_cloudposse(
         plan.cluster,
         code,
         "For cloudposse/eks-cluster v4. The module block needs:",
-        *_CLOUDPOSSE_WIRING,
+        *_cloudposse_wiring(plan.cluster),
+        *mode_lines(plan.cluster),
         "access_entries_for_nodes holds lists, and an entry is known by its place in one: add at "
         "the end only. What",
         "is put before another moves it, and Terraform destroys and makes again what has moved.",
@@ -189,16 +197,18 @@ def terraform_cloudposse(
     }
 
 
-_CLOUDPOSSE_WIRING = tuple(
-    f"  {line}"
-    for line in attributes(
+def _cloudposse_wiring(cluster: ClusterRef) -> tuple[str, ...]:
+    """What the module block of v4 needs. Without ``access_config`` the module sets the mode API
+    (``variables.tf`` of v4), which is the cut-over.
+    """
+    return _as_wiring(
         {
             "version": hcl("~> 4.0"),
+            "access_config": f"{{ authentication_mode = {hcl(mode_of(cluster))} }}",
             "access_entry_map": "local.access_entry_map",
             "access_entries_for_nodes": "local.access_entries_for_nodes",
         }
-    ).splitlines()
-)
+    )
 
 
 def _not_in_cloudposse(entry: CodeEntry) -> str:
@@ -289,20 +299,21 @@ def _imports(
     ]
 
 
-def aws_modules_lines(version: ModuleVersion) -> tuple[str, ...]:
+def aws_modules_lines(cluster: ClusterRef, version: ModuleVersion) -> tuple[str, ...]:
     """What the module block of terraform-aws-modules/eks needs, and how aws-auth leaves the
     state.
     """
     commands = (f"  {command}" for command in state_commands(_AWS_MODULES_STATE))
     return (
         "The module block needs:",
-        *aws_modules_wiring(version),
+        *aws_modules_wiring(cluster, version),
+        *mode_lines(cluster),
         "aws-auth leaves the state, where it is in one, by:",
         *commands,
     )
 
 
-def cloudposse_lines(version: ModuleVersion) -> tuple[str, ...]:
+def cloudposse_lines(cluster: ClusterRef, version: ModuleVersion) -> tuple[str, ...]:
     """What the module block of cloudposse/eks-cluster needs, and how aws-auth leaves the state."""
     if version != "v4":
         return (
@@ -312,7 +323,8 @@ def cloudposse_lines(version: ModuleVersion) -> tuple[str, ...]:
     commands = (f"  {command}" for command in state_commands(_CLOUDPOSSE_STATE))
     return (
         "The module block needs:",
-        *_CLOUDPOSSE_WIRING,
+        *_cloudposse_wiring(cluster),
+        *mode_lines(cluster),
         "aws-auth leaves the state, where it is in one, by:",
         *commands,
     )

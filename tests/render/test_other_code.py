@@ -119,6 +119,25 @@ def test_eksctl_reads_back_to_the_plan(value: Plan) -> None:
     _assert_the_rest_is_left_out(value, text)
 
 
+@pytest.mark.parametrize(
+    ("before", "mode"),
+    [
+        ("CONFIG_MAP", "API_AND_CONFIG_MAP"),
+        ("API_AND_CONFIG_MAP", "API_AND_CONFIG_MAP"),
+        ("API", "API"),
+    ],
+)
+def test_eksctl_has_the_mode_that_the_cluster_is_in_and_says_what_the_file_is_for(
+    before: str, mode: str
+) -> None:
+    value = plan(principal(role("dev")), cluster=cluster(authentication_mode=before))
+    text = generated("eksctl", value)["access-entries.yaml"]
+    assert load(text)["accessConfig"]["authenticationMode"] == mode
+    assert "#   eksctl create accessentry -f access-entries.yaml\n" in text
+    assert "# eksctl takes no entry over: where one exists" in text
+    assert ("After migrate cutover set it to API" in text) == (mode != "API")
+
+
 @pytest.mark.parametrize("kind", sorted(set(get_args(EntryType)) - {"STANDARD"}))
 def test_a_type_that_eksctl_refuses_is_left_out_and_named(kind: EntryType) -> None:
     value = plan(principal(role("nodes"), entry=EntrySpec(kind)))

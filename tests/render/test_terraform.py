@@ -20,7 +20,7 @@ from migrator.model.access_entry import (
 from migrator.model.code_entries import CodeKind, ModuleVersion
 from migrator.model.files.terraform_plan import read_terraform_plan
 from migrator.model.plan import Plan
-from migrator.render.code_files import code_files
+from migrator.render.code_files import code_files, next_lines
 from migrator.render.escape import survives_hcl
 from migrator.render.facts import default_username
 from migrator.render.terraform import removed_blocks
@@ -28,6 +28,7 @@ from tests.support.generate_terraform_schema import EXTRACT
 from tests.support.plans import (
     HOSTILE,
     VIEW,
+    cluster,
     company,
     generated,
     plan,
@@ -236,6 +237,35 @@ def test_wiring_names_the_version_and_switches_the_entry_of_the_caller_off() -> 
         ]
         assert f'= "{pinned}"' in text
         assert re.search(r"#   enable_cluster_creator_admin_permissions += false\n", text)
+
+
+@pytest.mark.parametrize(
+    ("before", "mode"),
+    [
+        ("CONFIG_MAP", "API_AND_CONFIG_MAP"),
+        ("API_AND_CONFIG_MAP", "API_AND_CONFIG_MAP"),
+        ("API", "API"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("terraform-aws-modules", r'  authentication_mode +\= "MODE"'),
+        ("terraform-cloudposse", r'  access_config +\= \{ authentication_mode = "MODE" \}'),
+    ],
+)
+def test_module_block_sets_the_mode_that_the_cluster_is_in(
+    before: str, mode: str, kind: CodeKind, line: str
+) -> None:
+    """The module of cloudposse v4 sets API by itself: the cut-over. terraform-aws-modules sets
+    API_AND_CONFIG_MAP, which EKS refuses after it.
+    """
+    value = plan(principal(role("dev")), cluster=cluster(authentication_mode=before))
+    wanted = re.compile(f"^(# )?{line.replace('MODE', mode)}$", re.MULTILINE)
+    said = "\n".join(next_lines(kind, value.cluster))
+    for text in (generated(kind, value)["access_entries.tf"], said):
+        assert wanted.search(text)
+        assert ("After migrate cutover set it to API" in text) == (mode != "API")
 
 
 def test_commands_that_take_aws_auth_out_of_the_state_are_in_the_code() -> None:

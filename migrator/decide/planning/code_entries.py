@@ -21,10 +21,14 @@ from migrator.model.access_entry import (
 from migrator.model.code_entries import CodeEntries, CodeEntry, LeftOut
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import parse_arn
+from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
 # An entry of these types is made by EKS from the thing it belongs to: a Fargate profile, a HyperPod
 # cluster.
 _MADE_BY_EKS = frozenset({"FARGATE_LINUX", "HYPERPOD_LINUX"})
+# Findings of an entry that matches no login. It looks like a living one, but code that makes it a
+# second time is refused, or makes an entry for another principal of the same name.
+_DEAD = frozenset({"orphan-dead-entry", "node-entry-dead"})
 
 
 def code_entries(plan: Plan, *, include_owned: bool = False) -> CodeEntries:
@@ -56,8 +60,8 @@ def live_code_entries(
         spec = _spec_of(entry)
         # EKS's own service-linked entries are in no plan.
         planned = known.get(arn) or PlannedPrincipal(arn, "keep", NOBODY)
-        if planned.action == "recreate":
-            reason = "dead: it was made for a deleted principal of this name"
+        reason = _why_dead(planned)
+        if reason:
             left_out.append(LeftOut(arn, f"{reason}: {in_words(spec)}"))
             continue
         kept = replace(planned, action="await" if planned.action == "await" else "keep", entry=spec)
@@ -68,6 +72,14 @@ def live_code_entries(
             found.append(each)
     made_from = f"the cluster as it was read at {plan.created_at}"
     return CodeEntries(tuple(found), tuple(left_out), made_from)
+
+
+def _why_dead(principal: PlannedPrincipal) -> str:
+    """Why the principal's entry matches no login; empty where it may match one."""
+    if principal.action == "recreate":
+        return "dead: it was made for a deleted principal of this name"
+    codes = ", ".join(sorted(_DEAD.intersection(principal.findings)))
+    return f"dead: it matches no login ({codes})" if codes else ""
 
 
 def _spec_of(entry: AccessEntry) -> EntrySpec:
@@ -94,16 +106,41 @@ def _in_code(
 ) -> CodeEntry | LeftOut:
     """The principal's entry for code, or why it is left out."""
     arn = principal.principal_arn
-    if SERVICE_LINKED_MARK in arn:
-        return LeftOut(arn, "belongs to a service-linked role: only EKS can change it")
-    if principal.action == "skip":
-        return LeftOut(arn, "skipped: no entry is made")
-    if principal.action == "block" or entry is None:
-        return LeftOut(arn, "blocked: a decision is needed first")
+    refused = _why_never(principal, entry)
+    if entry is None or refused:
+        return LeftOut(arn, refused)
     reason = "" if include_owned else _why_owned(principal, entry)
     if reason:
         return LeftOut(arn, f"{reason}: {in_words(entry)}")
     return CodeEntry(stable_name(arn), arn, entry, principal.sources)
+
+
+def _why_never(principal: PlannedPrincipal, entry: EntrySpec | None) -> str:
+    """Why the entry is in no code, whatever is asked for; empty where it may be. Never empty
+    without an entry.
+    """
+    dead = _why_dead(principal)
+    own = _groups_of_runs(entry)
+    reasons = {
+        "belongs to a service-linked role: only EKS can change it": (
+            SERVICE_LINKED_MARK in principal.principal_arn
+        ),
+        f"skipped: its entry stays as it is, {dead}": principal.action == "skip" and bool(dead),
+        "skipped: no entry is made": principal.action == "skip",
+        "blocked: a decision is needed first": principal.action == "block" or entry is None,
+        f"in the middle of a run: {own} is there for the run alone. Generate again when the run "
+        "has ended": bool(own),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _groups_of_runs(entry: EntrySpec | None) -> str:
+    """The groups that a run gives an entry and takes away again. Code with them gives them back,
+    and code without them takes them from the run: an administrator may have nothing else
+    meanwhile.
+    """
+    groups = entry.kubernetes_groups if entry else ()
+    return ", ".join(each for each in groups if each.startswith((BRIDGE_PREFIX, MARKER_PREFIX)))
 
 
 def _why_owned(principal: PlannedPrincipal, entry: EntrySpec) -> str:

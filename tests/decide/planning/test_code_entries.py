@@ -4,8 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from migrator.decide.planning.code_entries import code_entries, stable_name
-from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec, Identity
+from migrator.decide.planning.code_entries import code_entries, live_code_entries, stable_name
+from migrator.model.access_entry import (
+    AccessEntry,
+    AccessScope,
+    AssociatedPolicy,
+    EntrySpec,
+    Identity,
+)
 from migrator.model.code_entries import LeftOut
 from migrator.model.plan import Action
 from migrator.model.step import AwaitEntry, EnableEntries, Step, UpdateEntry
@@ -90,6 +96,41 @@ def test_entry_that_eks_owns_is_written_only_when_it_is_asked_for(
     owned = replace(principal(DEV, action), before=Identity("dev", (), via), entry=spec)  # type: ignore[arg-type]
     assert code_entries(plan(owned)).left_out == (LeftOut(DEV, reason),)
     assert [each.spec for each in code_entries(plan(owned), include_owned=True).entries] == [spec]
+
+
+@pytest.mark.parametrize("group", ["migrator-bridge:1a2b", "migrator-probe:1a2b"])
+@pytest.mark.parametrize("include_owned", [False, True])
+def test_entry_with_a_group_of_a_run_is_in_no_code(group: str, *, include_owned: bool) -> None:
+    """Such a group goes when the run ends, and what is bound to it may be cluster-admin."""
+    value = plan(principal(DEV, "keep", entry=EntrySpec("STANDARD", "dev", ("devs", group))))
+    entry = AccessEntry(DEV, "STANDARD", "dev", ("devs", group))
+    for code in (
+        code_entries(value, include_owned=include_owned),
+        live_code_entries([entry], value, include_owned=include_owned),
+    ):
+        assert code.entries == ()
+        (left_out,) = code.left_out
+        assert left_out.reason.startswith(f"in the middle of a run: {group} is there for the run")
+
+
+@pytest.mark.parametrize("code", ["orphan-dead-entry", "node-entry-dead"])
+@pytest.mark.parametrize("action", ["skip", "block"])
+def test_entry_of_a_deleted_principal_is_in_no_code_of_the_cluster(
+    code: str, action: Action
+) -> None:
+    value = plan(principal(DEV, action, findings=(code,)))
+    found = live_code_entries([AccessEntry(DEV, "STANDARD", "dev", ("devs",))], value)
+    assert found.entries == ()
+    reason = f"dead: it matches no login ({code}): STANDARD with no access policy"
+    assert found.left_out == (LeftOut(DEV, reason),)
+
+
+def test_dead_entry_that_stays_is_not_said_to_be_missing() -> None:
+    value = plan(principal(DEV, "skip", findings=("orphan-dead-entry",)))
+    (left_out,) = code_entries(value).left_out
+    assert left_out.reason == (
+        "skipped: its entry stays as it is, dead: it matches no login (orphan-dead-entry)"
+    )
 
 
 def test_entry_of_the_creator_is_written_as_apply_completes_it() -> None:
