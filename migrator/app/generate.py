@@ -84,13 +84,14 @@ def check_terraform(request: CheckTerraformRequest) -> TerraformVerdict:
             remedy="Make a plan that ends without an error, without -target, and check that one.",
         )
     verdict = judge_terraform_plan(terraform, request.plan)
-    if not verdict.judged:
+    # aws-auth and bindings name no cluster: such resources alone may be of any.
+    if not (verdict.named or verdict.problems):
         name = request.plan.cluster.name
         others = f"It is about {', '.join(verdict.others)}." if verdict.others else ""
         raise Failed(
             "terraform-plan-other-cluster",
             f"{request.name} has no resource of the cluster {name}.",
-            why=others or "It has no cluster, access entry, association or aws-auth at all.",
+            why=others or "No cluster, access entry or association in it names the cluster.",
             remedy="Name the Terraform plan of this cluster's code, with the entries imported.",
         )
     return verdict

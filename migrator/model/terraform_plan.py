@@ -31,6 +31,11 @@ TerraformFault: TypeAlias = Literal[
     "policy-narrowed",
     "policy-widened",
     "policy-changed",
+    "principal-destroyed",
+    "principal-replaced",
+    "binding-destroyed",
+    "binding-replaced",
+    "binding-changed",
     "value-unknown",
 ]
 
@@ -47,6 +52,8 @@ class ClusterAttributes:
     """``aws_eks_cluster``."""
 
     name: str = ""
+    arn: str = ""
+    region: str = ""
     access_config: tuple[AccessConfig, ...] = ()
 
     @property
@@ -72,6 +79,13 @@ class EntryAttributes:
     type: str = "STANDARD"
     user_name: str = ""
     kubernetes_groups: frozenset[str] = frozenset()
+    access_entry_arn: str = ""
+    region: str = ""
+
+    @property
+    def arn(self) -> str:
+        """Its own ARN; empty until it exists."""
+        return self.access_entry_arn
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,13 @@ class AssociationAttributes:
     principal_arn: str = ""
     policy_arn: str = ""
     access_scope: tuple[AccessScope, ...] = ()
+    association_arn: str = ""
+    region: str = ""
+
+    @property
+    def arn(self) -> str:
+        """Its own ARN; empty where the provider does not say it."""
+        return self.association_arn
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +119,37 @@ class ConfigMapAttributes:
 
     metadata: tuple[ObjectName, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)
-    cluster_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalAttributes:
+    """``aws_iam_role`` and ``aws_iam_user``."""
+
+    arn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectName:
+    """A block ``subject`` of a binding: ``kind`` is User, Group or ServiceAccount."""
+
+    kind: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BindingAttributes:
+    """``kubernetes_cluster_role_binding``, ``kubernetes_role_binding`` and their ``_v1``."""
+
+    subject: tuple[SubjectName, ...] = ()
 
 
 Attributes: TypeAlias = (
-    ClusterAttributes | EntryAttributes | AssociationAttributes | ConfigMapAttributes
+    ClusterAttributes
+    | EntryAttributes
+    | AssociationAttributes
+    | ConfigMapAttributes
+    | PrincipalAttributes
+    | BindingAttributes
 )
 
 
@@ -112,8 +159,8 @@ class ResourceChange:
     representation).
 
     ``before`` and ``after`` are None where there is no object. ``unknown`` has the attributes of
-    ``after`` that Terraform knows after its apply only. ``replace_paths``: what forces a
-    replacement, as ``access_config[0].authentication_mode``.
+    ``after`` that Terraform knows after its apply only, ``given`` those of them that the code sets.
+    ``replace_paths``: what forces a replacement, as ``access_config[0].authentication_mode``.
     """
 
     address: str
@@ -122,6 +169,7 @@ class ResourceChange:
     after: Attributes | None
     unknown: frozenset[str] = frozenset()
     replace_paths: tuple[str, ...] = ()
+    given: frozenset[str] = frozenset()
 
     @property
     def destroys(self) -> bool:
@@ -151,9 +199,11 @@ class TerraformProblem:
 @dataclass(frozen=True, slots=True)
 class TerraformVerdict:
     """``judged``: resources of the cluster; ``others``: the names of other clusters, whose
-    resources are not judged.
+    resources are not judged. ``named``: whether a resource names the cluster, which aws-auth, an
+    IAM principal and a binding do not.
     """
 
     problems: tuple[TerraformProblem, ...]
     judged: int
     others: tuple[str, ...] = ()
+    named: bool = True

@@ -9,19 +9,24 @@ just associated: either way the principal is without it. A change that leads to 
 right, whatever was there before.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
+from migrator.decide.planning.proof.basis import aws_auth_basis
+from migrator.decide.proving.terraform_scope import plan_subjects, terraform_scope
+from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.steps.entry_states import default_username, final_spec
 from migrator.errors import assert_never
 from migrator.model.access_entry import AccessScope, EntrySpec
 from migrator.model.plan import Plan
 from migrator.model.terraform_plan import (
     AssociationAttributes,
+    BindingAttributes,
     ClusterAttributes,
     ConfigMapAttributes,
     EntryAttributes,
-    ObjectName,
+    PrincipalAttributes,
     ResourceChange,
     TerraformFault,
     TerraformPlan,
@@ -29,10 +34,15 @@ from migrator.model.terraform_plan import (
     TerraformVerdict,
 )
 
-_AWS_AUTH = (ObjectName("kube-system", "aws-auth"),)
 _LATER = "known after Terraform's apply only"
 _TYPE = frozenset({"type"})
 _OF_ENTRY = _TYPE | {"user_name", "kubernetes_groups"}
+_PRINCIPAL = frozenset({"cluster_name", "principal_arn"})
+# What says which object a resource is.
+_NAMED_BY: Mapping[type, frozenset[str]] = {
+    EntryAttributes: _PRINCIPAL,
+    AssociationAttributes: _PRINCIPAL | {"policy_arn"},
+}
 # The entry as it is, if there is one, and as it may become.
 _Allowed: TypeAlias = tuple[EntryAttributes | None, EntryAttributes]
 # (fault, what happens): the address is the change's.
@@ -42,58 +52,57 @@ _Planned: TypeAlias = dict[str, EntrySpec | None]
 
 
 def judge_terraform_plan(terraform: TerraformPlan, plan: Plan) -> TerraformVerdict:
-    """Every change of the plan's cluster, its entries, associations and aws-auth. Resources of
-    another cluster are counted by its name; one whose cluster is not known is judged.
+    """Every change of the plan's cluster, its entries, associations and aws-auth, and of the IAM
+    principals and the bindings behind its entries. Resources of another cluster are counted by its
+    name; one whose cluster is not known is judged.
     """
     planned: _Planned = {each.principal_arn: each.entry for each in plan.principals}
     # Apply completes an entry that EKS makes, where the row gives more.
     awaited = [each.principal_arn for each in plan.principals if each.action == "await"]
     planned |= {arn: final_spec(plan, arn) for arn in awaited}
-    ours: list[ResourceChange] = []
-    others: set[str] = set()
-    for change in terraform.changes:
-        name = _cluster_of(change)
-        if name not in ("", plan.cluster.name):
-            others.add(name)
-        elif _concerns_access(change):
-            ours.append(change)
+    scope = terraform_scope(terraform.changes, plan)
+    rows = Rows(plan.basis.get("awsAuth") or {})
     problems = [
         TerraformProblem(change.address, fault, what)
-        for change in ours
-        for fault, what in _judge(change, planned)
+        for change in scope.ours
+        for fault, what in _judge(change, planned, rows, plan_subjects(plan))
     ]
-    problems += _without_their_policies(ours, planned)
-    return TerraformVerdict(tuple(problems), len(ours), tuple(sorted(others)))
+    problems += _without_their_policies(scope.ours, planned)
+    return TerraformVerdict(
+        tuple(problems),
+        len(scope.ours),
+        scope.others,
+        scope.named,
+    )
 
 
-def _cluster_of(change: ResourceChange) -> str:
-    """The name of its cluster; empty where it is not known."""
-    for attributes in (change.before, change.after):
-        if attributes is not None and attributes.cluster_name:
-            return attributes.cluster_name
-    return ""
-
-
-def _concerns_access(change: ResourceChange) -> bool:
-    """Every resource that is read does, but a ConfigMap of another name."""
-    found = change.before or change.after
-    return not isinstance(found, ConfigMapAttributes) or found.metadata == _AWS_AUTH
-
-
-def _judge(change: ResourceChange, planned: _Planned) -> Iterator[_Said]:
+def _judge(
+    change: ResourceChange,
+    planned: _Planned,
+    rows: "Rows",
+    subjects: frozenset[tuple[str, str]],
+) -> Iterator[_Said]:
     """The destruction of what exists, then what the object is like afterwards."""
     yield from _destroyed(change)
+    later = sorted(change.unknown & _NAMED_BY.get(type(change.after), frozenset()))
+    if later:
+        # It may be about any principal of the plan.
+        yield "value-unknown", f"{', '.join(later)}: {_LATER}"
+        return
     match change.after:
-        case None:
+        # A principal that stays gives its entry nothing else.
+        case None | PrincipalAttributes():
             return
         case ClusterAttributes() as after:
             yield from _cluster(change.before, after)
         case ConfigMapAttributes() as after:
-            yield from _rows(change.before, after)
+            yield from rows.judge(change, after)
         case EntryAttributes() as after:
             yield from _entry(change, after, planned)
         case AssociationAttributes() as after:
             yield from _association(change, after, planned)
+        case BindingAttributes() as after:
+            yield from _binding(change, after, subjects)
         case _:
             assert_never(change.after)
 
@@ -115,6 +124,14 @@ def _destroyed(change: ResourceChange) -> Iterator[_Said]:
             what = f"the association of {policy} with {arn}"
         case EntryAttributes(principal_arn=arn):
             faults, what = ("entry-destroyed", "entry-replaced"), f"the entry of {arn}"
+        # EKS: an entry is bound to the unique id of its principal, which one of the same name that
+        # is made later does not have.
+        case PrincipalAttributes(arn=arn):
+            faults = ("principal-destroyed", "principal-replaced")
+            what = f"{arn}, whose entry then admits no login,"
+        case BindingAttributes(subject=subjects):
+            faults = ("binding-destroyed", "binding-replaced")
+            what = f"the binding of {', '.join(each.name for each in subjects)}"
         case None:
             return
         case _:
@@ -136,16 +153,62 @@ def _cluster(before: object, after: ClusterAttributes) -> Iterator[_Said]:
         yield "mode-changed", f"{what}: EKS has no way back"
 
 
-def _rows(before: object, after: ConfigMapAttributes) -> Iterator[_Said]:
-    """Any other text of aws-auth. Which access it gives is for `migrate plan` to say, not for
-    Terraform.
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """aws-auth as the plan was made from it: ``basis`` is ``awsAuth`` of the plan's basis."""
+
+    basis: Mapping[str, Any]
+
+    def judge(self, change: ResourceChange, after: ConfigMapAttributes) -> Iterator[_Said]:
+        """Any other text of aws-auth. Which access it gives is for `migrate plan` to say, not for
+        Terraform.
+        """
+        if "data" in change.unknown:
+            yield "value-unknown", f"the rows of aws-auth: {_LATER}"
+            return
+        before = change.before
+        if isinstance(before, ConfigMapAttributes):
+            same = before.data == after.data
+        else:
+            # ``kubernetes_config_map_v1_data`` and ``kubectl_manifest`` are made by an apply onto
+            # the ConfigMap that exists: its rows are overwritten.
+            same = self._has(after.data)
+        if not same:
+            yield "aws-auth-changed", "the rows of aws-auth are changed"
+
+    def _has(self, data: Mapping[str, str]) -> bool:
+        """Whether the sections in ``data`` have the rows that the plan was made from; a section
+        that is not in it is left as it is.
+        """
+        made = aws_auth_basis(read_aws_auth(data))
+        rows = [
+            [*row] for row in self.basis.get("rows", ()) if str(row[0]).partition("[")[0] in data
+        ]
+        accounts = self.basis.get("accounts", []) if "mapAccounts" in data else []
+        return (made["rows"], made["accounts"]) == (rows, accounts)
+
+
+def _binding(
+    change: ResourceChange,
+    after: BindingAttributes,
+    subjects: frozenset[tuple[str, str]],
+) -> Iterator[_Said]:
+    """Groups and users of the plan that a binding no longer names. A binding that is replaced was
+    named as such already.
     """
-    # One that is made has no rows to compare.
-    if isinstance(before, ConfigMapAttributes) and before.data != after.data:
-        yield "aws-auth-changed", "the rows of aws-auth are changed"
+    if not isinstance(change.before, BindingAttributes) or change.destroys:
+        return
+    kept = {(each.kind, each.name) for each in after.subject}
+    lost = {(each.kind, each.name) for each in change.before.subject} - kept
+    for kind, name in sorted(lost & subjects):
+        yield "binding-changed", f"the binding no longer names the {kind.lower()} {name}"
 
 
-def _entry(change: ResourceChange, after: EntryAttributes, planned: _Planned) -> Iterator[_Said]:
+def _entry(
+    change: ResourceChange,
+    after: EntryAttributes,
+    planned: _Planned,
+) -> Iterator[_Said]:
     """Type, username and groups against the plan's entry; of a principal that the plan does not
     have, against the entry as it is.
     """
@@ -164,8 +227,12 @@ def _entry(change: ResourceChange, after: EntryAttributes, planned: _Planned) ->
             yield "entry-not-planned", f"an entry is made for {arn}, which has none in the plan"
         return
     exists = before is not None and not change.destroys
-    # Username and groups that are not set are computed by EKS when it makes the entry.
-    later = sorted(change.unknown & (_OF_ENTRY if exists else _TYPE))
+    # Username and groups that are not set are computed by EKS when it makes the entry; those of
+    # node types always.
+    set_later = change.unknown if exists else _TYPE & change.unknown
+    if after.type == "STANDARD":
+        set_later |= change.given & change.unknown
+    later = sorted(set_later & _OF_ENTRY)
     if later:
         yield "value-unknown", f"{', '.join(later)} of {arn}: {_LATER}"
         return
@@ -178,7 +245,10 @@ def _entry(change: ResourceChange, after: EntryAttributes, planned: _Planned) ->
         yield from _groups(allowed, after)
 
 
-def _type(allowed: _Allowed, after: EntryAttributes) -> Iterator[_Said]:
+def _type(
+    allowed: _Allowed,
+    after: EntryAttributes,
+) -> Iterator[_Said]:
     """Another type: nodes that are STANDARD do not join, principals that are nodes have no
     groups.
     """
@@ -186,7 +256,12 @@ def _type(allowed: _Allowed, after: EntryAttributes) -> Iterator[_Said]:
         yield "type-changed", f"the type goes from {allowed[1].type} to {after.type}"
 
 
-def _username(allowed: _Allowed, after: EntryAttributes, *, exists: bool) -> Iterator[_Said]:
+def _username(
+    allowed: _Allowed,
+    after: EntryAttributes,
+    *,
+    exists: bool,
+) -> Iterator[_Said]:
     """A username that is lost or another one: RBAC that names the user then gives nothing.
 
     ``exists``: the entry is updated, so that a name that is not set is none; where it is made, EKS
@@ -203,7 +278,10 @@ def _username(allowed: _Allowed, after: EntryAttributes, *, exists: bool) -> Ite
     yield "username-changed", f"the username goes from {reference} to {name}"
 
 
-def _groups(allowed: _Allowed, after: EntryAttributes) -> Iterator[_Said]:
+def _groups(
+    allowed: _Allowed,
+    after: EntryAttributes,
+) -> Iterator[_Said]:
     """Groups that are lost or gained, as sets: the provider has them as one."""
     found, wanted = after.kubernetes_groups, allowed[1].kubernetes_groups
     if found in {each.kubernetes_groups for each in allowed if each}:
@@ -218,7 +296,9 @@ def _groups(allowed: _Allowed, after: EntryAttributes) -> Iterator[_Said]:
 
 
 def _association(
-    change: ResourceChange, after: AssociationAttributes, planned: _Planned
+    change: ResourceChange,
+    after: AssociationAttributes,
+    planned: _Planned,
 ) -> Iterator[_Said]:
     """The policy's scope against the plan's; of a policy that the plan does not have, against the
     scope that is there.
@@ -256,7 +336,8 @@ def _unordered(scope: AccessScope) -> tuple[str, frozenset[str]]:
 
 
 def _direction(
-    wanted: tuple[str, frozenset[str]], found: tuple[str, frozenset[str]]
+    wanted: tuple[str, frozenset[str]],
+    found: tuple[str, frozenset[str]],
 ) -> TerraformFault:
     """Whether a scope grows or shrinks. A pattern of namespaces is a name of its own here."""
     # The whole cluster is more than any namespaces.
@@ -274,7 +355,8 @@ def _words(scope: AccessScope) -> str:
 
 
 def _without_their_policies(
-    changes: Iterable[ResourceChange], planned: _Planned
+    changes: Iterable[ResourceChange],
+    planned: _Planned,
 ) -> Iterator[TerraformProblem]:
     """Entries that Terraform makes without a policy that they have in the plan. One that exists may
     have its policies outside of Terraform.

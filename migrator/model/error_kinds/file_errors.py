@@ -398,7 +398,8 @@ KINDS: tuple[ErrorKind, ...] = (
         "terraform-plan-other-cluster",
         (1,),
         "No resource of the plan's cluster is in the Terraform plan, so nothing was judged.",
-        "It belongs to other code, or the entries are not imported.",
+        "It belongs to other code or to a cluster of the same name elsewhere, or the entries are "
+        "not imported.",
         "Name the Terraform plan of this cluster's code.",
         "migrate generate terraform PLAN --check TFPLAN.json",
     ),
@@ -406,8 +407,9 @@ KINDS: tuple[ErrorKind, ...] = (
         "terraform-plan-unsafe",
         (4,),
         "Terraform is about to take access away, or to give other access than the plan.",
-        "It replaces the cluster, destroys an entry, an association or aws-auth, drops a username "
-        "or a group, or changes a type or a scope; each is printed with the resource's address.",
+        "It replaces the cluster, destroys an entry, an association, aws-auth or the IAM principal "
+        "of an entry, drops a username or a group, changes a type or a scope, or sets what is "
+        "known later only; each is printed with the resource's address.",
         "Correct the code and make the Terraform plan again. `migrate generate` writes code that "
         "takes the entries over as they are.",
         "migrate generate terraform PLAN --check TFPLAN.json",

@@ -5,6 +5,7 @@ format. Unknown fields are tolerated, as the format's own rule for minor version
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,9 +16,11 @@ from migrator.model.files.wire import convert
 from migrator.model.terraform_plan import (
     AssociationAttributes,
     Attributes,
+    BindingAttributes,
     ClusterAttributes,
     ConfigMapAttributes,
     EntryAttributes,
+    PrincipalAttributes,
     ResourceChange,
     TerraformPlan,
 )
@@ -39,7 +42,41 @@ _TYPES: Mapping[str, type[Attributes]] = {
     "kubernetes_config_map": ConfigMapAttributes,
     "kubernetes_config_map_v1": ConfigMapAttributes,
     "kubernetes_config_map_v1_data": ConfigMapAttributes,
+    "kubernetes_cluster_role_binding": BindingAttributes,
+    "kubernetes_cluster_role_binding_v1": BindingAttributes,
+    "kubernetes_role_binding": BindingAttributes,
+    "kubernetes_role_binding_v1": BindingAttributes,
+    "aws_iam_role": PrincipalAttributes,
+    "aws_iam_user": PrincipalAttributes,
+    "awscc_iam_role": PrincipalAttributes,
+    "awscc_iam_user": PrincipalAttributes,
 }
+# Of the format, and of OpenTofu, which writes the same.
+_ACTIONS = frozenset(
+    (
+        "no-op",
+        "create",
+        "read",
+        "update",
+        "delete",
+        "forget",
+    )
+)
+# All that is judged, for a resource of which nothing is known.
+_JUDGED = frozenset(
+    (
+        "cluster_name",
+        "principal_arn",
+        "policy_arn",
+        "type",
+        "user_name",
+        "kubernetes_groups",
+        "access_scope",
+        "data",
+    )
+)
+# `["a"]` or `[0]` of an address.
+_INDEX = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|\d+)\]')
 
 
 class _Change(msgspec.Struct):
@@ -59,6 +96,30 @@ class _Resource(msgspec.Struct):
     mode: str = "managed"
 
 
+class _CodeResource(msgspec.Struct):
+    """A resource of the code: ``expressions`` has what each argument refers to."""
+
+    address: str
+    expressions: dict[str, Any] = {}
+
+
+class _Call(msgspec.Struct):
+    """A call of a module."""
+
+    module: "_Module | None" = None
+
+
+class _Module(msgspec.Struct):
+    """A module of the code; addresses in it do not name the module."""
+
+    resources: list[_CodeResource] = []
+    module_calls: dict[str, _Call] = {}
+
+
+class _Configuration(msgspec.Struct):
+    root_module: _Module | None = None
+
+
 class _Document(msgspec.Struct):
     format_version: str
     resource_changes: list[_Resource] | None = None
@@ -66,6 +127,7 @@ class _Document(msgspec.Struct):
     values: dict[str, Any] | None = None
     errored: bool = False
     complete: bool = True
+    configuration: _Configuration | None = None
 
 
 def read_terraform_plan(content: bytes, name: str) -> TerraformPlan:
@@ -83,7 +145,8 @@ def read_terraform_plan(content: bytes, name: str) -> TerraformPlan:
         if why:
             raise Failed(_CODE, f"{name} is no plan of Terraform.", why=why, remedy=_REMEDY)
         found = [each for each in document.resource_changes or [] if each.type in _TYPES]
-        changes = [_change(each) for each in found if each.mode == "managed"]
+        given = _given(document.configuration)
+        changes = [_change(each, given) for each in found if each.mode == "managed"]
     # What JSON holds may be nested deeper than Python follows.
     except (ValueError, RecursionError) as error:
         why = str(error) or type(error).__name__
@@ -103,45 +166,90 @@ def _not_a_plan(document: _Document) -> str:
     return "It has neither resource_changes nor planned_values."
 
 
-def _change(resource: _Resource) -> ResourceChange:
+def _given(configuration: _Configuration | None) -> Mapping[str, frozenset[str]]:
+    """Address without indexes -> the arguments that refer to something else, so that they may be
+    known later. What the code leaves out, or has as null, is not among them.
+    """
+    found: dict[str, frozenset[str]] = {}
+    modules: list[tuple[str, _Module | None]] = []
+    if configuration is not None:
+        modules.append(("", configuration.root_module))
+    while modules:
+        prefix, module = modules.pop()
+        if module is None:
+            continue
+        for resource in module.resources:
+            arguments = resource.expressions.items()
+            found[prefix + resource.address] = frozenset(
+                name for name, each in arguments if isinstance(each, dict) and "references" in each
+            )
+        for name, call in module.module_calls.items():
+            modules.append((f"{prefix}module.{name}.", call.module))
+    return found
+
+
+def _change(
+    resource: _Resource,
+    given: Mapping[str, frozenset[str]],
+) -> ResourceChange:
     """The change with its attributes as values.
 
     Raises ValueError, with the resource's address, where an attribute has another type than in the
-    provider.
+    provider, or an action is not known.
     """
     change = resource.change
+    # What an action that is not known does cannot be judged.
+    if not change.actions or change.actions - _ACTIONS:
+        actions = ", ".join(sorted(change.actions)) or "none"
+        raise ValueError(f"{resource.address}: actions that are not known: {actions}")
     to: Any = _TYPES[resource.type] | None
+    after_known = change.after
+    if after_known is None and change.after_unknown is True:
+        # There is an object, of which nothing is known.
+        after_known = {}
     try:
         before: Attributes | None = convert(_set_only(change.before), to)
-        after: Attributes | None = convert(_set_only(change.after), to)
+        after: Attributes | None = convert(_set_only(after_known), to)
     except msgspec.ValidationError as error:
         raise ValueError(f"{resource.address}: {error}") from error
+    unknown = _unknown(change.after_unknown)
+    in_code = given.get(_INDEX.sub("", resource.address), frozenset())
     return ResourceChange(
         resource.address,
         change.actions,
         before,
         after,
-        _unknown(change.after_unknown),
+        unknown,
         tuple(map(_path, change.replace_paths or ())),
+        (in_code | _partly(change.after_unknown)) & unknown,
     )
 
 
 def _set_only(found: object) -> object:
-    """Without what is null: not set, or not known yet."""
+    """Without what is null: not set, or not known yet. An element of a list that is not known yet
+    is null as well.
+    """
     if isinstance(found, dict):
         return {key: _set_only(value) for key, value in found.items() if value is not None}
     if isinstance(found, list):
-        return list(map(_set_only, found))
+        return [_set_only(value) for value in found if value is not None]
     return found
 
 
 def _unknown(found: object) -> frozenset[str]:
     """The attributes of which any part is unknown; where nothing is known, all that are judged."""
     if found is True:
-        return frozenset(("type", "user_name", "kubernetes_groups", "access_scope"))
+        return _JUDGED
     if isinstance(found, Mapping):
         return frozenset(key for key, value in found.items() if "true" in json.dumps(value))
     return frozenset()
+
+
+def _partly(found: object) -> frozenset[str]:
+    """The attributes of which single parts are unknown: the code has set them."""
+    if not isinstance(found, Mapping):
+        return frozenset()
+    return frozenset(key for key, value in found.items() if isinstance(value, list | dict))
 
 
 def _path(steps: Sequence[str | int]) -> str:

@@ -4,6 +4,7 @@ nothing wrong is not refused.
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.app.generate import CheckTerraformRequest, check_terraform
+from migrator.decide.planning.proof.basis import aws_auth_basis
 from migrator.decide.proving.terraform_plan import judge_terraform_plan
+from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.files.terraform_plan import read_terraform_plan
@@ -76,9 +79,9 @@ def change(
     kind: str, before: dict[str, Any] | None, after: dict[str, Any] | None, **more: object
 ) -> dict[str, Any]:
     """A document with one change; its actions follow from what is there before and after."""
-    actions = {(True, False): "delete", (False, True): "create", (True, True): "update"}
+    actions = {(True, False): "delete", (True, True): "update"}
     fields = {
-        "actions": [actions[before is not None, after is not None]],
+        "actions": [actions.get((before is not None, after is not None), "create")],
         "before": before,
         "after": after,
         "after_unknown": {},
@@ -196,13 +199,214 @@ def test_entry_that_is_made_without_its_policy_is_named() -> None:
 
 def test_resources_of_another_cluster_are_named_and_not_judged() -> None:
     found = change(ENTRY, {**entry("dev"), "cluster_name": "stage"}, None)
-    assert judged(found) == TerraformVerdict((), 0, ("stage",))
+    assert judged(found) == TerraformVerdict((), 0, ("stage",), named=False)
 
 
 def test_deposed_association_disassociates_the_policy_that_is_there() -> None:
     found = change(POLICY, association("view", "namespace", "shop"), None)
     found["resource_changes"][0]["deposed"] = "a1b2c3d4"
     assert {each.fault for each in judged(found).problems} == {"association-destroyed"}
+
+
+NAMED_AWS_AUTH = {"metadata": [{"name": "aws-auth", "namespace": "kube-system"}]}
+ROW = "- rolearn: arn:aws:iam::111122223333:role/dev\n  username: dev\n  groups: [devs]\n"
+
+
+def with_rows(**sections: str) -> Plan:
+    """The plan, made from an aws-auth with these sections."""
+    basis = {"awsAuth": aws_auth_basis(read_aws_auth(sections))}
+    return replace(planned(), basis=basis)
+
+
+def of(found: dict[str, Any], value: Plan | None = None) -> set[str]:
+    return {each.fault for each in judged(found, value).problems}
+
+
+@pytest.mark.parametrize(
+    ("data", "unknown", "said"),
+    [
+        ({"mapRoles": "[]"}, {}, {"aws-auth-changed"}),
+        ({"mapRoles": ROW + ROW.replace("/dev", "/x")}, {}, {"aws-auth-changed"}),
+        ({"mapAccounts": "['999988887777']"}, {}, {"aws-auth-changed"}),
+        ({}, {"data": True}, {"value-unknown"}),
+        ({}, {"data": {"mapRoles": True}}, {"value-unknown"}),
+        # The rows that are there, in another layout; and a section that is left as it is.
+        ({"mapRoles": ROW + "# the same\n"}, {}, set()),
+        ({"mapUsers": "[]"}, {}, set()),
+    ],
+)
+def test_making_the_data_of_aws_auth_overwrites_the_rows_that_are_there(
+    data: dict[str, str], unknown: dict[str, Any], said: set[str]
+) -> None:
+    after = {**NAMED_AWS_AUTH, "data": data, "force": True}
+    found = change("kubernetes_config_map_v1_data", None, after, after_unknown=unknown)
+    assert of(found, with_rows(mapRoles=ROW)) == said
+
+
+def test_aws_auth_of_a_cluster_in_api_mode_gives_no_access() -> None:
+    found = change("kubernetes_config_map", {**NAMED_AWS_AUTH, "data": {}}, None)
+    assert of(found) == {"aws-auth-destroyed"}
+    assert of(found, plan(cluster=cluster(authentication_mode="API"))) == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "side", "said"),
+    [
+        (ENTRY, entry("dev", user_name="nobody", kubernetes_groups=["devs"]), "username-changed"),
+        (ENTRY, entry("skipped"), "entry-not-planned"),
+        (POLICY, association("dev", "cluster"), "policy-widened"),
+    ],
+)
+def test_resource_that_is_moved_is_judged_on_both_clusters(
+    kind: str, side: dict[str, Any], said: str
+) -> None:
+    there = {**side, "cluster_name": "stage"}
+    replaced = {"actions": ["delete", "create"], "replace_paths": [["cluster_name"]]}
+    comes = judged(change(kind, there, side, **replaced))
+    assert {each.fault for each in comes.problems} == {said}
+    assert comes.others == ("stage",)
+    # What it becomes on the other cluster is that cluster's affair.
+    goes = judged(change(kind, side, there, **replaced))
+    assert [each.fault.rpartition("-")[2] for each in goes.problems] == ["destroyed"]
+
+
+@pytest.mark.parametrize("name", ["cluster_name", "principal_arn", "policy_arn"])
+@pytest.mark.parametrize("side", [entry("dev", user_name="root"), association("dev", "cluster")])
+def test_resource_of_which_it_is_not_known_what_it_is_for_is_unknown(
+    name: str, side: dict[str, Any]
+) -> None:
+    kind = POLICY if "policy_arn" in side else ENTRY
+    known = {key: value for key, value in side.items() if key != name}
+    if known != side:
+        assert of(change(kind, None, known, after_unknown={name: True})) == {"value-unknown"}
+
+
+@pytest.mark.parametrize("kind", [ENTRY, POLICY])
+def test_resource_of_which_nothing_is_known_is_unknown(kind: str) -> None:
+    found = change(kind, None, None, after_unknown=True)
+    found["resource_changes"] += change("aws_eks_cluster", {"name": "prod"}, {"name": "prod"})[
+        "resource_changes"
+    ]
+    assert of(found) == {"value-unknown"}
+
+
+def with_code(found: dict[str, Any], **expressions: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The document with the code of its resource, in a module that is called by key."""
+    [resource] = found["resource_changes"]
+    resource["address"] = f'module.a["x.y]"].{resource["type"]}.this[0]'
+    code = {"address": f"{resource['type']}.this", "expressions": expressions}
+    called = {"a": {"module": {"resources": [code]}}}
+    return {**found, "configuration": {"root_module": {"module_calls": called}}}
+
+
+@pytest.mark.parametrize(
+    ("expressions", "unknown", "said"),
+    [
+        ({}, {"user_name": True}, set()),
+        ({"user_name": {"constant_value": None}}, {"user_name": True}, set()),
+        ({"user_name": {"references": ["x.y"]}}, {"user_name": True}, {"value-unknown"}),
+        ({}, {"kubernetes_groups": [True]}, {"value-unknown"}),
+        ({"kubernetes_groups": {"references": ["x"]}}, {"kubernetes_groups": [False]}, set()),
+    ],
+)
+def test_value_of_an_entry_that_is_made_is_unknown_where_the_code_gives_it(
+    expressions: dict[str, Any], unknown: dict[str, Any], said: set[str]
+) -> None:
+    made = entry("unnamed", kubernetes_groups=["devs"])
+    found = with_code(change(ENTRY, None, made, after_unknown=unknown), **expressions)
+    assert of(found) == said
+    # EKS sets both for nodes, and takes them from no caller.
+    nodes = plan(principal(role("unnamed"), entry=EntrySpec("EC2_LINUX")))
+    node = with_code(
+        change(ENTRY, None, {**made, "type": "EC2_LINUX"}, after_unknown=unknown), **expressions
+    )
+    assert of(node, nodes) == set()
+
+
+@pytest.mark.parametrize("kind", ["aws_iam_role", "aws_iam_user", "awscc_iam_role"])
+def test_principal_behind_an_entry_may_not_be_destroyed(kind: str) -> None:
+    before, after = {"arn": role("dev")}, {"name": "dev"}
+    assert of(change(kind, before, None)) == {"principal-destroyed"}
+    replaced = change(kind, before, after, actions=["delete", "create"])
+    assert of(replaced) == {"principal-replaced"}
+    assert of(change(kind, before, before)) == set()
+    # Without an entry in the plan or in the state, no access depends on it.
+    for name in ("skipped", "other"):
+        assert of(change(kind, {"arn": role(name)}, None)) == set()
+    known = change(kind, {"arn": role("other")}, None)
+    known["resource_changes"] += change(ENTRY, entry("other"), entry("other"))["resource_changes"]
+    assert of(known) == {"principal-destroyed"}
+
+
+def subjects(*names: str) -> dict[str, Any]:
+    return {"subject": [{"kind": "Group", "name": name, "api_group": "rbac"} for name in names]}
+
+
+@pytest.mark.parametrize("kind", ["kubernetes_cluster_role_binding", "kubernetes_role_binding_v1"])
+def test_binding_of_a_group_of_the_plan_may_not_lose_it(kind: str) -> None:
+    both = subjects("devs", "x")
+    assert of(change(kind, both, None)) == {"binding-destroyed"}
+    assert of(change(kind, both, both, actions=["create", "delete"])) == {"binding-replaced"}
+    assert of(change(kind, both, subjects("x"))) == {"binding-changed"}
+    assert of(change(kind, both, subjects("devs"))) == set()
+    assert of(change(kind, subjects("x"), None)) == set()
+    assert of(change(kind, None, both)) == set()
+
+
+@pytest.mark.parametrize(
+    ("groups", "unknown", "made"),
+    [([None, "devs"], [True, False], False), ([None], [True], True)],
+)
+def test_element_that_is_known_later_is_unknown_and_not_malformed(
+    groups: list[str | None], unknown: list[bool], made: bool
+) -> None:
+    after = entry("dev", user_name="dev", kubernetes_groups=groups)
+    before = None if made else entry("dev", user_name="dev", kubernetes_groups=["devs"])
+    found = change(ENTRY, before, after, after_unknown={"kubernetes_groups": unknown})
+    assert of(found) == {"value-unknown"}
+    scope = [{"type": "namespace", "namespaces": [None]}]
+    part = {"access_scope": [{"namespaces": [True]}]}
+    scoped = {**association("view", "namespace"), "access_scope": scope}
+    assert of(change(POLICY, None, scoped, after_unknown=part)) == {"value-unknown"}
+
+
+ELSEWHERE = "arn:aws:eks:us-east-1:999988887777"
+
+
+@pytest.mark.parametrize(
+    ("kind", "side"),
+    [
+        (ENTRY, entry("dev", access_entry_arn=f"{ELSEWHERE}:access-entry/prod/role/1/dev/2")),
+        (ENTRY, entry("dev", region="us-east-1")),
+        (POLICY, {**association("view", "cluster"), "region": "us-east-1"}),
+        ("aws_eks_cluster", {"name": "prod", "arn": f"{ELSEWHERE}:cluster/prod"}),
+        ("aws_eks_cluster", {"name": "prod", "arn": "arn:aws:eks:eu-west-1:1:cluster/prod"}),
+    ],
+)
+def test_cluster_of_the_same_name_elsewhere_is_another_one(kind: str, side: dict[str, Any]) -> None:
+    found = change(kind, side, None)
+    verdict = judged(found)
+    assert (verdict.problems, verdict.judged) == ((), 0)
+    [other] = verdict.others
+    assert other.startswith("prod in ")
+    code, said = _code(json.dumps(found).encode())
+    assert (code, other in said) == ("terraform-plan-other-cluster", True)
+
+
+def test_aws_auth_alone_does_not_show_which_cluster_it_is_of() -> None:
+    same = {**NAMED_AWS_AUTH, "data": {}}
+    found = change("kubernetes_config_map", same, same, actions=["no-op"])
+    assert _code(json.dumps(found).encode())[0] == "terraform-plan-other-cluster"
+
+
+@pytest.mark.parametrize("actions", [[], ["destroy"], ["delete", "recreate"]])
+def test_action_that_is_not_known_is_malformed(actions: list[str]) -> None:
+    found = change(ENTRY, entry("dev"), None, actions=actions)
+    code, said = _code(json.dumps(found).encode())
+    assert (code, f"{ENTRY}.x: actions that are not known" in said) == (
+        "terraform-plan-malformed",
+        True,
+    )
 
 
 def _code(content: bytes, value: Plan | None = None) -> tuple[str, str]:
