@@ -27,18 +27,17 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, /, plan_file: str, *, security_note: bool) -> int:
     """Show the plan in the file PLAN again. Its digest is checked: a plan edited by hand is
-    refused. A note for the SOC follows: which calls the runs of the plan make, by which session,
-    and which published detections watch them.
+    refused. With --security-note: which calls the runs of the plan make, by which session, and
+    which published detections watch them.
     """
     from migrator.app.show import ShowRequest, note_for_soc, show
 
     settings = settings_of(ctx)
     outcome = show(ShowRequest(content=read_bytes(plan_file, "The plan file")))
-    note = note_for_soc(outcome, settings.source_address)
     if security_note:
-        show_note(output_of(settings), note)
+        show_note(output_of(settings), note_for_soc(outcome, settings.source_address))
         return outcome.exit_code
-    show_plan(output_of(settings), outcome, note)
+    show_plan(output_of(settings), outcome, security_note_of=plan_file)
     return outcome.exit_code
 
 
@@ -53,11 +52,14 @@ def show_note(output: Output, note: "SecurityNote") -> None:
     )
 
 
-def show_plan(output: Output, outcome: PlanOutcome, note: "SecurityNote | None" = None) -> None:
-    """Write a plan to stdout, for people with the note for the SOC; the document is plan.json."""
+def show_plan(output: Output, outcome: PlanOutcome, security_note_of: str = "") -> None:
+    """Write a plan to stdout; the document is plan.json. ``security_note_of``: the plan's file,
+    where the command that shows the note for the SOC is named.
+    """
 
     def table() -> str:
         from migrator.app.plan import what_lifts
+        from migrator.render.escape import shell
         from migrator.render.plan_table import plan_table
 
         table = plan_table(
@@ -67,20 +69,13 @@ def show_plan(output: Output, outcome: PlanOutcome, note: "SecurityNote | None" 
             color=output.color,
             ask=what_lifts(outcome.plan),
         )
-        if note is None:
+        if not security_note_of:
             return table
-        from migrator.render.security_note import security_text
-
-        return f"{table}\n{security_text(note, width=output.width, color=output.color)}"
+        return f"{table}\nFor the SOC: migrate show {shell(security_note_of)} --security-note\n"
 
     def markdown() -> str:
         from migrator.render.markdown import plan_markdown
 
-        text = plan_markdown(outcome.plan, lines=outcome.lines)
-        if note is None:
-            return text
-        from migrator.render.security_note import security_markdown
-
-        return f"{text}\n{security_markdown(note)}"
+        return plan_markdown(outcome.plan, lines=outcome.lines)
 
     output.show(document=lambda: outcome.document, table=table, markdown=markdown)

@@ -189,8 +189,13 @@ def test_table_and_json_come_from_the_same_plan(lab: CliLab) -> None:
 def test_show_has_the_note_for_the_soc_and_its_document_is_still_the_plan(lab: CliLab) -> None:
     made = lab.run("plan", "small", "--out", "plan.json")
     assert "NOTE FOR THE SOC" not in made.out
-    assert "NOTE FOR THE SOC" in lab.run("show", "plan.json").out
-    assert "## Note for the SOC" in lab.run("show", "plan.json", "--output", "markdown").out
+    # A plan is shown often, its note once: it has a command of its own.
+    assert "NOTE FOR THE SOC" not in lab.run("show", "plan.json").out
+    command = "migrate show plan.json --security-note"
+    assert lab.run("show", "plan.json").out.endswith(f"\nFor the SOC: {command}\n")
+    for form, head in (("table", "NOTE FOR THE SOC"), ("markdown", "## Note for the SOC")):
+        noted = lab.run("show", "plan.json", "--security-note", "--output", form)
+        assert head in noted.out
     shown = lab.run("show", "plan.json", "--output", "json")
     assert shown.out.encode() == (lab.work / "plan.json").read_bytes()
     address = ("--source-address", "203.0.113.10")
