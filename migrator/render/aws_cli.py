@@ -28,6 +28,9 @@ from migrator.render.facts import default_username
 _HEAD = """\
 # Makes entries that are missing and associates policies that are missing. It can be run again at any time.
 #
+# It stops before its first change where the credentials are those of another account, with a cluster of the same name.
+# It calls DescribeCluster, DescribeAccessEntry, ListAssociatedAccessPolicies, CreateAccessEntry, AssociateAccessPolicy.
+#
 # The cluster must be in API_AND_CONFIG_MAP or API mode. An entry overrides its aws-auth row immediately: between
 # making it and associating its policy the principal has less than before. migrate apply has no such gap, and proves each
 # entry.
@@ -74,6 +77,15 @@ differs() {
   local planned=${2//"$hash"/$escaped_hash} found=${3//"$hash"/$escaped_hash}
   printf 'different: %s\n  planned: %s\n  found:   %s\n  It was not changed.\n' "$1" "$planned" "$found" >&2
   differences=$((differences + 1))
+}
+
+# cluster PLANNED DOCUMENT: a name says nothing of the account that the credentials are for; the ARN does.
+cluster() {
+  local planned=$1 document=$2 found
+  found=$(call describe-cluster "$document" --query cluster.arn) || stop DescribeCluster "$planned"
+  if [[ $found == "$planned" ]]; then return 0; fi
+  printf 'error: the entries are for %s, and these credentials reach %s. Nothing was made.\n' "$planned" "$found" >&2
+  exit 1
 }
 
 # is_planned POLICY [PLANNED DOCUMENT]...
@@ -163,6 +175,8 @@ def aws_cli(plan: Plan, entries: CodeEntries) -> dict[str, str]:
         _FUNCTIONS,
         f"\nregion={shell(plan.cluster.region)}\n",
     ]
+    planned = shell(json.dumps(plan.cluster.arn, ensure_ascii=True))
+    parts.append(f"cluster {planned} {_document({'name': plan.cluster.name})}\n")
     parts += [_entry(plan.cluster.name, entry) for entry in code.entries]
     if code.left_out:
         parts.append("\n# Left out:\n")

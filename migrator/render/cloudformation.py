@@ -27,7 +27,7 @@ from migrator.render.code_entries import (
     only_literal,
     origin,
 )
-from migrator.render.escape import cloudformation_comment, survives_cloudformation
+from migrator.render.escape import cloudformation_comment, shell, survives_cloudformation
 
 INLINE_BYTES = 51_200
 # The lower of two limits: an import change set's, and 500 resources of a template.
@@ -41,10 +41,12 @@ def cloudformation(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     code = only_cloudformation(plan, entries)
     files: dict[str, str] = {}
     made_from = code.made_from
-    for part in in_parts(code.entries, lambda part: _fits(plan, made_from, part)):
+    parts = in_parts(code.entries, lambda part: _fits(plan, made_from, part))
+    # CloudFormation refuses a template without a resource.
+    for part in parts if code.entries else ():
         files[_template_name(part)] = _template(plan, made_from, part)
         files[_import_name(part)] = _imports(plan, part)
-    if code.left_out:
+    if code.left_out or not files:
         files[LEFT_OUT] = _left_out(plan, code.left_out)
     return files
 
@@ -75,7 +77,7 @@ def _template(plan: Plan, made_from: str, part: CodePart) -> str:
     """One template, for one stack."""
     lines = [f"# {cloudformation_comment(line)}".rstrip() for line in _head(plan, made_from, part)]
     lines += ['AWSTemplateFormatVersion: "2010-09-09"', "Description: EKS access entries"]
-    lines.append("Resources:" if part.entries else "Resources: {}")
+    lines.append("Resources:")
     for entry in part.entries:
         lines.append(f"  # {cloudformation_comment(origin(entry))}")
         resource = {logical_id(entry): _resource(plan, entry)}
@@ -95,14 +97,20 @@ def _head(plan: Plan, made_from: str, part: CodePart) -> list[str]:
             f"{IMPORTED_RESOURCES} resources."
         )
     cluster = plan.cluster
+    region = f"--region {shell(cluster.region)}"
+    where = f"{region} --stack-name {stack}"
+    change = f"{where} --change-set-name take-over"
     return [
         f"Access entries of the EKS cluster {cluster.name} ({cluster.arn}).{which}",
         f"Made from {made_from}. {LEFT_OUT}, where it is, names who is left out and why.",
-        "To take over what exists already (all entries must exist: run migrate apply first):",
-        "  aws cloudformation create-change-set --change-set-type IMPORT --change-set-name "
-        "take-over \\",
-        f"    --stack-name {stack} --template-body file://{_template_name(part)} \\",
+        "To take over what exists already (all entries must exist: run migrate apply first),",
+        f"with credentials of the account {cluster.account_id}:",
+        f"  aws cloudformation create-change-set --change-set-type IMPORT {change} \\",
+        f"    --template-body file://{_template_name(part)} \\",
         f"    --resources-to-import file://{_import_name(part)}",
+        f"  aws cloudformation wait change-set-create-complete {change}",
+        f"  aws cloudformation execute-change-set {change}",
+        f"  aws cloudformation wait stack-import-complete {where}",
         f"A template of more than {INLINE_BYTES:,} bytes goes to S3, and --template-url takes the "
         f"place of --template-body.",
         "Retain: a stack that is deleted leaves its entries, and no principal loses access.",

@@ -103,10 +103,12 @@ def resources(cluster: ClusterRef, code: CodeEntries, names: Names) -> str:
             "Tags are left as they are: migrate apply marks what it made, and a resumed run looks "
             "for these marks.",
             f"Where the cluster is in the same code, set {names.cluster} to its name attribute.",
+            *_guard_lines(names),
             "",
             *BOOTSTRAP_GUARD,
         ),
         _locals(cluster, code, names),
+        *_guard(cluster, names),
     ]
     policies = policy_names(code)
     for entry in code.entries:
@@ -160,6 +162,37 @@ def _locals(cluster: ClusterRef, code: CodeEntries, names: Names) -> str:
     """What every resource below repeats."""
     name = attributes({names.cluster: hcl(cluster.name)})
     return block("locals", [name, *policies_object(code, names.policies)])
+
+
+def _guard_lines(names: Names) -> tuple[str, ...]:
+    """What the guard is for."""
+    if names.provider:
+        return ()
+    return (
+        "Terraform ends with an error before any change where its credentials reach another "
+        "cluster of this name",
+        "(data.aws_eks_cluster.access_entries).",
+    )
+
+
+def _guard(cluster: ClusterRef, names: Names) -> list[str]:
+    """A data source that fails unless the cluster of this name is the one of the plan: entries take
+    principals of any account. Terraform reads it while it plans. A provider that is named has
+    its account in ``allowed_account_ids``.
+    """
+    if names.provider:
+        return []
+    condition = attributes(
+        {
+            "condition": f"self.arn == {hcl(cluster.arn)}",
+            "error_message": hcl("The cluster is in another account or Region than the entries."),
+        }
+    )
+    parts = [
+        attributes({"name": f"local.{names.cluster}"}),
+        block("lifecycle", [block("postcondition", [condition])]),
+    ]
+    return [block('data "aws_eks_cluster" "access_entries"', parts)]
 
 
 def _with_provider(names: Names, parts: list[str]) -> list[str]:

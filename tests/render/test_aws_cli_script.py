@@ -19,6 +19,7 @@ from tests.support.aws_command import entries, run_script
 from tests.support.aws_lab import (
     ALICE,
     CLUSTER_ADMIN,
+    HOME,
     NODES,
     OPERATOR,
     REGION,
@@ -90,6 +91,7 @@ SECOND_PARSERS = (
     " leading and trailing ",
 )
 _GROUPS = tuple(dict.fromkeys((*SECOND_PARSERS, *(text for text in HOSTILE if text))))
+ARN = f"arn:aws:eks:{REGION}:{HOME}:cluster/demo"
 ON_SHOP = AssociatedPolicy(VIEW, AccessScope("namespace", ("shop", "shop-*")))
 ADMIN = AssociatedPolicy(CLUSTER_ADMIN, AccessScope())
 
@@ -101,7 +103,11 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 def script(*principals: PlannedPrincipal) -> str:
-    value = plan(*principals, cluster=cluster(name="demo", region=REGION))
+    return script_for(ARN, *principals)
+
+
+def script_for(arn: str, *principals: PlannedPrincipal) -> str:
+    value = plan(*principals, cluster=cluster(name="demo", region=REGION, arn=arn))
     return generated("aws-cli", value)["access-entries.sh"]
 
 
@@ -156,6 +162,22 @@ def test_each_hostile_text_reaches_eks_as_a_username(lab: Lab, tmp_path: Path, t
     ran = run_script(lab, tmp_path / "work", script(entry(RUNNER, wanted)))
     assert (ran.returncode, ran.stderr) == (0, "")
     assert entries(lab)[RUNNER] == wanted
+
+
+def test_credentials_of_another_account_change_nothing(lab: Lab, tmp_path: Path) -> None:
+    """There is a cluster of the same name, and entries take principals of any account."""
+    other = ARN.replace(HOME, "999988887777")
+    text = script_for(other, entry(ALICE, EntrySpec("STANDARD", "alice", (), (ADMIN,))))
+    ran = run_script(lab, tmp_path / "work", text)
+    assert (ran.returncode, effects(lab)) == (1, [])
+    assert f'are for "{other}", and these credentials reach "{ARN}"' in ran.stderr
+
+
+def test_cluster_is_looked_at_before_the_first_entry() -> None:
+    lines = script(entry(ALICE, EntrySpec("STANDARD", "alice"))).splitlines()
+    calls = [line for line in lines if line.startswith(("cluster ", "entry "))]
+    assert calls[0] == f'cluster \'"{ARN}"\' \'{{"name":"demo"}}\''
+    assert calls[1].startswith(f"entry {ALICE}")
 
 
 def test_no_text_of_a_row_is_a_word_of_its_own() -> None:
@@ -296,11 +318,11 @@ def test_a_run_that_fails_at_any_call_says_so_and_the_next_run_goes_on(
         *(
             (kind, place)
             for kind in ("error", "throttle", "reset", "expired-credentials")
-            for place in range(6)
+            for place in range(7)
         ),
-        # The lab loses answers of calls that succeed: call 3 is answered that there is no such
+        # The lab loses answers of calls that succeed: call 4 is answered that there is no such
         # entry.
-        *(("lost-answer", place) for place in (0, 1, 2, 4, 5)),
+        *(("lost-answer", place) for place in (0, 1, 2, 3, 5, 6)),
     ],
 )
 def test_every_failure_at_every_call_is_made_good_by_the_next_run(

@@ -78,8 +78,29 @@ def test_each_template_says_the_command_with_its_own_files() -> None:
     templates = sorted(name for name in files if name.endswith(".yaml"))
     assert templates == ["access-entries-1-of-2.yaml", "access-entries-2-of-2.yaml"]
     for number, name in enumerate(templates, 1):
-        assert f"--stack-name STACK-{number} --template-body file://{name} " in files[name]
+        assert f"--template-body file://{name} " in files[name]
         assert f"--resources-to-import file://resources-to-import-{number}-of-2.json" in files[name]
+
+
+def test_head_of_a_template_has_every_command_of_the_import_with_the_region() -> None:
+    files = generated("cloudformation", plan(_team(1)))
+    head = files["access-entries.yaml"].partition("AWSTemplate")[0]
+    where = "--region eu-west-1 --stack-name STACK"
+    change = f"{where} --change-set-name take-over"
+    said = [line[4:] for line in head.splitlines() if line.startswith("#   aws ")]
+    assert said == [
+        f"aws cloudformation create-change-set --change-set-type IMPORT {change} \\",
+        f"aws cloudformation wait change-set-create-complete {change}",
+        f"aws cloudformation execute-change-set {change}",
+        f"aws cloudformation wait stack-import-complete {where}",
+    ]
+    assert "with credentials of the account 111122223333:" in head
+
+
+def test_no_template_is_written_without_a_resource() -> None:
+    files = generated("cloudformation", plan(principal(role("dev"), "skip")))
+    assert set(files) == {"left-out.txt"}
+    assert set(generated("cloudformation", plan())) == {"left-out.txt"}
 
 
 def test_a_further_entry_moves_no_other_entry_to_another_stack() -> None:

@@ -182,6 +182,9 @@ def aws_cli_entries(text: str) -> dict[str, EntrySpec]:
     created: dict[str, EntrySpec] = {}
     for word in re.findall(r"'(\{[^']*\})'", text):
         document = json.loads(word)
+        # The document of DescribeCluster.
+        if set(document) == {"name"}:
+            continue
         arn = document["principalArn"]
         if "policyArn" in document:
             before = created[arn]

@@ -186,9 +186,10 @@ def evaluated(folder: Path, text: str) -> dict[str, Any]:
 
 def as_locals(text: str) -> str:
     """Raw resources as locals that terraform evaluates without the provider: a resource becomes an
-    object, its block an attribute.
+    object, its block an attribute; a data source goes.
     """
-    found = re.sub(r"  lifecycle \{\n.*\n  \}\n", "", text)
+    found = re.sub(r'^data "\w+" "\w+" \{\n.*?^\}$', "", text, flags=re.MULTILINE | re.DOTALL)
+    found = re.sub(r"  lifecycle \{\n.*\n  \}\n", "", found)
     found = re.sub(r"^  access_scope \{$", "  access_scope = {", found, flags=re.MULTILINE)
     # Two spaces more, so that the names of locals alone are at two.
     found = re.sub(
