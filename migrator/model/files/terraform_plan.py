@@ -6,12 +6,14 @@ format. Unknown fields are tolerated, as the format's own rule for minor version
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from migrator.errors import Failed
+from migrator.model.files.terraform_kinds import ARGUMENTS, Sides, as_known_types
 from migrator.model.files.wire import convert
 from migrator.model.terraform_plan import (
     AssociationAttributes,
@@ -144,9 +146,13 @@ def read_terraform_plan(content: bytes, name: str) -> TerraformPlan:
         why = _not_a_plan(document)
         if why:
             raise Failed(_CODE, f"{name} is no plan of Terraform.", why=why, remedy=_REMEDY)
-        found = [each for each in document.resource_changes or [] if each.type in _TYPES]
         given = _given(document.configuration)
-        changes = [_change(each, given) for each in found if each.mode == "managed"]
+        changes = [
+            change
+            for each in document.resource_changes or []
+            if each.mode == "managed"
+            for change in _changes(each, given)
+        ]
     # What JSON holds may be nested deeper than Python follows.
     except (ValueError, RecursionError) as error:
         why = str(error) or type(error).__name__
@@ -181,47 +187,72 @@ def _given(configuration: _Configuration | None) -> Mapping[str, frozenset[str]]
         for resource in module.resources:
             arguments = resource.expressions.items()
             found[prefix + resource.address] = frozenset(
-                name for name, each in arguments if isinstance(each, dict) and "references" in each
+                ARGUMENTS.get(name, name)
+                for name, each in arguments
+                if isinstance(each, dict) and "references" in each
             )
         for name, call in module.module_calls.items():
             modules.append((f"{prefix}module.{name}.", call.module))
     return found
 
 
-def _change(
+def _changes(
     resource: _Resource,
     given: Mapping[str, frozenset[str]],
-) -> ResourceChange:
-    """The change with its attributes as values.
+) -> Iterator[ResourceChange]:
+    """What the resource says of objects that are judged.
 
     Raises ValueError, with the resource's address, where an attribute has another type than in the
     provider, or an action is not known.
     """
     change = resource.change
-    # What an action that is not known does cannot be judged.
-    if not change.actions or change.actions - _ACTIONS:
-        actions = ", ".join(sorted(change.actions)) or "none"
-        raise ValueError(f"{resource.address}: actions that are not known: {actions}")
-    to: Any = _TYPES[resource.type] | None
-    after_known = change.after
-    if after_known is None and change.after_unknown is True:
+    after = change.after
+    if after is None and change.after_unknown is True:
         # There is an object, of which nothing is known.
-        after_known = {}
-    try:
-        before: Attributes | None = convert(_set_only(change.before), to)
-        after: Attributes | None = convert(_set_only(after_known), to)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{resource.address}: {error}") from error
-    unknown = _unknown(change.after_unknown)
-    in_code = given.get(_INDEX.sub("", resource.address), frozenset())
-    return ResourceChange(
-        resource.address,
+        after = {}
+    sides = Sides(
+        resource.type,
         change.actions,
+        change.before,
+        after,
+        change.after_unknown,
+    )
+    in_code = given.get(_INDEX.sub("", resource.address), frozenset())
+    paths = tuple(map(_path, change.replace_paths or ()))
+    for each in as_known_types(sides):
+        if each.type in _TYPES:
+            yield replace(
+                _change(resource.address, each, in_code),
+                replace_paths=paths,
+            )
+
+
+def _change(
+    address: str,
+    sides: Sides,
+    in_code: frozenset[str],
+) -> ResourceChange:
+    """One change with its attributes as values. ``in_code``: the arguments that refer to something
+    else.
+    """
+    # What an action that is not known does cannot be judged.
+    if not sides.actions or sides.actions - _ACTIONS:
+        actions = ", ".join(sorted(sides.actions)) or "none"
+        raise ValueError(f"{address}: actions that are not known: {actions}")
+    to: Any = _TYPES[sides.type] | None
+    try:
+        before: Attributes | None = convert(_set_only(sides.before), to)
+        after: Attributes | None = convert(_set_only(sides.after), to)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{address}: {error}") from error
+    unknown = _unknown(sides.unknown)
+    return ResourceChange(
+        address,
+        sides.actions,
         before,
         after,
         unknown,
-        tuple(map(_path, change.replace_paths or ())),
-        (in_code | _partly(change.after_unknown)) & unknown,
+        given=(in_code | _partly(sides.unknown)) & unknown,
     )
 
 

@@ -4,6 +4,7 @@ nothing wrong is not refused.
 
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -370,6 +371,105 @@ def test_element_that_is_known_later_is_unknown_and_not_malformed(
     assert of(change(POLICY, None, scoped, after_unknown=part)) == {"value-unknown"}
 
 
+CONFIG_MAP = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "aws-auth", "namespace": "kube-system"},
+    "data": {"mapRoles": ROW},
+}
+ROLE_BINDING = {
+    "kind": "RoleBinding",
+    "metadata": {"name": "x"},
+    "subjects": [{"kind": "Group", "name": "devs"}],
+}
+
+
+def as_manifest(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    return found and {"manifest": found}
+
+
+def as_yaml(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    return found and {"yaml_body": json.dumps(found)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"), [("kubernetes_manifest", as_manifest), ("kubectl_manifest", as_yaml)]
+)
+def test_manifest_is_the_object_that_it_has(
+    kind: str, form: Callable[[dict[str, Any] | None], dict[str, Any] | None]
+) -> None:
+    def said(before: dict[str, Any] | None, after: dict[str, Any] | None) -> set[str]:
+        return of(change(kind, form(before), form(after)), with_rows(mapRoles=ROW))
+
+    other = {**CONFIG_MAP, "data": {"mapRoles": "[]"}}
+    assert said(CONFIG_MAP, None) == {"aws-auth-destroyed"}
+    assert said(CONFIG_MAP, other) == said(None, other) == {"aws-auth-changed"}
+    assert said(None, CONFIG_MAP) == said(CONFIG_MAP, CONFIG_MAP) == set()
+    assert said(ROLE_BINDING, None) == {"binding-destroyed"}
+    assert said({**ROLE_BINDING, "kind": "Deployment"}, None) == set()
+    # Terraform makes texts of numbers, in a ConfigMap of another name as well.
+    assert said({**CONFIG_MAP, "metadata": {"name": "aws-auth"}, "data": {"a": 1}}, None) == set()
+    unknown = {"manifest": {"data": {"mapRoles": True}}, "yaml_body": True}
+    later = change(kind, form(CONFIG_MAP), form(other), after_unknown=unknown)
+    assert of(later) == {"value-unknown"}
+
+
+@pytest.mark.parametrize("text", ["aws-auth: [", "aws-auth", "a: aws-auth\n---\nb: 1\n", "- 1"])
+def test_text_that_is_no_manifest_is_no_object_that_is_judged(text: str) -> None:
+    assert judged(change("kubectl_manifest", {"yaml_body": text}, None)).judged == 0
+
+
+CLOUD_ENTRY = "awscc_eks_access_entry"
+
+
+def cloud_entry(policy: str | None = VIEW, **more: object) -> dict[str, Any]:
+    scope = {"type": "namespace", "namespaces": ["shop"]}
+    policies = [{"policy_arn": policy, "access_scope": scope}] if policy else None
+    return {**entry("view"), "username": "view", "access_policies": policies, **more}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (cloud_entry(), None, {"entry-destroyed", "association-destroyed"}),
+        (cloud_entry(), cloud_entry(), set()),
+        (None, cloud_entry(), set()),
+        (None, cloud_entry(None), {"policy-missing"}),
+        (None, cloud_entry(username="other"), {"username-changed"}),
+        (cloud_entry(), cloud_entry(None), {"association-destroyed"}),
+        (cloud_entry(), cloud_entry(kubernetes_groups=["x"]), {"groups-added"}),
+        (
+            cloud_entry(),
+            cloud_entry(CLUSTER_ADMIN),
+            {"association-destroyed", "policy-widened"},
+        ),
+    ],
+)
+def test_entry_of_the_cloud_control_provider_is_judged_with_its_policies(
+    before: dict[str, Any] | None, after: dict[str, Any] | None, said: set[str]
+) -> None:
+    assert of(change(CLOUD_ENTRY, before, after)) == said
+
+
+@pytest.mark.parametrize("name", ["access_policies", "username"])
+def test_what_the_cloud_control_provider_knows_later_is_unknown(name: str) -> None:
+    found = change(CLOUD_ENTRY, cloud_entry(), cloud_entry(), after_unknown={name: True})
+    assert of(found) == {"value-unknown"}
+    made = plan(principal(role("view"), entry=EntrySpec()))
+    code = {name: {"references": ["x"]}}
+    later = change(CLOUD_ENTRY, None, entry("view"), after_unknown={name: True})
+    assert of(with_code(later, **code), made) == {"value-unknown"}
+
+
+def test_cluster_of_the_cloud_control_provider_is_judged() -> None:
+    before = {"name": "prod", "access_config": {"authentication_mode": "API_AND_CONFIG_MAP"}}
+    after = {"name": "prod", "access_config": {"authentication_mode": "API"}}
+    kind = "awscc_eks_cluster"
+    assert of(change(kind, before, after)) == {"mode-changed"}
+    assert of(change(kind, before, before, actions=["delete", "create"])) == {"cluster-replaced"}
+    assert of(change(kind, {"name": "prod"}, {"name": "prod"})) == set()
+
+
 ELSEWHERE = "arn:aws:eks:us-east-1:999988887777"
 
 
@@ -486,3 +586,27 @@ def test_any_value_anywhere_is_judged_or_refused_by_name(name: str, data: st.Dat
     except MigratorError as error:
         assert error.code == "terraform-plan-malformed"
     assert found == kept
+
+
+OTHER_KINDS = ["kubernetes_manifest", "kubectl_manifest", CLOUD_ENTRY, "awscc_eks_cluster"]
+ATTRIBUTES = ["manifest", "yaml_body", "access_policies", "access_config", "name", "username"]
+MANIFESTS = [CONFIG_MAP, ROLE_BINDING, {**ROLE_BINDING, "subjects": 1}, json.dumps(CONFIG_MAP)]
+
+
+@given(
+    st.sampled_from(OTHER_KINDS),
+    *[
+        st.dictionaries(
+            st.sampled_from(ATTRIBUTES), json_values | st.sampled_from(MANIFESTS), max_size=4
+        )
+        for _ in range(3)
+    ],
+)
+def test_any_value_in_another_kind_is_judged_or_refused_by_name(
+    kind: str, before: dict[str, Any], after: dict[str, Any], unknown: dict[str, Any]
+) -> None:
+    found = change(kind, before, after, after_unknown=unknown)
+    try:
+        judged(found)
+    except MigratorError as error:
+        assert error.code == "terraform-plan-malformed"
