@@ -60,9 +60,9 @@ def terraform_scope(changes: Iterable[ResourceChange], plan: Plan) -> TerraformS
         config_map=cluster.authentication_mode != "API",
     )
     return TerraformScope(
-        tuple(each for each in ours if known.concerns(each.before or each.after)),
+        tuple(each for each in ours if known.concerns(each.before) or known.concerns(each.after)),
         tuple(sorted(others)),
-        any(_names(each, cluster) for each in naming),
+        _is_named(naming, cluster),
     )
 
 
@@ -89,8 +89,8 @@ class _Known:
         match side:
             case None:
                 return False
-            case ConfigMapAttributes(metadata=names):
-                return self.config_map and names == AWS_AUTH
+            case ConfigMapAttributes():
+                return self.config_map
             case PrincipalAttributes(arn=arn):
                 return arn in self.principals
             case BindingAttributes(subject=subjects):
@@ -109,11 +109,11 @@ def _principals(changes: Iterable[ResourceChange], plan: Plan) -> frozenset[str]
 
 
 def _our_sides(change: ResourceChange, cluster: ClusterRef) -> ResourceChange:
-    """The change without what it does on another cluster."""
+    """The change without what it does on another cluster, or to another ConfigMap."""
     before, after = change.before, change.after
     actions = change.actions
     if _foreign(before, cluster):
-        # What comes from another cluster is made on this one.
+        # What comes from elsewhere is made here.
         before = None
         actions = actions - {"delete", "update"} | {"create"}
     if _foreign(after, cluster):
@@ -128,7 +128,11 @@ def _our_sides(change: ResourceChange, cluster: ClusterRef) -> ResourceChange:
 
 
 def _foreign(side: Attributes | None, cluster: ClusterRef) -> bool:
-    """Whether the object names another cluster. What it does not say counts as this one's."""
+    """Whether the object names another cluster, or is another ConfigMap than aws-auth. What it does
+    not say counts as this one's.
+    """
+    if isinstance(side, ConfigMapAttributes):
+        return side.metadata != AWS_AUTH
     if not isinstance(side, _NAMING):
         return False
     return side.cluster_name not in ("", cluster.name) or _elsewhere(side, cluster)
@@ -150,9 +154,18 @@ def _elsewhere(side: _Naming, cluster: ClusterRef) -> bool:
     return any(value not in here[part] for part, value in said)
 
 
-def _names(side: _Naming, cluster: ClusterRef) -> bool:
-    """Whether the object names the plan's cluster."""
-    return side.cluster_name == cluster.name and not _foreign(side, cluster)
+def _is_named(
+    sides: Iterable[_Naming],
+    cluster: ClusterRef,
+) -> bool:
+    """Whether an object is surely of the plan's cluster: it says where it is, or says the name and
+    no other object is of a cluster of this name elsewhere.
+    """
+    same_name = [each for each in sides if each.cluster_name == cluster.name]
+    here = [each for each in same_name if not _foreign(each, cluster)]
+    # The provider says no ARN of an association.
+    placed = any(each.arn or each.region for each in here)
+    return placed or (bool(here) and len(here) == len(same_name))
 
 
 def _other_name(side: _Naming, cluster: ClusterRef) -> str:

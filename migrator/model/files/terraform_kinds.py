@@ -172,22 +172,35 @@ def _object(
     after: object,
     unknown: bool,
 ) -> Iterator[Sides]:
-    """The resource of the Kubernetes provider, where the object is of a kind that is judged."""
-    found = [each for each in (before, after) if isinstance(each, dict)]
-    kinds = [_MANIFESTS.get(str(each.get("kind"))) for each in found]
-    if kinds and kinds[0]:
+    """The resource of the Kubernetes provider for each kind that is judged: one, unless the object
+    is replaced by one of another kind.
+    """
+    if sides.after is not None and not isinstance(after, dict):
+        # It cannot be read, or is known later: what is there does not stay as it is.
+        after = isinstance(before, dict) and {**before, "data": None, "subjects": None}
+    for kind in sorted({_kind(before), _kind(after)} - {""}):
         yield replace(
             sides,
-            type=kinds[0],
-            before=_object_values(before),
-            after=_object_values(after),
+            type=kind,
+            before=_object_values(before, kind),
+            after=_object_values(after, kind),
             unknown={"data": unknown},
         )
 
 
-def _object_values(found: object) -> Values | None:
-    """Metadata, data and subjects as blocks."""
+def _kind(found: object) -> str:
+    """The resource for the object's kind; empty where it is none that is judged."""
     if not isinstance(found, dict):
+        return ""
+    return _MANIFESTS.get(str(found.get("kind")), "")
+
+
+def _object_values(
+    found: object,
+    kind: str,
+) -> Values | None:
+    """Metadata, data and subjects as blocks; None for another kind."""
+    if not isinstance(found, dict) or _kind(found) != kind:
         return None
     data = found.get("data")
     if isinstance(data, dict):

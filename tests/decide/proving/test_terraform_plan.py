@@ -414,6 +414,35 @@ def test_manifest_is_the_object_that_it_has(
     assert of(later) == {"value-unknown"}
 
 
+@pytest.mark.parametrize("known", [{}, {"manifest": None, "yaml_body": None}, {"yaml_body": "["}])
+@pytest.mark.parametrize(
+    ("kind", "form"), [("kubernetes_manifest", as_manifest), ("kubectl_manifest", as_yaml)]
+)
+def test_manifest_that_cannot_be_read_does_not_stay_as_it_is(
+    kind: str,
+    form: Callable[[dict[str, Any] | None], dict[str, Any] | None],
+    known: dict[str, Any],
+) -> None:
+    unknown = {"manifest": True, "yaml_body": True}
+    assert of(change(kind, form(CONFIG_MAP), known, after_unknown=unknown)) == {"value-unknown"}
+    assert of(change(kind, form(CONFIG_MAP), known)) == {"aws-auth-changed"}
+    assert of(change(kind, form(ROLE_BINDING), known)) == {"binding-changed"}
+
+
+@pytest.mark.parametrize(
+    "before", [ROLE_BINDING, {**CONFIG_MAP, "metadata": {"name": "x", "namespace": "kube-system"}}]
+)
+def test_object_that_becomes_aws_auth_is_made(before: dict[str, Any]) -> None:
+    after = {**CONFIG_MAP, "data": {"mapRoles": "[]"}}
+    replaced = {"actions": ["delete", "create"]}
+    value = with_rows(mapRoles=ROW)
+    comes = change("kubernetes_manifest", as_manifest(before), as_manifest(after), **replaced)
+    assert "aws-auth-changed" in of(comes, value)
+    assert "aws-auth-replaced" not in of(comes, value)
+    goes = change("kubernetes_manifest", as_manifest(after), as_manifest(before), **replaced)
+    assert of(goes, value) & {"aws-auth-destroyed", "aws-auth-replaced"}
+
+
 @pytest.mark.parametrize("text", ["aws-auth: [", "aws-auth", "a: aws-auth\n---\nb: 1\n", "- 1"])
 def test_text_that_is_no_manifest_is_no_object_that_is_judged(text: str) -> None:
     assert judged(change("kubectl_manifest", {"yaml_body": text}, None)).judged == 0
@@ -491,6 +520,19 @@ def test_cluster_of_the_same_name_elsewhere_is_another_one(kind: str, side: dict
     assert other.startswith("prod in ")
     code, said = _code(json.dumps(found).encode())
     assert (code, other in said) == ("terraform-plan-other-cluster", True)
+
+
+def test_association_beside_a_namesake_does_not_show_which_cluster_it_is_of() -> None:
+    """The AWS provider says no ARN of an association, and no Region before its version 6."""
+    side = association("view", "namespace", "shop")
+    found = change(POLICY, side, side, actions=["no-op"])
+    assert judged(found).named
+    there = {"name": "prod", "arn": f"{ELSEWHERE}:cluster/prod"}
+    here = {"name": "prod", "arn": planned().cluster.arn}
+    found["resource_changes"] += change("aws_eks_cluster", there, there)["resource_changes"]
+    assert _code(json.dumps(found).encode())[0] == "terraform-plan-other-cluster"
+    found["resource_changes"] += change("aws_eks_cluster", here, here)["resource_changes"]
+    assert judged(found).named
 
 
 def test_aws_auth_alone_does_not_show_which_cluster_it_is_of() -> None:
