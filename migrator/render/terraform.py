@@ -11,6 +11,8 @@ two resources). The output is as ``terraform fmt`` writes it. The cluster's name
 policy are written once, as locals.
 """
 
+import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -153,9 +155,14 @@ def policies_object(code: CodeEntries, local: str) -> list[str]:
 
 
 def policy_key(policy: AssociatedPolicy) -> str:
-    """The policy in names of resources: letters, digits and underscores only."""
-    name = policy.policy_name
-    return "".join(char if char.isascii() and char.isalnum() else "_" for char in name)
+    """The policy in names of resources: letters, digits and underscores only. A policy whose ARN
+    says more than that has eight hex digits of the ARN's SHA-256, so that no two are alike.
+    """
+    name = re.sub(r"[^A-Za-z0-9]", "_", policy.policy_name)
+    if policy.policy_arn.endswith(f"::aws:cluster-access-policy/{name}"):
+        return name
+    digest = hashlib.sha256(policy.policy_arn.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{name}_{digest[:8]}"
 
 
 def _locals(cluster: ClusterRef, code: CodeEntries, names: Names) -> str:

@@ -69,22 +69,23 @@ def terraform_fleet(clusters: Sequence[tuple[Plan, CodeEntries]]) -> dict[str, s
 
 
 def _parts(clusters: Iterable[tuple[Plan, CodeEntries]]) -> list[_Part]:
-    """The clusters by account and ARN. Two names that would be written alike get a part of their
-    ARN's SHA-256.
+    """The clusters by account and ARN."""
+    ordered = sorted(clusters, key=lambda each: _order(each[0].cluster))
+    return [_Part(plan.cluster, only_exact(code), _key(plan.cluster)) for plan, code in ordered]
+
+
+def _key(cluster: ClusterRef) -> str:
+    """The cluster's name in files and resources. It follows from the cluster alone: a key that
+    another cluster changes moves addresses, and Terraform destroys the entries at the old ones.
+
+    Lower-case letters, digits and hyphens stay apart when the hyphens become underscores. Every
+    other name has a part of its ARN's SHA-256: underscores, a digit first (a name of a resource
+    begins with a letter), and capitals, which are no difference to files of macOS and Windows.
     """
-    found: list[_Part] = []
-    taken: set[tuple[str, str]] = set()
-    for plan, code in sorted(clusters, key=lambda each: _order(each[0].cluster)):
-        cluster = plan.cluster
-        key = f"{_safe(cluster.name)}_{_safe(cluster.region)}"
-        # A name of a resource begins with a letter; a cluster's may begin with a digit.
-        if not key[0].isalpha():
-            key = f"c{key}"
-        if (cluster.account_id, key) in taken:
-            key += "_" + hashlib.sha256(cluster.arn.encode()).hexdigest()[:8]
-        taken.add((cluster.account_id, key))
-        found.append(_Part(cluster, only_exact(code), key))
-    return found
+    key = f"{_safe(cluster.name)}_{_safe(cluster.region)}"
+    if re.fullmatch(r"[a-z][a-z0-9-]*", cluster.name):
+        return key
+    return f"c_{key}_{hashlib.sha256(cluster.arn.encode()).hexdigest()[:8]}"
 
 
 def _order(cluster: ClusterRef) -> tuple[str, str]:

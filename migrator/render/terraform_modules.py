@@ -22,7 +22,7 @@ from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.code_entries import CodeEntries, CodeEntry, ModuleVersion
 from migrator.model.plan import ClusterRef, Plan
 from migrator.render.code_entries import mode_lines, mode_of, origin, without
-from migrator.render.escape import hcl
+from migrator.render.escape import hcl, shell
 from migrator.render.facts import default_username
 from migrator.render.hcl_blocks import attributes, block, body, comments, member
 from migrator.render.terraform import (
@@ -62,6 +62,19 @@ _CLOUDPOSSE_STATE = (
 _WITHOUT_POLICIES = frozenset({"EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "HYBRID_LINUX"})
 # The lists of cloudposse v4 for nodes: type -> name of the resource.
 _NODE_LISTS = {"EC2_LINUX": "linux", "EC2_WINDOWS": "windows"}
+# v20 and v21, ``main.tf``: what the flag of the creator makes.
+_CREATOR = (
+    "Where enable_cluster_creator_admin_permissions was true, Terraform destroys the entry that it "
+    "made. Take it out",
+    "of the state before the next apply, and the entry stays:",
+    *(
+        f"  terraform state rm {shell(address)}"
+        for address in (
+            'module.eks.aws_eks_access_entry.this["cluster_creator"]',
+            'module.eks.aws_eks_access_policy_association.this["cluster_creator_admin"]',
+        )
+    ),
+)
 _IMPORT_HEAD = (
     "Takes the entries into the state as they are. The addresses are those of {}: change them",
     "where your module block has another name. This file may go after the first apply.",
@@ -92,6 +105,7 @@ def terraform_aws_modules(
         code,
         f"For terraform-aws-modules/eks {version}. The module block needs:",
         *aws_modules_wiring(plan.cluster, version),
+        *_CREATOR,
         *mode_lines(plan.cluster),
         *_TAGS,
     )
@@ -307,6 +321,7 @@ def aws_modules_lines(cluster: ClusterRef, version: ModuleVersion) -> tuple[str,
     return (
         "The module block needs:",
         *aws_modules_wiring(cluster, version),
+        *_CREATOR,
         *mode_lines(cluster),
         "aws-auth leaves the state, where it is in one, by:",
         *commands,

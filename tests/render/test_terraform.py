@@ -175,6 +175,18 @@ def test_two_policies_of_one_name_stay_two() -> None:
         assert _read_back(made(kind, version, value)) == _wanted(value)
 
 
+def test_policies_whose_names_differ_in_signs_alone_stay_apart() -> None:
+    names = ("Amazon-EKS.View", "Amazon_EKS_View", "Amazon-EKS-View", "path/Amazon_EKS_View")
+    of = VIEW.rpartition("/")[0]
+    policies = tuple(AssociatedPolicy(f"{of}/{name}", AccessScope()) for name in names)
+    value = plan(principal(role("a"), entry=EntrySpec("STANDARD", None, (), policies)))
+    for kind, version in STYLES:
+        assert _read_back(made(kind, version, value)) == _wanted(value)
+    imports = made("terraform-aws-modules", "v21", value)["access_entries_import.tf"]
+    addresses = re.findall(r"to = (.*)", imports)
+    assert len(set(addresses)) == len(addresses) == 1 + len(names)
+
+
 @pytest.mark.parametrize("kind", ["EC2", "HYBRID_LINUX", "HYPERPOD_LINUX", "FARGATE_LINUX"])
 def test_types_that_cloudposse_cannot_carry_are_left_out_and_said(kind: EntryType) -> None:
     value = plan(principal(role("x"), entry=EntrySpec(kind)))
@@ -237,6 +249,11 @@ def test_wiring_names_the_version_and_switches_the_entry_of_the_caller_off() -> 
         ]
         assert f'= "{pinned}"' in text
         assert re.search(r"#   enable_cluster_creator_admin_permissions += false\n", text)
+        for made_by_flag in (
+            'access_entry.this["cluster_creator"]',
+            'access_policy_association.this["cluster_creator_admin"]',
+        ):
+            assert f"#   terraform state rm 'module.eks.aws_eks_{made_by_flag}'\n" in text
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,29 @@ def test_names_in_one_module_differ() -> None:
             assert len(names) == len(set(names))
 
 
+def test_a_cluster_that_joins_moves_no_address_of_another() -> None:
+    """Terraform destroys the entries at the addresses that have become another cluster's."""
+    account, region = "111122223333", "eu-west-1"
+    names = ("a-b", "a_b", "A-b", "1x", "c1x", "c-1x", "prod")
+    fleet = [_plan(account, region, name) for name in names]
+    alone: dict[str, str] = {}
+    for each in fleet:
+        alone |= _clusters(made(each))
+    # Files of macOS and Windows know no capitals.
+    assert len({name.lower() for name in alone}) == len(names)
+    assert _clusters(made(*fleet)) == alone
+    assert f"account_{account}/a_b_eu_west_1.tf" in alone
+
+
+def _clusters(files: dict[str, str]) -> dict[str, str]:
+    """The files of clusters alone."""
+    return {
+        name: text
+        for name, text in files.items()
+        if name.startswith("account_") and "versions" not in name
+    }
+
+
 def test_imports_are_in_the_root_and_name_resources_of_the_modules() -> None:
     files = made(*FLEET)
     blocks = read(files["access_entries_import.tf"])["import"]
