@@ -95,6 +95,7 @@ def command(
         return
     files = _files(kind, found, module_version, fleet=scope is not None)
     _write(files, str(out), settings, force=flags["force"])
+    _say_left_out([code for _, code in found], settings)
     if scope is None:
         _say_next(kind, module_version, (found[0][0], plans_or_clusters[0]), settings)
 
@@ -169,6 +170,35 @@ def _write(files: Mapping[str, str], out: str, settings: Settings, *, force: boo
     for name, text in files.items():
         write_file(str(Path(out) / name), text.encode())
     events_of(settings).say("done", f"{', '.join(files)} written to {out}")
+    _say_stale(files, Path(out), settings)
+
+
+# What generate writes, besides main.tf and programs, which a folder has of its own.
+_NAMES = (
+    "access-entries*",
+    "access_entries*.tf",
+    "resources-to-import*.json",
+    "left-out.txt",
+    "aws_auth_removed.tf",
+    "account_*/*.tf",
+)
+
+
+def _say_stale(files: Mapping[str, str], folder: Path, settings: Settings) -> None:
+    """Name what an earlier call wrote and this one did not: Terraform reads every file."""
+    there = {str(each.relative_to(folder)) for name in _NAMES for each in folder.glob(name)}
+    stale = ", ".join(sorted(there - set(files)))
+    if stale:
+        what = f"In {folder} there are files that were not written this time: {stale}."
+        events_of(settings).say("warn", f"{what} Their entries are still in the code.")
+
+
+def _say_left_out(codes: Sequence[CodeEntries], settings: Settings) -> None:
+    """How many principals have no code: the files name them."""
+    count = sum(len(code.left_out) for code in codes)
+    if count:
+        said = f"Principals without code: {count}. The files name each with the reason."
+        events_of(settings).say("info", said)
 
 
 def _check(plan: Plan, path: str, settings: Settings) -> None:

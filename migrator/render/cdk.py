@@ -123,6 +123,8 @@ def _head(plan: Plan, code: CodeEntries, part: CodePart, kind: str) -> list[str]
         f"Access entries of the EKS cluster {cluster.name} ({cluster.arn}), from {code.made_from}.",
         "To take over what exists already (all entries must exist: run migrate apply first):",
         f"  cdk import STACK --resource-mapping {_mapping_name(part)}",
+        f"Give the stack its env (account {cluster.account_id}, region {cluster.region}): with "
+        "other credentials the CDK then stops.",
         "RETAIN: a stack that is deleted leaves its entries, and no principal loses access.",
     ]
 

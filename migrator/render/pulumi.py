@@ -109,7 +109,8 @@ def _head(plan: Plan, code: CodeEntries, kind: str) -> list[str]:
         "To take over what exists already (all entries must exist: run migrate apply first):",
         f"  pulumi import --file {IMPORTS} --generate-code=false --protect=false",
         f"Access entries of the EKS cluster {cluster.name} ({cluster.arn}), from {code.made_from}.",
-        f"The provider's region must be {cluster.region}.",
+        f"The provider's region must be {cluster.region}, and its allowed accounts "
+        f"{cluster.account_id} alone.",
         "Retained on delete: a stack that is destroyed leaves its entries, and no principal loses "
         "access.",
     ]

@@ -149,6 +149,30 @@ def test_what_to_do_with_terraform_code_is_printed(
     assert (folder / "code" / "access_entries.tf").exists()
 
 
+def test_files_of_an_earlier_call_are_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Terraform, and a person with stacks, go on with them."""
+    made = ("cloudformation", "plan.json", "--out", "code", "--force")
+    assert [_ended(*made)[0], _ended(*made)[0]] == [0, 0]
+    assert "not written this time" not in capsys.readouterr().err
+    (folder / "code" / "access-entries-1-of-2.yaml").write_text("")
+    assert _ended(*made)[0] == 0
+    assert "not written this time: access-entries-1-of-2.yaml. Their" in capsys.readouterr().err
+
+
+def test_how_many_are_left_out_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    linked = "arn:aws:iam::111122223333:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForX"
+    with (folder / "aws-auth.yaml").open("a") as file:
+        file.write(f'    - {{userarn: "{linked}", username: x, groups: [devs]}}\n')
+    arguments = ["--config-map", "aws-auth.yaml", "--cluster-arn", CLUSTER, "--out", "two.json"]
+    assert run(["plan", *arguments], stderr=io.StringIO()) in (0, 3)
+    assert _ended("terraform", "two.json", "--out", "two")[0] == 0
+    assert "Principals without code: 1." in capsys.readouterr().err
+    assert _ended("terraform", "plan.json", "--out", "one")[0] == 0
+    assert "Principals without" not in capsys.readouterr().err
+
+
 def test_fleet_is_a_module_for_each_account_in_one_folder(folder: Path) -> None:
     other = CLUSTER.replace("111122223333", "444455556666")
     arguments = ["--config-map", "aws-auth.yaml", "--cluster-arn", other, "--out", "other.json"]

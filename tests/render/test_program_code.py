@@ -188,6 +188,19 @@ def test_a_stack_of_the_cdk_has_no_more_entries_than_one_import(
     assert max(map(len, imports)) <= IMPORTED_RESOURCES
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("cdk-typescript", "(account 111122223333, region eu-west-1)"),
+        ("cdk-python", "(account 111122223333, region eu-west-1)"),
+        ("pulumi-typescript", "must be eu-west-1, and its allowed accounts 111122223333 alone."),
+        ("pulumi-python", "must be eu-west-1, and its allowed accounts 111122223333 alone."),
+    ],
+)
+def test_a_program_says_the_account_and_the_region(kind: CodeKind, said: str) -> None:
+    assert said in "".join(generated(kind, plan(principal(role("dev")))).values())
+
+
 def test_a_cluster_that_is_named_like_an_encoding_changes_no_program() -> None:
     value = plan(principal(role("dev")), cluster=cluster(name="coding: utf-7", arn="-*- coding: x"))
     for kind in ("cdk-python", "pulumi-python"):
