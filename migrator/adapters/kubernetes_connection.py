@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from migrator.adapters.no_way import NoWay
@@ -63,12 +63,15 @@ def connection_class(trust: Trust, seconds: float) -> "type[urllib3.connection.H
             self.ssl_context = context
             self.ca_certs = self.ca_cert_dir = self.ca_cert_data = None
             try:
-                with _cut_at(self._deadline, self):
+                with self._in_time():
                     super().connect()
             except Exception as error:
-                if time.monotonic() >= self._deadline:
-                    raise TimeoutError("timed out") from error
                 raise _root(error) from error
+
+        def _in_time(self) -> AbstractContextManager[None]:
+            # Only an answer to CONNECT can go on for ever: connecting and TLS end in time
+            # themselves, and need no thread.
+            return nullcontext() if self._through is None else _cut_at(self._deadline, self)
 
         def _drop(self) -> None:
             """Close a try that failed, and keep what it went through: closing forgets that."""
@@ -82,10 +85,13 @@ def connection_class(trust: Trust, seconds: float) -> "type[urllib3.connection.H
 @contextmanager
 def _cut_at(deadline: float, connection: "urllib3.connection.HTTPSConnection") -> Iterator[None]:
     """Shut the connection down when the time is over. A proxy that answers CONNECT byte by byte, or
-    without end, keeps within the time of each single read for ever.
+    without end, keeps within the time of each single read for ever. Raises ``TimeoutError`` for
+    what fails after that, and only then.
     """
+    is_over = threading.Event()
 
     def shut() -> None:
+        is_over.set()
         with suppress(OSError, AttributeError):  # AttributeError: there is no socket yet
             connection.sock.shutdown(socket.SHUT_RDWR)
 
@@ -94,6 +100,10 @@ def _cut_at(deadline: float, connection: "urllib3.connection.HTTPSConnection") -
     timer.start()
     try:
         yield
+    except Exception as error:
+        if is_over.is_set():
+            raise TimeoutError("timed out") from error
+        raise
     finally:
         timer.cancel()
 

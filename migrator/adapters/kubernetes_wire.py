@@ -215,9 +215,7 @@ class KubernetesWire:
             try:
                 return self._ask(request, min(_FIRST_SECONDS, self._seconds[1]), reads=0)
             except _NoFirstAnswer as error:
-                found = self._lost(NoWay(error.cause), about, _FIRST_SECONDS)
-                if found.code != _OPEN_AGAIN:
-                    raise found from error
+                self._refuse_closed_way(error, about)
         return self._ask(request, self._seconds[1], reads=2 if again else 0)
 
     def _ask(self, request: "_Request", seconds: float, *, reads: int) -> Answer:
@@ -251,11 +249,21 @@ class KubernetesWire:
             outcome, self._answered = str(response.status), True
             return Answer(int(response.status), bytes(response.data))
         except (urllib3.exceptions.HTTPError, NoWay) as error:
-            if reads == 0 and again and not self._answered and _is_silence(error):
+            if reads == 0 and again and _is_silence(error):
                 raise _NoFirstAnswer(error) from error
             raise self._lost(error, request.about, time.perf_counter() - started) from error
         finally:
             log_call(f"kubernetes:{method} {path}", "", outcome, time.perf_counter() - started)
+
+    def _refuse_closed_way(self, error: "_NoFirstAnswer", about: tuple[str, str]) -> None:
+        """Raises why the way holds what is sent. It is open where another request has been answered
+        meanwhile, and where a look at it finds nothing.
+        """
+        if self._answered:
+            return
+        found = self._lost(NoWay(error.cause), about, _FIRST_SECONDS)
+        if found.code != _OPEN_AGAIN:
+            raise found from error
 
     def _refuse_again(self) -> None:
         """Raises the failure of another request that took long, where nothing has ever been

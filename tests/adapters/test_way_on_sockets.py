@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -594,6 +595,34 @@ def test_first_answer_that_comes_late_over_an_open_way_is_waited_for(
     serve = api(served(OWN).context(place.folder), slow=b"/slow")
     wire = wire_of(place, place.at(place.running.enter_context(listening(serve))))
     assert wire.send("GET", "/slow", authorization=None).status == 200
+    wire.close()
+
+
+def test_slow_answer_is_waited_for_where_another_request_was_answered_meanwhile(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reads of a cluster begin side by side: a long list comes later than the first answer."""
+    monkeypatch.setattr(sending, "_FIRST_SECONDS", 0.6)
+    serve = api(served(OWN).context(place.folder), slow=b"/slow")
+    wire = wire_of(place, place.at(place.running.enter_context(listening(serve))))
+    with ThreadPoolExecutor() as threads:
+        slow = threads.submit(wire.send, "GET", "/slow", authorization=None)
+        time.sleep(0.1)
+        assert wire.send("GET", "/api", authorization=None).status == 200
+        assert slow.result().status == 200
+    assert place.seen == [], "an open way is not looked at"
+    wire.close()
+
+
+def test_a_way_without_a_proxy_takes_no_thread_for_each_connection(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A verification of thousands of principals opens thousands of connections."""
+    timers: list[object] = []
+    monkeypatch.setattr(threading, "Timer", timers.append)
+    wire = wire_of(place, place.api())
+    assert wire.send("GET", "/api", authorization=None).status == 200
+    assert timers == []
     wire.close()
 
 
