@@ -28,7 +28,7 @@ from migrator.model.plan import Plan
 @click.command("generate", cls=MigrateCommand, short_help="Write a plan's entries as code.")
 @click.argument("kind", type=click.Choice(get_args(CodeKind)))
 @click.argument("plans_or_clusters", metavar="PLAN|CLUSTER…", nargs=-1, required=True)
-@click.option("-o", "--out", metavar="FOLDER", help="Where the files go; - prints them.")
+@click.option("--out", metavar="FOLDER", help="Where the files go; - prints them.")
 @click.option(
     "--check",
     metavar="TFPLAN.json",
@@ -173,7 +173,7 @@ def _write(files: Mapping[str, str], out: str, settings: Settings, *, force: boo
     _say_stale(files, Path(out), settings)
 
 
-# What generate writes, besides main.tf and programs, which a folder has of its own.
+# What generate writes, besides main.tf and programs, which a folder may have anyway.
 _NAMES = (
     "access-entries*",
     "access_entries*.tf",

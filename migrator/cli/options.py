@@ -26,9 +26,8 @@ def cluster_argument(function: F) -> F:
 
 
 def out_option(help_text: str, *, required: bool = False) -> Callable[[F], F]:
-    """``-o/--out``: a path; ``-`` is stdout."""
+    """``--out``: a path; ``-`` is stdout. Without a short form: ``-o`` is the format."""
     return click.option(
-        "-o",
         "--out",
         type=OutputFile(),
         metavar="FILE",

@@ -5,14 +5,50 @@ This module is loaded for ``migrate --help``: click and the standard library onl
 
 from collections.abc import Sequence
 from dataclasses import fields
+from difflib import get_close_matches
 
 import click
 
 from migrator.app.settings import Settings
+from migrator.errors import WrongUse
 from migrator.model.state_folder import DEFAULT_STATE_DIR
 
 DATA_FORMATS = ("table", "json", "yaml")
 ALL_FORMATS = (*DATA_FORMATS, "markdown")
+
+
+class OutputFormat(click.Choice):  # type: ignore[type-arg]  # click 8.2
+    """A format of the data on stdout. ``-o`` was a file once, and is one in other programs: that
+    mistake is named.
+    """
+
+    def convert(
+        self,
+        value: str,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str:
+        """The format. Raises ``output-is-format`` for what looks like a path."""
+        has_out = ctx is not None and any("--out" in each.opts for each in ctx.command.params)
+        if value not in self.choices and _looks_like_path(value, self.choices, has_out=has_out):
+            raise WrongUse(
+                "output-is-format",
+                f"{value!r} is no format: -o is --output, the format, and not a file.",
+                why=f"The formats are {', '.join(self.choices)}; a file is --out FILE.",
+                remedy=f"Write --out {value}."
+                if has_out
+                else "This command writes on standard output: redirect that with > FILE.",
+            )
+        return str(super().convert(value, param, ctx))
+
+
+def _looks_like_path(value: str, formats: Sequence[str], *, has_out: bool) -> bool:
+    """Whether a value that is no format is meant as a file or a folder. One word may be either: it
+    is a path where the command writes one, and no format is spelt nearly so.
+    """
+    if value == "-" or not {".", "/", "\\"}.isdisjoint(value):
+        return True
+    return has_out and not get_close_matches(value.lower(), formats)
 
 
 def global_options(formats: Sequence[str] = ALL_FORMATS) -> list[click.Option]:
@@ -21,7 +57,10 @@ def global_options(formats: Sequence[str] = ALL_FORMATS) -> list[click.Option]:
     """
     output = [
         click.Option(
-            ["--output"], type=click.Choice(formats), help="Format of the data on stdout. [table]"
+            ["-o", "--output"],
+            type=OutputFormat(formats),
+            metavar="FORMAT",
+            help=f"Format of the data on stdout: {', '.join(formats)}. [table]",
         )
     ]
     return [

@@ -235,7 +235,7 @@ class Output:
 
 
 def warn_of_output(place: str, error: Exception) -> None:
-    """Say on stderr that a result was not written, after the effect that it tells of."""
+    """Say on stderr that a result was not written, after the effect that it describes."""
     why = getattr(error, "why", "") or str(error) or type(error).__name__
     talk(
         sys.stderr,

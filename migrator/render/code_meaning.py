@@ -10,7 +10,7 @@ _INDENT = "      "
 
 
 def code_text(meanings: Iterable[CodeMeaning], *, width: int = 100) -> str:
-    """Four parts, each on lines of its own; the texts are this package's own."""
+    """Four parts, each on separate lines; the texts are this package's own."""
     parts: list[str] = []
     for meaning in meanings:
         lines = _lines(meaning, width)

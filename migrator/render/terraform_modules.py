@@ -48,7 +48,7 @@ _TAGS = (
     "code after the last migrate command of the migration.",
 )
 _AWS_AUTH = ("kubernetes_config_map.aws_auth", "kubernetes_config_map_v1_data.aws_auth")
-# Where the modules had aws-auth: in the module itself before v20, in a module of its own in v20.
+# Where the modules had aws-auth: in the module itself before v20, in a separate module in v20.
 _AWS_MODULES_STATE = tuple(
     f"{module}.{address}"
     for module in ("module.eks", "module.eks_aws_auth")

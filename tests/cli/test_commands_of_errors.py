@@ -93,6 +93,7 @@ CASES = (
         {"aws-auth.yaml": CONFIG_MAP},
     ),
     Case("no-terminal", "apply plan.json"),
+    Case("output-is-format", "plan small -o plan.json"),
     Case(
         "no-entries-yet",
         "generate terraform small --out live-code",

@@ -159,7 +159,7 @@ def test_a_tunnel_that_ends_is_opened_once_more_and_then_the_run_stops_cleanly(
     lab: CliLab, deaths: int, code: int
 ) -> None:
     via = ("--via", "ssm:auto")
-    assert lab.run(*via, "plan", "small", "-o", "plan.json", "--quiet").code == 0
+    assert lab.run(*via, "plan", "small", "--out", "plan.json", "--quiet").code == 0
     control(lab.directory, "POST", "latency", {"operation": "eks:*", "seconds": 0.1})
     process = begin(lab, *via, "apply", "plan.json", "--yes")
     for number in range(deaths):

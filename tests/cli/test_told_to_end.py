@@ -51,7 +51,7 @@ def journal(lab: CliLab) -> list[dict[str, object]]:
 def test_apply_that_is_told_to_end_is_exit_7_and_the_same_command_goes_on(
     lab: CliLab, told: signal.Signals
 ) -> None:
-    assert lab.run("plan", "small", "-o", "plan.json", "--quiet").code == 0
+    assert lab.run("plan", "small", "--out", "plan.json", "--quiet").code == 0
     control(lab.directory, "POST", "latency", {"operation": "eks:*", "seconds": 0.3})
     process = begin(lab, "apply", "plan.json", "--yes")
     once(lambda: any(effect["operation"] == "eks:CreateAccessEntry" for effect in lab.effects()))
@@ -68,7 +68,7 @@ def test_apply_that_is_told_to_end_is_exit_7_and_the_same_command_goes_on(
 
 
 def test_a_reader_that_goes_away_ends_the_talk_and_not_the_run(lab: CliLab) -> None:
-    assert lab.run("plan", "small", "-o", "plan.json", "--quiet").code == 0
+    assert lab.run("plan", "small", "--out", "plan.json", "--quiet").code == 0
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(

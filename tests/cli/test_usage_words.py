@@ -1,14 +1,12 @@
 """Usage errors are one line of plain words."""
 
-import importlib
 import io
-from collections.abc import Iterator
 
 import click
 import pytest
 
-from migrator.cli.lazy import LazyGroup
-from migrator.cli.main import cli, run
+from migrator.cli.main import run
+from tests.support.all_commands import all_commands
 
 
 def usage(*arguments: str) -> str:
@@ -40,21 +38,9 @@ def test_range_is_said_in_words_without_floats(arguments: tuple[str, ...], words
     assert "x<" not in said
 
 
-def _commands(
-    group: LazyGroup, path: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    for name, (module, _) in group.table.items():
-        command = importlib.import_module(module).command
-        if isinstance(command, LazyGroup):
-            yield from _commands(command, (*path, name))
-        else:
-            yield (*path, name), command
-
-
-assert isinstance(cli, LazyGroup)
 RANGES = [
     (path, param.opts[0])
-    for path, command in _commands(cli, ())
+    for path, command in all_commands()
     for param in command.params
     if isinstance(param.type, click.IntRange | click.FloatRange) and param.opts[0][0] == "-"
 ]

@@ -53,7 +53,7 @@ class Operator:
     def snapshot(self, *options: str, kill: Point | None = None) -> "CompletedProcess[str]":
         """A short command that needs the API server."""
         return self.session.migrate(
-            *options, "snapshot", CLUSTER, "-o", f"{len(options)}.json", *OPEN, kill=kill
+            *options, "snapshot", CLUSTER, "--out", f"{len(options)}.json", *OPEN, kill=kill
         )
 
     @property
@@ -190,7 +190,7 @@ def test_closing_is_killed_and_done_again(operator: Operator, point: Point) -> N
 def told_to_end(operator: Operator, *signals: tuple[int, int]) -> "CompletedProcess[str]":
     """A command that is sent signals at its effects, with those numbers."""
     return operator.session.migrate(
-        "snapshot", CLUSTER, "-o", "s.json", *OPEN, signals=dict(signals)
+        "snapshot", CLUSTER, "--out", "s.json", *OPEN, signals=dict(signals)
     )
 
 
@@ -261,7 +261,7 @@ APPLY = ("apply", "plan.json", *OPEN)
 def plan() -> str:
     """The plan of the world, made through the opened endpoint."""
     with TemporaryDirectory() as folder, operator_in(Path(folder)) as operator:
-        operator.session.run("plan", CLUSTER, "-o", "plan.json", *OPEN)
+        operator.session.run("plan", CLUSTER, "--out", "plan.json", *OPEN)
         operator.ends_as_it_began()
         return (Path(folder) / "plan.json").read_text()
 

@@ -35,7 +35,6 @@ ONE_CLUSTER_ONLY = {
     "--config-map": "is one cluster's file",
     "--snapshot": "is one cluster's file",
     "--out": "a fleet's plans are in its state",
-    "-o": "a fleet's plans are in its state",
     "--detailed-exitcode": "a fleet's exit code is 0 or 8; fleet status counts what is pending",
     "--write-decisions": "fleet report gathers the questions of all clusters",
 }
@@ -66,6 +65,7 @@ MANY_CLUSTERS = {
     "--workers",
 }
 MANY_CLUSTERS_IN = {
+    ("plan", "-o"): "adds jsonl and matrix for pipelines",
     ("plan", "--output"): "adds jsonl and matrix for pipelines",
     ("report", "--json"): "is one document for programs; the files of a single migration are JSON",
 }

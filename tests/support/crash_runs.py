@@ -94,10 +94,17 @@ def prepared(name: str) -> Prepared:
 def planned(session: LabSession, world: CrashWorld) -> Mapping[str, str]:
     """Plan with the world's answers, and with credentials to log in as everybody in the plan."""
     folder = session.folder
-    options = ("-o", "plan.json", "--decisions", "decisions.yaml", "--quiet", *world.plan_options)
+    options = (
+        "--out",
+        "plan.json",
+        "--decisions",
+        "decisions.yaml",
+        "--quiet",
+        *world.plan_options,
+    )
     source: tuple[str, ...] = (world.cluster,)
     if world.creator is not None:
-        session.run("snapshot", world.cluster, "-o", "snapshot.json", "--quiet")
+        session.run("snapshot", world.cluster, "--out", "snapshot.json", "--quiet")
         snapshot = json.loads((folder / "snapshot.json").read_text())
         snapshot["creator"] = {"arn": world.creator, "source": "tests"}
         (folder / "snapshot.json").write_text(json.dumps(snapshot))

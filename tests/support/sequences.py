@@ -54,7 +54,7 @@ OPERATORS = {"first": OPERATOR, "second": SECOND}
 _EVERYWHERE = (
     "plan.json",
     "new.json",
-    "-o",
+    "--out",
     "--yes",
     "--quiet",
     "--decisions",
@@ -498,7 +498,7 @@ class Play:
         return done
 
     def _planning(self) -> tuple[str, ...]:
-        options = ("-o", "new.json", "--decisions", "decisions.yaml", "--quiet")
+        options = ("--out", "new.json", "--decisions", "decisions.yaml", "--quiet")
         return ("plan", self.cluster, *options, *self.prepared.world.plan_options)
 
     def _arguments(self, move: Move, operator: Operator) -> tuple[str, ...]:

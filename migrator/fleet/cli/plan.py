@@ -7,6 +7,7 @@ import click
 
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import decisions_option
+from migrator.cli.settings import OutputFormat
 from migrator.fleet.cli.options import fleet_argument, run_options
 
 OUTPUTS = ("table", "json", "jsonl", "yaml")
@@ -23,10 +24,12 @@ OUTPUTS = ("table", "json", "jsonl", "yaml")
     "--target", default="API", show_default=True, type=click.Choice(["API", "API_AND_CONFIG_MAP"])
 )
 @click.option(
+    "-o",
     "--output",
     "form",
-    type=click.Choice(OUTPUTS),
-    help="Format on stdout; jsonl: one job a cluster. [table]",
+    type=OutputFormat(OUTPUTS),
+    metavar="FORMAT",
+    help=f"Format on stdout: {', '.join(OUTPUTS)}; jsonl: one job a cluster. [table]",
 )
 @click.pass_context
 def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noqa: ANN401 - click's parameters

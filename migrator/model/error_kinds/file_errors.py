@@ -247,6 +247,14 @@ KINDS: tuple[ErrorKind, ...] = (
         "migrate plan CLUSTER --out plan.json",
     ),
     ErrorKind(
+        "output-is-format",
+        (64,),
+        "A file or a folder is given to -o, which is the short form of --output.",
+        "-o means the format in every command, as in kubectl: -o json. A file has no short form.",
+        "Name the file with --out, and a format with -o.",
+        "migrate plan CLUSTER --out plan.json",
+    ),
+    ErrorKind(
         "plan-edited",
         (1,),
         "The plan file was changed after it was made.",

@@ -1,0 +1,32 @@
+"""Every command of ``migrate``, for tests that are tables over all of them."""
+
+import importlib
+from collections.abc import Iterator
+
+import click
+
+from migrator.cli.lazy import LazyGroup
+from migrator.cli.main import cli
+
+Path = tuple[str, ...]
+
+
+def all_commands() -> Iterator[tuple[Path, click.Command]]:
+    """``(words after migrate, command)`` of each command that is no group."""
+    assert isinstance(cli, LazyGroup)
+    yield from _below(cli, ())
+
+
+def _below(group: LazyGroup, path: Path) -> Iterator[tuple[Path, click.Command]]:
+    for name, (module, _) in group.table.items():
+        command = importlib.import_module(module).command
+        if isinstance(command, LazyGroup):
+            yield from _below(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+def options_of(command: click.Command) -> list[click.Option]:
+    """The command's own options and the global ones that it takes."""
+    params = command.get_params(click.Context(command))
+    return [each for each in params if isinstance(each, click.Option)]
