@@ -319,7 +319,9 @@ class AccessReviewer(Protocol):
         ...
 
     def who_am_i(self) -> SelfSubject | None:
-        """SelfSubjectReview with a fresh token; None when the login is refused (401)."""
+        """SelfSubjectReview with a fresh token; None when the login is refused (401). A login that
+        may not ask (403) is known by its name alone.
+        """
         ...
 
     def can(self, request: AccessRequest) -> tuple[bool, str]:

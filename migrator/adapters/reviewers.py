@@ -7,6 +7,8 @@ from the caller's session or through another role, or by a profile that holds it
 """
 
 import contextlib
+import json
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -16,7 +18,7 @@ from typing import Any
 from migrator.adapters.aws_session import AwsSession, principal_of, session_name
 from migrator.adapters.eks_token import Token, TokenMint
 from migrator.adapters.foreign_text import foreign
-from migrator.adapters.kubernetes_errors import refused
+from migrator.adapters.kubernetes_errors import is_page, refused
 from migrator.adapters.kubernetes_wire import KubernetesWire
 from migrator.adapters.trust_policy import who_may_assume
 from migrator.errors import Failed, MigratorError
@@ -26,6 +28,8 @@ from migrator.model.principal import Arn, parse_arn
 from migrator.model.rbac import AccessRequest
 
 _LOGIN_SECONDS = 60.0  # how long the questions of one login may use its token
+_WHO_AM_I = "selfsubjectreviews"
+_REFUSED_USER = re.compile(r'is forbidden: User ("(?:[^"\\]|\\.)*") cannot create')
 _SELF_REVIEWS = ("v1", "v1beta1", "v1alpha1")  # GA in Kubernetes 1.28, beta in 1.27, alpha in 1.26
 
 
@@ -198,14 +202,16 @@ class Reviewer:
         return self._session
 
     def who_am_i(self) -> SelfSubject | None:
-        """SelfSubjectReview with a fresh token; None when the login is refused (401)."""
+        """SelfSubjectReview with a fresh token; None when the login is refused (401). A login that
+        may not ask (403) is known by its name alone, which the refusal gives.
+        """
         token = self._begin()
         while True:
             version = _SELF_REVIEWS[self._version]
             kind = f"authentication.k8s.io/{version}"
             path = f"/apis/{kind}/selfsubjectreviews"
             body = {"apiVersion": kind, "kind": "SelfSubjectReview"}
-            status, document = self._ask(token, path, body, "selfsubjectreviews")
+            status, document = self._ask(token, path, body, _WHO_AM_I)
             if status == 404 and self._version + 1 < len(_SELF_REVIEWS):
                 self._version += 1
                 continue
@@ -220,6 +226,8 @@ class Reviewer:
                 "1.26).",
                 remedy="Prove the principals another way.",
             )
+        if status == 403:
+            return SelfSubject(_name_in_refusal(document), (), may_ask=False)
         user = document.get("status", {}).get("userInfo", {})
         extra = {str(key): tuple(values or ()) for key, values in (user.get("extra") or {}).items()}
         return SelfSubject(str(user.get("username", "")), tuple(user.get("groups") or ()), extra)
@@ -259,6 +267,9 @@ class Reviewer:
         )
         if answer.status in (401, 404):
             return answer.status, {}
+        # A page of a proxy is no answer of the API server.
+        if answer.status == 403 and resource == _WHO_AM_I and not is_page(answer.body):
+            return answer.status, answer.json()
         if not 200 <= answer.status < 300:
             raise refused(self._wire.endpoint, answer.status, answer.body, "create", resource)
         return answer.status, answer.json()
@@ -275,6 +286,22 @@ class Reviewer:
         if login is None or time.monotonic() - login[0] > _LOGIN_SECONDS:
             return self._begin()
         return login[1]
+
+
+def _name_in_refusal(document: Mapping[str, Any]) -> str:
+    """The username in the API server's text of a refusal, empty where it names none.
+
+    ``…is forbidden: User "NAME" cannot create resource …`` with Go's quotes (apiserver
+    ``pkg/endpoints/handlers/responsewriters/errors.go``, forbiddenMessage).
+    """
+    found = _REFUSED_USER.search(str(document.get("message", "")))
+    if found is None:
+        return ""
+    try:
+        return str(json.loads(found[1]))
+    # Go escapes some control characters otherwise than JSON does.
+    except ValueError:
+        return found[1][1:-1]
 
 
 def _name_of_session(session: AwsSession) -> str:

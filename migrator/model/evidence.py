@@ -71,11 +71,15 @@ class ProbeResult:
 class SelfSubject:
     """SelfSubjectReview's answer for a login: name, groups, extra. None instead of this: the login
     was refused.
+
+    ``may_ask`` False: the cluster admits the login and does not let it ask about itself (HTTP 403).
+    Then its name is known, and its groups and permissions were not seen.
     """
 
     username: str
     groups: tuple[str, ...]
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    may_ask: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,13 @@ def evidence_from_document(document: Mapping[str, Any]) -> Evidence:
 
 def _subject(document: Mapping[str, Any]) -> SelfSubject:
     extra = {key: tuple(values) for key, values in document["extra"].items()}
-    return SelfSubject(document["username"], tuple(document["groups"]), extra)
+    return SelfSubject(
+        document["username"],
+        tuple(document["groups"]),
+        extra,
+        # absent from evidence of earlier versions
+        document.get("may_ask", True),
+    )
 
 
 def _result(document: Mapping[str, Any]) -> ProbeResult:

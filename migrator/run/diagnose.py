@@ -321,6 +321,16 @@ def _in_the_cluster(
                 "Use a principal that has access.",
             )
         ]
+    if not subject.may_ask:
+        return [
+            Check(
+                "login",
+                "unknown",
+                f"Inside the cluster you are {subject.username or '(no name)'}, and it does not "
+                "let you ask about yourself.",
+                "Give the caller the ClusterRole system:basic-user, or use another principal.",
+            )
+        ]
     groups = ", ".join(subject.groups) or "no groups"
     checks = [
         Check(

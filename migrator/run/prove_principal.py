@@ -251,7 +251,7 @@ def _by_login(
         logins += 1
         differences = compare_subject(effect.username, groups, subject)
         probes: tuple[ProbeResult, ...] = ()
-        if subject is not None:
+        if subject is not None and subject.may_ask:
             probes = _policy_probes(effect, entry, reviewer)
         is_denied = any(not each.allowed for each in probes)
         if differences or is_denied:
@@ -308,6 +308,9 @@ def by_node_entry(subject: SelfSubject | None) -> bool:
     entries do not.
     """
     if subject is None:
+        return False
+    # Groups that were not seen show nothing.
+    if not subject.may_ask:
         return False
     return "system:bootstrappers" not in subject.groups
 

@@ -305,11 +305,9 @@ def _by_login(
     deadline = measure.ports.clock.now() + PATIENCE
     while True:
         subject = reviewer.who_am_i()
-        results = (
-            ()
-            if subject is None
-            else tuple(ProbeResult(p, *reviewer.can(p.request)) for p in probes)
-        )
+        results: tuple[ProbeResult, ...] = ()
+        if subject is not None and subject.may_ask:
+            results = tuple(ProbeResult(p, *reviewer.can(p.request)) for p in probes)
         differences = compare_subject(expected.username, expected.groups, subject)
         wrong = differences or any(r.allowed != r.probe.expected for r in results)
         if not wrong or phase == "before" or measure.ports.clock.now() >= deadline:

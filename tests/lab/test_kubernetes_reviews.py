@@ -1,5 +1,6 @@
 """Reviews, impersonation, escalation: what RBAC and access policies allow, and who can see it."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -252,6 +253,42 @@ def test_who_am_i_is_served_in_every_version(lab: KubernetesLab, version: str) -
     assert answer.body["status"]["userInfo"]["username"] == "ops:jane"
 
 
+@pytest.mark.parametrize(
+    ("username", "groups", "shown"),
+    [
+        ("dev", ["devs"], ("devs", "system:authenticated")),
+        ("dev", ["system:authenticated", "devs"], ("system:authenticated", "devs")),
+        ("dev", ["devs", "system:unauthenticated"], ("devs", "system:unauthenticated")),
+        ("system:anonymous", ["devs"], ("devs",)),
+    ],
+)
+def test_group_of_every_login_is_added_unless_the_row_says_which(
+    lab: KubernetesLab, username: str, groups: list[str], shown: tuple[str, ...]
+) -> None:
+    """Without it a login may not even ask who it is: the API server answers 403, not 401."""
+    arn = lab.add_role("odd")
+    row = {"rolearn": arn, "username": username, "groups": groups}
+    lab.set_aws_auth(mapRoles=json.dumps([row]))
+    token = lab.token(arn)
+    review = lab.ask(
+        lab.admin(),
+        "POST",
+        "/apis/authentication.k8s.io/v1/tokenreviews",
+        {"spec": {"token": token}},
+    )
+    assert tuple(review.body["status"]["user"]["groups"]) == shown
+    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    answer = lab.ask(token, "POST", path, {})
+    if "system:authenticated" in shown:
+        assert answer.code == 201
+        return
+    assert (answer.code, answer.message) == (
+        403,
+        f'selfsubjectreviews.authentication.k8s.io is forbidden: User "{username}" cannot create '
+        'resource "selfsubjectreviews" in API group "authentication.k8s.io" at the cluster scope',
+    )
+
+
 # impersonation
 
 
@@ -311,6 +348,25 @@ def test_whoever_impersonates_needs_the_right_to(lab: KubernetesLab) -> None:
         'cannot impersonate resource "serviceaccounts" in API group "" in the namespace "team"'
         in answer.message
     )
+
+
+@pytest.mark.parametrize("groups", [(), ("devs",), ("system:unauthenticated",)])
+def test_an_impersonated_anonymous_user_is_unauthenticated(
+    lab: KubernetesLab, groups: tuple[str, ...]
+) -> None:
+    """Source: apiserver ``pkg/endpoints/filters/impersonation.go``."""
+    lab.load(
+        "ClusterRoleBinding",
+        "outside",
+        roleRef=reference("view"),
+        subjects=[group("system:unauthenticated")],
+    )
+    headers = {"impersonate-user": ["system:anonymous"]}
+    if groups:
+        headers["impersonate-group"] = list(groups)
+    assert lab.ask(lab.admin(), "GET", "/api/v1/pods", headers=headers).code == 200
+    asked = lab.ask(lab.admin(), "POST", REVIEWS + "/selfsubjectaccessreviews", {}, headers=headers)
+    assert asked.code == 403
 
 
 def test_an_impersonated_service_account_has_its_groups(lab: KubernetesLab) -> None:

@@ -21,6 +21,8 @@ from migrator.model.rbac import AccessRequest, Binding, RbacState, Subject
 MASTERS = "system:masters"
 NODES = "system:nodes"
 AUTHENTICATED = "system:authenticated"
+UNAUTHENTICATED = "system:unauthenticated"
+ANONYMOUS = "system:anonymous"
 _LAST_CHARACTER = "\U0010ffff"
 # Identities whose bindings are remembered: more than the principals of a cluster.
 _VIEWS_KEPT = 4096
@@ -202,27 +204,34 @@ def authorize(
     """The whole chain for a logged-in identity.
 
     ``system:masters`` comes before everything else, then RBAC, then access policies. ``groups`` are
-    the identity's own; ``system:authenticated`` is implied. The answer is ``(allowed, reason)``,
-    where None means that only an opaque policy could allow it.
+    the identity's own; ``system:authenticated`` is added as the API server adds it. The answer is
+    ``(allowed, reason)``, where None means that only an opaque policy could allow it.
     """
     # The API server allows this group everything before it asks an authorizer
     # (authorizerfactory.NewPrivilegedGroups).
     if MASTERS in groups:
         return True, ""
-    allowed, reason = index.allows(username, with_authenticated(groups), request)
+    allowed, reason = index.allows(username, groups_of_login(username, groups), request)
     if allowed:
         return allowed, reason
     by_policy, policy_reason = policy_allows(policies, request)
     return by_policy, policy_reason or reason
 
 
-def with_authenticated(groups: Sequence[str]) -> tuple[str, ...]:
-    """The groups of a logged-in identity: its own and ``system:authenticated``, each once.
+def groups_of_login(username: str, groups: Sequence[str]) -> tuple[str, ...]:
+    """The groups of a logged-in identity, each once: its own, and ``system:authenticated`` unless
+    the identity says that it is not.
 
-    Every login has that group (Kubernetes, "Using RBAC Authorization", "Default roles and role
-    bindings").
+    Source: apiserver ``pkg/authentication/group/authenticated_group_adder.go``.
     """
-    return tuple(dict.fromkeys((*groups, AUTHENTICATED)))
+    own = tuple(dict.fromkeys(groups))
+    # A row may give this name, which means that nobody has logged in.
+    if username == ANONYMOUS:
+        return own
+    # A row that names one of the two groups has said which: the API server adds neither.
+    if AUTHENTICATED in own or UNAUTHENTICATED in own:
+        return own
+    return (*own, AUTHENTICATED)
 
 
 def _role_key(binding: Binding) -> tuple[str | None, str]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from migrator.decide.access.access_policies import namespace_matches, policy_rules
-from migrator.decide.access.authorize import MASTERS, NODES, RbacIndex, with_authenticated
+from migrator.decide.access.authorize import MASTERS, NODES, RbacIndex, groups_of_login
 from migrator.decide.access.match_rules import Grant, RuleSet
 from migrator.decide.access.permission_rows import arranged, resource_rows, url_rows
 from migrator.decide.access.rule_boxes import ALL, Box, Node
@@ -117,8 +117,8 @@ def permissions_of_login(
 ) -> PermissionSet:
     """The permissions of one login of an identity, with its rendered username and groups.
 
-    ``groups`` are the identity's own; ``system:authenticated`` is added for RBAC. ``index`` None:
-    RBAC was not read, and what it gives to each name is unknown.
+    ``groups`` are the identity's own; ``system:authenticated`` is added as the API server adds it.
+    ``index`` None: RBAC was not read, and what it gives to each name is unknown.
 
     Sources: the API server asks its authorizers in turn and allows what any of them allows
     (Kubernetes, "Authorization"); those of EKS are the node authorizer, RBAC and access policies
@@ -134,7 +134,7 @@ def permissions_of_login(
         unknown.add(Unknown(f"RBAC of user {identity.username}"))
         unknown.update(Unknown(f"RBAC of group {group}") for group in identity.groups)
     else:
-        grants.update(index.grants(username, with_authenticated(groups)))
+        grants.update(index.grants(username, groups_of_login(username, groups)))
     # The node authorizer decides by a graph of pods, secrets and volumes, not by rules
     # (plugin/pkg/auth/authorizer/node); a node is known by this group and this prefix.
     if NODES in groups and username.startswith(_NODE_NAMES):

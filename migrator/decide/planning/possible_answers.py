@@ -160,6 +160,15 @@ _EVERY_SESSION = (
 )
 
 
+def _every_login_accepted(principal: PlannedPrincipal, plan: Plan) -> _Answers:
+    says = (
+        "GAINS access: with this answer the principal has what the cluster gives to the group "
+        "system:authenticated."
+    )
+    answer = PossibleAnswer(says, (_accept("accept_gain", principal),))
+    return (answer, *_left_out(principal, plan))
+
+
 def _instance_name(principal: PlannedPrincipal, plan: Plan) -> _Answers:
     named = _create(principal, username="<username>")
     keeps = PossibleAnswer(_EVERY_SESSION, (named, _accept("accept_gain", principal)))
@@ -399,6 +408,7 @@ def _of_creator(principal: PlannedPrincipal, plan: Plan) -> _Answers:
 _ANSWERS: Mapping[str, Callable[[PlannedPrincipal, Plan], _Answers]] = {
     "absent-but-logged-in": _left_out,
     "ambiguous-user": _one_of_two,
+    "authenticated-group-gained": _every_login_accepted,
     "automatic-entry-thinner": _of_thinner_entry,
     "creator-entry-wider": _of_creator,
     "creator-row-differs": _gap_accepted,

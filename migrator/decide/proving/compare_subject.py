@@ -4,12 +4,14 @@ work.
 
 from collections.abc import Sequence
 
-from migrator.decide.access.authorize import AUTHENTICATED
+from migrator.decide.access.authorize import AUTHENTICATED, groups_of_login
 from migrator.decide.access.name_templates import readings, render
 from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.access_policy_tables import ACCESS_POLICIES
 from migrator.model.evidence import SelfSubject
 from migrator.model.rbac import AccessRequest, PolicyRule
+
+_UNSEEN = "the cluster does not let the login ask who it is (HTTP 403): its groups were not seen"
 
 
 def compare_subject(
@@ -27,7 +29,13 @@ def compare_subject(
     wanted = render(username, values)
     if wanted != found.username and not _fits(wanted, found.username):
         differences.append(f"the username is {found.username!r}, not {wanted!r}")
-    # Every login has this group.
+    if not found.may_ask:
+        # Without system:authenticated a login has no right to ask who it is: that is as it must be
+        # (Kubernetes, "Default roles and role bindings", system:basic-user).
+        if AUTHENTICATED in groups_of_login(username, groups):
+            differences.append(_UNSEEN)
+        return tuple(differences)
+    # The API server adds this group itself.
     expected = {render(group, values) for group in groups if group} - {AUTHENTICATED}
     present = set(found.groups) - {AUTHENTICATED}
     for group in sorted(expected - present):

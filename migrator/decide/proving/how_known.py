@@ -64,6 +64,8 @@ def how_of_login(subject: SelfSubject | None, results: Sequence[ProbeResult], at
             negative += 1
             denied += not result.allowed
     parts = [f"logged in as {subject.username} at {at}"]
+    if not subject.may_ask:
+        parts.append("it may not ask about itself, so that no group and no permission was seen")
     if asked:
         parts.append(f"{allowed} of {asked} probes equal")
     if negative:

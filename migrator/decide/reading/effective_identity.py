@@ -22,7 +22,11 @@ from typing import Literal, TypeAlias
 
 from migrator.decide.reading.effective_rows import effective_roles, effective_users
 from migrator.decide.reading.text_folding import fold, to_lower
-from migrator.model.access_entry import RESERVED_PREFIXES, AuthenticationMode
+from migrator.model.access_entry import (
+    RESERVED_PREFIXES,
+    SERVICE_LINKED_MARK,
+    AuthenticationMode,
+)
 from migrator.model.aws_auth import AUTHENTICATOR_PARTITIONS, AwsAuth, RowMapping
 from migrator.model.principal import Arn, parse_arn
 
@@ -190,6 +194,9 @@ def _entry_of(
     # (dynamicfileUserIDStrict).
     mine = by_id.get(caller.principal_id)
     if mine is None:
+        return None
+    # EKS makes entries of service-linked roles for itself: AWS services alone assume these roles.
+    if SERVICE_LINKED_MARK in mine.principal_arn:
         return None
     arn = parse_arn(mine.principal_arn)
     # A malformed ARN is no match (dynamicfile/mapper.go).

@@ -37,7 +37,7 @@ from migrator.lab.kubernetes.authenticator_token import (
     presigned_url,
 )
 from migrator.lab.kubernetes.store import Change, ObjectStore
-from migrator.lab.kubernetes.user import AUTHENTICATED, MASTERS, User
+from migrator.lab.kubernetes.user import MASTERS, User, with_group_of_every_login
 from migrator.lab.worlds.in_force import EntriesInForce, InForce
 from migrator.lab.worlds.world import Caller, LabCluster, World
 
@@ -168,7 +168,8 @@ class Authenticator:
     def as_user(self, caller: Caller, outcome: LoggedIn) -> User:
         """The Kubernetes user of a login."""
         extra = _extra(caller, canonical_arn(caller.arn) or caller.arn)
-        return User(outcome.username, (*outcome.groups, AUTHENTICATED), _uid(caller), extra)
+        groups = with_group_of_every_login(outcome.username, outcome.groups)
+        return User(outcome.username, groups, _uid(caller), extra)
 
     def outcome_at(self, asker: Asker, moment: datetime) -> Outcome:
         """Who a caller is by the mode, entries and rows in force at a moment of lab time, past or

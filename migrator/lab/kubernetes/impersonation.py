@@ -5,10 +5,16 @@ Source: apiserver ``pkg/endpoints/filters/impersonation.go``.
 
 from urllib.parse import unquote
 
+from migrator.decide.access.quoting import quoted
 from migrator.lab.http_wire import Request
 from migrator.lab.kubernetes.authorizer import Authorizer
 from migrator.lab.kubernetes.status import ApiError, forbidden
-from migrator.lab.kubernetes.user import AUTHENTICATED, UNAUTHENTICATED, User
+from migrator.lab.kubernetes.user import (
+    ANONYMOUS,
+    UNAUTHENTICATED,
+    User,
+    with_group_of_every_login,
+)
 from migrator.model.rbac import AccessRequest
 
 _AUTHENTICATION = "authentication.k8s.io"
@@ -56,10 +62,10 @@ def impersonated(request: Request, user: User, authorizer: Authorizer) -> User |
     if not groups and name.startswith(_SERVICE_ACCOUNT):
         namespace = name.removeprefix(_SERVICE_ACCOUNT).partition(":")[0]
         groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
-    # Every user but the anonymous one is authenticated, unless the headers say that it is not.
-    says_which = not {AUTHENTICATED, UNAUTHENTICATED}.isdisjoint(groups)
-    if name != "system:anonymous" and not says_which:
-        groups = (*groups, AUTHENTICATED)
+    # Who speaks as the anonymous user is what a request without credentials is (impersonation.go).
+    if name == ANONYMOUS.username and UNAUTHENTICATED not in groups:
+        groups = (*groups, UNAUTHENTICATED)
+    groups = with_group_of_every_login(name, groups)
     return User(name, groups, uid, extra, impersonated=True)
 
 
@@ -92,7 +98,7 @@ def denial(user: User, asked: AccessRequest, reason: str) -> str:
 
     ``reason`` is the authorizers' own text and may be empty.
     """
-    text = f'User "{user.username}" cannot {asked.verb}'
+    text = f"User {quoted(user.username)} cannot {asked.verb}"
     if asked.path is not None:
         text += f' path "{asked.path}"'
     else:

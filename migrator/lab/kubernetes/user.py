@@ -58,3 +58,15 @@ class User:
 
 
 ANONYMOUS = User("system:anonymous", (UNAUTHENTICATED,))
+
+
+def with_group_of_every_login(name: str, groups: tuple[str, ...]) -> tuple[str, ...]:
+    """A user's groups as the API server completes them: ``system:authenticated`` is added, unless
+    the name is the anonymous one or the groups name that group or ``system:unauthenticated``
+    (apiserver ``pkg/authentication/group/authenticated_group_adder.go``).
+    """
+    if name == ANONYMOUS.username:
+        return groups
+    if AUTHENTICATED in groups or UNAUTHENTICATED in groups:
+        return groups
+    return (*groups, AUTHENTICATED)

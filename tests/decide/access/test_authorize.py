@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrator.decide.access.authorize import RbacIndex, authorize
+from migrator.decide.access.authorize import RbacIndex, authorize, groups_of_login
 from migrator.decide.access.match_rules import RuleSet
 from migrator.model.rbac import AccessRequest, Binding, PolicyRule, RbacState, Role, Subject
 from tests.support import rbac_vectors
@@ -174,6 +174,38 @@ def test_everybody_who_logs_in_is_authenticated() -> None:
     index = _index(role("y", rule("get", "pods")), bind("x", "y", group("system:authenticated")))
     assert not index.allows("u", (), GET_PODS)[0]
     assert authorize(index, "u", (), (), GET_PODS)[0] is True
+
+
+@pytest.mark.parametrize(
+    ("username", "groups", "added"),
+    [
+        ("dev", (), True),
+        ("dev", ("devs",), True),
+        ("", ("devs",), True),
+        ("dev", ("system:authenticated", "devs"), False),
+        ("dev", ("devs", "system:unauthenticated"), False),
+        ("dev", ("system:Unauthenticated",), True),
+        ("system:anonymous", ("devs",), False),
+        ("system:anonymous ", ("devs",), True),
+    ],
+)
+def test_api_server_adds_the_group_of_every_login(
+    username: str, groups: tuple[str, ...], added: bool
+) -> None:
+    """Source: apiserver ``pkg/authentication/group/authenticated_group_adder.go``."""
+    expected = (*groups, "system:authenticated") if added else groups
+    assert groups_of_login(username, groups) == expected
+
+
+def test_login_that_says_it_is_unauthenticated_lacks_the_basic_roles() -> None:
+    index = _index(
+        role("basic", rule("create", "selfsubjectreviews", "authentication.k8s.io")),
+        bind("b", "basic", group("system:authenticated")),
+    )
+    asked = AccessRequest("create", "authentication.k8s.io", "selfsubjectreviews")
+    assert authorize(index, "dev", ("devs",), (), asked)[0] is True
+    assert authorize(index, "dev", ("system:unauthenticated",), (), asked)[0] is False
+    assert authorize(index, "system:anonymous", ("devs",), (), asked)[0] is False
 
 
 def test_policies_are_asked_after_rbac() -> None:

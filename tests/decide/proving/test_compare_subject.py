@@ -54,6 +54,17 @@ def test_name_of_a_session_that_is_not_shown_is_compared_by_its_shape() -> None:
     )
 
 
+def test_login_that_may_not_ask_is_right_only_without_the_group_of_every_login() -> None:
+    """Kubernetes, "Default roles and role bindings": system:authenticated may ask who it is."""
+    unseen = SelfSubject("dev", (), may_ask=False)
+    assert compare_subject("dev", ("system:unauthenticated", "devs"), unseen) == ()
+    assert compare_subject("ops", ("system:unauthenticated",), unseen) == (
+        "the username is 'dev', not 'ops'",
+    )
+    (told,) = compare_subject("dev", ("devs",), unseen)
+    assert "its groups were not seen" in told
+
+
 def test_group_that_is_missing_and_group_that_should_not_be_there_are_named() -> None:
     assert compare_subject("x", ("devs",), subject("x", "ops")) == (
         "the group 'devs' is missing",

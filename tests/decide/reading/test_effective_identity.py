@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -334,6 +335,17 @@ def test_an_index_of_entries_answers_like_the_entries() -> None:
     assert identity_of(caller(), rows(), index_entries(entries), "API") == identity_of(
         caller(), rows(), entries, "API"
     )
+
+
+@pytest.mark.parametrize("path", ["aws-service-role", "aws-service-role/eks.amazonaws.com"])
+def test_entry_of_a_service_linked_role_matches_no_login(path: str) -> None:
+    """AWS services alone assume these roles: EKS makes such entries for itself."""
+    linked = PinnedEntry(f"arn:aws:iam::1:role/{path}/dev", "AROA1", "eks:managed", ())
+    ordinary = replace(linked, principal_arn="arn:aws:iam::1:role/a/aws-service-role/dev")
+    mine = caller()
+    mine = replace(mine, canonical_arn="arn:aws:iam::1:role/dev", principal_id="AROA1")
+    assert isinstance(identity_of(mine, rows(), [linked], "API"), Denied)
+    assert isinstance(identity_of(mine, rows(), [ordinary], "API"), LoggedIn)
 
 
 @pytest.mark.parametrize(

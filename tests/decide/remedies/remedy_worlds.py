@@ -158,6 +158,10 @@ _OIDC_UNREAD = world(
 _RENAMED = "groups:\n  eks:x:\n    rename_to: team-x\n"
 
 
+_EVERY_LOGIN = rbac(bind(group("system:authenticated")))
+_PUBLIC = rbac(bind(group("system:authenticated"), group("system:unauthenticated")))
+
+
 def _wider_view() -> RbacState:
     """``view`` with a custom resource, which no access policy has."""
     state = rbac(bind(group("v")))
@@ -724,6 +728,18 @@ _DECISIONS = (
         world([_JENKINS], principals=[iam(DEV, "ec2")]),
         "answers",
         answers=_answer(DEV, action="create", username="jenkins"),
+    ),
+    _row(
+        "authenticated-group-gained",
+        world([row(DEV, "x", ("system:unauthenticated",))], rbac=_EVERY_LOGIN),
+        "answers",
+    ),
+    _row(
+        "authenticated-group-gained",
+        world([row(DEV, "x", ("system:unauthenticated",))], rbac=_PUBLIC),
+        "answers",
+        beside=("reserved-group-bound",),
+        variant="bound",
     ),
     _row(
         "gain-accepted",

@@ -69,7 +69,7 @@ def fresh_token(bed: Bed, arn: str, session: str = "s1") -> str:
 
 
 def who(bed: Bed, token: str) -> Json | None:
-    """The caller's UserInfo, None for 401."""
+    """The caller's UserInfo, None for 401; the text of a refusal where it may not ask (403)."""
     answer = bed.ask(
         token,
         "POST",
@@ -78,6 +78,8 @@ def who(bed: Bed, token: str) -> Json | None:
     )
     if answer.code == 401:
         return None
+    if answer.code == 403:
+        return {"refused": answer.message}
     assert answer.code == 201, answer
     user: Json = answer.body["status"]["userInfo"]
     return user

@@ -45,11 +45,26 @@ KINDS: tuple[FindingKind, ...] = (
         ref.SERVER,
     ),
     FindingKind(
+        "authenticated-group-gained",
+        "block",
+        "Logins that are without system:authenticated today have it by the entry.",
+        "The API server adds system:authenticated to a login unless its username is "
+        "system:anonymous or its groups name system:authenticated or system:unauthenticated. A row "
+        "can give these names and an access entry cannot. What the cluster binds to "
+        "system:authenticated (for example system:basic-user and system:discovery) is access that "
+        "the principal does not have today.",
+        "Accept it under accept_gain with by and reason; or leave the principal out with action: "
+        "skip and accept_loss, and it loses its access.",
+        ref.RBAC,
+        ("gain",),
+    ),
+    FindingKind(
         "gain-accepted",
         "warn",
-        "Log-ins that are refused today are admitted, as a named person accepted.",
-        "A person answered so. It covers log-ins alone: what the principal may do is never "
-        "widened.",
+        "Log-ins that are refused today are admitted, or logins get system:authenticated, as a "
+        "named person accepted.",
+        "A person answered so. It covers the gain that the finding beside it names: what else the "
+        "principal may do is never widened.",
         "Nothing has to be done. To end it, take the answer back in decisions.yaml and plan again.",
         ref.SERVER,
         ("log-in gain",),

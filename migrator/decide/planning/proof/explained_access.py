@@ -110,7 +110,9 @@ def _without_groups(
 def _with_groups(
     before: Identity, note: DraftFinding, _each: PrincipalDecision, _facts: PlanFacts
 ) -> Identity:
-    """Groups that EKS gives every node of the type, and that the row does not have."""
+    """Groups that EKS gives every node of the type, or the API server every login by an entry, and
+    that the row does not have.
+    """
     # Who cannot log in has no groups.
     if before.via == "none":
         return before
@@ -165,6 +167,7 @@ _WITHOUT_CAUSE: Mapping[
     "node-groups-dropped": _without_groups,
     "windows-group-added": _with_groups,
     "fargate-group-added": _with_groups,
+    "authenticated-group-gained": _with_groups,
     "fargate-unused": _gone,
     "new-grant": _granted,
     "creator-entry-wider": _with_creators_policy,

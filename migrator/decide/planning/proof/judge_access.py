@@ -5,7 +5,12 @@ by it.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from migrator.decide.access.authorize import RbacIndex
+from migrator.decide.access.authorize import (
+    AUTHENTICATED,
+    MASTERS,
+    RbacIndex,
+    groups_of_login,
+)
 from migrator.decide.findings.draft_finding import DraftFinding
 from migrator.decide.findings.findings_catalogue import softened
 from migrator.decide.planning.entries.answers import (
@@ -42,13 +47,15 @@ def judge(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Pr
     for each in decided:
         judged = replace(each, access=_change(each, facts, later))
         if each.action != "block" and any(note.code == "answered" for note in each.notes):
-            judged = _judged(judged, facts)
+            judged = _judged(judged, facts, later)
         elif acceptance := _needed_acceptance(judged, facts, later):
             note = accepted_note(judged, acceptance)
             judged = replace(judged, notes=(*judged.notes, note))
         # A principal that cannot log in at all today has the finding new-grant instead.
         if judged.access.log_ins_gained and judged.before.via != "none":
             judged = _with_log_ins(judged, facts)
+        if _gains_authenticated(judged):
+            judged = _with_authenticated(judged, facts)
         yield judged
 
 
@@ -116,7 +123,9 @@ def _needed_acceptance(
     return acceptance
 
 
-def _judged(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
+def _judged(
+    each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None
+) -> PrincipalDecision:
     """An answer: it may give access to a principal that has none, may never widen access, and a
     loss needs the name of a person.
     """
@@ -131,7 +140,7 @@ def _judged(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
     if (access.gained or access.log_ins_gained) and each.before.via == "none":
         note = DraftFinding("new-grant", f"`{arn}` gets access that it does not have today.")
         each = replace(each, notes=(*each.notes, note))
-    elif access.gained:
+    elif _is_widened(each, facts, later):
         raise invalid(
             names_of(each)[-1],
             "The answer gives access that the principal does not have today.",
@@ -153,16 +162,71 @@ def _with_log_ins(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecisio
     the plan blocks.
     """
     note = DraftFinding("log-in-population-gained", _log_ins_gained(each), row=each.candidate.row)
+    return _accepted_or_blocked(
+        each, facts, note, f"more log-ins of `{each.candidate.arn}` are admitted"
+    )
+
+
+def _gains_authenticated(each: PrincipalDecision) -> bool:
+    """Whether the API server does not add ``system:authenticated`` to the principal's logins today,
+    and adds it once an entry decides.
+
+    An entry cannot carry what keeps the group away: the name ``system:anonymous`` or the group
+    ``system:unauthenticated`` (EKS API, reserved prefixes).
+    """
+    before = each.before
+    # Without a login there is no group; such a principal has the finding new-grant.
+    if before.via == "none":
+        return False
+    if AUTHENTICATED in groups_of_login(before.username, before.groups):
+        return False
+    # An administrator may do everything already.
+    if MASTERS in before.groups:
+        return False
+    if each.action == "block":
+        return True
+    return each.after is not None and each.after.via == "access-entry"
+
+
+def _with_authenticated(each: PrincipalDecision, facts: PlanFacts) -> PrincipalDecision:
+    """The group that every login by an entry has: a person accepts it by name, or the plan
+    blocks.
+    """
+    arn = each.candidate.arn
+    note = DraftFinding(
+        "authenticated-group-gained",
+        f"Logins of `{arn}` are without `{AUTHENTICATED}` today. By an access entry they have it, "
+        f"and with it what the cluster gives to every login.",
+        row=each.candidate.row,
+        groups=(AUTHENTICATED,),
+    )
+    return _accepted_or_blocked(each, facts, note, f"`{arn}` gets the group `{AUTHENTICATED}`")
+
+
+def _is_widened(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) -> bool:
+    """Whether the principal gains more than what the cluster gives to every login: that has a
+    finding of its own.
+    """
+    if not each.access.gained:
+        return False
+    if not _gains_authenticated(each):
+        return True
+    groups = (*each.before.groups, AUTHENTICATED)
+    as_every_login = replace(each, before=replace(each.before, groups=groups))
+    return bool(access_change(as_every_login, facts, later).gained)
+
+
+def _accepted_or_blocked(
+    each: PrincipalDecision, facts: PlanFacts, note: DraftFinding, gain: str
+) -> PrincipalDecision:
+    """A gain that a person accepts by name, or that blocks. ``gain`` says what is accepted."""
     acceptance = accepted_gain(each, facts)
     if acceptance is None:
         return _blocked(each, note)
     # Another question is open: what is accepted is shown with its answer.
     if each.action == "block":
         return each
-    message = (
-        f"{acceptance.by} accepts that more log-ins of `{each.candidate.arn}` are admitted: "
-        f"{acceptance.reason}"
-    )
+    message = f"{acceptance.by} accepts that {gain}: {acceptance.reason}"
     return replace(
         each, notes=(*each.notes, *softened([note]), DraftFinding("gain-accepted", message))
     )

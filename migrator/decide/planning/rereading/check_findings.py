@@ -18,7 +18,14 @@ _DECISIONS = frozenset(
     {"answered", "skipped-by-decision", "loss-accepted", "gain-accepted", "stays-in-config-map"}
 )
 # An answer that was judged and blocks for another reason.
-_STILL_BLOCKED = frozenset({"loss-not-accepted", "answer-unjudged", "log-in-population-gained"})
+_STILL_BLOCKED = frozenset(
+    {
+        "loss-not-accepted",
+        "answer-unjudged",
+        "log-in-population-gained",
+        "authenticated-group-gained",
+    }
+)
 # Blockers that are warnings where a principal is skipped anyway (decide_principal).
 _WARN_OF_SKIPPED = frozenset(
     {
