@@ -76,7 +76,7 @@ def _from_profile(profile: str | None, region: str | None, run: str) -> "AwsSess
         import boto3
 
         mute_sdk_debug()
-        boto_session = boto3.Session(profile_name=profile, region_name=region)
+        boto_session = boto3.Session(botocore_session=_core(profile), region_name=region)
     except Exception as error:
         raise translate(error, service="sts", operation="GetCallerIdentity") from error
     return AwsSession(boto_session, run=run, profile=profile)
@@ -329,16 +329,11 @@ class AwsSession:
         everywhere.
         """
         import boto3
-        from botocore.session import get_session
 
-        core = get_session()
-        if self.profile:
-            core.set_config_variable("profile", self.profile)
+        core = _core(self.profile, self._config_files())
         core._credentials = (
             self._credentials
         )  # botocore has no public way in for credentials that refresh
-        core._config = self._config_files()
-        core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
         return boto3.Session(botocore_session=core, region_name=self._region)
 
     def _config_files(self) -> Any:
@@ -437,14 +432,38 @@ class AwsSession:
         return tuple(chain)
 
 
+def _core(profile: str | None, files: Any = None) -> Any:
+    """A session of botocore by profile, with what was read of config and credentials ``files``
+    before. Raises botocore's ``ProfileNotFound``.
+    """
+    from botocore.session import get_session
+
+    core = get_session()
+    if profile:
+        core.set_config_variable("profile", profile)
+    core._config = files
+    core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
+    return core
+
+
+class _AnyService:
+    """In place of the list of all services: the service's own folder says whether it exists."""
+
+    def __contains__(self, name: str) -> bool:
+        return True
+
+
 @lru_cache(maxsize=4)
 def _loader(data_path: str | None) -> Any:
     """One reader of service models for all sessions of this process: reading them takes longer than
-    using them.
+    using them. It does not look through the folders of all 400 services for the name of one.
     """
     from botocore.loaders import create_loader
 
-    return create_loader(data_path)
+    loader: Any = create_loader(data_path)
+    # botocore asks this for each kind of file, in each thread of a command.
+    loader.list_available_services = lambda type_name: _AnyService()
+    return loader
 
 
 def _paced(pace: Callable[[str], None], service: str) -> Callable[..., None]:

@@ -246,6 +246,23 @@ def test_a_paginator_is_made_once() -> None:
     assert session._paginators["eks", "list_clusters"] is made
 
 
+def test_no_session_looks_through_the_folders_of_all_services(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There are more than 400, and each kind of file would be looked for in all of them."""
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))  # its reader has read nothing yet
+
+    def listed(*_: object) -> list[str]:
+        raise AssertionError("all services were listed")
+
+    monkeypatch.setattr("botocore.loaders.Loader.list_available_services", listed)
+    session = open_session(AwsSettings(region=REGION))
+    for each in (session, session.assume(ROLE)):
+        assert each.client("eks").get_paginator("list_clusters")
+    with pytest.raises(MigratorError):
+        session.client("made-up")
+
+
 def test_keys_are_not_printed() -> None:
     keys = stubbed_session(token="very-secret").keys()
     assert "secret" not in repr(keys)
