@@ -2,6 +2,7 @@
 reached.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -67,3 +68,6 @@ def pytest_collection_finish() -> None:
         from tests.support.service_models import read_service_models_once
 
         read_service_models_once()
+    # What was collected stays to the end: no collection of garbage looks through it again.
+    gc.collect()
+    gc.freeze()

@@ -7,6 +7,7 @@ is the process that forks.
 
 import atexit
 import contextlib
+import gc
 import json
 import os
 import subprocess
@@ -173,30 +174,33 @@ def _load_everything() -> None:
     import importlib
     import pkgutil
 
-    import boto3
     import kubernetes.client
 
     import migrator
     from tests.support.service_models import read_service_models_once
 
-    assert boto3, kubernetes.client
+    assert kubernetes.client
     read_service_models_once()
-    for service in (
-        "eks",
-        "sts",
-        "iam",
-        "ec2",
-        "logs",
-    ):  # service models are read once, not by every process
-        boto3.Session().client(
-            service, "eu-central-1", aws_access_key_id="-", aws_secret_access_key="-"
-        )
+    _read_service_models()
     for module in pkgutil.walk_packages(migrator.__path__, "migrator."):
         if not module.name.startswith(("migrator.lab", "migrator.__main__")):
             with contextlib.suppress(
                 ImportError
             ):  # of an extra that is not installed; its command says so itself
                 importlib.import_module(module.name)
+    # No process looks through what was there before it began, which would also copy all of it.
+    gc.collect()
+    gc.freeze()
+
+
+def _read_service_models() -> None:
+    """With the reader that all sessions of a process share: once, and not by every process."""
+    from migrator.adapters.aws_session import AwsSettings, open_session
+
+    session = open_session(AwsSettings(region="eu-central-1"))
+    for service in ("eks", "sts", "iam", "ec2", "logs"):
+        client = session.client(service)
+        client.can_paginate(next(iter(client.meta.method_to_api_mapping)))
 
 
 def _serve(orders: TextIO, answers: TextIO) -> None:

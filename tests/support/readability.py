@@ -11,8 +11,9 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 MANY_BRANCHES = 10
@@ -123,8 +124,12 @@ class Readability:
 
 def branches(function: ast.AST) -> int:
     """The branches of a function, those of functions inside it included."""
+    return _count(ast.walk(function))
+
+
+def _count(nodes: Iterable[ast.AST]) -> int:
     count = 1
-    for node in ast.walk(function):
+    for node in nodes:
         if isinstance(node, _BRANCHING):
             count += 1
         if isinstance(node, ast.BoolOp):
@@ -132,12 +137,15 @@ def branches(function: ast.AST) -> int:
     return count
 
 
-def prose(source: str) -> Iterator[tuple[int, str]]:
-    """Line and text of every comment, docstring and message of a module."""
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string.lstrip("# ")
-    for node in ast.walk(ast.parse(source)):
+def prose(source: str, nodes: Iterable[ast.AST] = ()) -> Iterator[tuple[int, str]]:
+    """Line and text of every comment, docstring and message of a module; ``nodes`` are those of its
+    tree.
+    """
+    if "#" in source:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                yield token.start[0], token.string.lstrip("# ")
+    for node in nodes or ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
             continue
         if len(node.value.split()) >= PROSE:
@@ -180,29 +188,40 @@ def modules_of(root: Path) -> list[Path]:
 
 def measure(files: Iterable[Path]) -> Readability:
     """Read the modules and count."""
-    modules = lines = comments = wide = words = idioms = local_imports = 0
+    return sum_of([_of_module(path, path.read_text(encoding="utf-8")) for path in files])
+
+
+def sum_of(parts: Sequence[Readability]) -> Readability:
+    """What was measured of several modules, as one."""
+    counts = (astuple(replace(part, functions=()))[:-1] for part in parts)
+    functions = tuple(each for part in parts for each in part.functions)
+    return Readability(*map(sum, zip(*counts, strict=True)), functions)
+
+
+@cache
+def _of_module(path: Path, source: str) -> Readability:
+    """One module, counted once in a process."""
+    rows = source.splitlines()
+    nodes = list(ast.walk(ast.parse(source)))
+    texts = [text for _, text in prose(source, nodes)]
     functions: list[FunctionSize] = []
-    for path in files:
-        source = path.read_text(encoding="utf-8")
-        rows = source.splitlines()
-        modules += 1
-        lines += len(rows)
-        comments += sum(row.strip().startswith("#") for row in rows)
-        wide += sum(len(row) > WIDE for row in rows)
-        for _, text in prose(source):
-            words += len(text.split())
-            idioms += len(IDIOM.findall(text))
-        for node in ast.walk(ast.parse(source)):
-            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                continue
-            length = (node.end_lineno or node.lineno) - node.lineno + 1
-            place = f"{path}:{node.lineno} {node.name}"
-            functions.append(FunctionSize(place, length, branches(node)))
-            local_imports += sum(
-                isinstance(inner, (ast.Import, ast.ImportFrom)) for inner in ast.walk(node)
-            )
+    local_imports = 0
+    for node in nodes:
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        inside = list(ast.walk(node))
+        length = (node.end_lineno or node.lineno) - node.lineno + 1
+        functions.append(FunctionSize(f"{path}:{node.lineno} {node.name}", length, _count(inside)))
+        local_imports += sum(isinstance(inner, (ast.Import, ast.ImportFrom)) for inner in inside)
     return Readability(
-        modules, lines, comments, wide, words, idioms, local_imports, tuple(functions)
+        modules=1,
+        lines=len(rows),
+        comments=sum(row.strip().startswith("#") for row in rows),
+        wide=sum(len(row) > WIDE for row in rows),
+        words=sum(len(text.split()) for text in texts),
+        idioms=sum(len(IDIOM.findall(text)) for text in texts),
+        local_imports=local_imports,
+        functions=tuple(functions),
     )
 
 

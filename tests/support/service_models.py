@@ -5,6 +5,7 @@ every session.
 from functools import cache
 from typing import Any
 
+import botocore.hooks
 import botocore.loaders
 
 
@@ -26,3 +27,17 @@ def read_service_models_once() -> None:
 
     botocore.loaders.JSONFileLoader.load_file = load_file
     botocore.loaders.Loader.list_available_services = available
+    _name_events_once()
+
+
+def _name_events_once() -> None:
+    """Each session registers the same 130 handlers, and works out their names by patterns."""
+    named = botocore.hooks.EventAliaser._alias_event_name
+    names: dict[str, str] = {}
+
+    def name_of(aliaser: Any, event_name: str) -> str:  # noqa: ANN401 - untyped
+        if event_name not in names:
+            names[event_name] = named(aliaser, event_name)
+        return names[event_name]
+
+    botocore.hooks.EventAliaser._alias_event_name = name_of
