@@ -47,7 +47,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 test: $(if $(FAST),,lint)  ## lint, types, all tests; FAST=render: the tests of one package, few examples
-	$(if $(FAST),HYPOTHESIS_PROFILE=quick) $(BIN)/python -m pytest -n 2 --dist worksteal --durations 25 \
+	$(if $(FAST),HYPOTHESIS_PROFILE=quick) $(BIN)/python -m pytest -n 3 --dist worksteal --durations 25 \
 		-m 'not crash and not long and not benchmark' $(TESTS)
 
 coverage: $(STAMP)  ## every branch of the pure core, or it fails

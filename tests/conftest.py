@@ -16,7 +16,11 @@ from hypothesis import HealthCheck, settings
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-pytest_plugins = ["tests.support.lab_fixtures", "tests.support.processor_time"]
+pytest_plugins = [
+    "tests.support.lab_fixtures",
+    "tests.support.processor_time",
+    "tests.support.unsynced_files",
+]
 
 _COMMON = {
     "deadline": None,

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -75,13 +76,15 @@ class ForkedCli:
         environment: Mapping[str, str],
         started: Callable[[int], None] = lambda _pid: None,
         stdin: str = "",
+        terminal: str = "",
     ) -> subprocess.CompletedProcess[str]:
         """Run a command; ``started`` is called with its process id before it does anything.
 
-        Its standard input is a file with this text: no terminal.
+        Its standard input is a file with this text, or a terminal where one is named.
         """
         given, out, err = (Path(self._folder.name) / name for name in ("in", "out", "err"))
-        given.write_text(stdin, "utf-8")
+        for path, text in ((given, stdin), (out, ""), (err, "")):
+            path.write_text(text, "utf-8")
         order = {
             "arguments": [*arguments],
             "folder": str(folder),
@@ -89,6 +92,7 @@ class ForkedCli:
             "in": str(given),
             "out": str(out),
             "err": str(err),
+            "terminal": terminal,
         }
         started(int(self._ask(order)["pid"]))
         ended = self._ask({"go": True})
@@ -139,6 +143,7 @@ class ForkedClis:
         environment: Mapping[str, str],
         started: Callable[[int], None] = lambda _pid: None,
         stdin: str = "",
+        terminal: str = "",
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on one that is idle."""
         try:
@@ -146,7 +151,7 @@ class ForkedClis:
         except IndexError:
             one = self._another()
         try:
-            return one.run(arguments, folder, environment, started, stdin)
+            return one.run(arguments, folder, environment, started, stdin, terminal)
         finally:
             self._idle.append(one)
 
@@ -174,12 +179,12 @@ def _load_everything() -> None:
     import importlib
     import pkgutil
 
-    import kubernetes.client
-
     import migrator
     from tests.support.service_models import read_service_models_once
+    from tests.support.unsynced_files import leave_files_unsynced
 
-    assert kubernetes.client
+    importlib.import_module("kubernetes.client")
+    leave_files_unsynced()
     read_service_models_once()
     _read_service_models()
     for module in pkgutil.walk_packages(migrator.__path__, "migrator."):
@@ -246,9 +251,12 @@ def _become(order: Mapping[str, Any]) -> NoReturn:
     os.chdir(str(order["folder"]))
     os.environ.clear()
     os.environ.update(order["environment"])
-    os.dup2(os.open(str(order["in"]), os.O_RDONLY), 0)
-    for number, name in ((1, "out"), (2, "err")):
-        os.dup2(os.open(str(order[name]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    if order["terminal"]:
+        _take_terminal(str(order["terminal"]))
+    else:
+        os.dup2(os.open(str(order["in"]), os.O_RDONLY), 0)
+        for number, name in ((1, "out"), (2, "err")):
+            os.dup2(os.open(str(order[name]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     code = 1
     try:
         main([str(argument) for argument in order["arguments"]])
@@ -258,6 +266,18 @@ def _become(order: Mapping[str, Any]) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _take_terminal(path: str) -> None:
+    """Begin a session at it, as a login does; a line is shown when it ends."""
+    os.setsid()
+    terminal = os.open(path, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(terminal, number)
+    os.close(terminal)
+    for stream in (sys.stdout, sys.stderr):
+        assert isinstance(stream, TextIOWrapper)
+        stream.reconfigure(line_buffering=True)
 
 
 if __name__ == "__main__":

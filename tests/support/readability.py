@@ -12,7 +12,7 @@ import re
 import sys
 import tokenize
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -193,9 +193,16 @@ def measure(files: Iterable[Path]) -> Readability:
 
 def sum_of(parts: Sequence[Readability]) -> Readability:
     """What was measured of several modules, as one."""
-    counts = (astuple(replace(part, functions=()))[:-1] for part in parts)
-    functions = tuple(each for part in parts for each in part.functions)
-    return Readability(*map(sum, zip(*counts, strict=True)), functions)
+    return Readability(
+        modules=sum(part.modules for part in parts),
+        lines=sum(part.lines for part in parts),
+        comments=sum(part.comments for part in parts),
+        wide=sum(part.wide for part in parts),
+        words=sum(part.words for part in parts),
+        idioms=sum(part.idioms for part in parts),
+        local_imports=sum(part.local_imports for part in parts),
+        functions=tuple(each for part in parts for each in part.functions),
+    )
 
 
 @cache

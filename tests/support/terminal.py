@@ -3,13 +3,14 @@
 import os
 import pty
 import re
-import subprocess
-import sys
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tests.support.cli_lab import CliLab
+from tests.support.forked_cli import forked_clis
 
 _SECONDS = 120.0  # of a command, on a machine that has other things to do
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -31,25 +32,34 @@ class Seen:
 def at_terminal(lab: CliLab, arguments: Sequence[str], asks: str, answer: str) -> Seen:
     """The command at a terminal, with ``answer`` typed once ``asks`` is read."""
     leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "migrator", *arguments],
-        cwd=lab.work,
-        env=lab.environment(TERM="xterm"),
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        start_new_session=True,
-    )
-    os.close(follower)
+    processes: list[int] = []
+    with ThreadPoolExecutor(1) as beside:
+        ran = beside.submit(_run, lab, arguments, follower, processes.append)
+        try:
+            before = _read_until(leader, asks)
+            os.write(leader, f"{answer}\n".encode())
+            after = _read_until(leader, None)
+            return Seen(before, after, ran.result(timeout=_SECONDS))
+        finally:
+            if not ran.done() and processes:
+                os.kill(processes[0], signal.SIGKILL)
+            ran.exception(timeout=_SECONDS)
+            os.close(leader)
+
+
+def _run(
+    lab: CliLab, arguments: Sequence[str], follower: int, started: Callable[[int], None]
+) -> int:
+    """Its exit code. The terminal has an end once the command and this side have closed it."""
     try:
-        before = _read_until(leader, asks)
-        os.write(leader, f"{answer}\n".encode())
-        after = _read_until(leader, None)
-        return Seen(before, after, process.wait(timeout=_SECONDS))
+        environment = lab.environment(TERM="xterm")
+        return (
+            forked_clis()
+            .run(arguments, lab.work, environment, started, terminal=os.ttyname(follower))
+            .returncode
+        )
     finally:
-        process.kill()
-        process.wait()
-        os.close(leader)
+        os.close(follower)
 
 
 def _read_until(leader: int, text: str | None) -> str:
