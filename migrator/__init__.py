@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         CheckTerraformRequest,
         GenerateRequest,
         check_terraform,
+        check_terraform_fleet,
         generate,
         read_entries,
     )
@@ -77,6 +78,7 @@ __all__ = [
     "__version__",
     "apply",
     "check_terraform",
+    "check_terraform_fleet",
     "code_files",
     "cut_over",
     "decode_decisions",
@@ -114,6 +116,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
         "CheckTerraformRequest",
         "GenerateRequest",
         "check_terraform",
+        "check_terraform_fleet",
         "generate",
         "read_entries",
     ),

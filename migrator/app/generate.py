@@ -1,5 +1,6 @@
 """The access entries that belong into a team's code, and what such code is about to do."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +19,9 @@ class GenerateRequest:
     include_owned: bool = False
 
 
-def generate(request: GenerateRequest) -> CodeEntries:
+def generate(
+    request: GenerateRequest,
+) -> CodeEntries:
     """The entries, and who is left out and why. :func:`migrator.render.code_files.code_files`
     writes them as code. Raises nothing.
     """
@@ -65,33 +68,72 @@ class CheckTerraformRequest:
     name: str
 
 
-def check_terraform(request: CheckTerraformRequest) -> TerraformVerdict:
+def check_terraform(
+    request: CheckTerraformRequest,
+) -> TerraformVerdict:
     """What the Terraform plan would do to the access of the plan's cluster.
 
     Raises ``Failed``: ``terraform-plan-malformed``; ``terraform-plan-incomplete`` where Terraform
-    itself did not get to the end; ``terraform-plan-other-cluster`` where nothing of the cluster is
-    in it.
+    itself did not get to the end; and what :func:`refuse_unnamed` raises.
+    """
+    [verdict] = check_terraform_fleet([request.plan], request.content, request.name)
+    refuse_unnamed([request.plan], [verdict], request.name)
+    return verdict
+
+
+def check_terraform_fleet(
+    plans: Sequence[Plan], content: bytes, name: str
+) -> tuple[TerraformVerdict, ...]:
+    """What one Terraform plan, ``content`` of the file ``name``, would do to the clusters of the
+    plans: a verdict for each, in their order. These clusters are no ``others`` of a verdict.
+
+    Raises ``Failed``: ``terraform-plan-malformed``, ``terraform-plan-incomplete``.
     """
     from migrator.decide.proving.terraform_plan import judge_terraform_plan
     from migrator.model.files.terraform_plan import read_terraform_plan
 
-    terraform = read_terraform_plan(request.content, request.name)
+    terraform = read_terraform_plan(content, name)
     if not terraform.whole:
         raise Failed(
             "terraform-plan-incomplete",
-            f"{request.name} is no complete plan.",
+            f"{name} is no complete plan.",
             why="Terraform met an error or deferred resources: more would follow.",
             remedy="Make a plan that ends without an error, without -target, and check that one.",
         )
-    verdict = judge_terraform_plan(terraform, request.plan)
-    # aws-auth and bindings name no cluster: such resources alone may be of any.
-    if not (verdict.named or verdict.problems):
-        name = request.plan.cluster.name
+    given = [plan.cluster for plan in plans]
+    return tuple(judge_terraform_plan(terraform, plan, given) for plan in plans)
+
+
+def refuse_unnamed(
+    plans: Sequence[Plan],
+    verdicts: Sequence[TerraformVerdict],
+    name: str,
+) -> None:
+    """Raises ``Failed`` where nothing in the Terraform plan ``name`` is surely of a cluster, and
+    nothing is wrong: ``terraform-plan-cluster-unknown`` where it has objects that may be,
+    ``terraform-plan-other-cluster`` where it has none.
+    """
+    for plan, verdict in zip(plans, verdicts, strict=True):
+        if verdict.named or verdict.problems:
+            continue
+        cluster = plan.cluster.name
         others = f"It is about {', '.join(verdict.others)}." if verdict.others else ""
+        # aws-auth and bindings name no cluster: such resources alone may be of any.
+        if verdict.doubtful:
+            raise Failed(
+                "terraform-plan-cluster-unknown",
+                f"{name} does not show whether its objects are of the cluster {cluster}: "
+                f"{', '.join(verdict.doubtful)}.",
+                why="Objects of Kubernetes name no cluster, and the configuration of their "
+                "provider leads to none that can be followed: the JSON has no locals, no files "
+                f"and no environment. {others}".rstrip(),
+                remedy="Name the cluster in the provider block (config_context with its ARN, or "
+                f"--cluster-name {cluster} in exec, or a data source aws_eks_cluster), or check a "
+                "Terraform plan that has the cluster or its entries.",
+            )
         raise Failed(
             "terraform-plan-other-cluster",
-            f"{request.name} has no resource of the cluster {name}.",
+            f"{name} has no resource of the cluster {cluster}.",
             why=others or "No cluster, access entry or association in it names the cluster.",
             remedy="Name the Terraform plan of this cluster's code, with the entries imported.",
         )
-    return verdict

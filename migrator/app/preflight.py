@@ -20,7 +20,9 @@ from migrator.model.principal import parse_arn
 _DEV_FULL = os.makedev(1, 7)  # Linux, Documentation/admin-guide/devices.txt
 
 
-def preflight(settings: Settings) -> None:
+def preflight(
+    settings: Settings,
+) -> None:
     """Raises ``external-id-without-role``, ``reader-role-malformed``, and what
     :func:`migrator.adapters.via.parse_via` and :func:`refuse_malformed_way` raise.
     """
@@ -33,7 +35,9 @@ def preflight(settings: Settings) -> None:
         parse_via(settings.via)
 
 
-def refuse_malformed_way(settings: Settings) -> None:
+def refuse_malformed_way(
+    settings: Settings,
+) -> None:
     """Raises ``proxy-malformed`` and ``proxy-unsupported`` for a proxy of the options or of the
     environment, ``source-address-malformed``.
     """
@@ -47,7 +51,9 @@ def refuse_malformed_way(settings: Settings) -> None:
         KnownAddress(settings.source_address, public=settings.open_endpoint_for_me)
 
 
-def readers_of(settings: Settings) -> dict[str, str]:
+def readers_of(
+    settings: Settings,
+) -> dict[str, str]:
     """Which role reads IAM of which foreign account: the account that the role is in."""
     readers: dict[str, str] = {}
     for text in settings.reader_role:
@@ -64,7 +70,12 @@ def readers_of(settings: Settings) -> dict[str, str]:
     return readers
 
 
-def refuse_missing_extra(extra: str, packages: Sequence[str], what: str, instead: str = "") -> None:
+def refuse_missing_extra(
+    extra: str,
+    packages: Sequence[str],
+    what: str,
+    instead: str = "",
+) -> None:
     """Raises ``extra-missing`` where a package of an extra of this distribution is not installed.
 
     ``what`` needs it; ``instead`` is what can be done without it.
@@ -79,7 +90,9 @@ def refuse_missing_extra(extra: str, packages: Sequence[str], what: str, instead
         )
 
 
-def refuse_unwritable_stdout(descriptor: int | None) -> None:
+def refuse_unwritable_stdout(
+    descriptor: int | None,
+) -> None:
     """Raises ``stdout-unwritable`` where it is known that nothing can be written on standard
     output; None: it was closed when the process began.
     """
@@ -93,7 +106,9 @@ def refuse_unwritable_stdout(descriptor: int | None) -> None:
         )
 
 
-def why_unwritable(descriptor: int) -> str:
+def why_unwritable(
+    descriptor: int,
+) -> str:
     """Why nothing can be written on an open descriptor, empty where nothing is known against it.
     Nothing is written to find out.
     """
@@ -111,15 +126,19 @@ def why_unwritable(descriptor: int) -> str:
     return _why_no_reader(descriptor)
 
 
-def _why_no_room(descriptor: int) -> str:
+def _why_no_room(
+    descriptor: int,
+) -> str:
     space = os.fstatvfs(descriptor)
-    # A file system without a size of its own says 0 blocks (statvfs(3), tmpfs(5)).
+    # A file system without its own size says 0 blocks (statvfs(3), tmpfs(5)).
     if space.f_blocks and not space.f_bavail and not space.f_bfree:
         return "The file system that it is on is full."
     return ""
 
 
-def _why_no_reader(descriptor: int) -> str:
+def _why_no_reader(
+    descriptor: int,
+) -> str:
     """A pipe whose reader ended, or a terminal that hung up (poll(2): POLLERR, POLLHUP)."""
     poll = select.poll()
     poll.register(descriptor, 0)
@@ -128,13 +147,15 @@ def _why_no_reader(descriptor: int) -> str:
     return ""
 
 
-def refuse_unwritable_file(path: str) -> None:
+def refuse_unwritable_file(
+    path: str,
+) -> None:
     """Raises ``file-unwritable`` where a file cannot be made or replaced in one move: a probe is
     made beside it and removed again. The file itself is not touched.
     """
     target = Path(path)
     try:
-        _refuse_no_file(target)
+        refuse_no_file(target)
         handle, probe = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             os.write(handle, b"\n")  # a full disk has room for a name, and none for a byte
@@ -145,7 +166,29 @@ def refuse_unwritable_file(path: str) -> None:
         raise unwritable(path, error.strerror or type(error).__name__) from error
 
 
-def _refuse_no_file(target: Path) -> None:
+def refuse_unwritable_folder(
+    path: str,
+) -> None:
+    """Raises ``file-unwritable`` where no file can be made in a folder, which may be missing with
+    those above it: a probe is made in the first that exists, and removed again.
+    """
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise unwritable(path, "It is a file.", "Name a folder.")
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        refuse_unwritable_file(str(folder / "migrate"))
+    except Failed as error:
+        raise unwritable(path, error.why) from error
+
+
+def refuse_no_file(
+    target: Path,
+) -> None:
+    """Raises ``file-unwritable`` where the place of a file cannot have one: it is a folder, a
+    device, a pipe or a socket, or its folder is missing or lets owners alone replace files.
+    """
     if target.is_dir():
         raise unwritable(str(target), "It is a folder.", "Name a file inside it.")
     # /dev/stdout that leads to a file: the move would replace the link, for every process (root).
@@ -163,7 +206,9 @@ def _refuse_no_file(target: Path) -> None:
         raise unwritable(str(target), why)
 
 
-def _may_replace(target: Path) -> bool:
+def _may_replace(
+    target: Path,
+) -> bool:
     """In a folder with the sticky bit only the owner of a file or of the folder may replace it
     (rename(2), EPERM).
     """
@@ -176,6 +221,10 @@ def _may_replace(target: Path) -> bool:
         return True
 
 
-def unwritable(path: str, why: str, remedy: str = "Name another place.") -> Failed:
+def unwritable(
+    path: str,
+    why: str,
+    remedy: str = "Name another place.",
+) -> Failed:
     """The error for a file that cannot be written."""
     return Failed("file-unwritable", f"{path} cannot be written.", why=why, remedy=remedy)

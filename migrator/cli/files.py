@@ -10,18 +10,24 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from migrator.app.preflight import unwritable
+from migrator.app.preflight import refuse_no_file, unwritable
 from migrator.errors import Failed, MigratorError
 from migrator.model.plan import Plan
 
 _LIMIT = 512 * 1024 * 1024  # bytes; more than any cluster's snapshot
 
 
-def read_bytes(path: str, what: str, *, limit: int = _LIMIT) -> bytes:
+def read_bytes(
+    path: str,
+    what: str,
+    *,
+    limit: int = _LIMIT,
+) -> bytes:
     """The content of a file of at most ``limit`` bytes. Raises ``file-not-found``,
     ``file-unreadable``, ``file-too-large``. A pipe, a socket and a device are refused: they may
     never end.
@@ -37,7 +43,10 @@ def read_bytes(path: str, what: str, *, limit: int = _LIMIT) -> bytes:
     return content
 
 
-def refuse_unreadable(path: str, what: str) -> None:
+def refuse_unreadable(
+    path: str,
+    what: str,
+) -> None:
     """Raises as :func:`read_bytes`, for a file that another process is going to read."""
     try:
         _read_regular(path, what, 0)
@@ -45,7 +54,11 @@ def refuse_unreadable(path: str, what: str) -> None:
         raise _unreadable(path, what, error) from error
 
 
-def _read_regular(path: str, what: str, limit: int) -> bytes:
+def _read_regular(
+    path: str,
+    what: str,
+    limit: int,
+) -> bytes:
     """At most ``limit + 1`` bytes of a regular file."""
     # O_NONBLOCK: to open a pipe that has no writer would wait for one (open(2)).
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -63,12 +76,20 @@ def _read_regular(path: str, what: str, limit: int) -> bytes:
         return file.read(limit + 1)
 
 
-def _too_large(path: str, what: str, limit: int) -> MigratorError:
+def _too_large(
+    path: str,
+    what: str,
+    limit: int,
+) -> MigratorError:
     message = f"{what} {path} is larger than {limit // 1024 // 1024} MiB."
     return Failed("file-too-large", message, remedy="Check that it is the file.")
 
 
-def _unreadable(path: str, what: str, error: OSError) -> MigratorError:
+def _unreadable(
+    path: str,
+    what: str,
+    error: OSError,
+) -> MigratorError:
     if isinstance(error, FileNotFoundError):
         here = os.fspath(Path.cwd())
         return Failed(
@@ -90,7 +111,11 @@ def _unreadable(path: str, what: str, error: OSError) -> MigratorError:
     )
 
 
-def read_json(path: str, what: str, code: str) -> Mapping[str, Any]:
+def read_json(
+    path: str,
+    what: str,
+    code: str,
+) -> Mapping[str, Any]:
     """A JSON object, in any encoding that JSON may have. Raises ``code`` for anything else."""
     content = read_bytes(path, what)
     remedy = f"Check that it is {what[0].lower()}{what[1:]}, and whole."
@@ -103,7 +128,9 @@ def read_json(path: str, what: str, code: str) -> Mapping[str, Any]:
     return document
 
 
-def read_plan(path: str) -> tuple[Plan, str]:
+def read_plan(
+    path: str,
+) -> tuple[Plan, str]:
     """The plan in a file, proven again, and its digest. Raises as
     :func:`migrator.run.read_plan.read_plan`.
     """
@@ -112,7 +139,9 @@ def read_plan(path: str) -> tuple[Plan, str]:
     return proven_plan(read_bytes(path, "The plan file"))
 
 
-def read_decisions(path: str) -> Mapping[str, Any] | None:
+def read_decisions(
+    path: str,
+) -> Mapping[str, Any] | None:
     """The document in a decisions.yaml, None when it is empty. Raises ``decisions-unreadable``."""
     from migrator.model.files.yaml_document import MOST_BYTES, YamlError, load_yaml
 
@@ -134,26 +163,83 @@ def read_decisions(path: str) -> Mapping[str, Any] | None:
     return document
 
 
-def write_file(path: str, content: bytes) -> None:
+def write_file(
+    path: str,
+    content: bytes,
+) -> None:
     """Replace a file in one move, mode 0600; ``-`` writes to stdout. Raises ``file-unwritable``."""
-    if path == "-":
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-        return
-    target = Path(path)
+    write_files({path: content})
+
+
+def write_files(
+    files: Mapping[str, bytes],
+) -> None:
+    """Replace files, each in one move, mode 0600; ``-`` writes to stdout. Folders that they need
+    are made. Raises ``file-unwritable``, and then no file has changed and no folder was made.
+
+    All are written beside their places first: a full disk, a folder that may not be written and a
+    place that is none are found before the first file is replaced.
+    """
+    made: list[Path] = []
+    ready: dict[Path, Path] = {}
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(
-            dir=target.parent, prefix=f".{target.name}."
-        )  # made with mode 0600
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        for path, content in files.items():
+            if path == "-":
+                continue
+            target = Path(path)
+            with _unwritable(path):
+                made += _make_folders(target.parent)
+                refuse_no_file(target)
+                ready[target] = _write_beside(target, content)
+        for target, temporary in ready.items():
+            with _unwritable(str(target)):
+                temporary.replace(target)
+    except BaseException:
+        for temporary in ready.values():
+            temporary.unlink(missing_ok=True)
+        for folder in reversed(made):
+            # A folder that holds something is left.
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+    if "-" in files:
+        sys.stdout.buffer.write(files["-"])
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _unwritable(
+    path: str,
+) -> Iterator[None]:
+    """Raises ``file-unwritable`` for an error of the operating system."""
+    try:
+        yield
     except OSError as error:
         raise unwritable(path, error.strerror or type(error).__name__) from error
+
+
+def _make_folders(
+    folder: Path,
+) -> list[Path]:
+    """Make a folder and those above it; which were made, the outermost first."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing[::-1]
+
+
+def _write_beside(
+    target: Path,
+    content: bytes,
+) -> Path:
+    """The content in a new file beside ``target``, on the disk; its path."""
+    # mkstemp makes files with mode 0600.
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return Path(temporary)

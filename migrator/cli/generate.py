@@ -9,8 +9,9 @@ from typing import get_args
 
 import click
 
+from migrator.app.preflight import refuse_unwritable_folder
 from migrator.app.settings import Settings
-from migrator.cli.files import read_bytes, read_plan, write_file
+from migrator.cli.files import read_bytes, read_plan, write_file, write_files
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
 from migrator.cli.status import is_cluster_name
@@ -28,7 +29,11 @@ from migrator.model.plan import Plan
 @click.command("generate", cls=MigrateCommand, short_help="Write a plan's entries as code.")
 @click.argument("kind", type=click.Choice(get_args(CodeKind)))
 @click.argument("plans_or_clusters", metavar="PLAN|CLUSTER…", nargs=-1, required=True)
-@click.option("--out", metavar="FOLDER", help="Where the files go; - prints them.")
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    help="Where the files go; - prints them: one as it is, several each under a line ==> NAME <==.",
+)
 @click.option(
     "--check",
     metavar="TFPLAN.json",
@@ -46,7 +51,7 @@ from migrator.model.plan import Plan
     "scope",
     type=click.Choice(["fleet"]),
     help="Many plans or clusters as one code: a Terraform module for each account, with a provider "
-    "by alias for each Region.",
+    "by alias for each Region; with --check, each is judged by its own plan.",
 )
 @click.option("--include-owned", is_flag=True, help="Entries that EKS makes itself, too.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
@@ -69,8 +74,9 @@ def command(
     Entries that EKS owns are left out; a comment names them.
 
     With --check, a Terraform plan that replaces the cluster, destroys an entry, an association or
-    aws-auth, drops a username or a group, or changes a type or a policy's scope is refused, each
-    with the resource's address.
+    aws-auth, drops a username or a group, changes a type or a policy's scope, or binds a role to
+    a group or user of the plan is refused, each with the resource's address. What may matter and
+    is not judged is named, too.
     """
     settings = settings_of(ctx)
     refuse = click.UsageError
@@ -86,12 +92,16 @@ def command(
         raise refuse("--check is for terraform.", ctx)
     if scope is None and len(plans_or_clusters) > 1:
         raise refuse("Give one PLAN or CLUSTER, or --for fleet.", ctx)
-    if scope is not None and (kind != "terraform" or out is None):
-        raise refuse("--for fleet is for terraform, with --out FOLDER.", ctx)
+    if scope is not None and kind != "terraform" and check is None:
+        raise refuse("--for fleet is for terraform, or for --check of any style of it.", ctx)
+    if out is not None and out != "-":
+        refuse_unwritable_folder(out)
     owned = flags["include_owned"]
     found = [_entries(each, settings, include_owned=owned) for each in plans_or_clusters]
+    _refuse_twice(found)
     if check is not None:
-        _check(found[0][0], check, settings)
+        plans = [plan for plan, _ in found]
+        _check(plans, check, settings, fleet=scope is not None)
         return
     files = _files(kind, found, module_version, fleet=scope is not None)
     _write(files, str(out), settings, force=flags["force"])
@@ -107,12 +117,19 @@ def _files(
     *,
     fleet: bool,
 ) -> dict[str, str]:
-    """The code of one cluster, or of all as one. Raises ``cluster-twice``."""
+    """The code of one cluster, or of all as one."""
     from migrator.render.code_files import code_files
     from migrator.render.terraform_fleet import terraform_fleet
 
-    if not fleet:
-        return code_files(kind, *found[0], module_version)
+    if fleet:
+        return terraform_fleet(found)
+    return code_files(kind, *found[0], module_version)
+
+
+def _refuse_twice(
+    found: Sequence[tuple[Plan, CodeEntries]],
+) -> None:
+    """Raises ``cluster-twice``."""
     counted = Counter(plan.cluster.arn for plan, _ in found)
     arn, times = counted.most_common(1)[0]
     if times > 1:
@@ -122,7 +139,6 @@ def _files(
             why="Two plans of one cluster may differ.",
             remedy="Name each cluster once.",
         )
-    return terraform_fleet(found)
 
 
 def _say_next(
@@ -153,10 +169,18 @@ def _entries(
     return plan, generate(GenerateRequest(plan=plan, include_owned=include_owned))
 
 
-def _write(files: Mapping[str, str], out: str, settings: Settings, *, force: bool) -> None:
-    """Write the code into the folder ``out``, or print it. Raises ``files-exist``."""
+def _write(
+    files: Mapping[str, str],
+    out: str,
+    settings: Settings,
+    *,
+    force: bool,
+) -> None:
+    """Write the code into the folder ``out``, all files or none, or print it. Raises
+    ``files-exist``, ``file-unwritable``.
+    """
     if out == "-":
-        write_file("-", "\n".join(files.values()).encode())
+        write_file("-", _printed(files).encode())
         return
     there = [name for name in files if (Path(out) / name).exists()]
     if there and not force:
@@ -167,10 +191,20 @@ def _write(files: Mapping[str, str], out: str, settings: Settings, *, force: boo
             why=why,
             remedy="Name another folder, or add --force.",
         )
-    for name, text in files.items():
-        write_file(str(Path(out) / name), text.encode())
+    write_files({str(Path(out) / name): text.encode() for name, text in files.items()})
     events_of(settings).say("done", f"{', '.join(files)} written to {out}")
     _say_stale(files, Path(out), settings)
+
+
+def _printed(
+    files: Mapping[str, str],
+) -> str:
+    """One file as it is. Several each under a line with its name, as head(1) prints them, from
+    which they can be split again: no line of generated code begins so.
+    """
+    if len(files) == 1:
+        return next(iter(files.values()))
+    return "".join(f"==> {name} <==\n{text}" for name, text in files.items())
 
 
 # What generate writes, besides main.tf and programs, which a folder may have anyway.
@@ -184,7 +218,11 @@ _NAMES = (
 )
 
 
-def _say_stale(files: Mapping[str, str], folder: Path, settings: Settings) -> None:
+def _say_stale(
+    files: Mapping[str, str],
+    folder: Path,
+    settings: Settings,
+) -> None:
     """Name what an earlier call wrote and this one did not: Terraform reads every file."""
     there = {str(each.relative_to(folder)) for name in _NAMES for each in folder.glob(name)}
     stale = ", ".join(sorted(there - set(files)))
@@ -193,7 +231,10 @@ def _say_stale(files: Mapping[str, str], folder: Path, settings: Settings) -> No
         events_of(settings).say("warn", f"{what} Their entries are still in the code.")
 
 
-def _say_left_out(codes: Sequence[CodeEntries], settings: Settings) -> None:
+def _say_left_out(
+    codes: Sequence[CodeEntries],
+    settings: Settings,
+) -> None:
     """How many principals have no code: the files name them."""
     count = sum(len(code.left_out) for code in codes)
     if count:
@@ -201,28 +242,46 @@ def _say_left_out(codes: Sequence[CodeEntries], settings: Settings) -> None:
         events_of(settings).say("info", said)
 
 
-def _check(plan: Plan, path: str, settings: Settings) -> None:
+def _check(
+    plans: Sequence[Plan],
+    path: str,
+    settings: Settings,
+    *,
+    fleet: bool,
+) -> None:
     """Print what the Terraform plan would do. Raises ``terraform-plan-unsafe``, and what
-    :func:`migrator.app.generate.check_terraform` raises.
+    :func:`migrator.app.generate.check_terraform_fleet` and ``refuse_unnamed`` raise.
     """
-    from migrator.app.generate import CheckTerraformRequest, check_terraform
+    from migrator.app.generate import check_terraform_fleet, refuse_unnamed
     from migrator.render.terraform_verdict import (
+        terraform_fleet_document,
+        terraform_fleet_text,
         terraform_verdict_document,
         terraform_verdict_text,
     )
 
     content = read_bytes(path, "The Terraform plan")
     name = "Standard input" if path == "-" else path
-    verdict = check_terraform(CheckTerraformRequest(plan=plan, content=content, name=name))
-    output_of(settings).show(
-        document=lambda: terraform_verdict_document(verdict),
-        table=lambda: terraform_verdict_text(verdict),
-    )
-    if verdict.problems:
-        first = verdict.problems[0]
+    verdicts = check_terraform_fleet(plans, content, name)
+    if fleet:
+        output_of(settings).show(
+            document=lambda: terraform_fleet_document(plans, verdicts),
+            table=lambda: terraform_fleet_text(plans, verdicts),
+        )
+    else:
+        refuse_unnamed(plans, verdicts, name)
+        output_of(settings).show(
+            document=lambda: terraform_verdict_document(verdicts[0]),
+            table=lambda: terraform_verdict_text(verdicts[0]),
+        )
+    problems = [problem for verdict in verdicts for problem in verdict.problems]
+    if problems:
+        first = problems[0]
         raise Refused(
             "terraform-plan-unsafe",
-            f"The Terraform plan may not be applied: {len(verdict.problems)} problems.",
+            f"The Terraform plan may not be applied: {len(problems)} problems.",
             why=f"{first.address}: {first.what}.",
             remedy="Correct the code, make the Terraform plan again, and check that.",
         )
+    # A cluster that is not in the Terraform plan is no cluster without a problem.
+    refuse_unnamed(plans, verdicts, name)

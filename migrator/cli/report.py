@@ -3,7 +3,7 @@
 import click
 
 from migrator.cli.answers import decisions_in
-from migrator.cli.files import read_plan, write_file
+from migrator.cli.files import read_plan, write_files
 from migrator.cli.lazy import MigrateCommand, OutputFile, settings_of
 from migrator.cli.operator import operator_of
 from migrator.cli.options import decisions_option, plan_argument, yes_option
@@ -54,13 +54,15 @@ def command(
     request = ReportRequest(plan=plan, digest=digest, answers=decisions_in(decisions))
     report = make_report(request, operator_of(settings, yes=yes))
     events = events_of(settings)
+    files: dict[str, bytes] = {}
     if html is not None:
         from migrator.render.html import report_html
 
-        write_file(html, report_html(report).encode())
-        events.say("done", f"report written to {'stdout' if html == '-' else html}")
+        files[html] = report_html(report).encode()
     if markdown is not None:
         from migrator.render.report import report_markdown
 
-        write_file(markdown, report_markdown(report).encode())
-        events.say("done", f"report written to {'stdout' if markdown == '-' else markdown}")
+        files[markdown] = report_markdown(report).encode()
+    write_files(files)
+    for place in files:
+        events.say("done", f"report written to {'stdout' if place == '-' else place}")

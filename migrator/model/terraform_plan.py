@@ -36,7 +36,25 @@ TerraformFault: TypeAlias = Literal[
     "binding-destroyed",
     "binding-replaced",
     "binding-changed",
+    "binding-added",
+    "entry-before-policy",
     "value-unknown",
+]
+# Why a change that may matter to access is not judged.
+UnjudgedReason: TypeAlias = Literal[
+    "role-rules",
+    "names",
+    "identity-center",
+    "user-keys",
+    "trust-policy",
+    "log-in-provider",
+    "node-roles",
+    "manifest",
+    "manifest-unread",
+    "object-unknown",
+    "subjects-unknown",
+    "objects-elsewhere",
+    "program",
 ]
 
 
@@ -123,14 +141,28 @@ class ConfigMapAttributes:
 
 @dataclass(frozen=True, slots=True)
 class PrincipalAttributes:
-    """``aws_iam_role`` and ``aws_iam_user``."""
+    """``aws_iam_role`` and ``aws_iam_user``. ``assume_role_policy``: who may assume the role, as
+    the text of a JSON document.
+    """
 
     arn: str = ""
+    assume_role_policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectName:
-    """A block ``subject`` of a binding: ``kind`` is User, Group or ServiceAccount."""
+    """A block ``subject`` of a binding: ``kind`` is User, Group or ServiceAccount; ``namespace``
+    is for the last one.
+    """
+
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleName:
+    """A block ``role_ref`` of a binding: ``kind`` is ClusterRole or Role."""
 
     kind: str = ""
     name: str = ""
@@ -141,6 +173,8 @@ class BindingAttributes:
     """``kubernetes_cluster_role_binding``, ``kubernetes_role_binding`` and their ``_v1``."""
 
     subject: tuple[SubjectName, ...] = ()
+    role_ref: tuple[RoleName, ...] = ()
+    metadata: tuple[ObjectName, ...] = ()
 
 
 Attributes: TypeAlias = (
@@ -151,6 +185,31 @@ Attributes: TypeAlias = (
     | PrincipalAttributes
     | BindingAttributes
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterName:
+    """A cluster as the code names it; empty for what is not known."""
+
+    name: str = ""
+    arn: str = ""
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderPlace:
+    """Where the provider of a resource leads to, as far as the document shows it.
+
+    ``provider``: its local name. ``clusters``: what its configuration refers to or names.
+    ``texts``: the texts in it, of which one may be a cluster's name. ``region`` and ``account``:
+    of an AWS provider; empty where not known.
+    """
+
+    provider: str = ""
+    clusters: frozenset[ClusterName] = frozenset()
+    texts: frozenset[str] = frozenset()
+    region: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +229,7 @@ class ResourceChange:
     unknown: frozenset[str] = frozenset()
     replace_paths: tuple[str, ...] = ()
     given: frozenset[str] = frozenset()
+    place: ProviderPlace = ProviderPlace()
 
     @property
     def destroys(self) -> bool:
@@ -178,13 +238,27 @@ class ResourceChange:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadChange:
+    """A change that may matter to access and whose effect the document does not show. ``what``:
+    the kind of the object, or the type of the resource. ``cluster_name``: of an AWS resource.
+    """
+
+    address: str
+    reason: UnjudgedReason
+    what: str = ""
+    place: ProviderPlace = ProviderPlace()
+    cluster_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TerraformPlan:
     """The resources that access depends on. ``whole``: False where Terraform met an error or
-    deferred resources, so that more would follow.
+    deferred resources, so that more would follow. ``unread``: what else may matter.
     """
 
     changes: tuple[ResourceChange, ...]
     whole: bool = True
+    unread: tuple[UnreadChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +271,24 @@ class TerraformProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class TerraformUnjudged:
+    """A change that may matter to access and is not judged: ``why`` is one sentence."""
+
+    address: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TerraformVerdict:
     """``judged``: resources of the cluster; ``others``: the names of other clusters, whose
-    resources are not judged. ``named``: whether a resource names the cluster, which aws-auth, an
-    IAM principal and a binding do not.
+    resources are not judged. ``named``: whether a resource names the cluster, or its provider does:
+    aws-auth, an IAM principal and a binding do not. ``unjudged``: what "no problem" does not cover.
+    ``doubtful``: addresses of objects that may be another cluster's.
     """
 
     problems: tuple[TerraformProblem, ...]
     judged: int
     others: tuple[str, ...] = ()
     named: bool = True
+    unjudged: tuple[TerraformUnjudged, ...] = ()
+    doubtful: tuple[str, ...] = ()

@@ -163,7 +163,10 @@ class _Compared:
     planned: list[object]
 
 
-def aws_cli(plan: Plan, entries: CodeEntries) -> dict[str, str]:
+def aws_cli(
+    plan: Plan,
+    entries: CodeEntries,
+) -> dict[str, str]:
     """File name -> content for ``migrate generate aws-cli``."""
     code = _without_dead_entries(plan, entries)
     parts = [
@@ -190,7 +193,10 @@ def aws_cli(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     return {"access-entries.sh": "".join([*parts, _END])}
 
 
-def _without_dead_entries(plan: Plan, code: CodeEntries) -> CodeEntries:
+def _without_dead_entries(
+    plan: Plan,
+    code: CodeEntries,
+) -> CodeEntries:
     """Without principals whose entry has to be made again: a dead entry can look exactly like the
     planned one.
     """
@@ -208,7 +214,10 @@ def _without_dead_entries(plan: Plan, code: CodeEntries) -> CodeEntries:
     return replace(code, entries=kept, left_out=code.left_out + left_out)
 
 
-def _entry(cluster: str, entry: CodeEntry) -> str:
+def _entry(
+    cluster: str,
+    entry: CodeEntry,
+) -> str:
     """The commands that create an entry and associate its policies. Username and groups are given
     for type STANDARD only: EKS refuses them for others (EKS API, CreateAccessEntry).
     """
@@ -233,7 +242,9 @@ def _entry(cluster: str, entry: CodeEntry) -> str:
     return "".join([*lines, "\n"])
 
 
-def _compared(entry: CodeEntry) -> _Compared:
+def _compared(
+    entry: CodeEntry,
+) -> _Compared:
     """Username and groups are compared where a customer sets them: node types have those of EKS."""
     spec, groups = entry.spec, sorted(set(entry.spec.kubernetes_groups))
     if spec.type != "STANDARD":
@@ -247,7 +258,9 @@ def _compared(entry: CodeEntry) -> _Compared:
     return _Compared("standard", [spec.type, username, groups])
 
 
-def _scope(policy: AssociatedPolicy) -> dict[str, object]:
+def _scope(
+    policy: AssociatedPolicy,
+) -> dict[str, object]:
     """The access scope as the AWS CLI takes it, in JSON; a scope of type cluster names no
     namespaces.
     """
@@ -257,7 +270,9 @@ def _scope(policy: AssociatedPolicy) -> dict[str, object]:
     return {**scope, "namespaces": list(policy.scope.namespaces)}
 
 
-def _document(parameters: Mapping[str, object]) -> str:
+def _document(
+    parameters: Mapping[str, object],
+) -> str:
     """The parameters of a call as one JSON object and one word in single quotes, all printable
     ASCII.
     """
@@ -265,13 +280,17 @@ def _document(parameters: Mapping[str, object]) -> str:
     return "'" + text.replace("'", "\\u0027") + "'"
 
 
-def _answer(value: Sequence[object]) -> str:
+def _answer(
+    value: Sequence[object],
+) -> str:
     """What the AWS CLI prints for the value: JMESPath's ``to_string`` of it, as a JSON string. One
     word.
     """
     return shell(json.dumps(json.dumps(value, ensure_ascii=True, separators=(",", ":"))))
 
 
-def _shown(text: str) -> str:
+def _shown(
+    text: str,
+) -> str:
     """A word for messages: every character shows itself."""
     return shell(comment(text))

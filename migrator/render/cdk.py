@@ -60,7 +60,10 @@ _TYPESCRIPT_IMPORTS_OF_NONE = (
 )
 
 
-def cdk_python(plan: Plan, entries: CodeEntries) -> dict[str, str]:
+def cdk_python(
+    plan: Plan,
+    entries: CodeEntries,
+) -> dict[str, str]:
     """File name -> content for ``migrate generate cdk-python``."""
     code = _only_cdk(plan, entries)
     files: dict[str, str] = {}
@@ -71,7 +74,10 @@ def cdk_python(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     return files
 
 
-def cdk_typescript(plan: Plan, entries: CodeEntries) -> dict[str, str]:
+def cdk_typescript(
+    plan: Plan,
+    entries: CodeEntries,
+) -> dict[str, str]:
     """File name -> content for ``migrate generate cdk-typescript``."""
     code = _only_cdk(plan, entries)
     files: dict[str, str] = {}
@@ -81,37 +87,54 @@ def cdk_typescript(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     return files
 
 
-def _only_cdk(plan: Plan, entries: CodeEntries) -> CodeEntries:
+def _only_cdk(
+    plan: Plan,
+    entries: CodeEntries,
+) -> CodeEntries:
     """Without the entries whose texts the CDK or CloudFormation would change."""
     cluster = plan.cluster.name
     code = only_literal(entries, survives_cloudformation, DYNAMIC_REFERENCE, cluster)
     return only_literal(code, survives_cdk, _TOKEN, cluster)
 
 
-def _parts(code: CodeEntries) -> tuple[CodePart, ...]:
+def _parts(
+    code: CodeEntries,
+) -> tuple[CodePart, ...]:
     """One stack for each import."""
     return in_parts(code.entries, lambda part: len(part.entries) <= IMPORTED_RESOURCES)
 
 
-def _class_name(part: CodePart) -> str:
+def _class_name(
+    part: CodePart,
+) -> str:
     """``AccessEntries2Of4``."""
     if part.count == 1:
         return "AccessEntries"
     return f"AccessEntries{part.number}Of{part.count}"
 
 
-def _mapping_name(part: CodePart) -> str:
+def _mapping_name(
+    part: CodePart,
+) -> str:
     """The file for ``cdk import --resource-mapping``."""
     return f"access-entries{part.suffix}-resource-mapping.json"
 
 
-def _mapping(plan: Plan, part: CodePart) -> str:
+def _mapping(
+    plan: Plan,
+    part: CodePart,
+) -> str:
     """Logical id -> identifier, as ``cdk import --resource-mapping`` reads it."""
     found = {logical_id(entry): import_identifier(plan, entry) for entry in part.entries}
     return json.dumps(found, indent=2) + "\n"
 
 
-def _head(plan: Plan, code: CodeEntries, part: CodePart, kind: str) -> list[str]:
+def _head(
+    plan: Plan,
+    code: CodeEntries,
+    part: CodePart,
+    kind: str,
+) -> list[str]:
     """What the file is. Foreign text comes after line 2: above it Python looks for the name of an
     encoding.
     """
@@ -129,14 +152,21 @@ def _head(plan: Plan, code: CodeEntries, part: CodePart, kind: str) -> list[str]
     ]
 
 
-def _left_out(code: CodeEntries, part: CodePart) -> list[str]:
+def _left_out(
+    code: CodeEntries,
+    part: CodePart,
+) -> list[str]:
     """Who has no code and why; said once, in the first file."""
     if part.number > 1 or not code.left_out:
         return []
     return ["Left out:", *(f"  {item.principal_arn}: {item.reason}" for item in code.left_out)]
 
 
-def _python_module(plan: Plan, code: CodeEntries, part: CodePart) -> str:
+def _python_module(
+    plan: Plan,
+    code: CodeEntries,
+    part: CodePart,
+) -> str:
     """A module with one stack."""
     body = ["super().__init__(scope, construct_id, **kwargs)"]
     for entry in part.entries:
@@ -156,7 +186,11 @@ def _python_module(plan: Plan, code: CodeEntries, part: CodePart) -> str:
     return _text(lines, comment_lines("#", _left_out(code, part)), "\n\n")
 
 
-def _typescript_module(plan: Plan, code: CodeEntries, part: CodePart) -> str:
+def _typescript_module(
+    plan: Plan,
+    code: CodeEntries,
+    part: CodePart,
+) -> str:
     """A module with one stack."""
     body = ["super(scope, id, props);"]
     for entry in part.entries:
@@ -177,7 +211,11 @@ def _typescript_module(plan: Plan, code: CodeEntries, part: CodePart) -> str:
     return _text(lines, comment_lines("//", _left_out(code, part)), "\n")
 
 
-def _text(lines: list[str], last: list[str], between: str) -> str:
+def _text(
+    lines: list[str],
+    last: list[str],
+    between: str,
+) -> str:
     """A file: the code, and comments below it."""
     text = "\n".join(lines) + "\n"
     if not last:
@@ -185,7 +223,10 @@ def _text(lines: list[str], last: list[str], between: str) -> str:
     return text + between + "\n".join(last) + "\n"
 
 
-def _python(plan: Plan, entry: CodeEntry) -> dict[str, Value]:
+def _python(
+    plan: Plan,
+    entry: CodeEntry,
+) -> dict[str, Value]:
     """Properties of ``CfnAccessEntry`` in Python's spelling."""
     found: dict[str, Value] = {
         "cluster_name": plan.cluster.name,
@@ -198,7 +239,9 @@ def _python(plan: Plan, entry: CodeEntry) -> dict[str, Value]:
     return found | given("access_policies", policies)
 
 
-def _python_policy(policy: AssociatedPolicy) -> Call:
+def _python_policy(
+    policy: AssociatedPolicy,
+) -> Call:
     """An access policy of an entry."""
     scope: dict[str, Value] = {"type": policy.scope.type}
     scope |= given("namespaces", policy.scope.namespaces)
@@ -207,7 +250,10 @@ def _python_policy(policy: AssociatedPolicy) -> Call:
     return Call("CfnAccessEntry.AccessPolicyProperty", (), named)
 
 
-def _typescript(plan: Plan, entry: CodeEntry) -> dict[str, Value]:
+def _typescript(
+    plan: Plan,
+    entry: CodeEntry,
+) -> dict[str, Value]:
     """Properties of ``CfnAccessEntry`` in TypeScript's spelling."""
     found: dict[str, Value] = {
         "clusterName": plan.cluster.name,
@@ -220,7 +266,9 @@ def _typescript(plan: Plan, entry: CodeEntry) -> dict[str, Value]:
     return found | given("accessPolicies", policies)
 
 
-def _typescript_policy(policy: AssociatedPolicy) -> dict[str, Value]:
+def _typescript_policy(
+    policy: AssociatedPolicy,
+) -> dict[str, Value]:
     """An access policy of an entry."""
     scope: dict[str, Value] = {"type": policy.scope.type}
     scope |= given("namespaces", policy.scope.namespaces)

@@ -36,7 +36,10 @@ LEFT_OUT = "left-out.txt"
 _TYPE = "AWS::EKS::AccessEntry"
 
 
-def cloudformation(plan: Plan, entries: CodeEntries) -> dict[str, str]:
+def cloudformation(
+    plan: Plan,
+    entries: CodeEntries,
+) -> dict[str, str]:
     """File name -> content for ``migrate generate cloudformation``."""
     code = only_cloudformation(plan, entries)
     files: dict[str, str] = {}
@@ -51,29 +54,44 @@ def cloudformation(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     return files
 
 
-def only_cloudformation(plan: Plan, entries: CodeEntries) -> CodeEntries:
+def only_cloudformation(
+    plan: Plan,
+    entries: CodeEntries,
+) -> CodeEntries:
     """Without the entries in which CloudFormation would replace a text."""
     return only_literal(entries, survives_cloudformation, DYNAMIC_REFERENCE, plan.cluster.name)
 
 
-def _fits(plan: Plan, made_from: str, part: CodePart) -> bool:
+def _fits(
+    plan: Plan,
+    made_from: str,
+    part: CodePart,
+) -> bool:
     """Whether one call can import the part with its template beside it."""
     if len(part.entries) > IMPORTED_RESOURCES:
         return False
     return len(_template(plan, made_from, part).encode()) <= INLINE_BYTES
 
 
-def _template_name(part: CodePart) -> str:
+def _template_name(
+    part: CodePart,
+) -> str:
     """The template's file."""
     return f"access-entries{part.suffix}.yaml"
 
 
-def _import_name(part: CodePart) -> str:
+def _import_name(
+    part: CodePart,
+) -> str:
     """The file of what the import change set takes over."""
     return f"resources-to-import{part.suffix}.json"
 
 
-def _template(plan: Plan, made_from: str, part: CodePart) -> str:
+def _template(
+    plan: Plan,
+    made_from: str,
+    part: CodePart,
+) -> str:
     """One template, for one stack."""
     lines = [f"# {cloudformation_comment(line)}".rstrip() for line in _head(plan, made_from, part)]
     lines += ['AWSTemplateFormatVersion: "2010-09-09"', "Description: EKS access entries"]
@@ -85,7 +103,11 @@ def _template(plan: Plan, made_from: str, part: CodePart) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _head(plan: Plan, made_from: str, part: CodePart) -> list[str]:
+def _head(
+    plan: Plan,
+    made_from: str,
+    part: CodePart,
+) -> list[str]:
     """What the template is, and how a stack takes over what exists already."""
     stack = "STACK"
     which = ""
@@ -117,7 +139,10 @@ def _head(plan: Plan, made_from: str, part: CodePart) -> list[str]:
     ]
 
 
-def _imports(plan: Plan, part: CodePart) -> str:
+def _imports(
+    plan: Plan,
+    part: CodePart,
+) -> str:
     """``--resources-to-import``: the identifier of a resource is its principal and its cluster."""
     imports = [
         {
@@ -130,24 +155,35 @@ def _imports(plan: Plan, part: CodePart) -> str:
     return json.dumps(imports, indent=2) + "\n"
 
 
-def import_identifier(plan: Plan, entry: CodeEntry) -> dict[str, str]:
+def import_identifier(
+    plan: Plan,
+    entry: CodeEntry,
+) -> dict[str, str]:
     """The primary identifier of ``AWS::EKS::AccessEntry`` (CloudFormation resource schema)."""
     return {"PrincipalArn": entry.principal_arn, "ClusterName": plan.cluster.name}
 
 
-def _left_out(plan: Plan, left_out: Iterable[LeftOut]) -> str:
+def _left_out(
+    plan: Plan,
+    left_out: Iterable[LeftOut],
+) -> str:
     """Who is left out and why, a line each."""
     lines = [f"Not in the code for the EKS cluster {plan.cluster.name}:"]
     lines += [f"  {item.principal_arn}: {item.reason}" for item in left_out]
     return "".join(f"{cloudformation_comment(line)}\n" for line in lines)
 
 
-def logical_id(entry: CodeEntry) -> str:
+def logical_id(
+    entry: CodeEntry,
+) -> str:
     """Letters and digits only, as logical ids are."""
     return "".join(word.capitalize() for word in entry.name.split("_"))
 
 
-def _resource(plan: Plan, entry: CodeEntry) -> dict[str, Any]:
+def _resource(
+    plan: Plan,
+    entry: CodeEntry,
+) -> dict[str, Any]:
     """An ``AWS::EKS::AccessEntry`` with its policies, as the CloudFormation user guide has it."""
     spec = entry.spec
     properties: dict[str, Any] = {
@@ -176,7 +212,10 @@ def _resource(plan: Plan, entry: CodeEntry) -> dict[str, Any]:
     }
 
 
-def _scope(kind: str, namespaces: tuple[str, ...]) -> dict[str, Any]:
+def _scope(
+    kind: str,
+    namespaces: tuple[str, ...],
+) -> dict[str, Any]:
     """The access scope in CloudFormation's spelling."""
     if namespaces:
         return {"Type": kind, "Namespaces": list(namespaces)}

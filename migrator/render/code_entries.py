@@ -17,14 +17,18 @@ DYNAMIC_REFERENCE = (
 )
 
 
-def mode_of(cluster: ClusterRef) -> Literal["API_AND_CONFIG_MAP", "API"]:
+def mode_of(
+    cluster: ClusterRef,
+) -> Literal["API_AND_CONFIG_MAP", "API"]:
     """The authentication mode in which the code is used. Entries that code takes over are there in
     no other mode than these two, and apply ends in the first one: only cutover sets API.
     """
     return "API" if cluster.authentication_mode == "API" else "API_AND_CONFIG_MAP"
 
 
-def mode_lines(cluster: ClusterRef) -> tuple[str, ...]:
+def mode_lines(
+    cluster: ClusterRef,
+) -> tuple[str, ...]:
     """What to know of the mode that code sets: nothing where the way has ended, in API mode."""
     if mode_of(cluster) == "API":
         return ()
@@ -71,7 +75,11 @@ def in_parts(
         count *= 2
 
 
-def _share(entries: tuple[CodeEntry, ...], number: int, count: int) -> tuple[CodeEntry, ...]:
+def _share(
+    entries: tuple[CodeEntry, ...],
+    number: int,
+    count: int,
+) -> tuple[CodeEntry, ...]:
     """The entries of one part, in their order."""
     return tuple(entry for entry in entries if int(entry.name[-8:], 16) % count == number)
 
@@ -85,7 +93,9 @@ def only_literal(
     entry is written with.
     """
 
-    def changed(entry: CodeEntry) -> str:
+    def changed(
+        entry: CodeEntry,
+    ) -> str:
         if all(map(survives, (*entry.texts, *shared))):
             return ""
         return reason
@@ -93,7 +103,10 @@ def only_literal(
     return without(code, changed)
 
 
-def without(code: CodeEntries, refused: Callable[[CodeEntry], str]) -> CodeEntries:
+def without(
+    code: CodeEntries,
+    refused: Callable[[CodeEntry], str],
+) -> CodeEntries:
     """Without the entries for which ``refused`` gives a reason; empty text keeps an entry."""
     kept: list[CodeEntry] = []
     left_out: list[LeftOut] = []
@@ -106,21 +119,27 @@ def without(code: CodeEntries, refused: Callable[[CodeEntry], str]) -> CodeEntri
     return replace(code, entries=tuple(kept), left_out=code.left_out + tuple(left_out))
 
 
-def origin(entry: CodeEntry) -> str:
+def origin(
+    entry: CodeEntry,
+) -> str:
     """``from mapRoles[3]``, for a comment beside the entry."""
     if not entry.sources:
         return "from the cluster: no row in aws-auth"
     return f"from {', '.join(entry.sources)}"
 
 
-def given_username(entry: CodeEntry) -> str | None:
+def given_username(
+    entry: CodeEntry,
+) -> str | None:
     """The username that code sets: none where EKS chooses it, as it does for types of nodes."""
     if entry.spec.type != "STANDARD":
         return None
     return entry.spec.username
 
 
-def given_groups(entry: CodeEntry) -> tuple[str, ...]:
+def given_groups(
+    entry: CodeEntry,
+) -> tuple[str, ...]:
     """The groups that code sets: none for types of nodes, for which EKS refuses them."""
     if entry.spec.type != "STANDARD":
         return ()

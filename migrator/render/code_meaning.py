@@ -9,7 +9,11 @@ from migrator.model.code_meaning import CodeMeaning
 _INDENT = "      "
 
 
-def code_text(meanings: Iterable[CodeMeaning], *, width: int = 100) -> str:
+def code_text(
+    meanings: Iterable[CodeMeaning],
+    *,
+    width: int = 100,
+) -> str:
     """Four parts, each on separate lines; the texts are this package's own."""
     parts: list[str] = []
     for meaning in meanings:
@@ -18,7 +22,10 @@ def code_text(meanings: Iterable[CodeMeaning], *, width: int = 100) -> str:
     return "\n".join(parts)
 
 
-def _lines(meaning: CodeMeaning, width: int) -> Iterator[str]:
+def _lines(
+    meaning: CodeMeaning,
+    width: int,
+) -> Iterator[str]:
     yield f"{meaning.code}  ({meaning.sort}, {meaning.weight})"
     for label, text in (("what", meaning.what), ("why", meaning.why), ("do", meaning.remedy)):
         first = f"{label}:".ljust(len(_INDENT))
@@ -37,12 +44,16 @@ def _lines(meaning: CodeMeaning, width: int) -> Iterator[str]:
         yield f"see:  {meaning.reference}"
 
 
-def code_document(meanings: Iterable[CodeMeaning]) -> list[dict[str, Any]]:
+def code_document(
+    meanings: Iterable[CodeMeaning],
+) -> list[dict[str, Any]]:
     """One object a meaning."""
     return [_document(meaning) for meaning in meanings]
 
 
-def _document(meaning: CodeMeaning) -> dict[str, Any]:
+def _document(
+    meaning: CodeMeaning,
+) -> dict[str, Any]:
     document: dict[str, Any] = {
         "code": meaning.code,
         "sort": meaning.sort,

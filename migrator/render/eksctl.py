@@ -43,7 +43,10 @@ _HEAD = (
 )
 
 
-def eksctl(plan: Plan, entries: CodeEntries) -> dict[str, str]:
+def eksctl(
+    plan: Plan,
+    entries: CodeEntries,
+) -> dict[str, str]:
     """File name -> content for ``migrate generate eksctl``."""
     cluster = plan.cluster
     code = only_literal(entries, survives_cloudformation, DYNAMIC_REFERENCE, cluster.name)
@@ -73,7 +76,10 @@ def eksctl(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     return {"access-entries.yaml": "\n".join(lines) + "\n"}
 
 
-def _refused(cluster: str, entry: CodeEntry) -> str:
+def _refused(
+    cluster: str,
+    entry: CodeEntry,
+) -> str:
     """Why eksctl would refuse the entry, or make another one; empty where it makes this one."""
     spec = entry.spec
     if _CLUSTER_IN_STACK.fullmatch(cluster) is None:
@@ -90,7 +96,9 @@ def _refused(cluster: str, entry: CodeEntry) -> str:
     return ""
 
 
-def _entry(entry: CodeEntry) -> dict[str, Any]:
+def _entry(
+    entry: CodeEntry,
+) -> dict[str, Any]:
     """An item of ``accessConfig.accessEntries`` in eksctl's schema."""
     spec = entry.spec
     found: dict[str, Any] = {"principalARN": entry.principal_arn, "type": spec.type}
@@ -110,7 +118,10 @@ def _entry(entry: CodeEntry) -> dict[str, Any]:
     return found
 
 
-def _scope(kind: str, namespaces: tuple[str, ...]) -> dict[str, Any]:
+def _scope(
+    kind: str,
+    namespaces: tuple[str, ...],
+) -> dict[str, Any]:
     """The access scope in eksctl's spelling."""
     if namespaces:
         return {"type": kind, "namespaces": list(namespaces)}

@@ -8,7 +8,9 @@ from migrator.render.escape import comment, hcl
 _LINE = 100
 
 
-def comments(*lines: str) -> str:
+def comments(
+    *lines: str,
+) -> str:
     """Comment lines; foreign text in them cannot leave its line."""
     text = ""
     for line in lines:
@@ -16,7 +18,10 @@ def comments(*lines: str) -> str:
     return text
 
 
-def body(texts: Mapping[str, str], lists: Mapping[str, Iterable[str]]) -> list[str]:
+def body(
+    texts: Mapping[str, str],
+    lists: Mapping[str, Iterable[str]],
+) -> list[str]:
     """Attributes as parts of a block: all that fit a line in one part, each longer list in a
     separate part.
     """
@@ -32,18 +37,25 @@ def body(texts: Mapping[str, str], lists: Mapping[str, Iterable[str]]) -> list[s
     return [attributes(short), *long] if short else long
 
 
-def key(text: str) -> str:
+def key(
+    text: str,
+) -> str:
     """A key of an object: an identifier as it is, other text quoted."""
     return text if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", text) else hcl(text)
 
 
-def member(of: str, text: str) -> str:
+def member(
+    of: str,
+    text: str,
+) -> str:
     """``local.access_policies.AmazonEKSViewPolicy``: a member of an object, by any text."""
     name = key(text)
     return f"{of}.{name}" if name == text else f"{of}[{name}]"
 
 
-def attributes(pairs: Mapping[str, str]) -> str:
+def attributes(
+    pairs: Mapping[str, str],
+) -> str:
     """Attributes with their equals signs in one column, as ``terraform fmt`` has it for
     neighbouring lines.
     """
@@ -51,7 +63,10 @@ def attributes(pairs: Mapping[str, str]) -> str:
     return "".join(f"{key:<{width}} = {value}\n" for key, value in pairs.items())
 
 
-def block(head: str, parts: Iterable[str]) -> str:
+def block(
+    head: str,
+    parts: Iterable[str],
+) -> str:
     """A block whose parts stand apart by an empty line, which keeps their alignments apart too."""
     inside = "\n".join(parts)
     indented = ""

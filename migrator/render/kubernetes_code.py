@@ -38,7 +38,10 @@ _TAGS = (
 )
 
 
-def ack(plan: Plan, entries: CodeEntries) -> dict[str, str]:
+def ack(
+    plan: Plan,
+    entries: CodeEntries,
+) -> dict[str, str]:
     """File name -> content for ``migrate generate ack``."""
     code = without(entries, _refused_by_ack)
     head = [
@@ -50,7 +53,10 @@ def ack(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     return _manifests(plan, code, head, objects)
 
 
-def crossplane(plan: Plan, entries: CodeEntries) -> dict[str, str]:
+def crossplane(
+    plan: Plan,
+    entries: CodeEntries,
+) -> dict[str, str]:
     """File name -> content for ``migrate generate crossplane``."""
     code = only_literal(entries, survives_hcl, _NOT_NORMAL, plan.cluster.name)
     head = ["For Crossplane's provider-aws-eks, with its ProviderConfig named default."]
@@ -58,7 +64,9 @@ def crossplane(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     return _manifests(plan, code, head, objects)
 
 
-def _refused_by_ack(entry: CodeEntry) -> str:
+def _refused_by_ack(
+    entry: CodeEntry,
+) -> str:
     """Why ACK cannot carry the entry; empty where it can."""
     if entry.spec.type == "STANDARD":
         return ""
@@ -88,12 +96,17 @@ def _manifests(
     return {"access-entries.yaml": "\n".join(lines) + "\n"}
 
 
-def _object_name(entry: CodeEntry) -> str:
+def _object_name(
+    entry: CodeEntry,
+) -> str:
     """A name of a Kubernetes object: lower-case letters, digits and hyphens."""
     return entry.name.lower().replace("_", "-")
 
 
-def _ack_entry(plan: Plan, entry: CodeEntry) -> dict[str, Any]:
+def _ack_entry(
+    plan: Plan,
+    entry: CodeEntry,
+) -> dict[str, Any]:
     """An ``AccessEntry`` of ACK, which adopts what is there or makes it."""
     place = {"clusterName": plan.cluster.name, "principalARN": entry.principal_arn}
     spec: dict[str, Any] = {**place, "type": entry.spec.type}
@@ -122,7 +135,10 @@ def _ack_entry(plan: Plan, entry: CodeEntry) -> dict[str, Any]:
     }
 
 
-def _crossplane_objects(plan: Plan, entry: CodeEntry) -> list[dict[str, Any]]:
+def _crossplane_objects(
+    plan: Plan,
+    entry: CodeEntry,
+) -> list[dict[str, Any]]:
     """The entry, and an object for each of its policies."""
     cluster, arn = plan.cluster.name, entry.principal_arn
     given: dict[str, Any] = {"clusterName": cluster, "principalArn": arn, "type": entry.spec.type}
@@ -164,7 +180,9 @@ def _managed(
     }
 
 
-def _scope(policy: AssociatedPolicy) -> dict[str, Any]:
+def _scope(
+    policy: AssociatedPolicy,
+) -> dict[str, Any]:
     """The access scope; a scope of type cluster names no namespaces."""
     if policy.scope.namespaces:
         return {"type": policy.scope.type, "namespaces": list(policy.scope.namespaces)}

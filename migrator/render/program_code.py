@@ -33,7 +33,9 @@ class Call:
 Value: TypeAlias = "str | Name | Call | Sequence[Value] | Mapping[str, Value]"
 
 
-def python_lines(value: Value) -> list[str]:
+def python_lines(
+    value: Value,
+) -> list[str]:
     """An expression of Python; inner lines are indented by four blanks."""
     if isinstance(value, str):
         return [python(value)]
@@ -49,7 +51,9 @@ def python_lines(value: Value) -> list[str]:
     return _bracketed("[", map(python_lines, value), "]", " " * 4)
 
 
-def typescript_lines(value: Value) -> list[str]:
+def typescript_lines(
+    value: Value,
+) -> list[str]:
     """An expression of TypeScript; inner lines are indented by two blanks."""
     if isinstance(value, str):
         return [javascript(value)]
@@ -67,12 +71,20 @@ def typescript_lines(value: Value) -> list[str]:
     return _bracketed("[", map(typescript_lines, value), "]", " " * 2)
 
 
-def _led(lead: str, lines: list[str]) -> list[str]:
+def _led(
+    lead: str,
+    lines: list[str],
+) -> list[str]:
     """The lines with a lead before the first."""
     return [f"{lead}{lines[0]}", *lines[1:]]
 
 
-def _bracketed(head: str, items: Iterable[list[str]], tail: str, indent: str) -> list[str]:
+def _bracketed(
+    head: str,
+    items: Iterable[list[str]],
+    tail: str,
+    indent: str,
+) -> list[str]:
     """Items between brackets, each with a comma behind it."""
     lines = [head]
     for item in items:
@@ -81,17 +93,26 @@ def _bracketed(head: str, items: Iterable[list[str]], tail: str, indent: str) ->
     return [*lines, tail]
 
 
-def indented(lines: Iterable[str], indent: str) -> list[str]:
+def indented(
+    lines: Iterable[str],
+    indent: str,
+) -> list[str]:
     """Lines of a block; empty ones stay empty."""
     return [f"{indent}{line}" if line else "" for line in lines]
 
 
-def comment_lines(mark: str, lines: Iterable[str]) -> list[str]:
+def comment_lines(
+    mark: str,
+    lines: Iterable[str],
+) -> list[str]:
     """Comments that end with their line; ``mark`` is ``#`` or ``//``."""
     return [f"{mark} {comment(line)}".rstrip() for line in lines]
 
 
-def given(key: str, value: "Value | None") -> dict[str, Value]:
+def given(
+    key: str,
+    value: "Value | None",
+) -> dict[str, Value]:
     """A property that is set; none for what is left to EKS, or a list without items."""
     if value is None:
         return {}

@@ -49,7 +49,10 @@ _ENTRY = "aws:eks/accessEntry:AccessEntry"
 _ASSOCIATION = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 
 
-def pulumi_python(plan: Plan, entries: CodeEntries) -> dict[str, str]:
+def pulumi_python(
+    plan: Plan,
+    entries: CodeEntries,
+) -> dict[str, str]:
     """File name -> content for ``migrate generate pulumi-python``."""
     code = _only_pulumi(plan, entries)
     lines = [
@@ -65,7 +68,10 @@ def pulumi_python(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     return {"access_entries.py": "\n".join(lines) + "\n", IMPORTS: _imports(plan, code)}
 
 
-def pulumi_typescript(plan: Plan, entries: CodeEntries) -> dict[str, str]:
+def pulumi_typescript(
+    plan: Plan,
+    entries: CodeEntries,
+) -> dict[str, str]:
     """File name -> content for ``migrate generate pulumi-typescript``."""
     code = _only_pulumi(plan, entries)
     lines = [
@@ -84,7 +90,11 @@ def pulumi_typescript(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     return {"access-entries.ts": "\n".join(lines) + "\n", IMPORTS: _imports(plan, code)}
 
 
-def _used(code: CodeEntries, entry: list[str], association: list[str]) -> list[str]:
+def _used(
+    code: CodeEntries,
+    entry: list[str],
+    association: list[str],
+) -> list[str]:
     """Imports and options that the code uses: compilers and linters refuse others."""
     lines: list[str] = []
     if code.entries:
@@ -94,12 +104,19 @@ def _used(code: CodeEntries, entry: list[str], association: list[str]) -> list[s
     return lines
 
 
-def _only_pulumi(plan: Plan, entries: CodeEntries) -> CodeEntries:
+def _only_pulumi(
+    plan: Plan,
+    entries: CodeEntries,
+) -> CodeEntries:
     """Without the entries whose texts Pulumi or its provider would change."""
     return only_literal(entries, survives_pulumi, _CHANGED, plan.cluster.name)
 
 
-def _head(plan: Plan, code: CodeEntries, kind: str) -> list[str]:
+def _head(
+    plan: Plan,
+    code: CodeEntries,
+    kind: str,
+) -> list[str]:
     """What the file is. Foreign text comes after line 2: above it Python looks for the name of an
     encoding.
     """
@@ -116,14 +133,19 @@ def _head(plan: Plan, code: CodeEntries, kind: str) -> list[str]:
     ]
 
 
-def _left_out(code: CodeEntries) -> list[str]:
+def _left_out(
+    code: CodeEntries,
+) -> list[str]:
     """Who has no code and why."""
     if not code.left_out:
         return []
     return ["Left out:", *(f"  {item.principal_arn}: {item.reason}" for item in code.left_out)]
 
 
-def _imports(plan: Plan, code: CodeEntries) -> str:
+def _imports(
+    plan: Plan,
+    code: CodeEntries,
+) -> str:
     """``pulumi import --file``: type, name and id of each resource of the program."""
     cluster = plan.cluster.name
     resources: list[dict[str, str]] = []
@@ -137,19 +159,27 @@ def _imports(plan: Plan, code: CodeEntries) -> str:
     return json.dumps({"resources": resources}, indent=2) + "\n"
 
 
-def _named(entry: CodeEntry) -> str:
+def _named(
+    entry: CodeEntry,
+) -> str:
     """The variable that the policies of the entry refer to; none where it has no policies."""
     if not entry.spec.access_policies:
         return ""
     return f"{entry.name} = "
 
 
-def _association_name(entry: CodeEntry, policy: AssociatedPolicy) -> str:
+def _association_name(
+    entry: CodeEntry,
+    policy: AssociatedPolicy,
+) -> str:
     """``role_runner_1a2b3c4d_AmazonEKSViewPolicy``."""
     return f"{entry.name}_{policy.policy_name}"
 
 
-def _python_entry(plan: Plan, entry: CodeEntry) -> Call:
+def _python_entry(
+    plan: Plan,
+    entry: CodeEntry,
+) -> Call:
     """An ``AccessEntry`` in Python's spelling."""
     named: dict[str, Value] = {
         "cluster_name": plan.cluster.name,
@@ -162,7 +192,11 @@ def _python_entry(plan: Plan, entry: CodeEntry) -> Call:
     return Call("aws.eks.AccessEntry", (entry.name,), named)
 
 
-def _python_association(plan: Plan, entry: CodeEntry, policy: AssociatedPolicy) -> Call:
+def _python_association(
+    plan: Plan,
+    entry: CodeEntry,
+    policy: AssociatedPolicy,
+) -> Call:
     """An ``AccessPolicyAssociation``, tied to its entry by a reference, so that it is made after
     it.
     """
@@ -178,7 +212,10 @@ def _python_association(plan: Plan, entry: CodeEntry, policy: AssociatedPolicy) 
     return Call("aws.eks.AccessPolicyAssociation", (_association_name(entry, policy),), named)
 
 
-def _typescript_entry(plan: Plan, entry: CodeEntry) -> Call:
+def _typescript_entry(
+    plan: Plan,
+    entry: CodeEntry,
+) -> Call:
     """An ``AccessEntry`` in TypeScript's spelling."""
     named: dict[str, Value] = {
         "clusterName": plan.cluster.name,
@@ -190,7 +227,11 @@ def _typescript_entry(plan: Plan, entry: CodeEntry) -> Call:
     return Call("new aws.eks.AccessEntry", (entry.name,), named)
 
 
-def _typescript_association(plan: Plan, entry: CodeEntry, policy: AssociatedPolicy) -> Call:
+def _typescript_association(
+    plan: Plan,
+    entry: CodeEntry,
+    policy: AssociatedPolicy,
+) -> Call:
     """An ``AccessPolicyAssociation``, tied to its entry by a reference."""
     scope: dict[str, Value] = {"type": policy.scope.type}
     scope |= given("namespaces", policy.scope.namespaces)
@@ -203,7 +244,10 @@ def _typescript_association(plan: Plan, entry: CodeEntry, policy: AssociatedPoli
     return Call("new aws.eks.AccessPolicyAssociation", (_association_name(entry, policy),), named)
 
 
-def _with_options(call: Call, options: str) -> list[str]:
+def _with_options(
+    call: Call,
+    options: str,
+) -> list[str]:
     """A statement: the call with the options behind its object."""
     *lines, last = typescript_lines(call)
     return [*lines, f"{last.removesuffix(')')}, {options});"]

@@ -65,11 +65,18 @@ class Names:
         """The local with the ARNs of the policies."""
         return f"access_policies{self.locals}"
 
-    def entry(self, entry: CodeEntry) -> str:
+    def entry(
+        self,
+        entry: CodeEntry,
+    ) -> str:
         """The address of an entry's resource."""
         return f"aws_eks_access_entry.{self.prefix}{entry.name}"
 
-    def association(self, entry: CodeEntry, policy: AssociatedPolicy) -> str:
+    def association(
+        self,
+        entry: CodeEntry,
+        policy: AssociatedPolicy,
+    ) -> str:
         """The address of an association's resource."""
         name = f"{self.prefix}{entry.name}_{policy_key(policy)}"
         return f"aws_eks_access_policy_association.{name}"
@@ -78,7 +85,10 @@ class Names:
 ONE_CLUSTER = Names()
 
 
-def terraform(plan: Plan, entries: CodeEntries) -> dict[str, str]:
+def terraform(
+    plan: Plan,
+    entries: CodeEntries,
+) -> dict[str, str]:
     """File name -> content for ``migrate generate terraform``."""
     code = only_exact(entries)
     return {
@@ -90,12 +100,18 @@ def terraform(plan: Plan, entries: CodeEntries) -> dict[str, str]:
     }
 
 
-def only_exact(code: CodeEntries) -> CodeEntries:
+def only_exact(
+    code: CodeEntries,
+) -> CodeEntries:
     """Without the entries whose texts Terraform would change on reading."""
     return only_literal(code, survives_hcl, _NOT_NORMAL)
 
 
-def resources(cluster: ClusterRef, code: CodeEntries, names: Names) -> str:
+def resources(
+    cluster: ClusterRef,
+    code: CodeEntries,
+    names: Names,
+) -> str:
     """The locals, the resources of all entries and of their policies, and what is left out."""
     blocks = [
         header(
@@ -121,7 +137,11 @@ def resources(cluster: ClusterRef, code: CodeEntries, names: Names) -> str:
     return "\n".join(blocks) + left_out(code)
 
 
-def header(cluster: ClusterRef, code: CodeEntries, *lines: str) -> str:
+def header(
+    cluster: ClusterRef,
+    code: CodeEntries,
+    *lines: str,
+) -> str:
     """What a file is and what it was made from, as a comment above it."""
     return comments(
         f"Access entries of the EKS cluster {cluster.name} ({cluster.arn}).",
@@ -130,13 +150,17 @@ def header(cluster: ClusterRef, code: CodeEntries, *lines: str) -> str:
     )
 
 
-def left_out(code: CodeEntries) -> str:
+def left_out(
+    code: CodeEntries,
+) -> str:
     """The principals without code, as a comment with the reason of each; empty without any."""
     lines = [f"  {item.principal_arn}: {item.reason}" for item in code.left_out]
     return "\n" + comments("Left out:", *lines) if lines else ""
 
 
-def policy_names(code: CodeEntries) -> dict[str, str]:
+def policy_names(
+    code: CodeEntries,
+) -> dict[str, str]:
     """ARN of each policy -> its key in the local: the name, or the ARN where two share a name."""
     found: dict[str, str] = {}
     for entry in code.entries:
@@ -148,13 +172,18 @@ def policy_names(code: CodeEntries) -> dict[str, str]:
     return found
 
 
-def policies_object(code: CodeEntries, local: str) -> list[str]:
+def policies_object(
+    code: CodeEntries,
+    local: str,
+) -> list[str]:
     """The local with the ARN of each policy, as part of a block; none where no entry has one."""
     members = {key(name): hcl(arn) for arn, name in policy_names(code).items()}
     return [block(f"{local} =", [attributes(members)])] if members else []
 
 
-def policy_key(policy: AssociatedPolicy) -> str:
+def policy_key(
+    policy: AssociatedPolicy,
+) -> str:
     """The policy in names of resources: letters, digits and underscores only. A policy whose ARN
     says more than that has eight hex digits of the ARN's SHA-256, so that no two are alike.
     """
@@ -165,13 +194,19 @@ def policy_key(policy: AssociatedPolicy) -> str:
     return f"{name}_{digest[:8]}"
 
 
-def _locals(cluster: ClusterRef, code: CodeEntries, names: Names) -> str:
+def _locals(
+    cluster: ClusterRef,
+    code: CodeEntries,
+    names: Names,
+) -> str:
     """What every resource below repeats."""
     name = attributes({names.cluster: hcl(cluster.name)})
     return block("locals", [name, *policies_object(code, names.policies)])
 
 
-def _guard_lines(names: Names) -> tuple[str, ...]:
+def _guard_lines(
+    names: Names,
+) -> tuple[str, ...]:
     """What the guard is for."""
     if names.provider:
         return ()
@@ -182,7 +217,10 @@ def _guard_lines(names: Names) -> tuple[str, ...]:
     )
 
 
-def _guard(cluster: ClusterRef, names: Names) -> list[str]:
+def _guard(
+    cluster: ClusterRef,
+    names: Names,
+) -> list[str]:
     """A data source that fails unless the cluster of this name is the one of the plan: entries take
     principals of any account. Terraform reads it while it plans. A provider that is named has
     its account in ``allowed_account_ids``.
@@ -202,13 +240,19 @@ def _guard(cluster: ClusterRef, names: Names) -> list[str]:
     return [block('data "aws_eks_cluster" "access_entries"', parts)]
 
 
-def _with_provider(names: Names, parts: list[str]) -> list[str]:
+def _with_provider(
+    names: Names,
+    parts: list[str],
+) -> list[str]:
     """The provider of the cluster's account and Region first, where it is not the default one."""
     provider = [attributes({"provider": names.provider})] if names.provider else []
     return [*provider, *parts]
 
 
-def _entry(entry: CodeEntry, names: Names) -> str:
+def _entry(
+    entry: CodeEntry,
+    names: Names,
+) -> str:
     """An ``aws_eks_access_entry``, as the AWS provider's documentation has it."""
     texts = {
         "cluster_name": f"local.{names.cluster}",
@@ -223,7 +267,9 @@ def _entry(entry: CodeEntry, names: Names) -> str:
     return comments(origin(entry)) + block(head, _with_provider(names, parts))
 
 
-def identity_of(entry: CodeEntry) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+def identity_of(
+    entry: CodeEntry,
+) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """Type and username, and groups, for STANDARD entries only: node types have their own, which
     may not be set.
     """
@@ -236,7 +282,12 @@ def identity_of(entry: CodeEntry) -> tuple[dict[str, str], dict[str, tuple[str, 
     return texts, {"kubernetes_groups": spec.kubernetes_groups} if spec.kubernetes_groups else {}
 
 
-def _association(entry: CodeEntry, policy: AssociatedPolicy, arn: str, names: Names) -> str:
+def _association(
+    entry: CodeEntry,
+    policy: AssociatedPolicy,
+    arn: str,
+    names: Names,
+) -> str:
     """An ``aws_eks_access_policy_association``, tied to its entry by a reference, so that it is
     made after it.
     """
@@ -250,7 +301,9 @@ def _association(entry: CodeEntry, policy: AssociatedPolicy, arn: str, names: Na
     return block(f'resource "{kind}" "{name}"', _with_provider(names, parts))
 
 
-def scope_of(policy: AssociatedPolicy) -> list[str]:
+def scope_of(
+    policy: AssociatedPolicy,
+) -> list[str]:
     """The attributes of an access scope; one of type cluster has no namespaces."""
     namespaces = {"namespaces": policy.scope.namespaces} if policy.scope.namespaces else {}
     return body({"type": hcl(policy.scope.type)}, namespaces)
@@ -277,12 +330,17 @@ def import_blocks(
     return blocks
 
 
-def import_block(to: str, identity: str) -> str:
+def import_block(
+    to: str,
+    identity: str,
+) -> str:
     """An ``import`` block of one resource. The id is literal: Terraform 1.5 takes nothing else."""
     return block("import", [attributes({"to": to, "id": hcl(identity)})])
 
 
-def state_commands(addresses: Iterable[str]) -> tuple[str, ...]:
+def state_commands(
+    addresses: Iterable[str],
+) -> tuple[str, ...]:
     """The commands that take aws-auth out of the state and leave the ConfigMap as it is."""
     return (
         "terraform state list | grep aws_auth",
@@ -290,7 +348,9 @@ def state_commands(addresses: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def removed_blocks(addresses: Iterable[str]) -> str:
+def removed_blocks(
+    addresses: Iterable[str],
+) -> str:
     """``removed`` blocks that forget the aws-auth ConfigMap without destroying it, and the commands
     that do the same.
     """

@@ -50,7 +50,9 @@ class _Part:
         return Names(f"{self.key}_", f"_{self.key}", f"aws.{self.region}")
 
 
-def terraform_fleet(clusters: Sequence[tuple[Plan, CodeEntries]]) -> dict[str, str]:
+def terraform_fleet(
+    clusters: Sequence[tuple[Plan, CodeEntries]],
+) -> dict[str, str]:
     """Path -> content for ``migrate generate terraform --for fleet``; each cluster once."""
     parts = _parts(clusters)
     by_module: dict[str, list[_Part]] = {}
@@ -68,13 +70,17 @@ def terraform_fleet(clusters: Sequence[tuple[Plan, CodeEntries]]) -> dict[str, s
     return files
 
 
-def _parts(clusters: Iterable[tuple[Plan, CodeEntries]]) -> list[_Part]:
+def _parts(
+    clusters: Iterable[tuple[Plan, CodeEntries]],
+) -> list[_Part]:
     """The clusters by account and ARN."""
     ordered = sorted(clusters, key=lambda each: _order(each[0].cluster))
     return [_Part(plan.cluster, only_exact(code), _key(plan.cluster)) for plan, code in ordered]
 
 
-def _key(cluster: ClusterRef) -> str:
+def _key(
+    cluster: ClusterRef,
+) -> str:
     """The cluster's name in files and resources. It follows from the cluster alone: a key that
     another cluster changes moves addresses, and Terraform destroys the entries at the old ones.
 
@@ -88,16 +94,22 @@ def _key(cluster: ClusterRef) -> str:
     return f"c_{key}_{hashlib.sha256(cluster.arn.encode()).hexdigest()[:8]}"
 
 
-def _order(cluster: ClusterRef) -> tuple[str, str]:
+def _order(
+    cluster: ClusterRef,
+) -> tuple[str, str]:
     return cluster.account_id, cluster.arn
 
 
-def _safe(text: str) -> str:
+def _safe(
+    text: str,
+) -> str:
     """Letters, digits and underscores only."""
     return re.sub(r"[^A-Za-z0-9]", "_", text)
 
 
-def _main(by_module: dict[str, list[_Part]]) -> str:
+def _main(
+    by_module: dict[str, list[_Part]],
+) -> str:
     """The providers and the module blocks, account by account."""
     blocks = [
         comments(
@@ -124,7 +136,9 @@ def _main(by_module: dict[str, list[_Part]]) -> str:
     return "\n".join(blocks)
 
 
-def _versions(parts: Iterable[_Part]) -> str:
+def _versions(
+    parts: Iterable[_Part],
+) -> str:
     """What the module of an account takes: its providers, by Region."""
     aliases = ", ".join(f"aws.{region}" for region in dict.fromkeys(each.region for each in parts))
     aws = attributes({"source": hcl("hashicorp/aws"), "configuration_aliases": f"[{aliases}]"})

@@ -117,7 +117,10 @@ def terraform_aws_modules(
     }
 
 
-def aws_modules_wiring(cluster: ClusterRef, version: ModuleVersion) -> tuple[str, ...]:
+def aws_modules_wiring(
+    cluster: ClusterRef,
+    version: ModuleVersion,
+) -> tuple[str, ...]:
     """What the module block needs. Without a mode the module sets API_AND_CONFIG_MAP (v20 and v21,
     ``variables.tf``), which EKS refuses in API mode. The flag of the creator makes an entry for the
     caller of Terraform, which another caller replaces: every entry has its ARN here.
@@ -132,11 +135,16 @@ def aws_modules_wiring(cluster: ClusterRef, version: ModuleVersion) -> tuple[str
     return _as_wiring(lines)
 
 
-def _as_wiring(lines: dict[str, str]) -> tuple[str, ...]:
+def _as_wiring(
+    lines: dict[str, str],
+) -> tuple[str, ...]:
     return tuple(f"  {line}" for line in attributes(lines).splitlines())
 
 
-def _not_in_aws_modules(entry: CodeEntry, version: ModuleVersion) -> str:
+def _not_in_aws_modules(
+    entry: CodeEntry,
+    version: ModuleVersion,
+) -> str:
     if entry.spec.access_policies and entry.spec.type in _WITHOUT_POLICIES:
         return f"the module fails for a policy of type {entry.spec.type}"
     if version == "v20" and entry.spec.type == "HYPERPOD_LINUX":
@@ -144,7 +152,10 @@ def _not_in_aws_modules(entry: CodeEntry, version: ModuleVersion) -> str:
     return ""
 
 
-def _aws_modules_entry(entry: CodeEntry, policies: dict[str, str]) -> list[str]:
+def _aws_modules_entry(
+    entry: CodeEntry,
+    policies: dict[str, str],
+) -> list[str]:
     """An item of ``access_entries`` of terraform-aws-modules/eks."""
     identity, groups = identity_of(entry)
     parts = body({"principal_arn": hcl(entry.principal_arn), **identity}, groups)
@@ -163,7 +174,9 @@ def _aws_modules_entry(entry: CodeEntry, policies: dict[str, str]) -> list[str]:
     return [*parts, block("policy_associations =", associations)] if associations else parts
 
 
-def _scope(policy: AssociatedPolicy) -> str:
+def _scope(
+    policy: AssociatedPolicy,
+) -> str:
     """The access scope of an association, as an object."""
     return block("access_scope =", scope_of(policy))
 
@@ -211,7 +224,9 @@ def terraform_cloudposse(
     }
 
 
-def _cloudposse_wiring(cluster: ClusterRef) -> tuple[str, ...]:
+def _cloudposse_wiring(
+    cluster: ClusterRef,
+) -> tuple[str, ...]:
     """What the module block of v4 needs. Without ``access_config`` the module sets the mode API
     (``variables.tf`` of v4), which is the cut-over.
     """
@@ -225,7 +240,9 @@ def _cloudposse_wiring(cluster: ClusterRef) -> tuple[str, ...]:
     )
 
 
-def _not_in_cloudposse(entry: CodeEntry) -> str:
+def _not_in_cloudposse(
+    entry: CodeEntry,
+) -> str:
     spec = entry.spec
     if spec.type in _NODE_LISTS:
         return f"the module has no policy for type {spec.type}" if spec.access_policies else ""
@@ -237,7 +254,9 @@ def _not_in_cloudposse(entry: CodeEntry) -> str:
     return f"the module sets no username: EKS would give another one than {spec.username}"
 
 
-def _cloudposse_entry(entry: CodeEntry) -> list[str]:
+def _cloudposse_entry(
+    entry: CodeEntry,
+) -> list[str]:
     """An item of ``access_entry_map`` of cloudposse/eks-cluster. The username is left out: the
     module does not read it.
     """
@@ -271,7 +290,11 @@ def _cloudposse_imports(
     return blocks
 
 
-def _beside_cloudposse(plan: Plan, code: CodeEntries, version: ModuleVersion) -> dict[str, str]:
+def _beside_cloudposse(
+    plan: Plan,
+    code: CodeEntries,
+    version: ModuleVersion,
+) -> dict[str, str]:
     """v2 and v3 of cloudposse/eks-cluster: resources beside the module."""
     head = comments(
         f"cloudposse/eks-cluster {version} has no access entries: these resources go beside the "
@@ -298,7 +321,9 @@ def beside_cloudposse_wiring() -> tuple[str, ...]:
     return (*state_commands(instances), "apply_config_map_aws_auth = false")
 
 
-def _import_head(module: str) -> str:
+def _import_head(
+    module: str,
+) -> str:
     return comments(*(line.format(module) for line in _IMPORT_HEAD))
 
 
@@ -313,7 +338,10 @@ def _imports(
     ]
 
 
-def aws_modules_lines(cluster: ClusterRef, version: ModuleVersion) -> tuple[str, ...]:
+def aws_modules_lines(
+    cluster: ClusterRef,
+    version: ModuleVersion,
+) -> tuple[str, ...]:
     """What the module block of terraform-aws-modules/eks needs, and how aws-auth leaves the
     state.
     """
@@ -328,7 +356,10 @@ def aws_modules_lines(cluster: ClusterRef, version: ModuleVersion) -> tuple[str,
     )
 
 
-def cloudposse_lines(cluster: ClusterRef, version: ModuleVersion) -> tuple[str, ...]:
+def cloudposse_lines(
+    cluster: ClusterRef,
+    version: ModuleVersion,
+) -> tuple[str, ...]:
     """What the module block of cloudposse/eks-cluster needs, and how aws-auth leaves the state."""
     if version != "v4":
         return (

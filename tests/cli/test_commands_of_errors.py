@@ -41,6 +41,15 @@ def _terraform(actions: str, name: str = "small", **more: object) -> str:
     return json.dumps({"format_version": "1.2", "resource_changes": changes, **more})
 
 
+def _aws_auth() -> str:
+    """A Terraform plan with nothing but aws-auth, of a cluster that it does not show."""
+    named = {"metadata": [{"name": "aws-auth", "namespace": "kube-system"}], "data": {}}
+    change = {"actions": ["no-op"], "before": named, "after": named}
+    kind = "kubernetes_config_map"
+    resource = {"address": f"{kind}.aws_auth", "type": kind, "change": change}
+    return json.dumps({"format_version": "1.2", "resource_changes": [resource]})
+
+
 def _bad(content: str) -> dict[str, str]:
     """A Terraform plan that is refused, beside one that is not."""
     return {"bad.json": content, "TFPLAN.json": _terraform("no-op")}
@@ -103,6 +112,7 @@ CASES = (
     Case("terraform-plan-malformed", CHECK, _bad("[]")),
     Case("terraform-plan-incomplete", CHECK, _bad(_terraform("no-op", errored=True))),
     Case("terraform-plan-other-cluster", CHECK, _bad(_terraform("no-op", "stage"))),
+    Case("terraform-plan-cluster-unknown", CHECK, _bad(_aws_auth())),
     Case("terraform-plan-unsafe", CHECK, _bad(_terraform("delete"))),
 )
 WITH_COMMAND = [kind.code for kind in ERRORS.values() if kind.example.startswith("migrate ")]

@@ -1,13 +1,25 @@
 """``migrate generate``: what it takes, what it refuses, and how a check ends for a pipeline."""
 
+import errno
 import io
 import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
+from migrator.cli.files import write_files
 from migrator.cli.main import run
+from migrator.errors import MigratorError
+from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.canonical import digest_of
+from migrator.model.code_entries import CodeKind
+from tests.support.plans import generated, plan, principal
 
 CONFIG_MAP = """\
 apiVersion: v1
@@ -191,3 +203,194 @@ def test_fleet_is_a_module_for_each_account_in_one_folder(folder: Path) -> None:
     ]
     code, said = _ended(*again)
     assert (code, "[files-exist]" in said) == (4, True)
+
+
+OTHER = CLUSTER.replace("/prod", "/stage")
+DEV = "arn:aws:iam::111122223333:user/dev"
+
+
+@pytest.fixture
+def two_plans(folder: Path) -> Path:
+    """The folder, with stage.json beside plan.json: the same principal of the cluster stage."""
+    arguments = ["--config-map", "aws-auth.yaml", "--cluster-arn", OTHER, "--out", "stage.json"]
+    assert run(["plan", *arguments], stderr=io.StringIO()) in (0, 3)
+    return folder
+
+
+def _of_two(*names: str, action: str = "no-op") -> str:
+    """A Terraform plan with an entry of each cluster; ``action`` is that of the last."""
+    resources = []
+    for name in names:
+        values = {"cluster_name": name, "principal_arn": DEV}
+        change = {"actions": ["no-op"], "before": values, "after": values}
+        kind = "aws_eks_access_entry"
+        resources.append({"address": f"{kind}.{name}", "type": kind, "change": change})
+    resources[-1]["change"] = {"actions": [action], "before": values, "after": None}
+    if action == "no-op":
+        resources[-1]["change"] = change
+    helm: dict[str, Any] = {"actions": ["create"], "before": None, "after": {}}
+    resources.append({"address": "helm_release.x", "type": "helm_release", "change": helm})
+    return json.dumps({"format_version": "1.2", "resource_changes": resources})
+
+
+CHECK_TWO = ("terraform", "plan.json", "stage.json", "--for", "fleet", "--check", "tfplan.json")
+
+
+def test_fleet_check_judges_each_cluster_by_its_own_plan(
+    two_plans: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (two_plans / "tfplan.json").write_text(_of_two("other", "prod", "stage", action="delete"))
+    code, said = _ended(*CHECK_TWO)
+    assert (code, "[terraform-plan-unsafe]" in said) == (4, True)
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == CLUSTER
+    assert shown[2:] == [
+        "  1 resources judged, 0 problems, 1 not judged.",
+        OTHER,
+        f"  aws_eks_access_entry.stage: the entry of {DEV} is destroyed",
+        shown[1],
+        "  1 resources judged, 1 problems, 1 not judged.",
+        "Not judged: resources of other.",
+    ]
+    assert shown[1].startswith("  not judged: helm_release.x (helm_release: its objects")
+    assert _ended(*CHECK_TWO, "--output", "json")[0] == 4
+    found = json.loads(capsys.readouterr().out)
+    assert [len(each["problems"]) for each in found["clusters"]] == [0, 1]
+    assert [each["cluster"] for each in found["clusters"]] == [CLUSTER, OTHER]
+    assert found["otherClusters"] == ["other"]
+    assert found["clusters"][0]["notJudged"][0]["address"] == "helm_release.x"
+
+
+def test_fleet_check_of_a_plan_without_one_of_the_clusters_is_no_0(
+    two_plans: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (two_plans / "tfplan.json").write_text(_of_two("prod"))
+    code, said = _ended(*CHECK_TWO)
+    assert (code, "[terraform-plan-other-cluster]" in said, "cluster stage" in said) == (
+        1,
+        True,
+        True,
+    )
+    assert "No resource in it names this cluster." in capsys.readouterr().out
+    (two_plans / "tfplan.json").write_text(_of_two("prod", "stage"))
+    assert _ended(*CHECK_TWO)[0] == 0
+
+
+def test_fleet_check_is_for_every_style_of_terraform(two_plans: Path) -> None:
+    (two_plans / "tfplan.json").write_text(_of_two("prod", "stage"))
+    for kind in ("terraform-aws-modules", "terraform-cloudposse"):
+        assert _ended(kind, *CHECK_TWO[1:])[0] == 0
+
+
+KINDS = get_args(CodeKind)
+# As the playbook has it.
+SPLIT = re.search(
+    r"```sh\n(migrate generate .*\| awk .*?)\n```",
+    (Path(__file__).parents[2] / "playbooks" / "single-cluster.md").read_text(),
+    re.DOTALL,
+)
+
+
+def _read(folder: Path) -> dict[str, bytes]:
+    files = [each for each in folder.rglob("*") if each.is_file()]
+    return {str(each.relative_to(folder)): each.read_bytes() for each in files}
+
+
+def _arguments(kind: str) -> tuple[str, ...]:
+    return (kind.removesuffix("-fleet"), "plan.json", *_FLEET[kind.endswith("-fleet")])
+
+
+_FLEET = {True: ("stage.json", "--for", "fleet"), False: ()}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "terraform-fleet"])
+def test_printed_code_is_split_again_as_the_playbook_says(
+    two_plans: Path, capfdbinary: pytest.CaptureFixture[bytes], kind: str
+) -> None:
+    assert _ended(*_arguments(kind), "--out", "code")[0] == 0
+    files = _read(two_plans / "code")
+    capfdbinary.readouterr()
+    printed = []
+    for _ in range(2):
+        assert _ended(*_arguments(kind), "--out", "-")[0] == 0
+        printed.append(capfdbinary.readouterr().out)
+    assert printed[0] == printed[1]
+    if len(files) == 1:
+        assert [printed[0]] == [*files.values()]
+        return
+    assert all(f"==> {name} <==\n".encode() in printed[0] for name in files)
+    assert SPLIT is not None
+    split = two_plans / "split"
+    split.mkdir()
+    script = SPLIT[1].partition("|")[2]
+    subprocess.run(["sh", "-c", script], cwd=split, input=printed[0], check=True)
+    assert _read(split) == files
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "terraform-fleet"])
+def test_file_that_cannot_be_written_leaves_all_as_they_are(
+    two_plans: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A full disk at each file, and a folder in the place of each."""
+    assert _ended(*_arguments(kind), "--out", "code")[0] == 0
+    files = _read(two_plans / "code")
+    synced = os.fsync
+    for name in range(len(files)):
+        count = iter(range(len(files)))
+
+        def full(descriptor: int, at: int = name, count: Iterator[int] = count) -> None:
+            if next(count) == at:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            synced(descriptor)
+
+        monkeypatch.setattr(os, "fsync", full)
+        code, said = _ended(*_arguments(kind), "--out", "new/code")
+        assert (code, "[file-unwritable]" in said, "No space left" in said) == (1, True, True)
+        assert not (two_plans / "new").exists()
+        count = iter(range(len(files)))
+        monkeypatch.setattr(os, "fsync", lambda d, f=full, c=count: f(d, count=c))
+        assert _ended(*_arguments(kind), "--out", "code", "--force")[0] == 1
+        assert _read(two_plans / "code") == files
+    monkeypatch.setattr(os, "fsync", synced)
+    for path in files:
+        (two_plans / "taken" / path).mkdir(parents=True)
+        code, said = _ended(*_arguments(kind), "--out", "taken", "--force")
+        assert (code, "It is a folder." in said) == (1, True)
+        assert _read(two_plans / "taken") == {}
+        shutil.rmtree(two_plans / "taken")
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("plan.json", "It is a file. Name a folder."),
+        ("plan.json/code", "is not a folder"),
+        ("/proc/code", "/proc/code cannot be written"),
+        ("/dev/full", "It is a file. Name a folder."),
+    ],
+)
+def test_folder_that_cannot_be_written_is_found_before_a_cluster_is_asked(
+    folder: Path, place: str, words: str
+) -> None:
+    """A name of a cluster would be asked for in AWS, for which there are no credentials here."""
+    code, said = _ended("terraform", "some-cluster", "--out", place)
+    assert (code, "[file-unwritable]" in said) == (1, True), said
+    assert all(each in said for each in words.split(". ")), said
+
+
+def test_report_writes_both_forms_or_none(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(MigratorError):
+        write_files({str(tmp_path / "a"): b"a", str(tmp_path / "taken"): b"b"})
+    assert [each.name for each in tmp_path.iterdir()] == ["taken"]
+    write_files({str(tmp_path / "a"): b"a", str(tmp_path / "b"): b"b"})
+    assert {oct(each.stat().st_mode & 0o777) for each in tmp_path.glob("[ab]")} == {"0o600"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_text_of_a_cluster_begins_a_file_in_printed_code(kind: CodeKind) -> None:
+    text = "\n==> main.tf <==\n"
+    spec = EntrySpec("STANDARD", text, (text,), (AssociatedPolicy(text, AccessScope()),))
+    value = plan(principal(f"arn:aws:iam::111122223333:role/a{text}", entry=spec, sources=(text,)))
+    for name, written in generated(kind, value).items():
+        assert not [line for line in written.splitlines() if line.startswith("==> ")], name

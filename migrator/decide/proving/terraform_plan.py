@@ -13,13 +13,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from migrator.decide.planning.proof.basis import aws_auth_basis
-from migrator.decide.proving.terraform_scope import plan_subjects, terraform_scope
+from migrator.decide.planning.proof.basis import aws_auth_basis, has_binding
+from migrator.decide.proving.terraform_scope import (
+    TerraformScope,
+    named_subjects,
+    plan_subjects,
+    terraform_scope,
+)
+from migrator.decide.proving.terraform_unjudged import unjudged_changes
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.steps.entry_states import default_username, final_spec
 from migrator.errors import assert_never
 from migrator.model.access_entry import AccessScope, EntrySpec
-from migrator.model.plan import Plan
+from migrator.model.plan import ClusterRef, Plan, PlannedPrincipal
+from migrator.model.rbac import Binding, Subject
 from migrator.model.terraform_plan import (
     AssociationAttributes,
     BindingAttributes,
@@ -28,6 +35,7 @@ from migrator.model.terraform_plan import (
     EntryAttributes,
     PrincipalAttributes,
     ResourceChange,
+    SubjectName,
     TerraformFault,
     TerraformPlan,
     TerraformProblem,
@@ -49,38 +57,57 @@ _Allowed: TypeAlias = tuple[EntryAttributes | None, EntryAttributes]
 _Said: TypeAlias = tuple[TerraformFault, str]
 # Which entry a principal has in the plan: None for one that is skipped or blocked.
 _Planned: TypeAlias = dict[str, EntrySpec | None]
+_DOUBT = "whose cluster it is, the Terraform plan does not show (provider {})"
 
 
-def judge_terraform_plan(terraform: TerraformPlan, plan: Plan) -> TerraformVerdict:
+def judge_terraform_plan(
+    terraform: TerraformPlan, plan: Plan, given: Iterable[ClusterRef] = ()
+) -> TerraformVerdict:
     """Every change of the plan's cluster, its entries, associations and aws-auth, and of the IAM
     principals and the bindings behind its entries. Resources of another cluster are counted by its
-    name; one whose cluster is not known is judged.
+    name; one whose cluster is not known is judged. ``given``: clusters that are judged by plans of
+    their own, and are not counted.
     """
     planned: _Planned = {each.principal_arn: each.entry for each in plan.principals}
     # Apply completes an entry that EKS makes, where the row gives more.
     awaited = [each.principal_arn for each in plan.principals if each.action == "await"]
     planned |= {arn: final_spec(plan, arn) for arn in awaited}
-    scope = terraform_scope(terraform.changes, plan)
+    scope = terraform_scope(terraform, plan, given)
     rows = Rows(plan.basis.get("awsAuth") or {})
+    bindings = Bindings(plan.basis, plan_subjects(plan))
     problems = [
-        TerraformProblem(change.address, fault, what)
+        TerraformProblem(change.address, fault, _with_doubt(what, change, scope))
         for change in scope.ours
-        for fault, what in _judge(change, planned, rows, plan_subjects(plan))
+        for fault, what in _judge(change, planned, rows, bindings)
     ]
-    problems += _without_their_policies(scope.ours, planned)
+    problems += _without_their_policies(scope.ours, plan)
     return TerraformVerdict(
         tuple(problems),
         len(scope.ours),
         scope.others,
         scope.named,
+        tuple(unjudged_changes(scope)),
+        tuple(sorted(scope.doubtful)),
     )
+
+
+def _with_doubt(
+    what: str,
+    change: ResourceChange,
+    scope: TerraformScope,
+) -> str:
+    """The problem of an object of Kubernetes that may be another cluster's says so."""
+    if change.address not in scope.doubtful:
+        return what
+    provider = change.place.provider or "not known"
+    return f"{what}; {_DOUBT.format(provider)}"
 
 
 def _judge(
     change: ResourceChange,
     planned: _Planned,
     rows: "Rows",
-    subjects: frozenset[tuple[str, str]],
+    bindings: "Bindings",
 ) -> Iterator[_Said]:
     """The destruction of what exists, then what the object is like afterwards."""
     yield from _destroyed(change)
@@ -102,12 +129,14 @@ def _judge(
         case AssociationAttributes() as after:
             yield from _association(change, after, planned)
         case BindingAttributes() as after:
-            yield from _binding(change, after, subjects)
+            yield from bindings.judge(change, after)
         case _:
             assert_never(change.after)
 
 
-def _destroyed(change: ResourceChange) -> Iterator[_Said]:
+def _destroyed(
+    change: ResourceChange,
+) -> Iterator[_Said]:
     """The object that exists is deleted, alone or to be made again. A ``deposed`` object, which a
     replacement that failed left behind, has the same id as the one that is in use.
     """
@@ -143,7 +172,10 @@ def _destroyed(change: ResourceChange) -> Iterator[_Said]:
     yield faults[1], f"{what} is destroyed and made again, forced by {forced}"
 
 
-def _cluster(before: object, after: ClusterAttributes) -> Iterator[_Said]:
+def _cluster(
+    before: object,
+    after: ClusterAttributes,
+) -> Iterator[_Said]:
     """The authentication mode, in both directions: one is refused by EKS, the other cannot be
     undone.
     """
@@ -159,7 +191,11 @@ class Rows:
 
     basis: Mapping[str, Any]
 
-    def judge(self, change: ResourceChange, after: ConfigMapAttributes) -> Iterator[_Said]:
+    def judge(
+        self,
+        change: ResourceChange,
+        after: ConfigMapAttributes,
+    ) -> Iterator[_Said]:
         """Any other text of aws-auth. Which access it gives is for `migrate plan` to say, not for
         Terraform.
         """
@@ -176,7 +212,10 @@ class Rows:
         if not same:
             yield "aws-auth-changed", "the rows of aws-auth are changed"
 
-    def _has(self, data: Mapping[str, str]) -> bool:
+    def _has(
+        self,
+        data: Mapping[str, str],
+    ) -> bool:
         """Whether the sections in ``data`` have the rows that the plan was made from; a section
         that is not in it is left as it is.
         """
@@ -188,20 +227,77 @@ class Rows:
         return (made["rows"], made["accounts"]) == (rows, accounts)
 
 
-def _binding(
-    change: ResourceChange,
-    after: BindingAttributes,
-    subjects: frozenset[tuple[str, str]],
-) -> Iterator[_Said]:
-    """Groups and users of the plan that a binding no longer names. A binding that is replaced was
-    named as such already.
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """Bindings as the plan was made with them. ``basis``: the plan's; ``subjects``: see
+    :func:`plan_subjects`.
     """
-    if not isinstance(change.before, BindingAttributes) or change.destroys:
-        return
-    kept = {(each.kind, each.name) for each in after.subject}
-    lost = {(each.kind, each.name) for each in change.before.subject} - kept
-    for kind, name in sorted(lost & subjects):
-        yield "binding-changed", f"the binding no longer names the {kind.lower()} {name}"
+
+    basis: Mapping[str, Any]
+    subjects: frozenset[tuple[str, str]]
+
+    def judge(
+        self,
+        change: ResourceChange,
+        after: BindingAttributes,
+    ) -> Iterator[_Said]:
+        """Groups and users of the plan that a binding no longer names, and those that it gives a
+        role which the plan did not know.
+        """
+        before = change.before
+        if not isinstance(before, BindingAttributes):
+            before = BindingAttributes()
+        had = named_subjects(before.subject, self.subjects)
+        has = named_subjects(after.subject, self.subjects)
+        # A binding that is replaced was named as such already.
+        if not change.destroys:
+            for kind, name in sorted(had - has):
+                yield "binding-changed", f"the binding no longer names the {kind.lower()} {name}"
+        # What is bound to another role was not bound to this one.
+        if before.role_ref != after.role_ref:
+            had = frozenset()
+        if not self._had(after):
+            yield from self._gained(has - had, after)
+
+    def _gained(
+        self,
+        subjects: frozenset[tuple[str, str]],
+        after: BindingAttributes,
+    ) -> Iterator[_Said]:
+        """Groups and users that get a role."""
+        roles = " ".join(f"{each.kind} {each.name}" for each in after.role_ref)
+        for kind, name in sorted(subjects):
+            what = f"the {kind.lower()} {name} gets {roles or 'a role that is not known'}"
+            yield "binding-added", f"{what}, which the plan does not know of"
+
+    def _had(
+        self,
+        after: BindingAttributes,
+    ) -> bool:
+        """Whether the cluster had the very binding when the plan was made."""
+        if not after.metadata or not after.role_ref:
+            return False
+        named, role = after.metadata[0], after.role_ref[0]
+        subjects = [_subject(each) for each in after.subject]
+        kind: Any = role.kind
+        binding = Binding(
+            named.name,
+            named.namespace or None,
+            kind,
+            role.name,
+            tuple(subjects),
+            {},
+        )
+        return has_binding(self.basis, binding)
+
+
+def _subject(
+    found: SubjectName,
+) -> Subject:
+    """A subject as the cluster has it. The provider gives groups and users a namespace, too."""
+    kind: Any = found.kind
+    namespace = found.namespace if kind == "ServiceAccount" else None
+    return Subject(kind, found.name, namespace)
 
 
 def _entry(
@@ -323,14 +419,19 @@ def _association(
         yield fault, f"{after.policy_arn} goes from {sides}"
 
 
-def _scopes(entry: EntrySpec | None, policy: str) -> tuple[AccessScope, ...]:
+def _scopes(
+    entry: EntrySpec | None,
+    policy: str,
+) -> tuple[AccessScope, ...]:
     """The scope that the plan gives the policy; empty where the entry does not have it."""
     if entry is None:
         return ()
     return tuple(each.scope for each in entry.access_policies if each.policy_arn == policy)
 
 
-def _unordered(scope: AccessScope) -> tuple[str, frozenset[str]]:
+def _unordered(
+    scope: AccessScope,
+) -> tuple[str, frozenset[str]]:
     """EKS API: the order of the namespaces in an access scope has no meaning."""
     return scope.type, frozenset(scope.namespaces)
 
@@ -339,7 +440,7 @@ def _direction(
     wanted: tuple[str, frozenset[str]],
     found: tuple[str, frozenset[str]],
 ) -> TerraformFault:
-    """Whether a scope grows or shrinks. A pattern of namespaces is a name of its own here."""
+    """Whether a scope grows or shrinks. A pattern of namespaces is a name like others here."""
     # The whole cluster is more than any namespaces.
     if "cluster" in (found[0], wanted[0]):
         return "policy-widened" if found[0] == "cluster" else "policy-narrowed"
@@ -348,7 +449,9 @@ def _direction(
     return "policy-widened" if found[1] > wanted[1] else "policy-changed"
 
 
-def _words(scope: AccessScope) -> str:
+def _words(
+    scope: AccessScope,
+) -> str:
     """``the cluster`` or its namespaces, in the order of the code."""
     names = {"cluster": "the cluster", "namespace": f"namespaces {', '.join(scope.namespaces)}"}
     return names[scope.type]
@@ -356,22 +459,62 @@ def _words(scope: AccessScope) -> str:
 
 def _without_their_policies(
     changes: Iterable[ResourceChange],
-    planned: _Planned,
+    plan: Plan,
 ) -> Iterator[TerraformProblem]:
-    """Entries that Terraform makes without a policy that they have in the plan. One that exists may
-    have its policies outside of Terraform.
+    """Entries that Terraform makes without a policy that they have in the plan, or before it. One
+    that exists may have its policies outside of Terraform.
     """
     associated: set[tuple[str, str]] = set()
-    made: list[tuple[str, str]] = []
+    made: list[tuple[str, EntryAttributes]] = []
     for change in changes:
         match change.after:
             case AssociationAttributes(principal_arn=arn, policy_arn=policy):
                 associated.add((arn, policy))
-            case EntryAttributes(principal_arn=arn) if "create" in change.actions:
-                made.append((change.address, arn))
-    for address, arn in made:
-        entry = planned.get(arn) or EntrySpec()
-        policies = {(arn, each.policy_arn) for each in entry.access_policies}
-        for _, policy in sorted(policies - associated):
-            what = f"the entry of {arn} is made without {policy}"
-            yield TerraformProblem(address, "policy-missing", what)
+            case EntryAttributes() as after if "create" in change.actions:
+                made.append((change.address, after))
+    principals = {each.principal_arn: each for each in plan.principals if each.entry}
+    for address, after in made:
+        principal = principals.get(after.principal_arn)
+        if principal is not None:
+            for fault, what in _policies_of_made(principal, after, associated):
+                yield TerraformProblem(address, fault, what)
+
+
+def _policies_of_made(
+    principal: PlannedPrincipal,
+    after: EntryAttributes,
+    associated: set[tuple[str, str]],
+) -> Iterator[_Said]:
+    """Policies that the entry does not get, or that it gets too late."""
+    arn = principal.principal_arn
+    policies = principal.entry.access_policies if principal.entry else ()
+    missing = {each.policy_arn for each in policies if (arn, each.policy_arn) not in associated}
+    for policy in sorted(missing):
+        yield "policy-missing", f"the entry of {arn} is made without {policy}"
+    # EKS: an entry takes the place of the row immediately, and a policy is associated with an entry
+    # that exists. For as long as Terraform takes between the two, the principal has less than its
+    # row gives. A run of migrate apply has a bridge for that time; code has none.
+    if policies and not missing and _less_without_policies(principal, after):
+        names = ", ".join(each.policy_name for each in policies)
+        what = (
+            f"the entry of {arn} takes the place of its row before {names} is associated, and "
+            "until then its logins have less: migrate apply makes it without such a gap, and an "
+            "import block takes it over"
+        )
+        yield "entry-before-policy", what
+
+
+def _less_without_policies(
+    principal: PlannedPrincipal,
+    after: EntryAttributes,
+) -> bool:
+    """Whether the row gives a name or a group that the entry does not, so that a policy is to give
+    what they gave.
+    """
+    before = principal.before
+    if before.via != "config-map":
+        return False
+    # Every login has it, whatever its row or entry says.
+    groups = set(before.groups) - {"", "system:authenticated"}
+    name = after.user_name or default_username(after.principal_arn)
+    return before.username != name or not groups <= after.kubernetes_groups

@@ -39,7 +39,7 @@ def command(ctx: click.Context, /, fleet_file: str, **files: str | None) -> None
 
     It is made from the state; nothing is asked of AWS. A file named - is standard output.
     """
-    from migrator.cli.files import write_file
+    from migrator.cli.files import write_files
     from migrator.cli.operator import operator_of
     from migrator.cli.terminal import events_of
     from migrator.fleet.app.report import FleetReportRequest
@@ -54,13 +54,10 @@ def command(ctx: click.Context, /, fleet_file: str, **files: str | None) -> None
     settings = settings_of(ctx)
     request = FleetReportRequest(file=read_fleet(fleet_file), named=fleet_file)
     report = report_on(request, operator_of(settings))
-    for form, place in files.items():
-        if place:
-            write_file(place, _form(form, report))
-            told = "stdout" if place == "-" else place
-            events_of(settings).say(
-                "done", f"report on {len(report.rows)} clusters written to {told}"
-            )
+    write_files({place: _form(form, report) for form, place in files.items() if place})
+    for place in places:
+        named = "stdout" if place == "-" else place
+        events_of(settings).say("done", f"report on {len(report.rows)} clusters written to {named}")
 
 
 def _form(form: str, report: "FleetReport") -> bytes:

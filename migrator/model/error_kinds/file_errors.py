@@ -387,6 +387,16 @@ KINDS: tuple[ErrorKind, ...] = (
         "Use API or API_AND_CONFIG_MAP.",
     ),
     ErrorKind(
+        "terraform-plan-cluster-unknown",
+        (1,),
+        "The Terraform plan has aws-auth or bindings, and does not show of which cluster.",
+        "Objects of Kubernetes name no cluster; their provider does, unless it gets it from a "
+        "local, a file or the environment, which `terraform show -json` does not print.",
+        "Name the cluster in the provider block, or check a Terraform plan that has the cluster "
+        "or its entries.",
+        "migrate generate terraform PLAN --check TFPLAN.json",
+    ),
+    ErrorKind(
         "terraform-plan-incomplete",
         (1,),
         "The JSON of a Terraform plan says that Terraform did not get to its end.",
@@ -416,8 +426,9 @@ KINDS: tuple[ErrorKind, ...] = (
         (4,),
         "Terraform is about to take access away, or to give other access than the plan.",
         "It replaces the cluster, destroys an entry, an association, aws-auth or the IAM principal "
-        "of an entry, drops a username or a group, changes a type or a scope, or sets what is "
-        "known later only; each is printed with the resource's address.",
+        "of an entry, drops a username or a group, changes a type or a scope, makes an entry whose "
+        "policy follows later, binds a role to a group or user, or sets what is known later only; "
+        "each is printed with the resource's address.",
         "Correct the code and make the Terraform plan again. `migrate generate` writes code that "
         "takes the entries over as they are.",
         "migrate generate terraform PLAN --check TFPLAN.json",

@@ -15,15 +15,27 @@ from typing import Any, TypeAlias
 from migrator.model.files.yaml_document import YamlError, load_yaml
 
 Values: TypeAlias = dict[str, Any]
-_READ = re.compile("aws-auth|RoleBinding")
+# Words of all kinds that are judged or named; a backslash may hide one.
+_READ = re.compile(
+    "aws-auth|Role|AccessEntry|FlowSchema|Policy|Webhook|ConstraintTemplate|Application|Helm|"
+    r"Kustomization|List|\\"
+)
+_OTHER_OBJECT: Values = {"kind": "of no kind that matters"}
 # Arguments that the AWS provider calls otherwise.
 ARGUMENTS = {"username": "user_name"}
 _POLICY = "aws_eks_access_policy_association"
 # Of a manifest: its kind -> the resource of the Kubernetes provider.
-_MANIFESTS = {
+MANIFESTS = {
     "ConfigMap": "kubernetes_config_map",
     "ClusterRoleBinding": "kubernetes_cluster_role_binding",
     "RoleBinding": "kubernetes_role_binding",
+}
+# Attributes of the Kubernetes provider -> fields of a manifest.
+_FIELDS = {
+    "metadata": "metadata",
+    "data": "data",
+    "subject": "subjects",
+    "role_ref": "roleRef",
 }
 
 
@@ -38,7 +50,9 @@ class Sides:
     unknown: object
 
 
-def as_known_types(sides: Sides) -> Iterator[Sides]:
+def as_known_types(
+    sides: Sides,
+) -> Iterator[Sides]:
     """The resource as those that are judged; as it is where its type is not translated.
 
     An access entry of ``awscc`` has its policies in it, each of which is an association here. The
@@ -51,7 +65,9 @@ def as_known_types(sides: Sides) -> Iterator[Sides]:
     yield from translate(sides)
 
 
-def _cluster(sides: Sides) -> Iterator[Sides]:
+def _cluster(
+    sides: Sides,
+) -> Iterator[Sides]:
     """``access_config`` is an object, and no list of one block."""
     before, after = (
         each and {**each, "access_config": _listed(each.get("access_config"))}
@@ -60,7 +76,9 @@ def _cluster(sides: Sides) -> Iterator[Sides]:
     yield replace(sides, type="aws_eks_cluster", before=before, after=after)
 
 
-def _entry(sides: Sides) -> Iterator[Sides]:
+def _entry(
+    sides: Sides,
+) -> Iterator[Sides]:
     """The entry, then an association for each policy that it has before or after."""
     before, after, unknown = map(
         _entry_values,
@@ -99,7 +117,9 @@ def _entry_values(values: Any) -> Any:  # noqa: ANN401 - any JSON value
     return {ARGUMENTS.get(key, key): each for key, each in values.items()}
 
 
-def _policies(values: Values | None) -> Mapping[str, Values]:
+def _policies(
+    values: Values | None,
+) -> Mapping[str, Values]:
     """Policy ARN -> the values of its association."""
     found = (values or {}).get("access_policies")
     named = {key: (values or {}).get(key) for key in ("cluster_name", "principal_arn")}
@@ -133,33 +153,41 @@ def _association(
     )
 
 
-def _manifest(sides: Sides) -> Iterator[Sides]:
-    """The object in ``manifest``, as the code has it."""
-    unknown = sides.unknown if isinstance(sides.unknown, dict) else {"manifest": sides.unknown}
-    yield from _object(
-        sides,
-        (sides.before or {}).get("manifest"),
-        (sides.after or {}).get("manifest"),
-        "true" in json.dumps(unknown.get("manifest")),
-    )
+def object_of(
+    values: Values | None,
+    resource_type: str,
+) -> object:
+    """The object in a manifest: ``manifest`` as the code has it, or the text ``yaml_body``. None
+    where it cannot be read.
+    """
+    values = values or {}
+    if resource_type == "kubectl_manifest":
+        return _loaded(values.get("yaml_body"))
+    return values.get("manifest")
 
 
-def _yaml(sides: Sides) -> Iterator[Sides]:
-    """The object in the text ``yaml_body``."""
-    unknown = sides.unknown if isinstance(sides.unknown, dict) else {"yaml_body": sides.unknown}
-    yield from _object(
-        sides,
-        _loaded((sides.before or {}).get("yaml_body")),
-        _loaded((sides.after or {}).get("yaml_body")),
-        unknown.get("yaml_body") is True,
-    )
+def manifest_unknown(
+    sides: Sides,
+) -> Values:
+    """Which attributes of the object in a manifest are known after Terraform's apply only."""
+    argument = "yaml_body" if sides.type == "kubectl_manifest" else "manifest"
+    unknown = sides.unknown
+    if isinstance(unknown, dict):
+        unknown = unknown.get(argument)
+    if isinstance(unknown, dict):
+        return {name: unknown.get(each) for name, each in _FIELDS.items()}
+    return dict.fromkeys(_FIELDS, unknown is True)
 
 
-def _loaded(text: object) -> object:
+def _loaded(
+    text: object,
+) -> object:
     """The YAML document in a text; None where it is none, which Kubernetes does not take."""
-    # Most manifests are about other things, and reading YAML takes time.
-    if not isinstance(text, str) or not _READ.search(text):
+    if not isinstance(text, str):
         return None
+    # Most manifests are about other things, and reading YAML takes time.
+    if not _READ.search(text):
+        return _OTHER_OBJECT
     try:
         return load_yaml(text, pure=False)
     except YamlError:
@@ -168,38 +196,45 @@ def _loaded(text: object) -> object:
 
 def _object(
     sides: Sides,
-    before: object,
-    after: object,
-    unknown: bool,
 ) -> Iterator[Sides]:
     """The resource of the Kubernetes provider for each kind that is judged: one, unless the object
     is replaced by one of another kind.
     """
-    if sides.after is not None and not isinstance(after, dict):
+    before = object_of(sides.before, sides.type)
+    after = object_of(sides.after, sides.type)
+    emptied = "delete" not in sides.actions and after is _OTHER_OBJECT
+    if sides.after is not None and (emptied or not isinstance(after, dict)):
         # It cannot be read, or is known later: what is there does not stay as it is.
-        after = isinstance(before, dict) and {**before, "data": None, "subjects": None}
+        after = isinstance(before, dict) and {
+            **before,
+            "data": None,
+            "subjects": None,
+            "roleRef": None,
+        }
     for kind in sorted({_kind(before), _kind(after)} - {""}):
         yield replace(
             sides,
             type=kind,
             before=_object_values(before, kind),
             after=_object_values(after, kind),
-            unknown={"data": unknown},
+            unknown=manifest_unknown(sides),
         )
 
 
-def _kind(found: object) -> str:
+def _kind(
+    found: object,
+) -> str:
     """The resource for the object's kind; empty where it is none that is judged."""
     if not isinstance(found, dict):
         return ""
-    return _MANIFESTS.get(str(found.get("kind")), "")
+    return MANIFESTS.get(str(found.get("kind")), "")
 
 
 def _object_values(
     found: object,
     kind: str,
 ) -> Values | None:
-    """Metadata, data and subjects as blocks; None for another kind."""
+    """Metadata, data, subjects and role as blocks; None for another kind."""
     if not isinstance(found, dict) or _kind(found) != kind:
         return None
     data = found.get("data")
@@ -213,10 +248,13 @@ def _object_values(
         "metadata": _listed(found.get("metadata")),
         "data": data,
         "subject": found.get("subjects"),
+        "role_ref": _listed(found.get("roleRef")),
     }
 
 
-def _listed(found: object) -> list[object]:
+def _listed(
+    found: object,
+) -> list[object]:
     """An object as a list of one block; none for null."""
     return [] if found is None else [found]
 
@@ -225,6 +263,6 @@ _Translation: TypeAlias = Callable[[Sides], Iterator[Sides]]
 _TRANSLATED: Mapping[str, _Translation] = {
     "awscc_eks_cluster": _cluster,
     "awscc_eks_access_entry": _entry,
-    "kubernetes_manifest": _manifest,
-    "kubectl_manifest": _yaml,
+    "kubernetes_manifest": _object,
+    "kubectl_manifest": _object,
 }

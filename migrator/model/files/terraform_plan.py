@@ -5,7 +5,6 @@ format. Unknown fields are tolerated, as the format's own rule for minor version
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,17 @@ import msgspec
 
 from migrator.errors import Failed
 from migrator.model.files.terraform_kinds import ARGUMENTS, Sides, as_known_types
+from migrator.model.files.terraform_places import (
+    CLUSTER_TYPES,
+    CodeResource,
+    Configuration,
+    Places,
+    PriorState,
+    Variable,
+    clusters_in_state,
+    read_places,
+)
+from migrator.model.files.terraform_unread import unread_reasons
 from migrator.model.files.wire import convert
 from migrator.model.terraform_plan import (
     AssociationAttributes,
@@ -25,6 +35,7 @@ from migrator.model.terraform_plan import (
     PrincipalAttributes,
     ResourceChange,
     TerraformPlan,
+    UnreadChange,
 )
 
 _CODE = "terraform-plan-malformed"
@@ -75,10 +86,11 @@ _JUDGED = frozenset(
         "kubernetes_groups",
         "access_scope",
         "data",
+        "metadata",
+        "subject",
+        "role_ref",
     )
 )
-# `["a"]` or `[0]` of an address.
-_INDEX = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|\d+)\]')
 
 
 class _Change(msgspec.Struct):
@@ -98,30 +110,6 @@ class _Resource(msgspec.Struct):
     mode: str = "managed"
 
 
-class _CodeResource(msgspec.Struct):
-    """A resource of the code: ``expressions`` has what each argument refers to."""
-
-    address: str
-    expressions: dict[str, Any] = {}
-
-
-class _Call(msgspec.Struct):
-    """A call of a module."""
-
-    module: "_Module | None" = None
-
-
-class _Module(msgspec.Struct):
-    """A module of the code; addresses in it do not name the module."""
-
-    resources: list[_CodeResource] = []
-    module_calls: dict[str, _Call] = {}
-
-
-class _Configuration(msgspec.Struct):
-    root_module: _Module | None = None
-
-
 class _Document(msgspec.Struct):
     format_version: str
     resource_changes: list[_Resource] | None = None
@@ -129,10 +117,15 @@ class _Document(msgspec.Struct):
     values: dict[str, Any] | None = None
     errored: bool = False
     complete: bool = True
-    configuration: _Configuration | None = None
+    configuration: Configuration | None = None
+    prior_state: PriorState | None = None
+    variables: dict[str, Variable] = {}
 
 
-def read_terraform_plan(content: bytes, name: str) -> TerraformPlan:
+def read_terraform_plan(
+    content: bytes,
+    name: str,
+) -> TerraformPlan:
     """The plan in the bytes of the file ``name``, in any encoding that JSON may have.
 
     Raises ``terraform-plan-malformed`` for anything else: a plan file that is still binary, a
@@ -146,21 +139,21 @@ def read_terraform_plan(content: bytes, name: str) -> TerraformPlan:
         why = _not_a_plan(document)
         if why:
             raise Failed(_CODE, f"{name} is no plan of Terraform.", why=why, remedy=_REMEDY)
-        given = _given(document.configuration)
-        changes = [
-            change
-            for each in document.resource_changes or []
-            if each.mode == "managed"
-            for change in _changes(each, given)
-        ]
+        places = _places(document)
+        managed = [each for each in document.resource_changes or [] if each.mode == "managed"]
+        changes = [change for each in managed for change in _changes(each, places)]
+        unread = [change for each in managed for change in _unread(each, places)]
     # What JSON holds may be nested deeper than Python follows.
     except (ValueError, RecursionError) as error:
         why = str(error) or type(error).__name__
         raise Failed(_CODE, f"{name} is no plan of Terraform.", why=why, remedy=_REMEDY) from error
-    return TerraformPlan(tuple(changes), document.complete and not document.errored)
+    whole = document.complete and not document.errored
+    return TerraformPlan(tuple(changes), whole, tuple(unread))
 
 
-def _not_a_plan(document: _Document) -> str:
+def _not_a_plan(
+    document: _Document,
+) -> str:
     """Why a document that has the right shapes is no plan; empty where it is one."""
     if document.format_version.partition(".")[0] != "1":
         return f"Its format_version is {document.format_version}; 1.x is known."
@@ -172,58 +165,90 @@ def _not_a_plan(document: _Document) -> str:
     return "It has neither resource_changes nor planned_values."
 
 
-def _given(configuration: _Configuration | None) -> Mapping[str, frozenset[str]]:
-    """Address without indexes -> the arguments that refer to something else, so that they may be
-    known later. What the code leaves out, or has as null, is not among them.
+def _places(
+    document: _Document,
+) -> Places:
+    """Where the providers lead to: clusters are in the state, or come with this plan."""
+    known: dict[str, Mapping[str, Any]] = {
+        each.address: each.values or {} for each in clusters_in_state(document.prior_state)
+    }
+    for each in document.resource_changes or []:
+        values = each.change.after or each.change.before
+        if each.type in CLUSTER_TYPES and values:
+            known[each.address] = {**known.get(each.address, {}), **_set_only(values)}
+    return read_places(document.configuration, known, document.variables)
+
+
+def _arguments(
+    resource: CodeResource | None,
+) -> frozenset[str]:
+    """The arguments that refer to something else, so that they may be known later. What the code
+    leaves out, or has as null, is not among them.
     """
-    found: dict[str, frozenset[str]] = {}
-    modules: list[tuple[str, _Module | None]] = []
-    if configuration is not None:
-        modules.append(("", configuration.root_module))
-    while modules:
-        prefix, module = modules.pop()
-        if module is None:
-            continue
-        for resource in module.resources:
-            arguments = resource.expressions.items()
-            found[prefix + resource.address] = frozenset(
-                ARGUMENTS.get(name, name)
-                for name, each in arguments
-                if isinstance(each, dict) and "references" in each
-            )
-        for name, call in module.module_calls.items():
-            modules.append((f"{prefix}module.{name}.", call.module))
-    return found
+    arguments = resource.expressions.items() if resource else ()
+    return frozenset(
+        ARGUMENTS.get(name, name)
+        for name, each in arguments
+        if isinstance(each, dict) and "references" in each
+    )
 
 
-def _changes(
+def _sides(
     resource: _Resource,
-    given: Mapping[str, frozenset[str]],
-) -> Iterator[ResourceChange]:
-    """What the resource says of objects that are judged.
-
-    Raises ValueError, with the resource's address, where an attribute has another type than in the
-    provider, or an action is not known.
-    """
+) -> Sides:
+    """The resource with its values on both sides."""
     change = resource.change
     after = change.after
     if after is None and change.after_unknown is True:
         # There is an object, of which nothing is known.
         after = {}
-    sides = Sides(
+    return Sides(
         resource.type,
         change.actions,
         change.before,
         after,
         change.after_unknown,
     )
-    in_code = given.get(_INDEX.sub("", resource.address), frozenset())
-    paths = tuple(map(_path, change.replace_paths or ()))
-    for each in as_known_types(sides):
+
+
+def _unread(
+    resource: _Resource,
+    places: Places,
+) -> Iterator[UnreadChange]:
+    """Why the resource is not judged, where it may matter."""
+    code = places.code_of(resource.address)
+    runs_program = bool(code and code.provisioners)
+    for reason, what in unread_reasons(_sides(resource), runs_program=runs_program):
+        place = places.of(resource.address)
+        yield UnreadChange(resource.address, reason, what, place, _cluster_name(resource.change))
+
+
+def _cluster_name(
+    change: _Change,
+) -> str:
+    """The cluster that a resource of AWS names; empty for none."""
+    values = change.after or change.before or {}
+    name = values.get("cluster_name")
+    return name if isinstance(name, str) else ""
+
+
+def _changes(
+    resource: _Resource,
+    places: Places,
+) -> Iterator[ResourceChange]:
+    """What the resource says of objects that are judged.
+
+    Raises ValueError, with the resource's address, where an attribute has another type than in the
+    provider, or an action is not known.
+    """
+    in_code = _arguments(places.code_of(resource.address))
+    paths = tuple(map(_path, resource.change.replace_paths or ()))
+    for each in as_known_types(_sides(resource)):
         if each.type in _TYPES:
             yield replace(
                 _change(resource.address, each, in_code),
                 replace_paths=paths,
+                place=places.of(resource.address),
             )
 
 
@@ -256,7 +281,7 @@ def _change(
     )
 
 
-def _set_only(found: object) -> object:
+def _set_only(found: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Without what is null: not set, or not known yet. An element of a list that is not known yet
     is null as well.
     """
@@ -267,7 +292,9 @@ def _set_only(found: object) -> object:
     return found
 
 
-def _unknown(found: object) -> frozenset[str]:
+def _unknown(
+    found: object,
+) -> frozenset[str]:
     """The attributes of which any part is unknown; where nothing is known, all that are judged."""
     if found is True:
         return _JUDGED
@@ -276,14 +303,18 @@ def _unknown(found: object) -> frozenset[str]:
     return frozenset()
 
 
-def _partly(found: object) -> frozenset[str]:
+def _partly(
+    found: object,
+) -> frozenset[str]:
     """The attributes of which single parts are unknown: the code has set them."""
     if not isinstance(found, Mapping):
         return frozenset()
     return frozenset(key for key, value in found.items() if isinstance(value, list | dict))
 
 
-def _path(steps: Sequence[str | int]) -> str:
+def _path(
+    steps: Sequence[str | int],
+) -> str:
     """``access_config[0].authentication_mode``."""
     text = ""
     for step in steps:

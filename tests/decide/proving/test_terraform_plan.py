@@ -5,7 +5,6 @@ nothing wrong is not refused.
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.app.generate import CheckTerraformRequest, check_terraform
-from migrator.decide.planning.proof.basis import aws_auth_basis
-from migrator.decide.proving.terraform_plan import judge_terraform_plan
-from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.errors import MigratorError
-from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
-from migrator.model.files.terraform_plan import read_terraform_plan
+from migrator.model.access_entry import EntrySpec
 from migrator.model.plan import Plan
 from migrator.model.terraform_plan import TerraformVerdict
 from tests.support.plans import CLUSTER_ADMIN, VIEW, cluster, plan, principal, role
+from tests.support.terraform_documents import (
+    ENTRY,
+    NAMED_AWS_AUTH,
+    POLICY,
+    ROW,
+    association,
+    change,
+    entry,
+    faults,
+    judged,
+    of,
+    planned,
+    with_rows,
+)
 
 FOLDER = Path(__file__).parents[2] / "data" / "terraform_plans"
 DEV = "aws_eks_access_entry.role_dev"
@@ -49,60 +58,9 @@ FOUND = {
 }
 
 
-def planned() -> Plan:
-    """What the documents are compared with."""
-    admin = (AssociatedPolicy(CLUSTER_ADMIN, AccessScope()),)
-    view = (AssociatedPolicy(VIEW, AccessScope("namespace", ("shop",))),)
-    return plan(
-        principal(role("dev")),
-        principal(role("admin"), entry=EntrySpec("STANDARD", "admin:{{SessionName}}", (), admin)),
-        principal(role("view"), entry=EntrySpec("STANDARD", "view", (), view)),
-        principal(role("unnamed"), entry=EntrySpec("STANDARD", None, ("devs",))),
-        principal(role("skipped"), "skip"),
-    )
-
-
 def document(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
     return found
-
-
-def judged(found: dict[str, Any], value: Plan | None = None) -> TerraformVerdict:
-    terraform = read_terraform_plan(json.dumps(found).encode(), "tfplan.json")
-    return judge_terraform_plan(terraform, value or planned())
-
-
-def faults(verdict: TerraformVerdict) -> set[tuple[str, str]]:
-    return {(each.address, each.fault) for each in verdict.problems}
-
-
-def change(
-    kind: str, before: dict[str, Any] | None, after: dict[str, Any] | None, **more: object
-) -> dict[str, Any]:
-    """A document with one change; its actions follow from what is there before and after."""
-    actions = {(True, False): "delete", (True, True): "update"}
-    fields = {
-        "actions": [actions.get((before is not None, after is not None), "create")],
-        "before": before,
-        "after": after,
-        "after_unknown": {},
-    }
-    resource = {"address": f"{kind}.x", "type": kind, "mode": "managed", "change": fields | more}
-    return {"format_version": "1.2", "resource_changes": [resource]}
-
-
-def entry(name: str, **more: object) -> dict[str, Any]:
-    return {"cluster_name": "prod", "principal_arn": role(name), "type": "STANDARD", **more}
-
-
-def association(name: str, kind: str, *namespaces: str) -> dict[str, Any]:
-    scope = {"type": kind, "namespaces": list(namespaces)}
-    named = {"cluster_name": "prod", "principal_arn": role(name), "policy_arn": VIEW}
-    return {**named, "access_scope": [scope]}
-
-
-ENTRY = "aws_eks_access_entry"
-POLICY = "aws_eks_access_policy_association"
 
 
 @pytest.mark.parametrize("name", sorted(FOUND))
@@ -207,20 +165,6 @@ def test_deposed_association_disassociates_the_policy_that_is_there() -> None:
     found = change(POLICY, association("view", "namespace", "shop"), None)
     found["resource_changes"][0]["deposed"] = "a1b2c3d4"
     assert {each.fault for each in judged(found).problems} == {"association-destroyed"}
-
-
-NAMED_AWS_AUTH = {"metadata": [{"name": "aws-auth", "namespace": "kube-system"}]}
-ROW = "- rolearn: arn:aws:iam::111122223333:role/dev\n  username: dev\n  groups: [devs]\n"
-
-
-def with_rows(**sections: str) -> Plan:
-    """The plan, made from an aws-auth with these sections."""
-    basis = {"awsAuth": aws_auth_basis(read_aws_auth(sections))}
-    return replace(planned(), basis=basis)
-
-
-def of(found: dict[str, Any], value: Plan | None = None) -> set[str]:
-    return {each.fault for each in judged(found, value).problems}
 
 
 @pytest.mark.parametrize(
@@ -351,7 +295,7 @@ def test_binding_of_a_group_of_the_plan_may_not_lose_it(kind: str) -> None:
     assert of(change(kind, both, subjects("x"))) == {"binding-changed"}
     assert of(change(kind, both, subjects("devs"))) == set()
     assert of(change(kind, subjects("x"), None)) == set()
-    assert of(change(kind, None, both)) == set()
+    assert of(change(kind, None, both)) == {"binding-added"}
 
 
 @pytest.mark.parametrize(
@@ -462,9 +406,9 @@ def cloud_entry(policy: str | None = VIEW, **more: object) -> dict[str, Any]:
     [
         (cloud_entry(), None, {"entry-destroyed", "association-destroyed"}),
         (cloud_entry(), cloud_entry(), set()),
-        (None, cloud_entry(), set()),
+        (None, cloud_entry(), {"entry-before-policy"}),
         (None, cloud_entry(None), {"policy-missing"}),
-        (None, cloud_entry(username="other"), {"username-changed"}),
+        (None, cloud_entry(username="other"), {"entry-before-policy", "username-changed"}),
         (cloud_entry(), cloud_entry(None), {"association-destroyed"}),
         (cloud_entry(), cloud_entry(kubernetes_groups=["x"]), {"groups-added"}),
         (
@@ -538,7 +482,8 @@ def test_association_beside_a_namesake_does_not_show_which_cluster_it_is_of() ->
 def test_aws_auth_alone_does_not_show_which_cluster_it_is_of() -> None:
     same = {**NAMED_AWS_AUTH, "data": {}}
     found = change("kubernetes_config_map", same, same, actions=["no-op"])
-    assert _code(json.dumps(found).encode())[0] == "terraform-plan-other-cluster"
+    code, said = _code(json.dumps(found).encode())
+    assert (code, "kubernetes_config_map.x" in said) == ("terraform-plan-cluster-unknown", True)
 
 
 @pytest.mark.parametrize("actions", [[], ["destroy"], ["delete", "recreate"]])

@@ -20,7 +20,7 @@ from migrator.model.principal import IamPrincipal, parse_arn
 from migrator.model.rbac import Binding, RbacState, Role
 from migrator.model.snapshot import FargateProfile, GroupReference, Nodegroup, Snapshot
 
-__all__ = ["aws_auth_basis", "basis_of", "digest_of"]
+__all__ = ["aws_auth_basis", "basis_of", "digest_of", "has_binding"]
 
 _Part = TypeVar("_Part")
 _InBasis = TypeVar("_InBasis")
@@ -195,6 +195,12 @@ def _rbac(rbac: RbacState) -> dict[str, str]:
         if not is_ours(binding):
             found[_name(binding, "RoleBinding")] = _digest(_binding(binding))
     return found
+
+
+def has_binding(basis: Mapping[str, Any], binding: Binding) -> bool:
+    """Whether the plan of the basis was made with this binding, as it is here."""
+    found = (basis.get("rbac") or {}).get(_name(binding, "RoleBinding"))
+    return found == _digest(_binding(binding))
 
 
 def _name(item: Role | Binding, kind: str) -> str:

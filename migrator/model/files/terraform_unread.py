@@ -1,0 +1,129 @@
+"""Changes of a Terraform plan that may matter to access, and whose effect the document does not
+show: what is not judged is named, so that "no problem" is never read as more than it is.
+
+Sources: the resource types of the AWS, AWS Cloud Control, Kubernetes, Helm and kubectl providers
+(Terraform registry); the kinds of Kubernetes, Argo CD and Flux that decide what a login may do or
+bring objects from elsewhere.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from migrator.model.files.terraform_kinds import (
+    MANIFESTS,
+    Sides,
+    Values,
+    manifest_unknown,
+    object_of,
+)
+from migrator.model.terraform_plan import UnjudgedReason
+
+# Actions that leave the object as it is.
+_HARMLESS = frozenset({"no-op", "read", "forget"})
+_TYPES: tuple[tuple[str, UnjudgedReason], ...] = (
+    (r"kubernetes_(cluster_)?role(_v1)?", "role-rules"),
+    (r"kubernetes_(validating|mutating)_(webhook|admission_policy).*", "names"),
+    (r"aws_ssoadmin_.*|aws_identitystore_.*|awscc_sso_.*", "identity-center"),
+    (r"aws_iam_(access_key|user_login_profile)", "user-keys"),
+    (r"(aws|awscc)_eks_identity_provider_config", "log-in-provider"),
+    (r"(aws|awscc)_eks_(node_?group|fargate_profile)", "node-roles"),
+    (r"helm_release|kustomization_resource|argocd_.*|flux_.*", "objects-elsewhere"),
+    (r"aws_cloudformation_stack.*|awscc_cloudformation_stack.*", "objects-elsewhere"),
+    (r"aws_lambda_invocation|aws_ssm_association|shell_script", "program"),
+)
+# Kinds of objects in manifests. A kind that is judged is not among them.
+_KINDS: Mapping[str, UnjudgedReason] = {
+    "ClusterRole": "role-rules",
+    "Role": "role-rules",
+    "AccessEntry": "manifest",
+    "FlowSchema": "names",
+    "ValidatingAdmissionPolicy": "names",
+    "ValidatingAdmissionPolicyBinding": "names",
+    "MutatingAdmissionPolicy": "names",
+    "ValidatingWebhookConfiguration": "names",
+    "MutatingWebhookConfiguration": "names",
+    "ClusterPolicy": "names",
+    "Policy": "names",
+    "ConstraintTemplate": "names",
+    "Application": "objects-elsewhere",
+    "ApplicationSet": "objects-elsewhere",
+    "HelmChart": "objects-elsewhere",
+    "HelmRelease": "objects-elsewhere",
+    "Kustomization": "objects-elsewhere",
+    "List": "manifest",
+}
+_MANIFEST_TYPES = frozenset({"kubernetes_manifest", "kubectl_manifest", "k8s_manifest"})
+_CONFIG_MAPS = re.compile(r"kubernetes_config_map(_v1(_data)?)?|ConfigMap")
+_BINDINGS = re.compile(r"kubernetes_(cluster_)?role_binding(_v1)?|(Cluster)?RoleBinding")
+
+
+def unread_reasons(
+    sides: Sides,
+    *,
+    runs_program: bool,
+) -> Iterator[tuple[UnjudgedReason, str]]:
+    """Why a resource is not judged, and what it is: the kind of the object or the resource's type.
+    ``runs_program``: the code has a provisioner on it.
+    """
+    if not sides.actions - _HARMLESS:
+        return
+    if runs_program:
+        yield "program", sides.type
+    for pattern, reason in _TYPES:
+        if re.fullmatch(pattern, sides.type):
+            yield reason, sides.type
+    if sides.type in _MANIFEST_TYPES:
+        yield from _manifest(sides)
+    else:
+        yield from _later(sides.type, sides.unknown, made=sides.before is None)
+
+
+def _later(
+    what: str,
+    unknown: object,
+    *,
+    made: bool,
+) -> Iterator[tuple[UnjudgedReason, str]]:
+    """Why an object is not judged of which a part is known after Terraform's apply only."""
+    if _CONFIG_MAPS.fullmatch(what) and _is_unknown(unknown, "metadata"):
+        yield "object-unknown", what
+    # Whom a binding that exists loses is judged.
+    if _BINDINGS.fullmatch(what) and made and _is_unknown(unknown, "subject"):
+        yield "subjects-unknown", what
+
+
+def _is_unknown(
+    unknown: object,
+    name: str,
+) -> bool:
+    """Whether a part of an attribute is known after Terraform's apply only."""
+    if isinstance(unknown, dict):
+        unknown = unknown.get(name)
+    return "true" in json.dumps(unknown)
+
+
+def _manifest(
+    sides: Sides,
+) -> Iterator[tuple[UnjudgedReason, str]]:
+    """What the object in a manifest is, before or after."""
+    found = {_kind(each, sides.type) for each in (sides.before, sides.after) if each is not None}
+    # Which object an unknown manifest is may be known later only.
+    if "" in found or not found:
+        yield "manifest-unread", sides.type
+    for kind in sorted(found & _KINDS.keys()):
+        yield _KINDS[kind], kind
+    for kind in sorted(found & MANIFESTS.keys()):
+        yield from _later(kind, manifest_unknown(sides), made=sides.before is None)
+
+
+def _kind(
+    values: Values,
+    resource_type: str,
+) -> str:
+    """The kind of the object in a manifest; empty where it cannot be read."""
+    found = object_of(values, resource_type)
+    if not isinstance(found, dict):
+        return ""
+    kind = found.get("kind")
+    return kind if isinstance(kind, str) else ""

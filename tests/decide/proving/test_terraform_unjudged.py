@@ -1,0 +1,284 @@
+"""What a Terraform plan may change of access and is not judged is named; new access that a binding
+gives, and access that is missing for a time, is refused.
+"""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from migrator.decide.planning.proof.basis import basis_of
+from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec, Identity
+from migrator.model.plan import Plan
+from migrator.model.rbac import Binding, Subject
+from tests.support.plans import CLUSTER_ADMIN, plan, principal, role
+from tests.support.terraform_documents import (
+    ENTRY,
+    POLICY,
+    change,
+    entry,
+    judged,
+    of,
+    planned,
+)
+from tests.support.worlds import rbac, world
+
+CLUSTER_ROLE = {"metadata": [{"name": "x"}], "rule": [{"verbs": ["get"]}]}
+MANIFEST_OF = {"kubernetes_manifest": "manifest", "kubectl_manifest": "yaml_body"}
+
+
+def manifest(kind: str, found: object) -> dict[str, Any]:
+    """The values of a resource with this object."""
+    return {MANIFEST_OF[kind]: found if kind == "kubernetes_manifest" else json.dumps(found)}
+
+
+def left(found: dict[str, Any], value: Plan | None = None) -> list[str]:
+    """Why what is not judged is not."""
+    return [each.why for each in judged(found, value).unjudged]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("kubernetes_cluster_role", "what a role permits"),
+        ("kubernetes_role_v1", "what a role permits"),
+        ("kubernetes_validating_webhook_configuration_v1", "admission"),
+        ("aws_ssoadmin_account_assignment", "IAM Identity Center"),
+        ("aws_ssoadmin_permission_set", "IAM Identity Center"),
+        ("aws_identitystore_group_membership", "IAM Identity Center"),
+        ("aws_iam_access_key", "credentials"),
+        ("aws_eks_identity_provider_config", "OpenID Connect"),
+        ("aws_eks_node_group", "node roles"),
+        ("awscc_eks_nodegroup", "node roles"),
+        ("aws_eks_fargate_profile", "node roles"),
+        ("helm_release", "objects are not in it"),
+        ("argocd_application", "objects are not in it"),
+        ("aws_cloudformation_stack", "objects are not in it"),
+    ],
+)
+def test_change_that_may_matter_is_named(kind: str, words: str) -> None:
+    made, removed = (None, CLUSTER_ROLE), (CLUSTER_ROLE, None)
+    for before, after in (made, removed, (CLUSTER_ROLE, CLUSTER_ROLE)):
+        [why] = left(change(kind, before, after))
+        assert why.startswith(f"{kind}: ")
+        assert words in why
+    for actions in (["no-op"], ["forget"], ["read"]):
+        assert left(change(kind, CLUSTER_ROLE, CLUSTER_ROLE, actions=actions)) == []
+
+
+@pytest.mark.parametrize("kind", ["aws_s3_bucket", "kubernetes_deployment", "kubernetes_secret"])
+def test_change_that_cannot_matter_is_not_named(kind: str) -> None:
+    assert left(change(kind, None, {"name": "x"})) == []
+
+
+@pytest.mark.parametrize("kind", MANIFEST_OF)
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ({"kind": "ClusterRole"}, "what a role permits"),
+        ({"kind": "FlowSchema"}, "may name users"),
+        ({"kind": "ValidatingAdmissionPolicy"}, "may name users"),
+        ({"kind": "HelmRelease"}, "objects are not in it"),
+        ({"kind": "Application"}, "objects are not in it"),
+        ({"kind": "AccessEntry"}, "are not read"),
+        ({"kind": "Deployment"}, ""),
+        ({"kind": "ServiceAccount", "metadata": {"name": "Role"}}, ""),
+        ("aws-auth", "cannot be read"),
+        ([{"kind": "Role"}], "cannot be read"),
+    ],
+)
+def test_object_of_a_manifest_is_named_by_its_kind(kind: str, found: object, words: str) -> None:
+    whys = left(change(kind, None, manifest(kind, found)))
+    assert len(whys) == bool(words)
+    assert words in "".join(whys)
+
+
+@pytest.mark.parametrize("text", ["a: aws-auth\n---\nkind: Role", "kind: [Role", '"\\x52ole": ['])
+def test_text_that_is_no_single_object_is_named(text: str) -> None:
+    [why] = left(change("kubectl_manifest", None, {"yaml_body": text}))
+    assert "cannot be read" in why
+
+
+@pytest.mark.parametrize("kind", MANIFEST_OF)
+def test_manifest_that_is_known_later_is_named(kind: str) -> None:
+    unknown = {"manifest": True, "yaml_body": True}
+    [why] = left(change(kind, None, {}, after_unknown=unknown))
+    assert "known after Terraform's apply only" in why
+    [why] = left(change(kind, None, None, after_unknown=True))
+    assert "known after Terraform's apply only" in why
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "words"),
+    [
+        ("kubernetes_config_map", "metadata", "may be aws-auth"),
+        ("kubernetes_cluster_role_binding", "subject", "whom the binding names"),
+    ],
+)
+def test_object_of_which_the_name_or_the_subjects_come_later_is_named(
+    kind: str, field: str, words: str
+) -> None:
+    for unknown in ({field: True}, {field: [{"name": True}]}, True):
+        [why] = left(change(kind, None, {}, after_unknown=unknown))
+        assert words in why
+
+
+@pytest.mark.parametrize(
+    ("found", "later", "words"),
+    [
+        ({"kind": "ConfigMap"}, {"metadata": {"name": True}}, "may be aws-auth"),
+        ({"kind": "RoleBinding"}, {"subjects": True}, "whom the binding names"),
+    ],
+)
+def test_manifest_of_which_a_part_comes_later_is_named(
+    found: dict[str, Any], later: dict[str, Any], words: str
+) -> None:
+    document = change(
+        "kubernetes_manifest", None, {"manifest": found}, after_unknown={"manifest": later}
+    )
+    [why] = left(document)
+    assert words in why
+
+
+def test_resource_that_runs_a_program_is_named() -> None:
+    found = change("terraform_data", None, {"input": "x"})
+    code = {"address": "terraform_data.x", "provisioners": [{"type": "local-exec"}]}
+    assert left(found) == []
+    found["configuration"] = {"root_module": {"resources": [code]}}
+    [why] = left(found)
+    assert "runs a program" in why
+
+
+def test_node_group_of_another_cluster_is_not_named() -> None:
+    assert left(change("aws_eks_node_group", {"cluster_name": "stage"}, None)) == []
+    assert len(left(change("aws_eks_node_group", {"cluster_name": "prod"}, None))) == 1
+
+
+@pytest.mark.parametrize(
+    ("after", "unknown", "named"),
+    [("b", {}, True), ("a", {}, False), (None, {"assume_role_policy": True}, True)],
+)
+def test_other_trust_policy_of_a_principal_is_named(
+    after: str | None, unknown: dict[str, Any], named: bool
+) -> None:
+    def sides(name: str) -> dict[str, Any]:
+        before = {"arn": role(name), "assume_role_policy": "a"}
+        later = {**before, "assume_role_policy": after}
+        return change("aws_iam_role", before, later, after_unknown=unknown)
+
+    assert bool(left(sides("dev"))) is named
+    assert left(sides("other")) == []
+
+
+def test_what_is_not_judged_is_no_problem() -> None:
+    assert judged(change("helm_release", None, {})).problems == ()
+
+
+def binding(role_name: str, *subjects: tuple[str, str]) -> dict[str, Any]:
+    return {
+        "metadata": [{"name": "x"}],
+        "role_ref": [{"kind": "ClusterRole", "name": role_name, "api_group": "rbac"}],
+        "subject": [
+            {"kind": kind, "name": name, "namespace": "default"} for kind, name in subjects
+        ],
+    }
+
+
+DEVS = ("Group", "devs")
+KIND = "kubernetes_cluster_role_binding"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (None, binding("edit", DEVS), {"binding-added"}),
+        (None, binding("edit", ("User", "dev")), {"binding-added"}),
+        # A name that a template of the plan can become.
+        (None, binding("edit", ("User", "admin:alice")), {"binding-added"}),
+        (None, binding("edit", ("Group", "system:authenticated")), {"binding-added"}),
+        (None, binding("edit", ("User", "alice")), set()),
+        (None, binding("edit", ("Group", "dev")), set()),
+        (None, binding("edit", ("ServiceAccount", "devs")), set()),
+        (binding("edit"), binding("edit", DEVS), {"binding-added"}),
+        (binding("edit", DEVS), binding("edit", DEVS), set()),
+        (binding("view", DEVS), binding("edit", DEVS), {"binding-replaced", "binding-added"}),
+    ],
+)
+def test_binding_that_gives_a_role_which_the_plan_does_not_know_is_refused(
+    before: dict[str, Any] | None, after: dict[str, Any], said: set[str]
+) -> None:
+    replaced = {"actions": ["delete", "create"]} if "binding-replaced" in said else {}
+    assert of(change(KIND, before, after, **replaced)) == said
+
+
+@pytest.mark.parametrize("kind", MANIFEST_OF)
+def test_binding_in_a_manifest_is_judged_as_one(kind: str) -> None:
+    found = {
+        "kind": "RoleBinding",
+        "metadata": {"name": "x", "namespace": "shop"},
+        "roleRef": {"kind": "Role", "name": "edit"},
+        "subjects": [{"kind": "Group", "name": "devs"}],
+    }
+    [problem] = judged(change(kind, None, manifest(kind, found))).problems
+    assert problem.fault == "binding-added"
+    said = "the group devs gets Role edit, which the plan does not know of"
+    assert problem.what.partition(";")[0] == said
+
+
+def test_binding_that_the_plan_was_made_with_gives_nothing_new() -> None:
+    there = Binding("x", None, "ClusterRole", "edit", (Subject("Group", "devs"),), {})
+    basis = {"rbac": basis_rbac(there)}
+    value = replace(planned(), basis=basis)
+    assert of(change(KIND, None, binding("edit", DEVS)), value) == set()
+    assert of(change(KIND, None, binding("admin", DEVS)), value) == {"binding-added"}
+    both = binding("edit", DEVS, ("User", "dev"))
+    assert of(change(KIND, None, both), value) == {"binding-added"}
+
+
+def basis_rbac(*bindings: Binding) -> object:
+    """RBAC as a plan's basis has it."""
+    return basis_of(world([], rbac=rbac(*bindings)))["rbac"]
+
+
+MASTERS = Identity("admin", ("system:masters",), "config-map")
+ADMIN = EntrySpec("STANDARD", "admin", (), (AssociatedPolicy(CLUSTER_ADMIN, AccessScope()),))
+
+
+def made(arn: str) -> dict[str, Any]:
+    """The entry of an administrator and then its policy are made."""
+    found = change(ENTRY, None, {**entry("x"), "principal_arn": arn, "user_name": "admin"})
+    named = {"cluster_name": "prod", "principal_arn": arn, "policy_arn": CLUSTER_ADMIN}
+    scope = [{"type": "cluster", "namespaces": None}]
+    more = change(POLICY, None, {**named, "access_scope": scope})
+    found["resource_changes"] += more["resource_changes"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("before", "spec", "said"),
+    [
+        (MASTERS, ADMIN, {"entry-before-policy"}),
+        # A break-glass role that may do nothing today, and the hidden creator: no row to shadow.
+        (Identity("", (), "none"), ADMIN, set()),
+        (Identity("kubernetes-admin", ("system:masters",), "automatic"), ADMIN, set()),
+        # What the row gives, the entry gives by itself; the policy adds to it.
+        (Identity("admin", (), "config-map"), ADMIN, set()),
+        (Identity("admin", ("system:authenticated",), "config-map"), ADMIN, set()),
+        (Identity("root", (), "config-map"), ADMIN, {"entry-before-policy"}),
+    ],
+)
+def test_entry_that_takes_the_place_of_a_row_before_its_policy_is_refused(
+    before: Identity, spec: EntrySpec, said: set[str]
+) -> None:
+    arn = role("admin")
+    value = plan(principal(arn, before=before, entry=spec))
+    verdict = judged(made(arn), value)
+    assert {each.fault for each in verdict.problems} == said
+    for each in verdict.problems:
+        assert (each.address, "migrate apply" in each.what) == (f"{ENTRY}.x", True)
+    # Imported, as the generated code has it, it is not made.
+    imported = made(arn)
+    for each in imported["resource_changes"]:
+        each["change"] |= {"actions": ["no-op"], "before": each["change"]["after"]}
+    assert judged(imported, value).problems == ()
