@@ -34,6 +34,16 @@ INLINE_BYTES = 51_200
 IMPORTED_RESOURCES = 200
 LEFT_OUT = "left-out.txt"
 _TYPE = "AWS::EKS::AccessEntry"
+# DeletionPolicy keeps what a failed operation made, too (CloudFormation API, ExecuteChangeSet).
+_WHERE_NONE_EXISTS = (
+    "Where none of the entries exists (a cluster that is made again): --change-set-type CREATE "
+    "without",
+    "--resources-to-import, and execute-change-set with --retain-except-on-create. A creation that "
+    "fails then takes back",
+    "what it made, and is repeated after aws cloudformation delete-stack. Without that option, "
+    "Retain keeps what it made,",
+    "and EKS refuses to make it again: delete the stack, run migrate apply, and import as above.",
+)
 
 
 def cloudformation(
@@ -136,6 +146,7 @@ def _head(
         f"A template of more than {INLINE_BYTES:,} bytes goes to S3, and --template-url takes the "
         f"place of --template-body.",
         "Retain: a stack that is deleted leaves its entries, and no principal loses access.",
+        *_WHERE_NONE_EXISTS,
     ]
 
 

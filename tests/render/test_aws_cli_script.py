@@ -4,6 +4,7 @@ lab.
 
 import json
 import re
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from migrator.lab.server import Lab
+from migrator.lab.worlds.effects import KillPoint
 from migrator.lab.worlds.faults import Fault, FaultKind
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.plan import PlannedPrincipal
@@ -334,6 +336,61 @@ def test_every_failure_at_every_call_is_made_good_by_the_next_run(
     failed = run_script(lab, tmp_path / "work", text)
     assert failed.returncode == 1, failed.stdout + failed.stderr
     lab.world.faults.clear()
+    last = run_script(lab, tmp_path / "work", text)
+    assert (last.returncode, last.stderr, entries(lab)) == (0, "", expected)
+
+
+@pytest.mark.parametrize(
+    ("after", "point"),
+    [
+        (2, "answer-lost"),
+        *(
+            pytest.param(after, point, marks=pytest.mark.long)
+            for after, point in (
+                (0, "before-next"),
+                (1, "answer-lost"),
+                (1, "before-next"),
+                (2, "before-next"),
+                (3, "answer-lost"),
+            )
+        ),
+    ],
+)
+def test_a_run_that_is_killed_at_any_change_is_made_good_by_the_next_run(
+    lab: Lab, tmp_path: Path, after: int, point: KillPoint
+) -> None:
+    text, wanted = _two_entries(lab)
+    expected = entries(lab) | wanted
+    before = len(effects(lab))
+    killed = run_script(lab, tmp_path / "work", text, kill=(after, point))
+    assert killed.returncode == -signal.SIGKILL
+    assert len(effects(lab)) == before + after
+    last = run_script(lab, tmp_path / "work", text)
+    assert (last.returncode, last.stderr, entries(lab)) == (0, "", expected)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "denied",
+    [
+        "eks:DescribeCluster",
+        "eks:DescribeAccessEntry",
+        "eks:ListAssociatedAccessPolicies",
+        "eks:AssociateAccessPolicy",
+        "eks:CreateAccessEntry",
+    ],
+)
+def test_a_run_without_a_permission_says_so_and_the_next_run_with_it_goes_on(
+    lab: Lab, tmp_path: Path, denied: str
+) -> None:
+    text, wanted = _two_entries(lab)
+    expected = entries(lab) | wanted
+    operator = lab.world.principal(OPERATOR)
+    assert operator is not None
+    operator.permissions.denied = (denied,)
+    ran = run_script(lab, tmp_path / "work", text)
+    assert (ran.returncode, "AccessDenied" in ran.stderr) == (1, True)
+    operator.permissions.denied = ()
     last = run_script(lab, tmp_path / "work", text)
     assert (last.returncode, last.stderr, entries(lab)) == (0, "", expected)
 

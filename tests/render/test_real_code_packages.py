@@ -22,8 +22,10 @@ from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.code_entries import CodeKind
 from migrator.model.plan import Plan
 from migrator.render.escape import survives_cdk, survives_pulumi
-from tests.support.code_packages import Made, entries_of, record
+from tests.support.code_packages import FOLDER, Made, entries_of, record
 from tests.support.example_plans import example_plans
+from tests.support.golden import assert_golden
+from tests.support.lab_plans import lab_plan
 from tests.support.plans import HOSTILE, VIEW, company, generated, plan, principal, role
 
 pytestmark = pytest.mark.long
@@ -109,11 +111,18 @@ def _run(python: str, program: str, folder: Path, kind: CodeKind) -> dict[str, A
         path = folder / f"{name.replace('-', '_')}.py"
         path.write_text(text, encoding="utf-8")
         paths[str(path)] = name
+    answers = _answers(python, program, list(paths))
+    return {paths[path]: answer for path, answer in answers.items()}
+
+
+def _answers(python: str, program: str, paths: list[str]) -> dict[str, Any]:
+    """Path -> what the packages make of the program there."""
     command = [python, "-c", program, *paths]
     environment = {**os.environ, "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1"}
     ran = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert ran.returncode == 0, ran.stderr[-3000:]
-    return {paths[path]: answer for path, answer in json.loads(ran.stdout).items()}
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found
 
 
 def test_the_record_is_what_the_packages_have(python: str) -> None:
@@ -154,6 +163,20 @@ def test_the_cdk_synthesises_the_entries_of_each_plan(python: str, tmp_path: Pat
             for entry in code_entries(value).entries
             if all(map(survives_cdk, entry.texts))
         }
+
+
+def test_the_recorded_template_is_what_the_cdk_synthesises(python: str, tmp_path: Path) -> None:
+    """Stacks are carried out on the lab with this record; ``UPDATE_GOLDEN=1`` writes it again."""
+    program = generated("cdk-python", lab_plan())["access_entries.py"]
+    path = tmp_path / "access_entries.py"
+    path.write_text(program, encoding="utf-8")
+    found = {
+        "source": f"{record('cdk')['source']}: the template of the program",
+        "program": program,
+        "template": _answers(python, _CDK, [str(path)])[str(path)],
+    }
+    content = json.dumps(found, indent=2, sort_keys=True) + "\n"
+    assert_golden(FOLDER / "cdk_template.json", content.encode())
 
 
 def test_pulumi_registers_the_entries_of_each_plan(python: str, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from migrator.lab.server import Lab
+from migrator.lab.worlds.effects import KillPoint
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
-from tests.support.aws_lab import OPERATOR, REGION, client
+from tests.support.aws_lab import OPERATOR, REGION, Client, client
 from tests.support.forked_aws import folder_of_aws
 
 
@@ -40,33 +41,39 @@ def run_script(
     principal: str = OPERATOR,
     *,
     forked: bool = True,
+    kill: tuple[int, KillPoint] | None = None,
     **changes: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run a shell script in the folder ``home``; its calls of ``aws`` are forked, or processes of
-    the program as it is installed.
+    the program as it is installed. ``kill``: the script dies at this effect of its own.
     """
     home.mkdir(parents=True, exist_ok=True)
     given = environment(lab, home, principal)
     if forked:
         given["PATH"] = f"{folder_of_aws()}{os.pathsep}{given['PATH']}"
     (home / "script.sh").write_text(script, encoding="utf-8")
-    return subprocess.run(
-        ["bash", str(home / "script.sh")],
+    command = ["bash", str(home / "script.sh")]
+    with subprocess.Popen(
+        command,
         cwd=home,
         env=given | changes,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=300,
-    )
+    ) as process:
+        if kill:
+            lab.world.effects.order_kill(process.pid, len(lab.world.effects) + kill[0], kill[1])
+        out, err = process.communicate(timeout=300)
+    lab.world.effects.cancel_kill()
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
-def entries(lab: Lab, cluster: str = "demo") -> dict[str, EntrySpec]:
+def entries(lab: Lab, cluster: str = "demo", *, eks: Client = None) -> dict[str, EntrySpec]:
     """Every entry of a cluster as the API shows it, groups and policies sorted; node types without
-    their own names.
+    their own names. ``eks``: a client that is there already.
     """
-    eks = client(lab, "eks", region=REGION)
+    eks = eks or client(lab, "eks", region=REGION)
     return {
         arn: _entry(eks.describe_access_entry, eks.list_associated_access_policies, cluster, arn)
         for arn in eks.list_access_entries(clusterName=cluster)["accessEntries"]
