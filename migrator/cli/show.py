@@ -43,10 +43,11 @@ def command(ctx: click.Context, /, plan_file: str, *, security_note: bool) -> in
 
 def show_note(output: Output, note: "SecurityNote") -> None:
     """Write the note for the SOC to stdout."""
-    from migrator.render.security_note import security_document, security_markdown, security_text
+    from migrator.model.files.security_note import security_note_document
+    from migrator.render.security_note import security_markdown, security_text
 
     output.show(
-        document=lambda: security_document(note),
+        document=lambda: security_note_document(note),
         table=lambda: security_text(note, width=output.width, color=output.color),
         markdown=lambda: security_markdown(note),
     )

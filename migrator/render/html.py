@@ -22,13 +22,9 @@ from migrator.render.page import page
 from migrator.render.run_chart import run_charts
 from migrator.render.security_note import (
     NOT_RUN,
-    NOT_WATCHED,
-    SESSIONS,
-    detection_words,
-    quiet_calls,
+    calls_values,
     run_words,
     source_words,
-    writes_of_commands,
 )
 
 _MOST_NAMED = 20
@@ -100,13 +96,9 @@ def _soc(note: SecurityNote | None) -> dict[str, object] | None:
     if note is None:
         return None
     return {
-        "sessions": SESSIONS,
-        "not_watched": NOT_WATCHED,
         "source": source_words(note),
         "runs": [run_words(run) for run in note.runs] or [NOT_RUN],
-        "writes": writes_of_commands(note),
-        "quiet": quiet_calls(note),
-        "detections": [(each, detection_words(note, each)) for each in note.detections],
+        **calls_values(note.calls, note.detections),
     }
 
 

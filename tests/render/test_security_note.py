@@ -4,17 +4,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 
 from migrator.decide.reach.security_note import security_note
+from migrator.model.files.security_note import security_note_document, security_note_schema
 from migrator.model.security_note import SESSION_NAMES, USER_AGENT, NotedRun, SecurityNote
 from migrator.render.html import report_html
 from migrator.render.report import report_markdown
-from migrator.render.security_note import (
-    security_document,
-    security_markdown,
-    security_text,
-)
+from migrator.render.security_note import security_markdown, security_text
 from tests.support.golden import assert_golden
 from tests.support.plans import company
 from tests.support.reports import DIGEST, good, journal_of
@@ -33,10 +31,18 @@ def test_the_forms_are_as_they_were_reviewed() -> None:
     whole = _note()
     # Reads are the stated permissions, which the story of every command is compared with.
     note = replace(whole, calls=tuple(each for each in whole.calls if each.effect != "read"))
-    document = json.dumps(security_document(note), indent=2) + "\n"
+    document = json.dumps(security_note_document(note), indent=2) + "\n"
     assert_golden(_GOLDEN / "note.json", document.encode())
     assert_golden(_GOLDEN / "note.txt", security_text(note).encode())
     assert_golden(_GOLDEN / "note.md", security_markdown(note).encode())
+
+
+def test_every_note_is_a_document_of_the_published_schema() -> None:
+    hostile = NotedRun("r", "apply", _EVIL, "2026-11-22T09:00:00Z", "2026-11-22T09:00:00Z", True)
+    for note in (_note(), _note(source=None, runs=()), _note(runs=(hostile,))):
+        document = json.loads(json.dumps(security_note_document(note)))
+        Draft202012Validator(security_note_schema()).validate(document)
+        assert len(document["calls"]) == len(note.calls)
 
 
 def test_every_form_says_session_source_time_and_detections() -> None:
@@ -53,7 +59,7 @@ def test_every_form_says_session_source_time_and_detections() -> None:
 def test_a_source_that_is_not_known_is_said_so() -> None:
     note = _note(source=None)
     assert "the machine that runs migrate" in security_text(note)
-    assert security_document(note)["sourceAddress"] is None
+    assert security_note_document(note)["sourceAddress"] is None
 
 
 def test_the_terminal_form_is_never_wider_than_100_columns() -> None:

@@ -14,6 +14,7 @@ from migrator.fleet.model.fleet import Answer, Command, FleetAccount, FleetClust
 from migrator.fleet.model.outcome import ClusterFacts, ClusterResult, ClusterStatus, FindingSeen
 from migrator.fleet.model.report import FleetReport
 from migrator.model.decision import Stub
+from migrator.model.security_note import NotedCall
 
 REGIONS = ("eu-central-1", "eu-west-1", "us-east-1")
 TEAMS = (
@@ -406,6 +407,7 @@ def hostile(*texts: str) -> FleetReport:
                 text: (Stub("principals", text, {"action": "create", "username": text}, (text,)),)
             },
             next=text,
+            calls=(NotedCall("apply", "CloudTrail", "write", "eks:Call", text, count=1),),
             folder=f"{text}/aws/111122223333/eu-central-1/{text}",
         )
         for cluster, text in zip(clusters, texts, strict=True)

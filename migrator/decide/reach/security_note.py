@@ -17,10 +17,17 @@ from migrator.decide.reach.required_requests import (
     kubernetes_needs_of,
 )
 from migrator.decide.running.dead_man import NAME as TIMER_NAME
-from migrator.model.journal import Journal
+from migrator.model.journal import Event, Journal
 from migrator.model.plan import Plan
 from migrator.model.rbac import AccessRequest
-from migrator.model.security_note import Effect, Log, NotedCall, NotedRun, SecurityNote
+from migrator.model.security_note import (
+    Detection,
+    Effect,
+    Log,
+    NotedCall,
+    NotedRun,
+    SecurityNote,
+)
 from migrator.model.step import (
     AssociatePolicy,
     CreateBinding,
@@ -97,24 +104,53 @@ def security_note(
     """The note on a plan. ``journal``: the records of this plan's runs; ``source``: the address of
     this machine, None where it is not known.
     """
-    done = _steps_with(journal, "done")
-    undone = _steps_with(journal, "undone")
+    counted = calls_of_plan(plan, journal)
     calls: list[NotedCall] = []
     for command in COMMANDS:
-        calls += _of_steps(plan, command, done, undone)
-        calls += _of_command(plan, command)
-        calls += _log_ins(command)
-        calls += _lock(command)
-        calls += _reads(command)
-    named = {name for call in calls for name in call.detections}
+        calls += [each for each in counted if each.command == command]
+        calls += _stated(command)
     return SecurityNote(
         cluster_arn=plan.cluster.arn,
         plan_digest=digest,
         source=source,
         runs=runs_in(journal),
         calls=tuple(calls),
-        detections=tuple(each for each in DETECTIONS if each.name in named),
+        detections=detections_of(calls),
     )
+
+
+def detections_of(calls: Iterable[NotedCall]) -> tuple[Detection, ...]:
+    """The published detections that watch one of the calls."""
+    named = {name for call in calls for name in call.detections}
+    return tuple(each for each in DETECTIONS if each.name in named)
+
+
+def calls_of_plan(plan: Plan, journal: Journal = ()) -> tuple[NotedCall, ...]:
+    """The calls that are counted: those of the plan's steps, and the switch of the mode."""
+    done = _made(journal)
+    undone = _undone(journal)
+    calls: list[NotedCall] = []
+    for command in COMMANDS:
+        calls += _of_steps(plan, command, done, undone)
+        calls += _of_command(plan, command)
+    return tuple(calls)
+
+
+def calls_of_commands() -> tuple[NotedCall, ...]:
+    """The calls that every cluster sees alike, whatever its plan is: as often as its state asks
+    for, so that they are not counted.
+    """
+    return tuple(call for command in COMMANDS for call in _stated(command))
+
+
+def _stated(command: str) -> Iterator[NotedCall]:
+    """What a command is stated to need, besides its steps."""
+    for request, when in _requests(command):
+        if request.verb in _WRITE_VERBS and not _of_a_step(command, request):
+            yield _request(command, "write", request, when)
+    yield from _log_ins(command)
+    yield from _lock(command)
+    yield from _reads(command)
 
 
 def runs_in(journal: Journal) -> tuple[NotedRun, ...]:
@@ -133,11 +169,27 @@ def runs_in(journal: Journal) -> tuple[NotedRun, ...]:
     return tuple(found)
 
 
-def _steps_with(journal: Journal, event: str) -> frozenset[str] | None:
-    """Ids of the steps with such a record; None without a journal."""
+def _made(journal: Journal) -> frozenset[str] | None:
+    """Ids of the steps whose call was sent; None without a journal. One that was intended and
+    later found done was sent by an attempt that did not hear the answer, or EKS went on with it;
+    one that was found done and never intended was made by others.
+    """
     if not journal:
         return None
-    return frozenset(record.step or "" for record in journal if record.event == event)
+    intended = _with(journal, {"intended"})
+    return _with(journal, {"sent", "done"}) | (intended & _with(journal, {"adopted"}))
+
+
+def _undone(journal: Journal) -> frozenset[str] | None:
+    """Ids of the steps that were undone; None without a journal."""
+    if not journal:
+        return None
+    return _with(journal, {"undone"})
+
+
+def _with(journal: Journal, events: set[Event]) -> frozenset[str]:
+    """Ids of the steps with such a record."""
+    return frozenset(record.step or "" for record in journal if record.event in events)
 
 
 def _of_steps(
@@ -269,9 +321,6 @@ def _of_command(plan: Plan, command: str) -> Iterator[NotedCall]:
     """Writes that belong to the command and to no step."""
     for call, when in _OF_COMMAND.get(command, ()):
         yield NotedCall(command, _TRAIL, "write", call, on=(plan.cluster.arn,), count=1, when=when)
-    for request, when in _requests(command):
-        if request.verb in _WRITE_VERBS and not _of_a_step(command, request):
-            yield _request(command, "write", request, when)
 
 
 def _of_a_step(command: str, request: AccessRequest) -> bool:

@@ -12,6 +12,7 @@ from migrator.decide.findings.findings_catalogue import CATALOGUE
 from migrator.fleet.decide.endings import NO_PLAN, unread_of
 from migrator.fleet.decide.history import runs_of
 from migrator.fleet.decide.questions import open_questions
+from migrator.fleet.decide.soc import fleet_security_note
 from migrator.fleet.decide.stages import (
     FINISHED,
     MIGRATED,
@@ -103,6 +104,7 @@ def report_of(
         kinds={each.code: CATALOGUE[each.code] for each in findings if each.code in CATALOGUE},
         state=state,
         file=file,
+        security_note=fleet_security_note(everything),
     )
 
 

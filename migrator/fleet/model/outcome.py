@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from migrator.fleet.model.fleet import Command, Inventory
 from migrator.model.decision import Stub
+from migrator.model.security_note import NotedCall
 
 ClusterStatus: TypeAlias = Literal[
     "done",  # exit code 0
@@ -58,6 +59,7 @@ class ClusterFacts:
     ``steps`` and ``done`` count the plan's steps; ``next`` is one line. None: not known. ``stubs``:
     the answers that could be given, by the ARN of the principal that blocks (empty: the cluster
     itself). ``rehearsed``: when a rehearsal of this plan passed. ``folder``: where the files are.
+    ``calls``: those of the plan's steps and of the switch, for the note for the SOC.
     """
 
     arn: str
@@ -78,6 +80,7 @@ class ClusterFacts:
     stubs: Mapping[str, tuple[Stub, ...]] = field(default_factory=dict)
     rehearsed: datetime | None = None
     retired: bool = False
+    calls: tuple[NotedCall, ...] = ()
     folder: str = ""
     begun: str = ""  # the command of the plan that was begun and did not end
     rolled_back: bool = False  # the last command on the entries left no step of the plan

@@ -9,6 +9,7 @@ from migrator.fleet.model.fleet import Command, FleetCluster, Inventory, Selecto
 from migrator.fleet.model.outcome import ClusterFacts, ClusterResult
 from migrator.model.decision import Stub
 from migrator.model.finding_kind import FindingKind
+from migrator.model.security_note import Detection, NotedCall
 
 _NOT_KNOWN = frozenset({"unknown", "unreachable", "denied"})  # stages
 
@@ -131,6 +132,17 @@ class ClusterRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetSecurityNote:
+    """What a SOC sees of a fleet: ``calls`` with their numbers over all ``clusters`` that have a
+    plan. Reads are here where a published detection watches them; the note of one cluster has all.
+    """
+
+    clusters: int
+    calls: tuple[NotedCall, ...] = ()
+    detections: tuple[Detection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FleetReport:
     """Everything that is known about a fleet, from its own files. ``file``: the fleet file, for
     commands to run.
@@ -148,6 +160,7 @@ class FleetReport:
     stages: Mapping[str, int]
     runs: tuple[RunSeen, ...] = ()
     kinds: Mapping[str, FindingKind] = field(default_factory=dict)  # of the codes that were found
+    security_note: FleetSecurityNote = FleetSecurityNote(0)
     state: str = ""
     file: str = "fleet.yaml"
 

@@ -13,6 +13,7 @@ from migrator.fleet.model.short_texts import short_cluster
 from migrator.fleet.render.headline import account_urgency, fleet_figures, fleet_sentence, troubles
 from migrator.fleet.render.names import accounts_line, count_of, short_principal, some
 from migrator.fleet.render.snippet import Asked, asked, snippet
+from migrator.fleet.render.soc import soc_markdown
 from migrator.render.escape import markdown, markdown_code
 from migrator.render.page import when
 
@@ -29,7 +30,7 @@ def fleet_markdown(report: FleetReport) -> str:
     happened.
     """
     text = _head(report)
-    for part in (*_tables(report), _answers(report)):
+    for part in (*_tables(report), _answers(report), soc_markdown(report)):
         if len(text) + len(part) > LIMIT:
             return f"{text}\nMore does not fit here: `migrate fleet report --json FILE` has all.\n"
         if part:

@@ -22,6 +22,7 @@ from migrator.fleet.render.headline import (
 from migrator.fleet.render.history import run_lines
 from migrator.fleet.render.names import resource_of, short_principal, some
 from migrator.fleet.render.snippet import Asked, asked, snippet
+from migrator.fleet.render.soc import soc_values
 from migrator.render.cards import Name, name_of
 from migrator.render.facts import is_link
 from migrator.render.page import page
@@ -132,6 +133,7 @@ def fleet_html(report: FleetReport) -> str:
         "findings": list(_findings(report, groups)),
         "admins": list(_admins(report, groups)),
         "runs": run_lines(report.runs),
+        "soc": soc_values(report),
         "words": _words,
         "codes": _codes,
         "tags": lambda row: tags_of(row.cluster),

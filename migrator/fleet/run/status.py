@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from migrator.decide.planning.stubs import stubs_for
+from migrator.decide.reach.security_note import calls_of_plan
 from migrator.decide.running.gates import last_rehearsal
 from migrator.decide.running.progress import CUT_OVER, RETIRE, SETTLED, Progress
 from migrator.decide.running.second_admin import is_admin
@@ -139,7 +140,8 @@ def facts_of(
         )
     plan, digest = read_plan(content)
     status = show_status(cluster.name, StatusPorts(store, clock, None), plan, digest)
-    progress = progress_in(store.journal(), plan, digest)
+    journal = store.journal()
+    progress = progress_in(journal, plan, digest)
     mode = _latest_mode(cluster, plan, progress)
     rolled_back = is_rolled_back(plan, progress) and mode != "API"
     following = _next(mode, status.next)
@@ -172,6 +174,7 @@ def facts_of(
         folder=store.location,
         begun=_begun(status.next),
         rolled_back=rolled_back,
+        calls=calls_of_plan(plan, journal),
     )
 
 

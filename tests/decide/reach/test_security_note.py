@@ -131,6 +131,29 @@ def test_the_journal_says_how_many_calls_were_made() -> None:
     assert _calls(_note(), "apply")["eks:CreateAccessEntry", ""].made is None
 
 
+@pytest.mark.parametrize(
+    ("events", "made"),
+    [
+        (("intended", "done"), 1),
+        # EKS went on with it: the mode is switched by an update that takes minutes.
+        (("intended", "sent", "adopted"), 1),
+        (("intended", "sent"), 1),
+        # The answer was lost, and the next attempt found it done.
+        (("intended", "adopted"), 1),
+        # Others had made it.
+        (("adopted",), 0),
+        (("intended", "refused"), 0),
+    ],
+)
+def test_a_call_that_was_sent_is_made_however_its_step_ended(
+    events: tuple[Event, ...], made: int
+) -> None:
+    started: dict[str, object] = {"run": "r1", "command": "apply", "caller": "arn:x"}
+    records: list[tuple[Event, str | None, dict[str, object]]] = [("run-started", None, started)]
+    records += [(event, "s01", {}) for event in events]
+    assert _calls(_note(_journal(*records)), "apply")["eks:UpdateClusterConfig", ""].made == made
+
+
 def test_each_run_has_its_caller_and_its_times() -> None:
     started: dict[str, object] = {"run": "r1", "command": "apply", "caller": "arn:x"}
     journal = _journal(

@@ -227,6 +227,7 @@ def test_a_whole_fleet_from_aws_auth_to_api_mode_in_waves(tmp_path: Path) -> Non
         done = lab.effects()
         assert lab.run("fleet", "apply", "--yes").code == 0
         assert lab.effects() == done
+        _soc_was_told(lab, done)
         verified = lab.run("fleet", "verify")
         assert verified.code == 0, verified.out
         for extra in ([], ["--confirm", "other"], ["--yes"]):
@@ -247,6 +248,22 @@ def test_a_whole_fleet_from_aws_auth_to_api_mode_in_waves(tmp_path: Path) -> Non
         assert switches == [
             each for each in lab.effects() if each["operation"] == "eks:UpdateClusterConfig"
         ]
+
+
+def _soc_was_told(lab: CliLab, done: list[dict[str, Any]]) -> None:
+    """The note for the SOC has each change of the apply with its number, and its session."""
+    assert lab.run("fleet", "report", "--json", "report.json", "--markdown", "report.md").code == 0
+    note = lab.document("report.json")["securityNote"]
+    assert note["clusters"] == 6
+    made: Counter[str] = Counter()
+    for call in note["calls"]:
+        if call["command"] == "apply" and call["made"]:
+            made[call["call"].partition(".")[0]] += call["made"]
+    assert made == Counter(each["operation"].removeprefix("kubernetes:") for each in done)
+    sessions = {each["who"].rpartition("/")[2] for each in done if each["operation"][:4] == "eks:"}
+    assert sessions == {"migrate-fleet"}
+    assert sessions < set(note["sessionNames"])
+    assert "## Note for the SOC" in (lab.work / "report.md").read_text()
 
 
 def test_a_wave_that_needs_approval_is_not_begun_by_yes_alone(tmp_path: Path) -> None:

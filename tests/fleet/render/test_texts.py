@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from migrator.fleet.model.outcome import ClusterResult, FleetOutcome
 from migrator.fleet.render.headline import fleet_figures, fleet_sentence, fleet_tone, troubles
 from migrator.fleet.render.markdown import fleet_markdown
+from migrator.fleet.render.page import fleet_html
 from migrator.fleet.render.status_text import fleet_status_text
 from migrator.fleet.render.text import fleet_outcome_text
 from tests.support.fleet_reports import done, hostile, large
@@ -51,6 +52,16 @@ def test_equal_reasons_are_told_once_with_everybody() -> None:
     ]
     assert len(unreachable.who) == len(unreachable.clusters) == 10
     assert len([each for each in troubles(LARGE) if each.what == "account denied"]) == 1
+
+
+def test_the_note_for_the_soc_says_over_what_its_numbers_are() -> None:
+    small = fleet_markdown(done()).partition("## Note for the SOC")[2]
+    assert "over 12 clusters with a plan, in 4 accounts" in small
+    assert "in these accounts are named migrate-fleet" in small
+    assert "| rehearse |" in small
+    page = fleet_html(done())
+    assert 'id="soc"' in page
+    assert "over 12 clusters with a plan, in 4 accounts" in page
 
 
 def _refused(arn: str, gate: str) -> ClusterResult:

@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 
 from migrator.model.canonical import pretty_bytes
 from migrator.model.files.schemas import decisions_schema, plan_schema, snapshot_schema
+from migrator.model.files.security_note import security_note_schema
 from tests.support.golden import assert_golden
 
 SCHEMAS = Path(__file__).parents[3] / "examples" / "schemas"
@@ -16,7 +17,12 @@ SCHEMAS = Path(__file__).parents[3] / "examples" / "schemas"
 
 @pytest.mark.parametrize(
     ("name", "schema"),
-    [("plan", plan_schema), ("snapshot", snapshot_schema), ("decisions", decisions_schema)],
+    [
+        ("plan", plan_schema),
+        ("snapshot", snapshot_schema),
+        ("decisions", decisions_schema),
+        ("security-note", security_note_schema),
+    ],
 )
 def test_a_published_schema_is_the_one_in_force(
     name: str, schema: Callable[[], dict[str, Any]]

@@ -15,6 +15,7 @@ from migrator.fleet.model.report import (
     AccountProgress,
     ClusterRow,
     FleetReport,
+    FleetSecurityNote,
     OpenQuestion,
     RunSeen,
     SameFindings,
@@ -22,7 +23,14 @@ from migrator.fleet.model.report import (
 )
 from migrator.model.decision import Stub
 from migrator.model.files import wire
+from migrator.model.files.security_note import (
+    CallDocument,
+    DetectionDocument,
+    calls_document,
+    detections_document,
+)
 from migrator.model.files.wire import schema_components
+from migrator.model.security_note import SESSION_NAMES, USER_AGENT
 
 FORMAT = "migrator/fleet-report/v1"
 
@@ -193,6 +201,16 @@ class _Run(_Strict):
     waves: list[_Wave]
 
 
+class _SecurityNote(_Strict):
+    """What a SOC sees of the ``clusters`` that have a plan, with numbers over all of them."""
+
+    clusters: int
+    session_names: tuple[str, ...]
+    user_agent: str
+    calls: list[CallDocument]
+    detections: list[DetectionDocument]
+
+
 class FleetReportDocument(_Strict):
     """Everything that is known about a fleet."""
 
@@ -216,6 +234,7 @@ class FleetReportDocument(_Strict):
     questions: list[_Question]
     admins: list[_Admin]
     runs: list[_Run]
+    security_note: _SecurityNote
 
 
 def report_document(report: FleetReport) -> dict[str, Any]:
@@ -243,6 +262,7 @@ def report_document(report: FleetReport) -> dict[str, Any]:
             questions=[_question(each) for each in report.questions],
             admins=[_Admin(each.principal_arn, list(each.clusters)) for each in report.admins],
             runs=[_run(each) for each in report.runs],
+            security_note=_security_note(report.security_note),
         )
     )
     return document
@@ -258,6 +278,16 @@ def fleet_report_schema() -> dict[str, Any]:
         **root,
         "$defs": components,
     }
+
+
+def _security_note(note: FleetSecurityNote) -> _SecurityNote:
+    return _SecurityNote(
+        clusters=note.clusters,
+        session_names=SESSION_NAMES,
+        user_agent=USER_AGENT,
+        calls=calls_document(note.calls),
+        detections=detections_document(note.detections),
+    )
 
 
 def _silent(answer: Answer) -> _Silent:
