@@ -149,7 +149,7 @@ def _head(
         f"Give the stack its env (account {cluster.account_id}, region {cluster.region}): with "
         "other credentials the CDK then stops.",
         "RETAIN: a stack that is deleted leaves its entries, and no principal loses access.",
-        "Where none of the entries exists, cdk deploy makes them. RETAIN also keeps what a failed "
+        "Where no entry exists yet, cdk deploy makes them. RETAIN also keeps what a failed "
         "deployment has made,",
         "and EKS refuses to make it again: delete the stack, run migrate apply, import as above.",
     ]

@@ -36,10 +36,9 @@ LEFT_OUT = "left-out.txt"
 _TYPE = "AWS::EKS::AccessEntry"
 # DeletionPolicy keeps what a failed operation made, too (CloudFormation API, ExecuteChangeSet).
 _WHERE_NONE_EXISTS = (
-    "Where none of the entries exists (a cluster that is made again): --change-set-type CREATE "
-    "without",
+    "Where no entry exists yet (a cluster that is made again): --change-set-type CREATE without",
     "--resources-to-import, and execute-change-set with --retain-except-on-create. A creation that "
-    "fails then takes back",
+    "fails then deletes",
     "what it made, and is repeated after aws cloudformation delete-stack. Without that option, "
     "Retain keeps what it made,",
     "and EKS refuses to make it again: delete the stack, run migrate apply, and import as above.",

@@ -23,6 +23,10 @@ from tests.support.example_snapshots import EXAMPLES
 from tests.support.fleet_world import account_ids, fleet_file, fleet_world
 
 FOLDER = EXAMPLES / "fleet-in-containers"
+# The state machine of a fleet, and that of one of its clusters.
+OF_THE_FLEET = FOLDER / "step-functions.asl.json"
+OF_ONE_CLUSTER = EXAMPLES / "pipelines" / "step-functions.asl.json"
+MACHINES = (OF_THE_FLEET, OF_ONE_CLUSTER)
 WORKFLOW = FOLDER / "github-actions.yml"
 EXPRESSION = re.compile(r"\$\{\{ *(.+?) *\}\}")
 
@@ -225,9 +229,9 @@ def test_a_line_of_the_matrix_leads_the_commands_for_one_cluster_into_its_accoun
 # Step Functions
 
 
-def definition() -> dict[str, Any]:
-    """The state machine with its placeholders filled in."""
-    text = (FOLDER / "step-functions.asl.json").read_text()
+def definition(path: Path = OF_THE_FLEET) -> dict[str, Any]:
+    """A state machine with its placeholders filled in."""
+    text = path.read_text()
     values = {
         "Partition": "aws",
         "Bucket": "bucket",
@@ -250,19 +254,21 @@ def machines(machine: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield from machines(state["ItemProcessor"])
 
 
-def test_the_state_machine_is_one_by_the_schema_of_cloudformations_linter() -> None:
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.parent.name)
+def test_a_state_machine_is_one_by_the_schema_of_cloudformations_linter(path: Path) -> None:
     origin = importlib.util.find_spec("cfnlint")
     assert origin and origin.origin
     schema = Path(origin.origin).parent / "data/schemas/other/step_functions/statemachine.json"
     validator = Draft202012Validator(json.loads(schema.read_bytes()))
-    assert [error.message for error in validator.iter_errors(definition())] == []
-    broken = definition()
-    broken["States"]["Canary"]["Tolerated"] = 1
+    assert [error.message for error in validator.iter_errors(definition(path))] == []
+    broken = definition(path)
+    broken["States"]["Plan"]["Tolerated"] = 1
     assert not validator.is_valid(broken)
 
 
-def test_every_state_leads_to_one_that_is_there_and_each_is_reached() -> None:
-    for machine in machines(definition()):
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.parent.name)
+def test_every_state_leads_to_one_that_is_there_and_each_is_reached(path: Path) -> None:
+    for machine in machines(definition(path)):
         states = machine["States"]
         reached, todo = set(), [machine["StartAt"]]
         while todo:
@@ -280,10 +286,11 @@ def test_every_state_leads_to_one_that_is_there_and_each_is_reached() -> None:
         assert reached == set(states)
 
 
-def test_no_two_states_have_one_name() -> None:
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.parent.name)
+def test_no_two_states_have_one_name(path: Path) -> None:
     # A name is unique within the whole machine, its inner ones included (Amazon States Language,
     # "States").
-    names = [name for machine in machines(definition()) for name in machine["States"]]
+    names = [name for machine in machines(definition(path)) for name in machine["States"]]
     assert len(names) == len(set(names))
 
 
@@ -366,11 +373,34 @@ def test_the_state_machine_takes_a_fleet_from_aws_auth_to_api_mode(lab: CliLab) 
     assert machine.commands[-1][:2] == ["fleet", "cutover"]
 
 
+def test_one_cluster_waits_for_a_person_between_its_plan_and_the_first_change() -> None:
+    machine = definition(OF_ONE_CLUSTER)
+    states, order = machine["States"], [machine["StartAt"]]
+    while "Next" in states[order[-1]]:
+        order.append(states[order[-1]]["Next"])
+    assert order == ["Plan", "Approval", "Baseline", "Apply", "Verify", "Done"]
+    assert states["Approval"]["Resource"].endswith(":sns:publish.waitForTaskToken")
+    assert states["Approval"]["Parameters"]["Message"]["cluster.$"] == "$.cluster"
+    # Every command is for the cluster of the input, and none cuts over.
+    ran = [command for command in commands() if "CLUSTER" in command]
+    assert [command[1] for command in ran] == ["plan", "verify", "apply", "verify"]
+
+
+@pytest.mark.long
+def test_the_state_machine_of_one_cluster_leaves_the_others_alone(lab: CliLab) -> None:
+    machine = Machine(lab)
+    arn = f"arn:aws:eks:eu-central-1:{account_ids(2)[1]}:cluster/c0001"
+    machine.run(definition(OF_ONE_CLUSTER), {"cluster": arn})
+    assert len(machine.approvals) == 1
+    ran = lab.run("fleet", "status", "fleet.yaml", "--output", "json", "--state-dir", "state")
+    assert json.loads(ran.out)["stages"] == {"verified": 1, "not planned": 1}
+
+
 # both
 
 
 def commands() -> list[list[str]]:
-    """Every command of the workflow and of the state machine."""
+    """Every command of the workflow and of the state machines."""
     scripts = "\n".join(
         str(step.get("run", "")) for job in workflow()["jobs"].values() for step in job["steps"]
     )
@@ -378,15 +408,14 @@ def commands() -> list[list[str]]:
         shlex.split(line.split(" > ")[0].split(" >> ")[0])
         for line in re.findall(r"migrate (.+)", scripts)
     ]
-    for machine in machines(definition()):
+    given = {"arn": "ARN", "cluster": "CLUSTER"}
+    for machine in [each for path in MACHINES for each in machines(definition(path))]:
         for state in machine["States"].values():
             for override in (
                 state.get("Parameters", {}).get("Overrides", {}).get("ContainerOverrides", ())
             ):
                 text = override.get("Command.$")
-                found.append(
-                    list(Machine.array(text, {"arn": "ARN"})) if text else override["Command"]
-                )
+                found.append(list(Machine.array(text, given)) if text else override["Command"])
     return found
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from migrator.decide.planning.proof.simulate import simulate
 from migrator.decide.proving.terraform_plan import judge_terraform_plan
 from migrator.decide.steps.entry_states import default_username
 from migrator.model.access_entry import AccessEntry, EntrySpec
+from migrator.model.code_entries import CodeKind
 from migrator.model.decision import NO_DECISIONS
 from migrator.model.files.snapshot import decode_snapshot
 from migrator.model.plan import Plan
@@ -27,6 +29,9 @@ from migrator.model.terraform_plan import (
 )
 from migrator.render.code_files import code_files
 from tests.support.cli_lab import CliLab, running
+from tests.support.code_packages.typescript_programs import TypeScript
+from tests.support.code_readers import carried, read_code
+from tests.support.example_plans import example_plans
 from tests.support.plans import plans
 from tests.support.terraform_code import STYLES, assert_formatted, raw_entries, read
 
@@ -68,8 +73,19 @@ def import_ids(text: str) -> set[str]:
     return {block["id"] for block in read(text).get("import", [])}
 
 
-def test_every_example_is_here() -> None:
-    assert len(NAMES) >= 12
+READ_BACK = [kind for kind in get_args(CodeKind) if not kind.startswith("terraform")]
+
+
+def test_every_example_is_here_and_the_demo_is_beside_them() -> None:
+    assert len(NAMES) >= 13
+    assert sorted(example_plans()) == sorted([*NAMES, "demo"])
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeScript]:
+    found = TypeScript(tmp_path_factory.mktemp("typescript"))
+    yield found
+    found.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -112,16 +128,34 @@ def test_code_of_the_cluster_after_apply_is_code_of_the_plan(name: str) -> None:
     assert texts(live) == texts(code_entries(plan))
 
 
+@pytest.mark.parametrize("kind", READ_BACK)
+def test_code_of_every_other_format_after_apply_changes_nothing(
+    node: TypeScript, kind: CodeKind
+) -> None:
+    """What the format's reader takes the code for, against the entries that apply has made."""
+    for name in NAMES:
+        plan, entries = applied(name)
+        live = {entry.principal_arn: entry for entry in entries}
+        found = read_code(kind, code_files(kind, plan, code_entries(plan)), node)
+        assert {arn: changes(spec, live[arn]) for arn, spec in found.items()} == {
+            arn: {} for arn in found
+        }
+        # Whoever is in the cluster is in the code, owned by EKS, or cannot be carried.
+        code = code_entries(plan)
+        named = {entry.principal_arn for entry in code.entries if not carried(kind, entry)}
+        named |= {each.principal_arn for each in code.left_out}
+        assert set(live) <= set(found) | named
+
+
 def test_every_example_in_every_style_is_as_terraform_fmt_writes_it_twice(tmp_path: Path) -> None:
     files: dict[str, str] = {}
-    for name in NAMES:
-        plan, _ = applied(name)
+    for name, plan in example_plans().items():
         code = code_entries(plan)
         for kind, version in STYLES:
             found = code_files(kind, plan, code, version)
             assert code_files(kind, plan, code, version) == found
             files |= {f"{name}/{kind}-{version}/{path}": text for path, text in found.items()}
-    assert len(files) >= 12 * 16
+    assert len(files) >= 14 * 16
     assert_formatted(tmp_path, files)
 
 

@@ -37,6 +37,21 @@ class Facts:
     region: str = "eu-central-1"
     account: str = "111122223333"
     mode: str = "CONFIG_MAP"
+    entries: tuple["Entry", ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An access entry that is there: role with its path, type, names, access policies by scope
+    (empty: the whole cluster).
+    """
+
+    role: str
+    type: str
+    username: str
+    groups: tuple[str, ...] = ()
+    policies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 _EC2 = ("ec2.amazonaws.com",)
@@ -140,6 +155,44 @@ FACTS: dict[str, Facts] = {
         partition="aws-cn",
         region="cn-north-1",
     ),
+    "entries-already-there": Facts(
+        cluster="payments",
+        roles={
+            "payments-nodes": _EC2,
+            "edge/payments-hybrid": ("ssm.amazonaws.com",),
+            "teams/payments-admins": (),
+            "teams/payments-deploy": (),
+            "teams/payments-auditors": (),
+            "teams/payments-oncall": (),
+        },
+        nodegroups={"general": "payments-nodes"},
+        bind_groups={"payments:deploy": "edit", "payments:audit": "view"},
+        mode="API_AND_CONFIG_MAP",
+        entries=(
+            Entry(
+                "payments-nodes",
+                "EC2_LINUX",
+                "system:node:{{EC2PrivateDNSName}}",
+                ("system:nodes",),
+            ),
+            Entry(
+                "edge/payments-hybrid",
+                "HYBRID_LINUX",
+                "system:node:{{SessionName}}",
+                ("system:nodes",),
+            ),
+            Entry("teams/payments-deploy", "STANDARD", "deploy", ("payments:deploy",)),
+            Entry("teams/payments-auditors", "STANDARD", "auditors", ("payments:old",)),
+            Entry(
+                "teams/payments-oncall",
+                "STANDARD",
+                "oncall:{{SessionName}}",
+                (),
+                {"AmazonEKSEditPolicy": ("payments", "payments-*"), "AmazonEKSViewPolicy": ()},
+                {"made-by": "terraform"},
+            ),
+        ),
+    ),
     "map-accounts": Facts(cluster="lab", roles={"lab-admins": ()}),
     "lost-section": Facts(
         cluster="warehouse",
@@ -206,7 +259,9 @@ def snapshot_of(name: str) -> dict[str, Any]:
             "resourcesVpcConfig": {"endpointPublicAccess": True, "endpointPrivateAccess": True},
         },
         "configMap": config_map,
-        "accessEntries": None if facts.mode == "CONFIG_MAP" else [],
+        "accessEntries": None
+        if facts.mode == "CONFIG_MAP"
+        else [_access_entry(facts, each) for each in facts.entries],
         "accessPolicies": [
             f"arn:{facts.partition}:eks::aws:cluster-access-policy/{policy}"
             for policy in sorted(ACCESS_POLICIES)
@@ -266,6 +321,36 @@ def _node(facts: Facts, number: int, role: str, system: str) -> dict[str, Any]:
         "labels": {"kubernetes.io/os": system, "kubernetes.io/arch": "amd64"},
         "providerID": f"aws:///{facts.region}a/i-0123456789abcde{number:02d}",
         "roleArn": _iam_arn(facts, "role", role),
+    }
+
+
+def _access_entry(facts: Facts, entry: Entry) -> dict[str, Any]:
+    """As DescribeAccessEntry and ListAssociatedAccessPolicies have it."""
+    place = f"arn:{facts.partition}:eks:{facts.region}:{facts.account}:access-entry"
+    name = entry.role.rpartition("/")[2]
+    policies = f"arn:{facts.partition}:eks::aws:cluster-access-policy"
+    return {
+        "clusterName": facts.cluster,
+        "principalArn": _iam_arn(facts, "role", entry.role),
+        "kubernetesGroups": list(entry.groups),
+        "accessEntryArn": f"{place}/{facts.cluster}/role/{facts.account}/{name}/example",
+        "createdAt": "2025-03-01T09:00:00Z",
+        "modifiedAt": "2025-03-01T09:00:00Z",
+        "tags": dict(entry.tags),
+        "username": entry.username,
+        "type": entry.type,
+        "associatedAccessPolicies": [
+            {
+                "policyArn": f"{policies}/{policy}",
+                "accessScope": {
+                    "type": "namespace" if namespaces else "cluster",
+                    "namespaces": list(namespaces),
+                },
+                "associatedAt": "2025-03-01T09:00:00Z",
+                "modifiedAt": "2025-03-01T09:00:00Z",
+            }
+            for policy, namespaces in entry.policies.items()
+        ],
     }
 
 

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from migrator.app.read_plan import read_plan
+from migrator.decide.planning.code_entries import code_entries
+from tests.support.example_plans import DEMO
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
@@ -40,6 +44,16 @@ def test_every_principal_is_shown_before_and_after(demo: tuple[Path, str]) -> No
     )
     assert all(name in flat for name in shown)
     assert "cannotlogincannotlogin" in flat
+
+
+def test_the_recorded_plan_of_the_demo_makes_its_entries(demo: tuple[Path, str]) -> None:
+    """Code is generated of the record in tests; ``UPDATE_GOLDEN=1`` takes the demo's plan."""
+    content = (demo[0] / "plan.json").read_bytes()
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        DEMO.write_bytes(content)
+    planned, recorded = (read_plan(each)[0] for each in (content, DEMO.read_bytes()))
+    assert planned.principals == recorded.principals
+    assert code_entries(planned) == code_entries(recorded)
 
 
 def test_everybody_is_verified_three_times_and_ok(demo: tuple[Path, str]) -> None:
