@@ -104,12 +104,32 @@ def _template(
     """One template, for one stack."""
     lines = [f"# {cloudformation_comment(line)}".rstrip() for line in _head(plan, made_from, part)]
     lines += ['AWSTemplateFormatVersion: "2010-09-09"', "Description: EKS access entries"]
+    lines += yaml_lines(_rules(plan))
     lines.append("Resources:")
     for entry in part.entries:
         lines.append(f"  # {cloudformation_comment(origin(entry))}")
         resource = {logical_id(entry): _resource(plan, entry)}
         lines += [f"  {line}" for line in yaml_lines(resource)]
     return "\n".join(lines) + "\n"
+
+
+def _rules(plan: Plan) -> dict[str, Any]:
+    """What CloudFormation asserts before it makes or changes a stack: a cluster of the same name
+    may be in another account or Region (CloudFormation user guide, "Rules").
+    """
+    cluster = plan.cluster
+    wanted = {
+        "AWS::AccountId": cluster.account_id,
+        "AWS::Region": cluster.region,
+    }
+    assertions = [
+        {
+            "Assert": {"Fn::Equals": [{"Ref": name}, value]},
+            "AssertDescription": "The cluster is in another account or Region than the stack.",
+        }
+        for name, value in wanted.items()
+    ]
+    return {"Rules": {"WhereTheClusterIs": {"Assertions": assertions}}}
 
 
 def _head(
@@ -142,8 +162,9 @@ def _head(
         f"  aws cloudformation wait change-set-create-complete {change}",
         f"  aws cloudformation execute-change-set {change}",
         f"  aws cloudformation wait stack-import-complete {where}",
-        f"A template of more than {INLINE_BYTES:,} bytes goes to S3, and --template-url takes the "
-        f"place of --template-body.",
+        f"Below {INLINE_BYTES:,} bytes no bucket is needed, which is why larger code is several "
+        "templates and neither nested stacks nor one in S3. A template in S3 may have 1 MB: "
+        "--template-url takes the place of --template-body.",
         "Retain: a stack that is deleted leaves its entries, and no principal loses access.",
         *_WHERE_NONE_EXISTS,
     ]

@@ -272,3 +272,14 @@ def test_what_eks_owns_is_named_in_every_form() -> None:
         assert any(
             "role/managed-nodes: EKS makes this entry itself" in text for text in files.values()
         )
+
+
+def test_template_refuses_another_account_and_another_region() -> None:
+    for name, text in generated("cloudformation", company()).items():
+        if name.endswith(".yaml"):
+            [rule] = load(text)["Rules"].values()
+            asserted = [each["Assert"]["Fn::Equals"] for each in rule["Assertions"]]
+            assert asserted == [
+                [{"Ref": "AWS::AccountId"}, "111122223333"],
+                [{"Ref": "AWS::Region"}, "eu-west-1"],
+            ]
