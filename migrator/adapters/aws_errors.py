@@ -5,6 +5,7 @@ entries", "Troubleshooting IAM"); generic codes: "Common errors" of the API refe
 goes into ``why`` as one scrubbed line of at most 256 characters.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,7 @@ from typing import Any
 
 from migrator.adapters.aws_denials import denial_remedy
 from migrator.adapters.foreign_text import foreign
+from migrator.adapters.lab_folder import lab_is_down
 from migrator.errors import Failed, MigratorError
 from migrator.model.way import said_skew
 
@@ -321,7 +323,10 @@ def translate(
         return error
     if isinstance(error, ClientError):
         return _from_answer(error, service, operation, subject, skew)
-    return _from_sdk(error, service, operation)
+    ours = _from_sdk(error, service, operation)
+    if ours.code == "aws-unreachable":
+        return lab_is_down(os.environ) or ours
+    return ours
 
 
 def _from_answer(

@@ -7,6 +7,7 @@ Signatures stay on machine time (:func:`machine_time`), in the lab too.
 
 import http.client
 import json
+import os
 import secrets
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from migrator.adapters.foreign_text import foreign
+from migrator.adapters.lab_folder import lab_is_down
 from migrator.errors import Failed, WrongUse
 from migrator.ports import Clock
 
@@ -151,7 +153,7 @@ class LabTimeClock:
 
     @staticmethod
     def _failed(why: object) -> Failed:
-        return Failed(
+        return lab_is_down(os.environ) or Failed(
             "lab-clock-unreachable",
             "The lab's clock does not answer.",
             why=foreign(why),

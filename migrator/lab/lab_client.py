@@ -10,7 +10,15 @@ from urllib.parse import urlsplit
 
 from migrator.errors import Failed
 from migrator.lab.control_api import PREFIX, TOKEN_HEADER
-from migrator.lab.server import STATE_FILE
+from migrator.lab.server import BIN_FOLDER
+from migrator.model.lab_record import (
+    DIRECTORY_VARIABLE,
+    ENDPOINT_VARIABLE,
+    NOTE_FILE,
+    STATE_FILE,
+    no_answer,
+    no_lab,
+)
 
 # Whatever else could send boto3 somewhere else than to the lab.
 UNSET_VARIABLES = (
@@ -35,20 +43,41 @@ UNSET_VARIABLES = (
     "http_proxy",
 )
 
+# What the lab's environment sets or takes away, but for PATH.
+LAB_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CONFIG_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "NO_PROXY",
+    "no_proxy",
+    "MIGRATE_CLOCK_URL",
+    DIRECTORY_VARIABLE,
+    *UNSET_VARIABLES,
+)
+IN_LAB = "MIGRATE_IN_LAB"  # set in a shell that uses a lab
+BEFORE = "MIGRATE_BEFORE_LAB_"  # and the name of a variable: what it was before
+
 
 def lab_state(directory: Path) -> dict[str, Any]:
-    """The state file of a running lab. Raises ``lab-not-running``."""
+    """The state file of a running lab. Raises ``lab-not-running``, with when it was stopped."""
+    state = _document(directory / STATE_FILE)
+    if state is None:
+        raise no_lab(str(directory), _document(directory / NOTE_FILE))
+    return state
+
+
+def _document(path: Path) -> dict[str, Any] | None:
+    """A document of the lab's folder; None where there is none that can be read."""
     try:
-        state = json.loads((directory / STATE_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Failed(
-            "lab-not-running",
-            f"no lab runs in {directory}",
-            why=type(error).__name__,
-            remedy="start one with: migrate lab up --detach",
-        ) from error
-    result: dict[str, Any] = state
-    return result
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def lab_environment(directory: Path, path: str | None = None) -> dict[str, str]:
@@ -60,7 +89,8 @@ def lab_environment(directory: Path, path: str | None = None) -> dict[str, str]:
     """
     state = lab_state(directory)
     environment = {
-        "AWS_ENDPOINT_URL": state["endpoint"],
+        ENDPOINT_VARIABLE: state["endpoint"],
+        DIRECTORY_VARIABLE: str(directory.absolute()),
         "AWS_REGION": state["region"],
         "AWS_DEFAULT_REGION": state["region"],
         "AWS_SHARED_CREDENTIALS_FILE": state["credentialsFile"],
@@ -81,8 +111,10 @@ def lab_environment(directory: Path, path: str | None = None) -> dict[str, str]:
 
 
 def _before(folder: str, path: str) -> str:
-    """``PATH`` with a folder at its beginning, once."""
-    others = [each for each in path.split(os.pathsep) if each != folder]
+    """``PATH`` with a folder at its beginning, once, and without that of a lab used before."""
+    used = os.environ.get(DIRECTORY_VARIABLE) or os.devnull
+    gone = (folder, str(Path(used).resolve() / BIN_FOLDER))
+    others = [each for each in path.split(os.pathsep) if each not in gone]
     return os.pathsep.join([folder, *others])
 
 
@@ -105,9 +137,36 @@ def _variables(keys: Mapping[str, str]) -> dict[str, str]:
 
 def enter_lab(directory: Path, environment: MutableMapping[str, str]) -> None:
     """Point ``environment`` (a copy, or ``os.environ``) at the lab."""
+    variables = lab_environment(directory, environment.get("PATH"))
     for name in UNSET_VARIABLES:
         environment.pop(name, None)
-    environment.update(lab_environment(directory, environment.get("PATH")))
+    environment.update(variables)
+
+
+def refuse_dead_lab(directory: Path) -> None:
+    """Raises ``lab-not-running`` unless a lab answers: a state file outlives a lab that was
+    killed.
+    """
+    control(directory, "GET", "world")
+
+
+def entered_lab(directory: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """A copy of ``environment`` that uses the lab and keeps what it replaces, as the lines of
+    ``migrate lab env`` do.
+    """
+    entered = dict(environment)
+    enter_lab(directory, entered)
+    if IN_LAB not in environment:
+        entered |= {
+            BEFORE + name: environment[name] for name in LAB_VARIABLES if name in environment
+        }
+    return entered | {IN_LAB: "1"}
+
+
+def path_without_lab(directory: Path, path: str) -> str:
+    """``PATH`` without the lab's programs."""
+    folder = str(directory.resolve() / BIN_FOLDER)
+    return os.pathsep.join(each for each in path.split(os.pathsep) if each != folder)
 
 
 def control(
@@ -130,9 +189,7 @@ def control(
         answer = connection.getresponse()
         document = json.loads(answer.read())
     except (OSError, ValueError) as error:
-        raise Failed(
-            "lab-not-running", f"the lab in {directory} does not answer", why=str(error)
-        ) from error
+        raise no_answer(str(directory), state, str(error)) from error
     finally:
         connection.close()
     if answer.status != 200:

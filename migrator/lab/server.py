@@ -30,8 +30,8 @@ from migrator.lab.worlds.world import World
 from migrator.lab.worlds.world_controls import add_aws_controls
 from migrator.lab.worlds.world_copies import load_snapshot
 from migrator.lab.worlds.world_files import demo_world_path, load_world
+from migrator.model.lab_record import NOTE_FILE, STATE_FILE, UP, down_note
 
-STATE_FILE = "lab.json"
 TOKEN_FILE = "control-token"  # noqa: S105 - a file's name
 CREDENTIALS_FILE = "credentials"
 CONFIG_FILE = "config"
@@ -43,11 +43,14 @@ _FILES = 16_384  # open at the same time
 
 
 class Lab:
-    """A running lab. Start one per process and directory; several may run on one machine."""
+    """A running lab. Start one per process and directory; several may run on one machine. ``up`` is
+    the command that starts it again.
+    """
 
-    def __init__(self, world: World, directory: Path) -> None:
+    def __init__(self, world: World, directory: Path, up: str = UP) -> None:
         self.world = world
         self.directory = directory
+        self._up = up
         self._port = 0  # not running
         self._close: Callable[[], None] | None = None
 
@@ -84,7 +87,11 @@ class Lab:
         return self.endpoint
 
     def stop(self) -> None:
-        """Close every port; take the state file and all keys away."""
+        """Close every port; take the state file and all keys away, and leave a note that it is
+        down.
+        """
+        if self._close is not None:
+            self._leave_note()
         for name in (STATE_FILE, TOKEN_FILE, CREDENTIALS_FILE, CONFIG_FILE, CA_FILE):
             (self.directory / name).unlink(missing_ok=True)
         for cluster in self.world.clusters.values():
@@ -98,13 +105,27 @@ class Lab:
             self._close()
             self._close = None
 
+    def _leave_note(self) -> None:
+        """Say for later commands when the lab stopped, and how it is started again."""
+        stopped_at = self.world.clock.machine_now().isoformat(timespec="seconds")
+        note = json.dumps(down_note(self._state(), stopped_at), indent=2)
+        # A demo takes its folder away while it stops its lab.
+        with contextlib.suppress(FileNotFoundError):
+            write_private(self.directory / NOTE_FILE, note + "\n")
+
     def _write_state(self, token: str) -> None:
         write_private(self.directory / TOKEN_FILE, token)
         profiles = write_profiles(self.world, self.directory)
         ca_pem = getattr(self.world.kubernetes, "ca_pem", b"")
         write_private(self.directory / CA_FILE, ca_pem.decode())
         write_program(self.directory / BIN_FOLDER, PLUGIN, "session_manager_plugin.py")
-        state = {
+        (self.directory / NOTE_FILE).unlink(missing_ok=True)
+        state = {**self._state(), "profiles": profiles}
+        write_private(self.directory / STATE_FILE, json.dumps(state, indent=2) + "\n")
+
+    def _state(self) -> dict[str, object]:
+        """How the lab is reached, without its principals' profiles."""
+        return {
             "format": FORMAT,
             "pid": os.getpid(),
             "endpoint": self.endpoint,
@@ -116,9 +137,8 @@ class Lab:
             "world": self.world.name,
             "region": self.world.settings.region,
             "operator": self.world.settings.operator,
-            "profiles": profiles,
+            "up": self._up,
         }
-        write_private(self.directory / STATE_FILE, json.dumps(state, indent=2) + "\n")
 
 
 def write_private(path: Path, text: str) -> None:
@@ -220,9 +240,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--up", default=UP, help="the command that starts this lab again")
     options = parser.parse_args(arguments)
     _allow_many_ports()
-    lab = Lab(_read(options.world, options.snapshot, options.reader_role), options.directory)
+    world = _read(options.world, options.snapshot, options.reader_role)
+    lab = Lab(world, options.directory, options.up)
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())

@@ -65,6 +65,10 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
         "LookupEvents",
         {"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": "CreateCluster"}]},
     ),
+    ("organizations", "ListRoots", {}),
+    ("organizations", "ListOrganizationalUnitsForParent", {"ParentId": "r-lab1"}),
+    ("organizations", "ListAccountsForParent", {"ParentId": "r-lab1"}),
+    ("organizations", "ListTagsForResource", {"ResourceId": HOME}),
     ("eks", "ListClusters", {}),
     ("eks", "DescribeCluster", {"name": "demo"}),
     ("eks", "CreateAccessEntry", {**ENTRY, "kubernetesGroups": ["a"], "tags": {"k": "v"}}),
@@ -227,6 +231,9 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         ],
         tags={"stage": "test"},
     )
+    world.settings.management_account = HOME
+    world.accounts[HOME].unit, world.accounts[HOME].tags = "/", {"stage": "prod"}
+    world.accounts["444455556666"].unit = "/Workloads"
     runner = world.accounts[HOME].roles["runner"]
     permission_set = replace(runner, name="AWSReservedSSO_View_0a1b", id="AROAVIEWVIEWVIEWVIEW1")
     world.accounts[HOME].roles[permission_set.name.lower()] = permission_set

@@ -5,7 +5,7 @@ import pty
 import re
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -29,12 +29,23 @@ class Seen:
         return " ".join(self.before.split())
 
 
-def at_terminal(lab: CliLab, arguments: Sequence[str], asks: str, answer: str) -> Seen:
-    """The command at a terminal, with ``answer`` typed once ``asks`` is read."""
+def at_terminal(
+    lab: CliLab, arguments: Sequence[str], asks: str, answer: str, **changes: str
+) -> Seen:
+    """The command at a terminal, with ``answer`` typed once ``asks`` is read. ``changes``: to the
+    environment.
+    """
     leader, follower = pty.openpty()
     processes: list[int] = []
     with ThreadPoolExecutor(1) as beside:
-        ran = beside.submit(_run, lab, arguments, follower, processes.append)
+        ran = beside.submit(
+            _run,
+            lab,
+            arguments,
+            follower,
+            processes.append,
+            lab.environment(TERM="xterm", **changes),
+        )
         try:
             before = _read_until(leader, asks)
             os.write(leader, f"{answer}\n".encode())
@@ -48,11 +59,14 @@ def at_terminal(lab: CliLab, arguments: Sequence[str], asks: str, answer: str) -
 
 
 def _run(
-    lab: CliLab, arguments: Sequence[str], follower: int, started: Callable[[int], None]
+    lab: CliLab,
+    arguments: Sequence[str],
+    follower: int,
+    started: Callable[[int], None],
+    environment: Mapping[str, str],
 ) -> int:
     """Its exit code. The terminal has an end once the command and this side have closed it."""
     try:
-        environment = lab.environment(TERM="xterm")
         return (
             forked_clis()
             .run(arguments, lab.work, environment, started, terminal=os.ttyname(follower))

@@ -121,26 +121,40 @@ def _applied(request: ApplyRequest, outcome: RunOutcome) -> Ending:
 
 
 def _verified(request: VerifyRequest, outcome: VerifyOutcome) -> Ending:
-    """How a verification ended on a cluster: every principal that is not proven, with the reason. A
-    baseline that comes after the entries proves nothing.
+    """How a verification ended on a cluster: every principal that is not proven, with the reason;
+    of a baseline every one that is not as the plan reads it.
     """
-    bad = [
-        f"{each.principal_arn}: {each.verdict} ({each.why})"
-        for each in outcome.verdicts
-        if each.verdict != "ok"
-    ]
-    message = ""
-    if outcome.exit_code:
+    if request.baseline:
+        bad, message = _baseline(outcome)
+    else:
+        bad = [
+            f"{each.principal_arn}: {each.verdict} ({each.why})"
+            for each in outcome.verdicts
+            if each.verdict != "ok"
+        ]
         message = f"{len(bad)} of {len(outcome.verdicts)} principals are not proven."
-        if request.baseline and not outcome.evidence:
-            message = "No baseline was taken in time: entries are in force."
     return Ending(
         outcome.exit_code,
         None,
-        message=message,
+        message=message if outcome.exit_code else "",
         why="; ".join(bad[:5]),
         detail={"verdict": outcome.verdict, "phase": outcome.phase, "mode": outcome.mode},
     )
+
+
+def _baseline(outcome: VerifyOutcome) -> tuple[list[str], str]:
+    """Principals whose baseline is not as the plan reads them, and the message. A baseline that
+    comes after the entries proves nothing.
+    """
+    if not outcome.evidence:
+        return [], "No baseline was taken in time: entries are in force."
+    bad = [
+        f"{each.principal_arn}: {', '.join(each.differences) or 'a question has another answer'}"
+        for each in outcome.evidence
+        if not each.holds
+    ]
+    count = len(outcome.evidence)
+    return bad, f"{len(bad)} of {count} principals are not as the plan reads them."
 
 
 def _rehearsed(_request: RehearseRequest, outcome: RehearseOutcome) -> Ending:

@@ -23,7 +23,7 @@ from migrator.lab.aws.errors import AwsError
 from migrator.lab.http_wire import Request, Response
 
 Value: TypeAlias = Any  # shaped by a botocore shape
-SERVICES = ("eks", "sts", "iam", "ec2", "logs", "sso", "cloudtrail", "ssm")
+SERVICES = ("eks", "sts", "iam", "ec2", "logs", "sso", "cloudtrail", "ssm", "organizations")
 # Characters that XML 1.0 cannot carry, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

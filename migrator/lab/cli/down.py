@@ -11,6 +11,7 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.terminal import events_of
 from migrator.errors import Failed
 from migrator.lab.cli.place import lab_directory_option, resolved
+from migrator.model.lab_record import ENDPOINT_VARIABLE, LEAVE
 
 _STOP_SECONDS = 10.0
 
@@ -19,9 +20,19 @@ _STOP_SECONDS = 10.0
 @lab_directory_option
 @click.pass_context
 def command(ctx: click.Context, /, lab_dir: str) -> None:
-    """Stop the lab whose state is in the lab's folder."""
-    stop(resolved(lab_dir))
-    events_of(settings_of(ctx)).say("done", "the lab is stopped")
+    """Stop the lab whose state is in the lab's folder. A note stays there: commands of a shell that
+    still uses the lab say when it was stopped and how it is started again.
+    """
+    from migrator.lab.lab_client import lab_state
+
+    directory, events = resolved(lab_dir), events_of(settings_of(ctx))
+    state = lab_state(directory)
+    stop(directory)
+    events.say("done", "the lab is stopped")
+    if os.environ.get(ENDPOINT_VARIABLE) == state["endpoint"]:
+        events.say("info", f"this shell still uses it; {LEAVE}")
+    if state.get("up"):
+        events.say("info", f"start it from the beginning with: {state['up']}")
 
 
 def stop(directory: Path) -> None:

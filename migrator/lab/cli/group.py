@@ -7,6 +7,7 @@ from migrator.cli.lazy import LazyGroup
 COMMANDS = {
     "up": ("migrator.lab.cli.up", "Start a lab."),
     "env": ("migrator.lab.cli.env", "Print what a shell needs to use the lab."),
+    "shell": ("migrator.lab.cli.shell", "A separate shell that uses the lab."),
     "credentials": ("migrator.lab.cli.credentials", "The same as any principal of the lab."),
     "kubeconfig": ("migrator.lab.cli.kubeconfig", "Print a kubeconfig for a cluster of the lab."),
     "fault": ("migrator.lab.cli.fault", "Inject faults, list them, clear them."),

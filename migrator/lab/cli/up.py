@@ -16,9 +16,12 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.terminal import events_of
 from migrator.errors import Failed, MigratorError, Refused
 from migrator.lab.cli.place import default_directory, lab_directory_option, resolved
+from migrator.lab.server import write_private
+from migrator.lab.worlds.world_files import fleet_file_path, fleet_world_path
 from migrator.render.escape import shell
 
 _START_SECONDS = 30.0
+FLEET_FILE = "fleet.yaml"  # of the world of --fleet, in the lab's folder
 NOT_COPIED = "not copied: "  # how the lab's log begins a line about what a snapshot does not hold
 
 
@@ -29,6 +32,11 @@ NOT_COPIED = "not copied: "  # how the lab's log begins a line about what a snap
 @click.option(
     "--from", "snapshot", metavar="FILE", help="A snapshot: the lab is a copy of its cluster."
 )
+@click.option(
+    "--fleet",
+    is_flag=True,
+    help="The world of an organization: 3 accounts with 12 clusters, and its fleet file.",
+)
 @click.option("--detach", is_flag=True, help="Leave it running and return.")
 @lab_directory_option
 @click.pass_context
@@ -38,14 +46,18 @@ def command(
     world: str | None,
     snapshot: str | None,
     *,
+    fleet: bool,
     detach: bool,
     lab_dir: str,
 ) -> int | None:
     """Start a lab: an EKS on this machine, from a world file, or as a copy of a real cluster with
     made-up credentials for all its principals. It runs until Ctrl-C, or migrate lab down.
+
+    With --fleet it is an organization to try the commands of a fleet on; its fleet file is put into
+    the lab's folder.
     """
-    if world is not None and snapshot is not None:
-        raise click.UsageError("Give --world FILE or --from FILE, not both.", ctx)
+    if sum((world is not None, snapshot is not None, fleet)) > 1:
+        raise click.UsageError("Give --world FILE, --from FILE or --fleet, one of them.", ctx)
     directory, settings = resolved(lab_dir), settings_of(ctx)
     events = events_of(settings)
     if not detach:
@@ -54,7 +66,14 @@ def command(
             signal.SIGHUP,
         ):  # a lab in the foreground ends with its command
             signal.signal(number, signal.default_int_handler)
-    process = start(directory, world, snapshot, detach=detach, reader_roles=settings.reader_role)
+    process = start(
+        directory,
+        world,
+        snapshot,
+        fleet=fleet,
+        detach=detach,
+        reader_roles=settings.reader_role,
+    )
     try:
         for text in not_copied(directory):
             events.say("warn", f"not copied: {text}")
@@ -65,6 +84,10 @@ def command(
             else f" --lab-dir {shell(str(directory))}"
         )
         events.say("info", f'use it with: eval "$(migrate lab env{elsewhere})"')
+        events.say("info", f"or in a separate shell: migrate lab shell{elsewhere}")
+        if fleet:
+            copied = shell(str(directory / FLEET_FILE))
+            events.say("info", f"take its fleet file with: cp {copied} {FLEET_FILE}")
         return None if detach else process.wait()
     except KeyboardInterrupt:
         process.terminate()
@@ -77,10 +100,12 @@ def start(
     world: str | None,
     snapshot: str | None = None,
     *,
+    fleet: bool = False,
     detach: bool,
     reader_roles: Sequence[str] = (),
 ) -> "subprocess.Popen[bytes]":
-    """Start a lab as a separate process and wait until it answers.
+    """Start a lab as a separate process and wait until it answers. ``fleet``: the world of an
+    organization, whose fleet file is put into the folder.
 
     Raises ``extra-missing``, ``lab-running``, ``lab-failed`` with what it said last.
     """
@@ -92,12 +117,12 @@ def start(
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = directory / "lab.log"
     arguments = [sys.executable, "-m", "migrator.lab.server", "--directory", str(directory)]
-    if world is not None:
-        arguments += ["--world", world]
-    if snapshot is not None:
-        arguments += ["--from", snapshot]
-        for role in reader_roles:
-            arguments += ["--reader-role", role]
+    source = _source(world, snapshot, reader_roles, fleet=fleet)
+    again = ["migrate", "lab", "up", "--detach", *source, "--lab-dir", str(directory)]
+    if fleet:
+        write_private(directory / FLEET_FILE, fleet_file_path().read_text(encoding="utf-8"))
+        source = ["--world", str(fleet_world_path())]
+    arguments += [*source, "--up", " ".join(map(shell, again))]
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as output:
         process = subprocess.Popen(  # noqa: S603 - this interpreter and our own module
@@ -113,6 +138,20 @@ def start(
         process.kill()
         raise
     return process
+
+
+def _source(
+    world: str | None, snapshot: str | None, reader_roles: Sequence[str], *, fleet: bool
+) -> list[str]:
+    """The options for what the lab is made of; paths hold in another folder, too."""
+    if fleet:
+        return ["--fleet"]
+    if world is not None:
+        return ["--world", str(Path(world).absolute())]
+    if snapshot is None:
+        return []
+    readers = [word for role in reader_roles for word in ("--reader-role", role)]
+    return ["--from", str(Path(snapshot).absolute()), *readers]
 
 
 def not_copied(directory: Path) -> list[str]:

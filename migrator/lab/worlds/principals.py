@@ -142,7 +142,8 @@ class Instance:
 @dataclass(slots=True)
 class Account:
     """An AWS account. IAM names are unique without regard to case, so the keys are lower-cased
-    names.
+    names. ``unit`` is the path of its organizational unit (``/`` for the root), None outside of the
+    organization.
     """
 
     id: str
@@ -153,6 +154,9 @@ class Account:
     instance_profiles: dict[str, InstanceProfile] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
     networks: dict[str, Network] = field(default_factory=dict)  # by Region
+    unit: str | None = None
+    status: str = "ACTIVE"
+    tags: dict[str, str] = field(default_factory=dict)
     root: RootUser = field(init=False)
 
     def __post_init__(self) -> None:

@@ -66,6 +66,7 @@ class Settings:
     caller_address: str = (
         "203.0.113.10"  # where clients of cluster endpoints seem to come from (RFC 5737)
     )
+    management_account: str | None = None  # of the organization
     caller_in_vpc: bool = False  # clients of cluster endpoints are hosts of the clusters' VPC
 
 

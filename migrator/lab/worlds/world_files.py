@@ -2,29 +2,8 @@
 
 A world file names accounts with their principals, and clusters with what EKS and Kubernetes hold of
 them. Everything is made up; what is left out gets a plausible value that is the same in every run
-(unique ids come from the ARN).
-
-```yaml
-format: migrator/world/v1
-name: demo
-operator: arn:aws:iam::111122223333:role/platform/migration-operator
-settings: {region: eu-central-1, propagationSeconds: 2, updateSeconds: 3, iamPropagationSeconds: 0,
-           tokenCacheSeconds: 10, callerAddress: 203.0.113.10, callerInVpc: false}
-accounts:
-  - id: "111122223333" roles: [{name: runner, path: /ci/, trust: {aws: [...], services: [...],
-    federated: [...], externalId: ...}}] users: [{name: alice, deniedActions: ["eks:*"],
-    allowedActions: [...]}] instanceProfiles: [{name: nodes, role: node-role}] instances: [{id:
-    i-0123456789abcdef0, region: eu-central-1, privateDnsName: ..., instanceProfile: nodes,
-    ssmPingStatus: Online}]
-    networks: [{region: eu-central-1, securityGroups: [EC2's objects], networkInterfaces: [...],
-    subnets: [...], routeTables: [...], natGateways: [...], vpcEndpoints: [...], prefixLists: [{id:
-    pl-..., cidrs: [...]}]}]
-    clusters:
-  - name: demo account: "111122223333" region: eu-central-1 authenticationMode: CONFIG_MAP creator:
-    arn:... nodegroups: [{nodegroupName: ..., nodeRole: ..., amiType: ...}]     #
-    DescribeNodegroup's fields fargateProfiles: [{fargateProfileName: ..., podExecutionRoleArn:
-    ...}] network: eksctl (or terraform, none) accessEntries: [{principalArn: ..., username: ...,
-    kubernetesGroups: [...], policies: [{policyArn: ...}]}] kubernetes: [raw objects] ```
+(unique ids come from the ARN). ``examples/schemas/world.schema.json`` has every key with its
+meaning, ``playbooks/lab-worlds.md`` the words to it.
 """
 
 import json
@@ -54,6 +33,16 @@ _NEVER = datetime(2999, 1, 1, tzinfo=timezone.utc)
 def demo_world_path() -> Path:
     """The world that ``migrate lab up`` loads when no other is named."""
     return Path(__file__).with_name("demo.yaml")
+
+
+def fleet_world_path() -> Path:
+    """The world of ``migrate lab up --fleet``: an organization with 3 accounts and 12 clusters."""
+    return Path(__file__).with_name("organization.yaml")
+
+
+def fleet_file_path() -> Path:
+    """The fleet file for that world."""
+    return Path(__file__).with_name("organization-fleet.yaml")
 
 
 def load_world(path: Path) -> World:
@@ -89,6 +78,9 @@ def build_world(raw: object) -> World:
     for part in top.parts("clusters"):
         _cluster(world, part)
     top.done()
+    management = world.settings.management_account
+    if management is not None and management not in world.accounts:
+        raise top.wrong(f"the managementAccount {management} is no account of this world")
     if world.settings.operator is not None and world.principal(world.settings.operator) is None:
         raise top.wrong(f"the operator {world.settings.operator} is no principal of this world")
     return world
@@ -148,6 +140,10 @@ class _Part:
             return moment.replace(tzinfo=timezone.utc)
         return moment
 
+    def labels(self, key: str) -> dict[str, str]:
+        """Tags: a mapping of texts."""
+        return {str(name): str(value) for name, value in self.get(key, {}).items()}
+
     def seconds(self, key: str, default: float) -> timedelta:
         return timedelta(seconds=float(self.get(key, default)))
 
@@ -170,6 +166,7 @@ def _settings(top: _Part) -> Settings:
         region=str(part.get("region", "eu-central-1")),
         caller_address=str(part.get("callerAddress", "203.0.113.10")),
         caller_in_vpc=bool(part.get("callerInVpc", False)),
+        management_account=top.get("managementAccount"),
     )
     part.done()
     return settings
@@ -177,6 +174,9 @@ def _settings(top: _Part) -> Settings:
 
 def _account(part: _Part) -> Account:
     account = Account(part.need("id"), str(part.get("partition", "aws")), str(part.get("name", "")))
+    account.unit = part.get("unit")
+    account.status = str(part.get("status", "ACTIVE"))
+    account.tags = part.labels("tags")
     for item in part.parts("roles"):
         role = _role(account, item)
         account.roles[role.name.lower()] = role
@@ -218,7 +218,7 @@ def _role(account: Account, part: _Part) -> IamRole:
         create_date=part.moment("createDate", LONG_AGO),
         trust_policy=trust,
         permissions=_permissions(part),
-        tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
+        tags=part.labels("tags"),
         description=str(part.get("description", "")),
         max_session=int(part.get("maxSessionSeconds", 3600)),
     )
@@ -265,7 +265,7 @@ def _user(account: Account, part: _Part) -> IamUser:
         id=str(part.get("id", make_id("AIDA", arn))),
         create_date=part.moment("createDate", LONG_AGO),
         permissions=_permissions(part),
-        tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
+        tags=part.labels("tags"),
     )
     part.done()
     return user
@@ -288,7 +288,7 @@ def _instance(part: _Part) -> Instance:
         launch_time=part.moment("launchTime", LONG_AGO),
         state=str(part.get("state", "running")),
         platform=part.get("platform"),
-        tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
+        tags=part.labels("tags"),
         ssm_ping_status=part.get("ssmPingStatus"),
         ssm_agent_version=str(part.get("ssmAgentVersion", "3.3.2746.0")),
     )
@@ -351,7 +351,7 @@ def _cluster(world: World, part: _Part) -> None:
         ),
         vpc_config=dict(part.get("resourcesVpcConfig", {})),
         log_types=tuple(part.get("logTypes", ("api", "audit", "authenticator"))),
-        tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
+        tags=part.labels("tags"),
         raw=dict(part.get("describe", {})),
         kubernetes_objects=[_recorded(each) for each in part.get("kubernetes", [])],
         propagation=part.seconds("propagationSeconds", settings.propagation.total_seconds()),
@@ -481,7 +481,7 @@ def read_entry(world: World, cluster: LabCluster, part: _Part, at: datetime) -> 
         created_at=created,
         modified_at=part.moment("modifiedAt", created),
         policies=tuple(_policy(cluster, item, created) for item in part.parts("policies")),
-        tags={str(key): str(value) for key, value in part.get("tags", {}).items()},
+        tags=part.labels("tags"),
         automatic=bool(part.get("automatic", False)),
     )
     part.done()

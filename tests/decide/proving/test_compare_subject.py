@@ -70,3 +70,9 @@ def test_group_that_is_missing_and_group_that_should_not_be_there_are_named() ->
         "the group 'devs' is missing",
         "the group 'ops' is there and should not be",
     )
+
+
+def test_group_without_a_name_is_no_difference() -> None:
+    # What a row of `groups: [""]` gives, in which no binding can name anything.
+    found = SelfSubject("ci", ("", "system:authenticated"))
+    assert compare_subject("ci", (), found) == ()

@@ -4,10 +4,12 @@ import pytest
 
 from migrator.app.apply import ApplyRequest
 from migrator.app.roll_back import RollBackRequest
+from migrator.app.verify import VerifyRequest
 from migrator.fleet.app.jobs import ON_PLANS
 from migrator.fleet.app.part import result_of
 from migrator.fleet.decide.endings import is_failure, is_settled
-from migrator.model.outcome import RunOutcome, StepOutcome
+from migrator.model.evidence import Evidence, PrincipalVerdict
+from migrator.model.outcome import RunOutcome, StepOutcome, VerifyOutcome
 from tests.support.fleet_values import clusters
 from tests.support.memory_runs import DIGEST, company
 
@@ -23,6 +25,19 @@ def test_entry_that_a_roll_back_leaves_is_named_with_its_reason_and_command() ->
     assert (end.exit_code, end.error) == (4, None)
     assert end.message == "1 of 2 steps done."
     assert end.why == f"{CREATOR}: {WHY}"
+
+
+def test_baseline_names_whom_the_plan_reads_otherwise_and_no_verdict() -> None:
+    taken = (
+        Evidence("arn:a", "live", "before", "2026-11-22T00:00:00Z", "x"),
+        Evidence("arn:b", "live", "before", "2026-11-22T00:00:00Z", "x", differences=("no group",)),
+    )
+    unknown = tuple(PrincipalVerdict(e.principal_arn, "unknown", "live", "live", "") for e in taken)
+    outcome = VerifyOutcome("before", "CONFIG_MAP", unknown, "unknown", taken, exit_code=6)
+    request = VerifyRequest(plan=company()[1], digest=DIGEST, baseline=True)
+    end = ON_PLANS["verify"].ending(request, outcome)
+    assert end.message == "1 of 2 principals are not as the plan reads them."
+    assert end.why == "arn:b: no group"
 
 
 BRIDGE = "a binding to cluster-admin of run r0"
