@@ -20,7 +20,7 @@ LAST = $(shell { git diff --name-only HEAD; git ls-files --others --exclude-stan
 TESTS = $(if $(FAST),tests/$(if $(filter 1,$(FAST)),$(LAST),$(FAST)),)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint coverage test-long test-crash mutation bench clean
+.PHONY: help install demo test lint coverage test-long test-crash test-control-plane mutation bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,11 @@ test-long: $(STAMP)  ## many examples: properties at 20,000 each
 
 test-crash: $(STAMP)  ## kill real processes at every effect
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m crash --timeout 3000
+
+# Needs kube-apiserver, etcd and aws-iam-authenticator: it says which are missing and how to get them.
+test-control-plane: $(STAMP)  ## the lab against a real API server and authenticator (KUBEBUILDER_ASSETS)
+	@$(BIN)/python -m tests.support.control_plane.binaries
+	$(BIN)/python -m pytest -n 0 --timeout 900 --durations 10 tests/control_plane
 
 mutation: $(STAMP)  ## how many wrong versions of the deciding functions the tests notice
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'mutmut>=3.8'

@@ -15,6 +15,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this is run by its path
+
+from tests.control_plane.authenticator_rules import faults
+
 
 def flags(arguments: list[str]) -> dict[str, str]:
     return dict(
@@ -35,7 +39,12 @@ def etcd(arguments: list[str]) -> None:
 
 
 def authenticator(arguments: list[str]) -> None:
+    if arguments[0] == "version":
+        sys.stdout.write('{"Version":"v0.7.18","Commit":"81b1dab"}\n')
+        return
     config = read(arguments[arguments.index("-c") + 1])
+    if wrong := list(faults(config)):
+        sys.exit("\n".join(wrong))
     server = config["server"]
     assert read(server["dynamicfilepath"])["Version"] == "1"
     assert read(server["dynamicBackendModePath"])["backendMode"] == "EKSConfigMap"

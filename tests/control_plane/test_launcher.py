@@ -5,12 +5,16 @@ everywhere.
 import http.client
 import json
 import os
+import signal
 import ssl
 import stat
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,18 +23,21 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from migrator.lab.kubernetes.default_objects import new_registry
-from migrator.model.access_entry import AccessScope
+from migrator.model.access_entry import AccessScope, AuthenticationMode
+from tests.control_plane.authenticator_rules import faults
 from tests.support.control_plane import record
-from tests.support.control_plane.bed import STS, EmbeddedBed, who
+from tests.support.control_plane.bed import STS, EmbeddedBed, fresh_token, rows, who
 from tests.support.control_plane.binaries import Binaries, find_binaries
+from tests.support.control_plane.binaries import main as binaries_main
 from tests.support.control_plane.certificates import Authority
+from tests.support.control_plane.logins import MODES as MODES_OF_LOGINS
 from tests.support.control_plane.policy_webhook import PolicyWebhook
 from tests.support.control_plane.processes import NotReadyError, Programs, answers, free_port
 from tests.support.control_plane.real_bed import ADMIN, RealBed, aggregated
 from tests.support.control_plane.recorded import AWS_AUTH, MODES
 from tests.support.control_plane.state_files import write_files
 from tests.support.control_plane.sts_proxy import StsProxy
-from tests.support.kubernetes_lab import KubernetesLab, kubernetes_lab
+from tests.support.kubernetes_lab import Answer, KubernetesLab, kubernetes_lab
 
 VIEW = "AmazonEKSViewPolicy"
 
@@ -222,6 +229,109 @@ def test_everything_is_started_asked_and_ended(tmp_path: Path) -> None:
             os.kill(pid, 0)
 
 
+def test_written_configuration_keeps_the_rules_of_the_authenticator(tmp_path: Path) -> None:
+    bed = RealBed(tmp_path / "run", stubs(tmp_path / "bin"))
+    bed._admin = bed._authority.issue("admin")
+    config = json.loads(bed._authenticator_config().read_text())
+    assert list(faults(config)) == []
+    server = config["server"]
+    for change, said in (
+        ({"backendMode": ["EKSConfigMap"]}, "dynamicfile is not set in backend-mode but"),
+        ({"dynamicfilepath": ""}, "dynamicfile is set in backend-mode but"),
+        ({"backendMode": []}, "backend-mode cannot be empty"),
+        ({"backendMode": ["DynamicFile"] * 2}, "has duplicates"),
+        ({"backendMode": ["DynamicFile", "EKSConfigmap"]}, "'EKSConfigmap' is not a valid mode"),
+        ({"kubeconfig": ""}, "no kubeconfig is set"),
+        ({"hostname": ""}, "hostname is not set"),
+        ({"port": 65536}, "the port is not from 0 to 65535"),
+        ({"dynamicFilePaths": "x"}, "the server has no setting dynamicfilepaths"),
+        ({"reservedPrefixConfig": [{"backendMode": "Dynamic"}]}, "has the backend 'Dynamic'"),
+    ):
+        found = list(faults({**config, "server": {**server, **change}}))
+        assert any(said in text for text in found), (change, found)
+
+
+def test_authenticator_refuses_a_configuration_that_breaks_a_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bed = RealBed(tmp_path / "run", stubs(tmp_path / "bin"))
+    config = bed._authenticator_config
+
+    def broken() -> Path:
+        path = config()
+        path.write_text(path.read_text().replace('"DynamicFile",\n', "", 1))
+        return path
+
+    monkeypatch.setattr(bed, "_authenticator_config", broken)
+    with pytest.raises(NotReadyError, match="dynamicfile is not set in backend-mode"):
+        bed.start()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_programs_end_when_the_test_process_dies(tmp_path: Path) -> None:
+    start = (
+        "import os, pathlib, sys\n"
+        "from tests.support.control_plane.processes import Programs\n"
+        "programs = Programs(pathlib.Path(sys.argv[1]))\n"
+        "print(programs.start('sleeper', ['/bin/sleep', '300'], {}).process.pid, flush=True)\n"
+        "sys.stdin.read(1)\n"
+        "os._exit(9)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", start, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert _runs(pid)
+        parent.communicate("x")
+    assert parent.returncode == 9
+    for _ in range(500):
+        if not _runs(pid):
+            return
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    pytest.fail("the program lives on")
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process runs; one that ended and that nobody has waited for does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")
+
+
+@pytest.mark.parametrize("mode", MODES_OF_LOGINS)
+def test_settling_ends_where_the_accounts_of_the_bed_are_mapped(
+    tmp_path: Path, mode: AuthenticationMode
+) -> None:
+    bed = RealBed(tmp_path / "run", Binaries(tmp_path, tmp_path, tmp_path))
+    admin = bed.lab.admin()
+
+    def ask(token: str, *arguments: Any, **named: Any) -> Answer:  # noqa: ANN401 - as `ask` has them
+        return bed.lab.ask(admin if token == ADMIN else token, *arguments, **named)
+
+    bed.ask = ask  # type: ignore[method-assign]
+    bed.lab.set_mode(mode)
+    bed.put_aws_auth({"mapAccounts": json.dumps([bed.lab.cluster.account])})
+    bed.settle()
+    name = (who(bed, fresh_token(bed, bed.lab.add_role("other"))) or {}).get("username", "")
+    assert name.startswith("arn:") is (mode != "API")
+
+
+def test_rows_are_written_as_go_yaml_reads_them() -> None:
+    """It refuses the two escapes that JSON has for a character beyond U+FFFF."""
+    written = rows({"arn:aws:iam::1:role/a": ("\U0001f600", ["\u00e9"])})["mapRoles"]
+    assert "\\u" not in written
+    (row,) = json.loads(written)
+    assert (row["username"], row["groups"]) == ("\U0001f600", ["\u00e9"])
+
+
 def test_a_program_that_fails_says_why(tmp_path: Path) -> None:
     found = stubs(tmp_path / "bin")
     (tmp_path / "bin" / "etcd").write_text("#!/bin/sh\necho no space left on device\nexit 3\n")
@@ -249,6 +359,32 @@ def test_missing_components_are_named_with_the_way_to_get_them(tmp_path: Path) -
         "KUBEBUILDER_ASSETS",
     ):
         assert part in told
+
+
+def test_make_target_says_what_is_missing_and_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+    assert binaries_main() == 1
+    assert "make test-control-plane cannot run: the real components" in capsys.readouterr().err
+    found = stubs(tmp_path / "bin")
+    found.etcd.write_text("#!/bin/sh\necho etcd Version: 3.6.8\n")
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "bin"))
+    assert binaries_main() == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1:] == ["etcd 3.6.8", "aws-iam-authenticator v0.7.18"]
+
+
+def test_controller_manager_is_optional_and_must_run_when_named(tmp_path: Path) -> None:
+    assert stubs(tmp_path / "bin").controller_manager is None
+    assets = {"KUBEBUILDER_ASSETS": str(tmp_path / "bin")}
+    named = {**assets, "TEST_ASSET_KUBE_CONTROLLER_MANAGER": str(tmp_path / "bin" / "etcd")}
+    found = find_binaries(named)
+    assert isinstance(found, Binaries)
+    assert found.controller_manager == tmp_path / "bin" / "etcd"
+    named["TEST_ASSET_KUBE_CONTROLLER_MANAGER"] = str(tmp_path / "none")
+    assert "kube-controller-manager" in str(find_binaries(named))
 
 
 def test_single_components_can_be_named(tmp_path: Path) -> None:
@@ -315,7 +451,9 @@ def test_recording_what_answers_alike_changes_no_answer(tmp_path: Path) -> None:
     assert aws_auth["vectors"] == json.loads(AWS_AUTH.read_text())["vectors"]
     rbac = record.record_rbac(EmbeddedBed(), "s")
     assert rbac["sars"] == record.recorded_rbac()["sars"]
-    record.write(tmp_path, modes, aws_auth, rbac)
+    record.write(tmp_path, json.loads(MODES.read_text()), json.loads(AWS_AUTH.read_text()), rbac)
+    for path in (MODES, AWS_AUTH):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         (MODES.name, AWS_AUTH.name, record.RBAC.name)
     )

@@ -138,6 +138,17 @@ def test_instances_lead_from_node_to_role(lab: Lab, iam: Client) -> None:
     assert role["Arn"] == f"arn:aws:iam::{HOME}:role/nodes"
 
 
+def test_terminated_instance_has_no_dns_name(lab: Lab) -> None:
+    name = "i-0123456789abcdef0"
+    instance = lab.world.accounts[HOME].instances[name]
+    called, instance.state = instance.private_dns_name, "terminated"
+    ec2 = client(lab, "ec2")
+    (reservation,) = ec2.describe_instances(InstanceIds=[name])["Reservations"]
+    assert reservation["Instances"][0]["PrivateDnsName"] == ""
+    by_name = [{"Name": "private-dns-name", "Values": [called]}]
+    assert not ec2.describe_instances(Filters=by_name)["Reservations"]
+
+
 def test_instances_are_filtered_and_unknown_ids_are_errors(lab: Lab) -> None:
     ec2 = client(lab, "ec2")
     assert ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": ["work*"]}])[

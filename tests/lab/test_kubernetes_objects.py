@@ -121,7 +121,7 @@ def test_fields_that_a_kind_does_not_have_are_dropped_with_a_warning(
     )
     ignored = lab.ask(admin, "PUT", f"{CONFIG_MAPS}/x?fieldValidation=Ignore", body)
     assert (ignored.code, dict(ignored.headers)) == (200, {})
-    assert lab.ask(admin, "PUT", f"{CONFIG_MAPS}/x?fieldValidation=Perhaps", body).code == 400
+    assert lab.ask(admin, "PUT", f"{CONFIG_MAPS}/x?fieldValidation=Perhaps", body).code == 422
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[" * 100_000])

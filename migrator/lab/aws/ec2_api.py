@@ -42,9 +42,18 @@ _STATES = {
     "stopping": 64,
     "stopped": 80,
 }
+
+
+def _dns_name(instance: Instance) -> str:
+    """The private name of an instance. A terminated one has none any more, and its field is
+    empty.
+    """
+    return "" if instance.state == "terminated" else instance.private_dns_name
+
+
 _FILTERS: Mapping[str, Callable[[Instance], str]] = {
     "instance-id": lambda instance: instance.id,
-    "private-dns-name": lambda instance: instance.private_dns_name,
+    "private-dns-name": _dns_name,
     "instance-state-name": lambda instance: instance.state,
 }
 
@@ -141,7 +150,7 @@ def _show(account: Account, instance: Instance) -> dict[str, Any]:
         "ImageId": "ami-0a1b2c3d4e5f60001",
         "InstanceType": "m7i.large",
         "State": {"Code": _STATES.get(instance.state, 16), "Name": instance.state},
-        "PrivateDnsName": instance.private_dns_name,
+        "PrivateDnsName": _dns_name(instance),
         "LaunchTime": instance.launch_time,
         "Platform": instance.platform,
         "Placement": {"AvailabilityZone": instance.region + "a"},

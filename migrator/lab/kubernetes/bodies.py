@@ -4,7 +4,7 @@ place.
 
 from collections.abc import Callable
 
-from migrator.lab.kubernetes import validation
+from migrator.lab.kubernetes import field_schema, validation
 from migrator.lab.kubernetes.json_types import Json, Value
 from migrator.lab.kubernetes.resources import ResourceType
 from migrator.lab.kubernetes.status import bad_request
@@ -57,7 +57,7 @@ def _pruned(
     ``Warn`` names each of them in a warning, ``Strict`` refuses them with a 400 ApiError
     (Kubernetes documentation, "API concepts", "Field validation").
     """
-    unknown = validation.unknown_fields(kind, body)
+    kept, unknown = field_schema.pruned(kind, body)
     if not unknown:
         return body
     said = [f'unknown field "{name}"' for name in unknown]
@@ -70,7 +70,7 @@ def _pruned(
     if strictness == "Warn":
         for text in said:
             warn(text)
-    return {key: value for key, value in body.items() if key not in unknown}
+    return kept
 
 
 def as_object(body: Value) -> Json:

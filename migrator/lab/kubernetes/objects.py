@@ -4,7 +4,6 @@ import base64
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 from migrator.lab.http_wire import Request, Response
 from migrator.lab.kubernetes import protobuf
@@ -17,11 +16,11 @@ from migrator.lab.kubernetes.selectors import Matcher, field_matcher, label_matc
 from migrator.lab.kubernetes.status import (
     bad_request,
     expired,
-    invalid,
     method_not_allowed,
     unsupported_media_type,
 )
 from migrator.lab.kubernetes.watch import Watched, watch
+from migrator.lab.kubernetes.write_options import is_forced, write_of
 from migrator.model.files.yaml_document import load_yaml
 
 APPLY = "application/apply-patch+yaml"
@@ -30,7 +29,6 @@ FOLLOWED = frozenset(
     (("", "nodes"), ("coordination.k8s.io", "leases"), ("", "pods"), ("batch", "jobs"))
 )
 _WATCH_SECONDS = 1800.0
-_MANAGER_LIMIT = 128
 _CONTINUE_EXPIRED = (
     "The provided continue parameter is too old to display a consistent list result. You must "
     "start a new list "
@@ -73,7 +71,7 @@ class Objects:
             case "watch":
                 return self._watch(request, kind, info)
             case "deletecollection":
-                write = _write(request, info, write, {})
+                write = write_of(request, info, write, {})
                 removed = self._registry.delete_collection(
                     kind, _namespace_of_list(kind, info), _chosen(request), write
                 )
@@ -97,7 +95,8 @@ class Objects:
         if info.verb == "delete":
             return self._delete(request, kind, info, write)
         body = read_body(request)
-        write = _write(request, info, write, {})
+        applies = info.verb == "patch" and _media_type(request) == APPLY
+        write = write_of(request, info, write, {}, applies=applies)
         namespace = _place(kind, info)
         match info.verb:
             case "create" if not info.name:
@@ -214,17 +213,12 @@ class Objects:
     ) -> tuple[Json, int]:
         """The object after a patch, and 201 where an apply made it.
 
-        Only an apply can make an object, and it must name its field manager: the manager of other
-        patches has a default (Kubernetes documentation, "Server-Side Apply").
+        Only an apply can make an object (Kubernetes documentation, "Server-Side Apply").
         """
         media_type, namespace = _media_type(request), _place(kind, info)
         if media_type != APPLY:
             return self._registry.patch(kind, namespace, info.name, body, media_type, write), 200
-        if not request.parameter("fieldManager"):
-            text = "Required value: is required for apply patch"
-            cause = ("FieldValueRequired", "fieldManager", text)
-            raise invalid("PatchOptions", "meta.k8s.io", "", [cause])
-        force = request.parameter("force") in ("1", "true")
+        force = is_forced(request)
         found, made = self._registry.apply(kind, namespace, info.name, body, write, force=force)
         return found, 201 if made else 200
 
@@ -242,7 +236,7 @@ class Objects:
         options = read_body(request) if request.body else {}
         if not isinstance(options, dict):
             raise bad_request("the body is no DeleteOptions")
-        write = _write(request, info, write, options)
+        write = write_of(request, info, write, options)
         found = self._registry.delete(kind, _place(kind, info), info.name, options, write)
         waits = bool(found["metadata"].get("finalizers"))
         if waits or kind.custom or kind.key == ("", "pods"):
@@ -258,36 +252,6 @@ class Objects:
             "details": details,
         }
         return json_response(200, status)
-
-
-def _write(request: Request, info: RequestInfo, write: Write, options: Json) -> Write:
-    """How the request wants to write: ``dryRun``, ``fieldManager`` and ``fieldValidation`` of the
-    query; ``options`` is the body of a removal, which may hold ``dryRun`` too.
-
-    Raises a 400 ApiError for a value that the API does not have.
-    """
-    dry = request.query.get("dryRun") or options.get("dryRun") or []
-    if any(value not in ("All", "") for value in dry):
-        raise bad_request(f'dryRun: Unsupported value: {json.dumps(dry)}: supported values: "All"')
-    # Without a name the program of the user agent is the manager (apiserver
-    # ``pkg/endpoints/handlers/create.go``, managerOrUserAgent).
-    program = request.header("user-agent").partition("/")[0]
-    manager = request.parameter("fieldManager") or program or "unknown"
-    strictness = request.parameter("fieldValidation", "Warn")
-    if strictness not in ("Ignore", "Warn", "Strict"):
-        text = (
-            f'fieldValidation: Unsupported value: "{strictness}": supported values: "Ignore", '
-            f'"Strict", "Warn"'
-        )
-        raise bad_request(text)
-    return replace(
-        write,
-        manager=manager[:_MANAGER_LIMIT],
-        dry_run="All" in dry,
-        version=info.version,
-        strictness=strictness,
-        warnings=[],
-    )
 
 
 def read_body(request: Request) -> Value:

@@ -86,7 +86,8 @@ def _json_step(document: Value, step: Json) -> Value:
         case "add":
             return _put(document, path, copy.deepcopy(step["value"]), insert=True)
         case "replace":
-            _look(document, path)
+            # The API server's library sets a key that a map lacks; a list needs the item
+            # (evanphx/json-patch, replace).
             return _put(document, path, copy.deepcopy(step["value"]), insert=False)
         case "remove":
             return _drop(document, path)
@@ -150,7 +151,7 @@ def _put(document: Value, path: list[str], value: Value, *, insert: bool) -> Val
     parent, last = _look(document, path[:-1]), path[-1]
     if isinstance(parent, list):
         index = len(parent) if last == "-" else int(last)
-        if not 0 <= index <= len(parent):
+        if not 0 <= index < len(parent) + insert:
             raise IndexError(last)
         if insert:
             parent.insert(index, value)

@@ -6,6 +6,7 @@ happened before; what depends on the writer's identity (RBAC's escalation check)
 ``guard``.
 """
 
+import json
 import secrets
 import uuid
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from migrator.lab.kubernetes import managed_fields, patches, validation
+from migrator.lab.kubernetes import field_schema, managed_fields, patches, validation
 from migrator.lab.kubernetes.bodies import as_object, prepared
 from migrator.lab.kubernetes.controllers import Controllers
 from migrator.lab.kubernetes.json_types import Json, Value
@@ -28,6 +29,7 @@ from migrator.lab.kubernetes.status import (
     invalid,
     modified,
     not_found,
+    unexpected,
 )
 from migrator.lab.kubernetes.store import ObjectStore
 from migrator.lab.worlds.raw_parts import part_of
@@ -243,9 +245,10 @@ class Registry:
         """Server-side apply; returns the object and whether it was made by this.
 
         Raises ApiError: 400 for another name than the URL's and for managedFields, 409 for fields
-        of other managers unless ``force``, and for a uid or resourceVersion of an object that does
-        not exist.
+        of other managers unless ``force``, and for the uid of an object that does not exist; 500
+        for a field that the kind does not have, whatever the request says about unknown fields.
         """
+        _check_typed(kind, namespace, name, as_object(body), kind.api_version(write.version))
         body = write.prepare(kind, namespace, as_object(body))
         metadata = body["metadata"]
         if metadata.setdefault("name", name) != name:
@@ -258,7 +261,9 @@ class Registry:
         with write.performing(name), self.store.lock:
             before = self.store.get(kind.key, namespace, name)
             if before is None:
-                if metadata.get("uid") or metadata.get("resourceVersion"):
+                # A resourceVersion is not asked about: there is nothing that it could be of.
+                metadata.pop("resourceVersion", None)
+                if metadata.get("uid"):
                     why = (
                         "uid mismatch: the provided object specified a uid, and no existing "
                         "object was found"
@@ -347,6 +352,7 @@ class Registry:
         is missing.
         """
         metadata = dict(part_of(found, "metadata"))
+        found = {**found, "metadata": metadata}
         api_version, name = found["apiVersion"], metadata["name"]
         kind = self.types.of_kind(api_version, found["kind"])
         if kind is None:
@@ -361,7 +367,9 @@ class Registry:
                 self.ensure_namespace(namespace)
             metadata.setdefault("uid", str(uuid.uuid4()))
             metadata.setdefault("creationTimestamp", self._stamp())
-            stored = self.store.put(kind.key, namespace, name, {**found, "metadata": metadata})
+            if kind.key == ("", "namespaces"):
+                found = validation.default(kind, found)
+            stored = self.store.put(kind.key, namespace, name, found)
             self._controllers.after_write(kind, stored)
             return stored
 
@@ -490,6 +498,9 @@ class Registry:
                 f"{before['metadata']['uid']}"
             )
             raise conflict(kind.plural, kind.group, name, why)
+        # Go's own error comes through (apiserver ``pkg/storage/api_object_versioner.go``).
+        if given and not (given.isascii() and given.isdecimal()):
+            raise unexpected(f"strconv.ParseUint: parsing {json.dumps(given)}: invalid syntax")
         if given and given != before["metadata"]["resourceVersion"]:
             raise modified(kind.plural, kind.group, name)
         if given or not explicit:
@@ -548,3 +559,20 @@ class Registry:
         removed = self.store.remove(kind.key, namespace, name) or before
         self._controllers.after_removal(kind, name, before)
         return removed
+
+
+def _check_typed(
+    kind: ResourceType, namespace: str, name: str, body: Json, api_version: str
+) -> None:
+    """Raise the 500 ApiError of an apply with a field that the kind does not have: the fields of an
+    apply are typed before anything else is done with them (apimachinery
+    ``pkg/util/managedfields/internal/structuredmerge.go``, structured-merge-diff
+    ``typed/helpers.go``).
+    """
+    _, unknown = field_schema.pruned(kind, body)
+    if not unknown:
+        return
+    said = [f".{path}: field not declared in schema" for path in unknown]
+    errors = said[0] if len(said) == 1 else "errors:\n  " + "\n  ".join(said)
+    place = f"{namespace}/{name}; {api_version}, Kind={kind.kind}"
+    raise unexpected(f"failed to create typed patch object ({place}): {errors}")

@@ -38,8 +38,11 @@ class ApiError(Exception):
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         }
+        # An error that the server did not expect has none (apiserver
+        # ``pkg/endpoints/handlers/responsewriters/status.go``).
+        if self.reason:
+            status["reason"] = self.reason
         if self.details is not None:
             status["details"] = self.details
         status["code"] = self.code
@@ -147,6 +150,11 @@ def invalid(kind: str, group: str, name: str, causes: list[tuple[str, str, str]]
 def bad_request(message: str) -> ApiError:
     """The body or a parameter cannot be read."""
     return ApiError(400, "BadRequest", message)
+
+
+def unexpected(message: str) -> ApiError:
+    """An error that the server passes on as it is: HTTP 500 without a reason."""
+    return ApiError(500, "", message)
 
 
 def unsupported_media_type() -> ApiError:

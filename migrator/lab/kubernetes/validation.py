@@ -5,6 +5,7 @@
 import re
 from collections.abc import Callable
 
+from migrator.lab.kubernetes import field_schema
 from migrator.lab.kubernetes.json_types import Json, Value
 from migrator.lab.kubernetes.resources import ResourceType
 from migrator.lab.kubernetes.status import invalid
@@ -22,6 +23,7 @@ _DATA_KEY_TEXT = (
 )
 _DATA_LIMIT = 1024 * 1024
 _RBAC = "rbac.authorization.k8s.io"
+_NAME_LABEL = "kubernetes.io/metadata.name"
 _SUBDOMAIN_TEXT = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
     "'.', and must start and "
@@ -181,8 +183,9 @@ def _binding(found: Json, before: Json | None) -> list[Cause]:
     causes = []
     reference = part_of(found, "roleRef")
     allowed: tuple[str, ...] = ("ClusterRole", "Role")
+    cluster = found["kind"] == "ClusterRoleBinding"
     # A cluster-wide binding has no namespace in which a Role could be.
-    if found["kind"] == "ClusterRoleBinding":
+    if cluster:
         allowed = ("ClusterRole",)
     if before is not None and reference != before.get("roleRef"):
         shown = _shown_reference(reference)
@@ -198,7 +201,7 @@ def _binding(found: Json, before: Json | None) -> list[Cause]:
     if not reference.get("name"):
         causes.append(("FieldValueRequired", "roleRef.name", "Required value"))
     for index, subject in enumerate(items_of(found, "subjects")):
-        causes += _subject(f"subjects[{index}]", subject)
+        causes += _subject(f"subjects[{index}]", subject, cluster=cluster)
     return causes
 
 
@@ -209,7 +212,7 @@ def _shown_reference(reference: Json) -> str:
     return "rbac.RoleRef{" + ", ".join(shown) + "}"
 
 
-def _subject(place: str, subject: Json) -> list[Cause]:
+def _subject(place: str, subject: Json, *, cluster: bool) -> list[Cause]:
     """Causes in one subject of a binding; ``place`` is its path, ``subjects[0]`` (kubernetes
     ``pkg/apis/rbac/validation/validation.go``, ValidateRoleBindingSubject).
     """
@@ -222,7 +225,8 @@ def _subject(place: str, subject: Json) -> list[Cause]:
             if group:
                 text = f'Unsupported value: "{group}": supported values: ""'
                 causes.append(("FieldValueNotSupported", f"{place}.apiGroup", text))
-            if not subject.get("namespace"):
+            # In a namespace, a service account without one is of that namespace.
+            if cluster and not subject.get("namespace"):
                 causes.append(("FieldValueRequired", f"{place}.namespace", "Required value"))
         case "User" | "Group":
             if group != _RBAC:
@@ -258,43 +262,45 @@ _CHECKS: dict[tuple[str, str], Callable[[Json, Json | None], list[Cause]]] = {
 
 
 def default(kind: ResourceType, found: Json) -> Json:
-    """Fill in what the API fills in (kubernetes ``pkg/apis/rbac/v1/defaults.go``): the API group of
-    ``roleRef``, and of subjects that are users or groups. Service accounts keep an empty group.
+    """Fill in what the API fills in, and leave out what is empty.
+
+    RBAC's kinds get the API group of ``roleRef``, and of subjects that are users or groups; service
+    accounts keep an empty group (kubernetes ``pkg/apis/rbac/v1/defaults.go``). A namespace gets its
+    label, finalizer and phase (``pkg/apis/core/v1/defaults.go``, ``pkg/registry/core/namespace``).
     """
+    if kind.key == ("", "namespaces"):
+        return field_schema.without_empty(kind, _default_namespace(found))
+    return field_schema.without_empty(kind, _default_binding(kind, found))
+
+
+def _default_namespace(found: Json) -> Json:
+    """A namespace as the server completes it."""
+    metadata = found["metadata"]
+    labels = {**part_of(metadata, "labels"), _NAME_LABEL: metadata.get("name", "")}
+    return {
+        **found,
+        "metadata": {**metadata, "labels": labels},
+        "spec": found.get("spec") or {"finalizers": ["kubernetes"]},
+        "status": found.get("status") or {"phase": "Active"},
+    }
+
+
+def _default_binding(kind: ResourceType, found: Json) -> Json:
+    """A binding with its API groups; every other object as it is."""
     if kind.group != _RBAC or not kind.plural.endswith("bindings"):
         return found
     reference = dict(part_of(found, "roleRef"))
-    reference.setdefault("apiGroup", _RBAC)
+    reference["apiGroup"] = reference.get("apiGroup") or _RBAC
     filled = {**found, "roleRef": reference}
     if not found.get("subjects"):
         return filled
     subjects = []
     for subject in found["subjects"]:
         is_name = subject.get("kind") in ("User", "Group")
-        subjects.append({"apiGroup": _RBAC, **subject} if is_name else subject)
+        group = subject.get("apiGroup") or _RBAC
+        subjects.append({**subject, "apiGroup": group} if is_name else subject)
     filled["subjects"] = subjects
     return filled
-
-
-_COMMON_FIELDS = frozenset(("apiVersion", "kind", "metadata"))
-_FIELDS = {
-    "ConfigMap": frozenset(("data", "binaryData", "immutable")),
-    "Role": frozenset(("rules",)),
-    "ClusterRole": frozenset(("rules", "aggregationRule")),
-    "RoleBinding": frozenset(("roleRef", "subjects")),
-    "ClusterRoleBinding": frozenset(("roleRef", "subjects")),
-}
-
-
-def unknown_fields(kind: ResourceType, found: Json) -> list[str]:
-    """Top-level fields that the kind does not have; empty for kinds whose fields are not known
-    here.
-    """
-    fields = _FIELDS.get(kind.kind)
-    # The schema of a custom kind is its definition's; a kind may have a built-in one's name.
-    if fields is None or kind.custom:
-        return []
-    return sorted(found.keys() - fields - _COMMON_FIELDS)
 
 
 def check_shape(kind: ResourceType, found: Value) -> str | None:

@@ -196,4 +196,11 @@ def rows(mapped: Mapping[str, tuple[str, list[str]]]) -> dict[str, str]:
             sections["mapRoles"].append(row)
         else:
             sections["mapUsers"].append({"userarn": arn, "username": username, "groups": groups})
-    return {name: json.dumps(found) for name, found in sections.items()}
+    return {name: as_yaml(found) for name, found in sections.items()}
+
+
+def as_yaml(found: object) -> str:
+    """A section of aws-auth as JSON, which is YAML. go-yaml refuses the two escapes that JSON has
+    for a character beyond U+FFFF, so that every character stands for itself.
+    """
+    return json.dumps(found, ensure_ascii=False)

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 
 _PATIENCE = 60.0
 _LINES = 25
+_ENDED = Path(__file__).with_name("end_with_parent.py")
 
 
 class NotReadyError(Exception):
@@ -77,7 +79,7 @@ class Programs:
         log = self.folder / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [str(argument) for argument in arguments],
+                [sys.executable, "-I", "-S", str(_ENDED), str(os.getpid()), *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from migrator.lab.worlds.world import World
-from tests.support.control_plane.bed import fresh_token, rows, who
+from tests.support.control_plane.bed import as_yaml, fresh_token, rows, who
 from tests.support.control_plane.binaries import Binaries
 from tests.support.control_plane.certificates import Authority, Issued, write_key
 from tests.support.control_plane.policy_webhook import PolicyWebhook
@@ -34,6 +34,7 @@ _RESERVED = ["aws:", "system:", "eks:", "amazon:", "iam:"]
 # seconds: kube-apiserver's own cache of accepted tokens is ten, the webhook's one is set to one
 _REMEMBERED = 11.0
 _SETTLING = 30.0
+_CANARY = "canary-"
 _RELOADED = 1.0  # seconds until a changed aws-auth is certainly read: a tenth of that was measured
 _TYPES = {
     "ConfigMap": ("/api/v1", "configmaps"),
@@ -45,6 +46,7 @@ _TYPES = {
     "ClusterRoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings"),
 }
 _AWS_AUTH = "/api/v1/namespaces/kube-system/configmaps/aws-auth"
+_PORTS = ("etcd", "etcd-peer", "api", "authenticator", "controller-manager")
 ADMIN = "admin-by-certificate"  # what `admin` gives: `ask` sends the client certificate for it
 
 
@@ -59,7 +61,7 @@ class RealBed:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._programs = Programs(folder)
         self._authority = Authority(folder, "control-plane", self.world.clock.machine_now())
-        self._ports = {name: free_port() for name in ("etcd", "etcd-peer", "api", "authenticator")}
+        self._ports = {name: free_port() for name in _PORTS}
         self._entries, self._mode = folder / "entries.json", folder / "mode.json"
         self._data: dict[str, str] = {}
         self._at_stop: list[Callable[[], None]] = []
@@ -127,7 +129,7 @@ class RealBed:
         time must do.
         """
         self._canary += 1
-        name, mode = f"canary-{self._canary}", self.lab.cluster.mode(self.world.now())
+        name, mode = f"{_CANARY}{self._canary}", self.lab.cluster.mode(self.world.now())
         self.lab.add_entry(self.entry_canary, name)
         write_files(self.lab.cluster, self.world.now(), self._entries, self._mode)
         wanted = {self.entry_canary: name if mode != "CONFIG_MAP" else None}
@@ -138,9 +140,7 @@ class RealBed:
             time.sleep(_RELOADED)
         deadline = time.monotonic() + _SETTLING
         while True:
-            seen = {
-                arn: (who(self, fresh_token(self, arn)) or {}).get("username") for arn in wanted
-            }
+            seen = {arn: self._name_of_canary(arn) for arn in wanted}
             if seen == wanted:
                 return
             if time.monotonic() > deadline:
@@ -148,6 +148,13 @@ class RealBed:
                     f"not settled: {seen} instead of {wanted}; logs are in {self.folder}"
                 )
             time.sleep(0.2)
+
+    def _name_of_canary(self, arn: str) -> str | None:
+        """The name that a canary's entry or row gives it; None where neither does. The account of
+        the bed may be in mapAccounts: then it logs in with its ARN as its name.
+        """
+        name = (who(self, fresh_token(self, arn)) or {}).get("username")
+        return str(name) if str(name).startswith(_CANARY) else None
 
     def forget(self) -> None:
         time.sleep(_REMEMBERED)
@@ -207,7 +214,12 @@ class RealBed:
         gate = "--feature-gates=ConfiguredInitDirectories=true"
         self._programs.run("authenticator-init", [program, "init", "-c", config, gate], environment)
         self._start_api_server(webhook)
-        self._fill_aggregated_roles()
+        if self._binaries.controller_manager is None:
+            self._fill_aggregated_roles()
+        else:
+            self._start_controller_manager(self._binaries.controller_manager)
+        # Its health port (21363) is fixed and open to all interfaces, so that another run's server
+        # may hold it: that somebody answers there says nothing.
         port = self._ports["authenticator"]
         self._programs.start(
             "authenticator", [program, "server", "-c", config], environment
@@ -250,6 +262,29 @@ class RealBed:
         program = self._programs.start("kube-apiserver", self._api_server_arguments(serving), {})
         program.await_ready(lambda: answers(self._ports["api"]))
         program.await_ready(lambda: self.ask(ADMIN, "GET", "/readyz").code == 200)
+
+    def _start_controller_manager(self, program: Path) -> None:
+        """The real controllers: aggregated roles are ready once they have rules."""
+        client = f"https://127.0.0.1:{self._ports['api']}"
+        config = self.folder / "controller-manager.kubeconfig"
+        self._write_kubeconfig(config.name, client, self._admin)
+        arguments: list[str | Path] = [
+            program,
+            f"--kubeconfig={config}",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={self._ports['controller-manager']}",
+            f"--cert-dir={self.folder / 'controller-manager'}",
+            "--leader-elect=false",
+            f"--service-account-private-key-file={self.folder / 'service-accounts'}.key",
+            f"--root-ca-file={self._authority.ca_file}",
+        ]
+        self._programs.start("controller-manager", arguments, {}).await_ready(self._is_aggregated)
+
+    def _is_aggregated(self) -> bool:
+        """Whether every role that aggregates others has rules."""
+        place = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+        roles = self.ask(ADMIN, "GET", place).body["items"]
+        return all(role.get("rules") for role in roles if role.get("aggregationRule"))
 
     def _api_server_arguments(self, serving: Issued) -> list[str | Path]:
         folder, accounts = self.folder, self.folder / "service-accounts"
@@ -298,7 +333,9 @@ class RealBed:
                 "generateKubeconfig": str(self.folder / "authenticator.kubeconfig"),
                 "kubeconfigPregenerated": True,
                 "kubeconfig": str(self.folder / "authenticator-client.kubeconfig"),
-                "backendMode": ["EKSConfigMap"],
+                # Until the mode file is read, as EKS has it: `init` refuses a file of entries
+                # without its backend.
+                "backendMode": ["DynamicFile", "EKSConfigMap"],
                 "dynamicfilepath": str(self._entries),
                 "dynamicfileUserIDStrict": True,
                 "dynamicBackendModePath": str(self._mode),
@@ -377,7 +414,7 @@ class RealBed:
         data = dict(self._data)
         if canary is not None and self._with_row:
             own = rows({self.row_canary: (canary, [])})["mapRoles"]
-            data["mapRoles"] = json.dumps(
+            data["mapRoles"] = as_yaml(
                 [*json.loads(data.get("mapRoles") or "[]"), *json.loads(own)]
             )
         metadata = {"name": "aws-auth", "namespace": "kube-system"}

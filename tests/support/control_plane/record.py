@@ -10,14 +10,13 @@ texts, and takes a Go program to record.
 import gzip
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.support.control_plane.bed import Bed, could
-from tests.support.control_plane.binaries import find_binaries
+from tests.support.control_plane.binaries import authenticator_version, find_binaries
 from tests.support.control_plane.logins import MODES as ALL_MODES
 from tests.support.control_plane.real_bed import ADMIN, RealBed
 from tests.support.control_plane.recorded import (
@@ -95,10 +94,8 @@ def write(
     folder: Path, modes: dict[str, Any], aws_auth: dict[str, Any], rbac: dict[str, Any]
 ) -> None:
     """The three files; the same answers give the same bytes."""
-    (folder / MODES.name).write_text(
-        json.dumps(modes, separators=(", ", ": ")) + "\n", encoding="utf-8"
-    )
-    (folder / AWS_AUTH.name).write_text(json.dumps(aws_auth, indent=1) + "\n", encoding="utf-8")
+    (folder / MODES.name).write_text(json.dumps(modes), encoding="utf-8")
+    (folder / AWS_AUTH.name).write_text(json.dumps(aws_auth, indent=1), encoding="utf-8")
     (folder / RBAC.name).write_bytes(gzip.compress(json.dumps(rbac).encode(), mtime=0))
 
 
@@ -108,14 +105,11 @@ def main() -> int:
     if isinstance(found, str):
         sys.stderr.write(found + "\n")
         return 1
-    said = subprocess.run(
-        [found.authenticator, "version"], capture_output=True, text=True, check=True
-    )
+    version = authenticator_version(found.authenticator)
     with TemporaryDirectory(prefix="record-") as folder:
         bed = RealBed(Path(folder), found).start()
         try:
             server = "kube-apiserver " + str(bed.ask(ADMIN, "GET", "/version").body["gitVersion"])
-            version = said.stdout.strip()
             write(
                 DATA,
                 record_modes(bed, version),

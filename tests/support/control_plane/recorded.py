@@ -9,7 +9,7 @@ from typing import Any
 
 from migrator.lab.worlds.principals import Account
 from migrator.model.access_entry import AuthenticationMode
-from tests.support.control_plane.bed import Bed, fresh_token, shown, who
+from tests.support.control_plane.bed import Bed, as_yaml, fresh_token, shown, who
 from tests.support.kubernetes_lab import Json
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -37,7 +37,7 @@ def answers_by_mode(bed: Bed, mode: AuthenticationMode) -> Iterator[tuple[dict[s
         if row := vector["row"]:
             sections["mapRoles" if "rolearn" in row else "mapUsers"].append(row)
     bed.lab.set_mode(mode)
-    bed.put_aws_auth({name: json.dumps(section) for name, section in sections.items()})
+    bed.put_aws_auth({name: as_yaml(section) for name, section in sections.items()})
     bed.settle()
     for vector in found:
         token = fresh_token(bed, vector["principal"], vector["session"] or "")
