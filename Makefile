@@ -20,7 +20,7 @@ LAST = $(shell { git diff --name-only HEAD; git ls-files --others --exclude-stan
 TESTS = $(if $(FAST),tests/$(if $(filter 1,$(FAST)),$(LAST),$(FAST)),)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint coverage test-long test-crash test-control-plane mutation bench clean
+.PHONY: help install demo test run-tests lint coverage test-long test-crash test-control-plane mutation bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -46,7 +46,10 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-test: $(if $(FAST),,lint)  ## lint, types, all tests; FAST=render: the tests of one package, few examples
+test: $(STAMP)  ## lint, types, all tests; FAST=render: the tests of one package, few examples
+	+$(MAKE) --no-print-directory -j 2 $(if $(FAST),,lint) run-tests
+
+run-tests:
 	$(if $(FAST),HYPOTHESIS_PROFILE=quick) $(BIN)/python -m pytest -n 3 --dist worksteal --durations 25 \
 		-m 'not crash and not long and not benchmark' $(TESTS)
 

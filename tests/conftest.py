@@ -16,6 +16,9 @@ from hypothesis import HealthCheck, settings
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# Nothing of what is collected is garbage: it is looked through once, when all of it is there.
+gc.disable()
+
 pytest_plugins = [
     "tests.support.lab_fixtures",
     "tests.support.processor_time",
@@ -72,6 +75,6 @@ def pytest_collection_finish() -> None:
         from tests.support.service_models import read_service_models_once
 
         read_service_models_once()
-    # What was collected stays to the end: no collection of garbage looks through it again.
     gc.collect()
     gc.freeze()
+    gc.enable()
