@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from itertools import count
 from types import CodeType, FrameType, MethodType
-from typing import Any
+from typing import Any, TypeAlias
 
 from migrator.decide.running.actions import RunState
 from migrator.decide.running.progress import StepState
@@ -38,8 +38,10 @@ _READS = frozenset(
         "LOAD_FAST_BORROW",
     }
 )
+_REMEMBERED = (StepState, AccessEntry)
 _MOST_REMEMBERED = 200_000
 _unlike = count(-1, -1)
+_Known: TypeAlias = dict[int, tuple[Any, Any]]
 _COUNTED = ("migrator.", "tests.exploring.commands")
 # ``journal`` holds the run's own ``record`` and nothing else.
 _ONE_RUN_ONLY = frozenset({"plan", "ports", "journal", "_lock", "_idle"})
@@ -50,6 +52,7 @@ def fingerprint(frame: FrameType | None, now: int, seed: int) -> int:
     its id.
     """
     parts: list[Any] = [now]
+    known: _Known = {}  # most functions of a stack hold the same run
     has_run = False
     while frame is not None:
         module = str(frame.f_globals.get("__name__", ""))
@@ -58,7 +61,9 @@ def fingerprint(frame: FrameType | None, now: int, seed: int) -> int:
         if module.startswith(_COUNTED) or frame.f_code.co_name == "map":
             live = _live(frame.f_code, frame.f_lasti)
             values = tuple(
-                (name, content(value)) for name, value in frame.f_locals.items() if name in live
+                (name, content(value, known))
+                for name, value in frame.f_locals.items()
+                if name in live
             )
             parts.append((id(frame.f_code), frame.f_lasti, values))
             has_run = has_run or any(isinstance(value, OneRun) for value in frame.f_locals.values())
@@ -92,45 +97,62 @@ def _live(code: CodeType, at: int) -> frozenset[str]:
 _remembered: dict[int, tuple[Any, Any]] = {}
 
 
-def content(value: Any) -> Any:  # noqa: ANN401 - any local variable
-    """Something hashable that is equal for equal contents."""
+def content(value: Any, known: _Known | None = None) -> Any:  # noqa: ANN401 - any local variable
+    """Something hashable that is equal for equal contents. ``known`` are objects that were met
+    before, while nothing has changed.
+    """
     if isinstance(value, _PLAIN):
         return value
+    if known is None:
+        known = {}
+    if isinstance(value, (tuple, list)):
+        return tuple([content(item, known) for item in value])
     if isinstance(value, _BY_IDENTITY):
         return (type(value).__name__, id(value))
     if isinstance(value, Step):
         return value.id
-    if isinstance(value, StepState | AccessEntry):
+    if isinstance(value, _REMEMBERED):
         return _once(value)
     if isinstance(value, MigratorError):
         return (value.code, value.message)
+    found = known.get(id(value))
+    if found is None:  # kept together: an object that ends would leave its number to another one
+        found = known[id(value)] = (value, _content_of_object(value, known))
+    return found[1]
+
+
+def _content_of_object(value: Any, known: _Known) -> Any:  # noqa: ANN401 - any object
     if isinstance(value, Mapping):
-        return frozenset((content(key), content(item)) for key, item in value.items())
-    if isinstance(value, frozenset | set):
-        return frozenset(map(content, value))
-    if isinstance(value, tuple | list):
-        return tuple(map(content, value))
-    return _content_of_object(value)
-
-
-def _content_of_object(value: Any) -> Any:  # noqa: ANN401 - any object
+        return frozenset(
+            [(content(key, known), content(item, known)) for key, item in value.items()]
+        )
+    if isinstance(value, (frozenset, set)):
+        return frozenset([content(item, known) for item in value])
     name = type(value).__name__
     if isinstance(value, OneRun):
-        own = {key: content(item) for key, item in vars(value).items() if key not in _ONE_RUN_ONLY}
+        own = {
+            key: content(item, known)
+            for key, item in vars(value).items()
+            if key not in _ONE_RUN_ONLY
+        }
         return (name, frozenset(own.items()))
     if isinstance(value, RunState):
-        return (content(value.progress), content(value.observed), content(value.run_request))
+        return tuple(
+            [content(each, known) for each in (value.progress, value.observed, value.run_request)]
+        )
     if isinstance(
         value, MethodType
     ):  # what a run is handed as a function may remember what it read
-        return (value.__name__, content(value.__self__))
+        return (value.__name__, content(value.__self__, known))
     if isinstance(value, StepPorts) or not type(value).__module__.startswith(_COUNTED):
         return name
     if is_dataclass(value) and not isinstance(value, type):
-        return (name, *(content(getattr(value, each.name)) for each in fields(value)))
+        return (name, *[content(getattr(value, each.name), known) for each in fields(value)])
     return (
         name,
-        frozenset((key, content(item)) for key, item in getattr(value, "__dict__", {}).items()),
+        frozenset(
+            [(key, content(item, known)) for key, item in getattr(value, "__dict__", {}).items()]
+        ),
     )
 
 
