@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 from migrator.errors import MigratorError
 
 if TYPE_CHECKING:
+    from migrator.app.access import AccessRequest, access
     from migrator.app.apply import ApplyRequest, apply
     from migrator.app.cut_over import CutOverRequest, cut_over
     from migrator.app.diagnose import diagnose, required_policy
+    from migrator.app.drift import DriftRequest, SavedAccess, drift
     from migrator.app.explain import ExplainRequest, explain
     from migrator.app.generate import (
         CheckTerraformRequest,
@@ -53,10 +55,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "AccessRequest",
     "AnsweredBefore",
     "ApplyRequest",
     "CheckTerraformRequest",
     "CutOverRequest",
+    "DriftRequest",
     "ExplainRequest",
     "GenerateRequest",
     "LeftoversRequest",
@@ -70,12 +74,14 @@ __all__ = [
     "ReportRequest",
     "RetireRequest",
     "RollBackRequest",
+    "SavedAccess",
     "Settings",
     "ShowRequest",
     "StatusRequest",
     "TokenRequest",
     "VerifyRequest",
     "__version__",
+    "access",
     "apply",
     "check_terraform",
     "check_terraform_fleet",
@@ -83,6 +89,7 @@ __all__ = [
     "cut_over",
     "decode_decisions",
     "diagnose",
+    "drift",
     "explain",
     "generate",
     "observe",
@@ -108,9 +115,11 @@ __all__ = [
 # Where each name is: the same as the imports above, which only a type checker carries out. A test
 # compares them.
 _HOMES: Mapping[str, tuple[str, ...]] = {
+    "migrator.app.access": ("AccessRequest", "access"),
     "migrator.app.apply": ("ApplyRequest", "apply"),
     "migrator.app.cut_over": ("CutOverRequest", "cut_over"),
     "migrator.app.diagnose": ("diagnose", "required_policy"),
+    "migrator.app.drift": ("DriftRequest", "SavedAccess", "drift"),
     "migrator.app.explain": ("ExplainRequest", "explain"),
     "migrator.app.generate": (
         "CheckTerraformRequest",

@@ -7,7 +7,7 @@ only when it talks to a cluster.
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -332,15 +332,41 @@ def read_cluster(
     """The snapshot document of a live cluster, with what its state says of the time before our own
     mode step. ``moment``: when it is taken, None: now.
     """
-    from migrator.model.files.snapshot import cluster_ref
     from migrator.run.read_history import with_history
     from migrator.run.take_snapshot import take_snapshot
 
     connected = connection or connect(operator.settings, name, operator=operator)
     ports = snapshot_ports(operator, connected)
     document = take_snapshot(ports, now=moment or now(), described=connected.described)
-    store = connected.store or open_store(operator.settings, cluster_ref(connected.described))
-    return with_history(document, store)
+    return with_history(document, store_of(operator, connected))
+
+
+def store_of(operator: Operator, connection: Connection) -> StateStore:
+    """The state of the cluster that a connection is to."""
+    from migrator.model.files.snapshot import cluster_ref
+
+    return connection.store or open_store(operator.settings, cluster_ref(connection.described))
+
+
+# What shows which entries EKS makes itself.
+_SHOW_THE_MAKER = ("nodegroups", "fargateProfiles", "capabilities")
+
+
+def read_log_ins(
+    operator: Operator, connection: Connection, *, moment: datetime | None = None
+) -> dict[str, Any]:
+    """The part of the snapshot document that says who can log in: aws-auth, the access entries,
+    their principals in IAM, the creator. What cannot be read is under ``unread``, and nothing is
+    raised for it. ``moment``: when it is taken, None: now.
+    """
+    from migrator.run.read_history import with_history
+    from migrator.run.take_snapshot import take_snapshot
+
+    ports = replace(snapshot_ports(operator, connection), ways_out=None)
+    document = take_snapshot(
+        ports, now=moment or now(), described=connection.described, only=_SHOW_THE_MAKER
+    )
+    return with_history(document, store_of(operator, connection))
 
 
 def describe(settings: Settings, name: str) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ USAGE = 64
 MEANING: Mapping[int, str] = {
     DONE: "done, or nothing to do",
     FAILED: "failed, or unknown",
-    CHANGES_PENDING: "changes are pending (plan --detailed-exitcode only)",
+    CHANGES_PENDING: "changes are pending, or found (plan and drift --detailed-exitcode only)",
     BLOCKED: "findings that a person must decide block the plan",
     REFUSED: "refused by a gate, or a question without an answer",
     CHANGED: "the cluster changed since the plan; what changed is printed",

@@ -40,6 +40,8 @@ COMMANDS = {
     "rollback": ("migrator.cli.rollback", "Until the cut-over: back to what was there."),
     "status": ("migrator.cli.status", "Where the migration stands."),
     "report": ("migrator.cli.report", "The report for the change ticket."),
+    "access": ("migrator.cli.access", "Who can log in now, and by what."),
+    "drift": ("migrator.cli.drift", "What changed since the migration."),
     "generate": ("migrator.cli.generate", "Write a plan's entries as code."),
     "doctor": ("migrator.cli.doctor", "Can this machine and this caller do the job?"),
     "timer": (

@@ -59,6 +59,15 @@ def decisions_option(function: F) -> F:
     )(function)
 
 
+def save_option(function: F) -> F:
+    """``--save`` of ``access``."""
+    return click.option(
+        "--save",
+        is_flag=True,
+        help="Keep the access in the state: `migrate drift` compares the cluster with it.",
+    )(function)
+
+
 def as_option(function: F) -> F:
     """``--as PRINCIPAL=PROFILE``, in ``become``."""
     return click.option(

@@ -15,12 +15,12 @@ nor the locale of the machine can change it.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.code_entries import CodeEntries, CodeEntry, LeftOut
 from migrator.model.plan import Plan
+from migrator.render.aws_calls import json_word, scope_parameter
 from migrator.render.code_entries import origin
 from migrator.render.escape import comment, shell
 from migrator.render.facts import default_username
@@ -179,7 +179,7 @@ def aws_cli(
         f"\nregion={shell(plan.cluster.region)}\n",
     ]
     planned = shell(json.dumps(plan.cluster.arn, ensure_ascii=True))
-    parts.append(f"cluster {planned} {_document({'name': plan.cluster.name})}\n")
+    parts.append(f"cluster {planned} {json_word({'name': plan.cluster.name})}\n")
     parts += [_entry(plan.cluster.name, entry) for entry in code.entries]
     if code.left_out:
         parts.append("\n# Left out:\n")
@@ -233,12 +233,12 @@ def _entry(
     lines = [
         f"\n# {comment(origin(entry))}\n",
         f'entry {_shown(arn)} "${compared.query}" {_answer(compared.planned)} \\\n',
-        f"  {_document(place)} \\\n  {_document(create)}",
+        f"  {json_word(place)} \\\n  {json_word(create)}",
     ]
     for policy in spec.access_policies:
-        associate = {**place, "policyArn": policy.policy_arn, "accessScope": _scope(policy)}
+        associate = {**place, "policyArn": policy.policy_arn, "accessScope": scope_parameter(policy)}
         planned = [policy.policy_arn, policy.scope.type, sorted(set(policy.scope.namespaces))]
-        lines.append(f" \\\n  {_answer(planned)} {_document(associate)}")
+        lines.append(f" \\\n  {_answer(planned)} {json_word(associate)}")
     return "".join([*lines, "\n"])
 
 
@@ -256,28 +256,6 @@ def _compared(
     if spec.username is None and not username:
         return _Compared("unnamed", [spec.type, groups])
     return _Compared("standard", [spec.type, username, groups])
-
-
-def _scope(
-    policy: AssociatedPolicy,
-) -> dict[str, object]:
-    """The access scope as the AWS CLI takes it, in JSON; a scope of type cluster names no
-    namespaces.
-    """
-    scope: dict[str, object] = {"type": policy.scope.type}
-    if not policy.scope.namespaces:
-        return scope
-    return {**scope, "namespaces": list(policy.scope.namespaces)}
-
-
-def _document(
-    parameters: Mapping[str, object],
-) -> str:
-    """The parameters of a call as one JSON object and one word in single quotes, all printable
-    ASCII.
-    """
-    text = json.dumps(parameters, ensure_ascii=True, separators=(",", ":"))
-    return "'" + text.replace("'", "\\u0027") + "'"
 
 
 def _answer(

@@ -73,7 +73,7 @@ def _of_identity(identity: Identity) -> dict[str, Any]:
     return {
         "username": identity.username,
         "kubernetesGroups": sorted(identity.groups),
-        "accessPolicies": _policies(identity.policies),
+        "accessPolicies": policy_scopes(identity.policies),
     }
 
 
@@ -89,11 +89,11 @@ def _of_entry(arn: str, spec: EntrySpec) -> dict[str, Any]:
     return {
         "username": name,
         "kubernetesGroups": groups,
-        "accessPolicies": _policies(spec.access_policies),
+        "accessPolicies": policy_scopes(spec.access_policies),
     }
 
 
-def _policies(policies: Iterable[AssociatedPolicy]) -> dict[str, str]:
+def policy_scopes(policies: Iterable[AssociatedPolicy]) -> dict[str, str]:
     """The scope of each policy, by its name."""
     scopes: dict[str, str] = {}
     for policy in policies:

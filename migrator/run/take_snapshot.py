@@ -6,7 +6,7 @@ says "unknown" and never "empty", and ``unread`` says why. IAM is listed per acc
 principals are asked for, and asked one by one for few.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -72,7 +72,11 @@ class _Denied:
 
 
 def take_snapshot(
-    ports: SnapshotPorts, *, now: datetime, described: Raw | None = None
+    ports: SnapshotPorts,
+    *,
+    now: datetime,
+    described: Raw | None = None,
+    only: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """The snapshot document (``migrator/snapshot/v1``).
 
@@ -80,8 +84,12 @@ def take_snapshot(
     document is a list of ``{what, code, message, remedy}``. Raises :class:`MigratorError` when
     something essential cannot be read: ``cluster-not-found``, ``iam-denied``,
     ``api-server-unreachable``, ``kubernetes-denied``.
+
+    ``only``: the lists that are read besides aws-auth, the access entries and IAM; None: all. With
+    ``only``, nothing but the cluster is essential: aws-auth or entries that cannot be read, for
+    whatever reason, are in ``unread``, and ``configMap`` or ``accessEntries`` is null.
     """
-    found = _read_cluster(ports, described)
+    found = _read_cluster(ports, described, only)
     unread = _pop_unread(found)
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -105,7 +113,9 @@ def take_snapshot(
     return document
 
 
-def _read_cluster(ports: SnapshotPorts, described: Raw | None) -> dict[str, Any]:
+def _read_cluster(
+    ports: SnapshotPorts, described: Raw | None, only: Collection[str] | None
+) -> dict[str, Any]:
     """Everything that depends on nothing else, at the same time. Values are :class:`_Denied` where
     not allowed.
 
@@ -113,10 +123,13 @@ def _read_cluster(ports: SnapshotPorts, described: Raw | None) -> dict[str, Any]
     every list.
     """
     cluster, rbac = ports.cluster, ports.rbac
-    config_map = ports.config_maps.read()
+    at_least: Callable[[Callable[[], Any]], Callable[[], Any]] = _as_it_is
+    if only is not None:
+        at_least = _if_possible
+    config_map = at_least(ports.config_maps.read)()
     essential: dict[str, Callable[[], Any]] = {
         "callerIdentity": cluster.caller_identity,
-        "accessEntries": cluster.list_access_entries,
+        "accessEntries": at_least(cluster.list_access_entries),
     }
     if described is None:
         essential["cluster"] = cluster.describe_cluster
@@ -136,7 +149,8 @@ def _read_cluster(ports: SnapshotPorts, described: Raw | None) -> dict[str, Any]
     }
     reads = dict(essential)
     for name, read in optional.items():
-        reads[name] = _if_allowed(read)
+        if only is None or name in only:
+            reads[name] = _if_allowed(read)
     answers = ports.tasks.map(lambda named: named[1](), list(reads.items()))
     found: dict[str, Any] = {"configMap": config_map}
     found.update(zip(reads, answers, strict=True))
@@ -161,6 +175,25 @@ def _if_allowed(read: Callable[[], Any]) -> Callable[[], Any]:
     return attempt
 
 
+def _as_it_is(read: Callable[[], Any]) -> Callable[[], Any]:
+    """The read, whose errors are raised."""
+    return read
+
+
+def _if_possible(read: Callable[[], Any]) -> Callable[[], Any]:
+    """The read, with :class:`_Denied` as its answer for every error: what was not read is unknown,
+    whatever kept it from being read.
+    """
+
+    def attempt() -> Any:  # noqa: ANN401 - whatever the read gives
+        try:
+            return read()
+        except MigratorError as error:
+            return _Denied(error.code, error.message, error.remedy)
+
+    return attempt
+
+
 def _reference(reference: Any) -> dict[str, Any]:  # noqa: ANN401 - a GroupReference, in the file's spelling
     """A reference as the file spells it."""
     fields = asdict(reference)
@@ -173,6 +206,8 @@ def _pop_unread(found: dict[str, Any]) -> list[dict[str, str]]:
     for name, value in list(found.items()):
         if isinstance(value, _Denied):
             unread.append(_why(name, found.pop(name)))
+    for name in ("configMap", "accessEntries"):
+        found.setdefault(name, None)
     if "rbac" not in found:
         return unread
     # Some kinds of RBAC objects may be listed and others not.

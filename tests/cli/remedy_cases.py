@@ -6,6 +6,7 @@ cluster, so that each has what the one before left.
 """
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,6 +92,11 @@ def after(*causes: Cause) -> Cause:
             cause(lab)
 
     return run
+
+
+def without_plan_in_state(lab: RemedyLab) -> None:
+    """The state has nothing of the cluster."""
+    shutil.rmtree(lab.work / ".migrate", ignore_errors=True)
 
 
 def rows(*more: str, drop: str = "") -> Cause:
@@ -296,6 +302,20 @@ STORIES: Mapping[str, tuple[Case, ...]] = {
             "plan CLUSTER --usage usage.json",
             "plan CLUSTER --usage usage.json",
             cause=files(usage_json="[]"),
+        ),
+        Case(
+            "nothing-to-compare",
+            "drift CLUSTER",
+            "drift CLUSTER",
+            cause=without_plan_in_state,
+            ends=(0, 1),
+        ),
+        Case(
+            "access-unreadable",
+            "drift CLUSTER --against access.json",
+            "drift CLUSTER --against access.json",
+            cause=files(access_json="{"),
+            ends=(0, 1),
         ),
         Case("plan-inconsistent", "show plan.json", "show plan.json", cause=contradicting),
     ),

@@ -20,6 +20,8 @@ COMMANDS: Sequence[Sequence[str]] = (
     ("observe",),
     ("token",),
     ("status",),
+    ("access",),
+    ("drift",),
     ("rollback", "--leftovers"),
 )
 

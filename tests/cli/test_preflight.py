@@ -311,6 +311,7 @@ def _commands() -> Iterator[MigrateCommand]:
 
 
 _READ = {
+    "--against",
     *("--decisions", "--probes", "--usage", "--snapshot", "--config-map", "--kubeconfig"),
     *("--world", "--from", "--stop-file", "--tls-ca", "--tls-cert", "--tls-key"),
 }
@@ -327,7 +328,7 @@ def test_every_option_that_names_a_file_is_one_that_is_read_or_is_opened_before(
 
 # These ask or take a lock and change no cluster: observe asks for the price of a scan, the others
 # for opening the endpoint, of which doctor has a row.
-_CHANGE_NOTHING = {"observe", "plan", "report", "snapshot", "status"}
+_CHANGE_NOTHING = {"access", "drift", "observe", "plan", "report", "snapshot", "status"}
 
 
 def test_every_command_that_asks_or_locks_is_in_the_tables_of_this_test() -> None:

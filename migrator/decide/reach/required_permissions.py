@@ -56,6 +56,18 @@ _READ: Final = (
     ("cloudtrail:LookupEvents", "*"),
     *_NODE_WAYS,
 )
+# Who can log in, and which entries EKS makes itself.
+_LOG_INS: Final = (
+    *_CLUSTER,
+    *_ENTRIES,
+    *_NODE_GROUPS,
+    ("eks:ListCapabilities", "cluster"),
+    ("eks:DescribeCapability", "capability"),
+    *_PRINCIPALS,
+    ("iam:ListRoles", "*"),
+    ("iam:ListUsers", "*"),
+    ("cloudtrail:LookupEvents", "*"),
+)
 _MODE: Final = (("eks:UpdateClusterConfig", "cluster"), ("eks:DescribeUpdate", "cluster"))
 _WRITE: Final = (
     ("eks:CreateAccessEntry", "cluster"),
@@ -125,6 +137,8 @@ _COMMANDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "retire": (*_READ, *_LOCK_TAG),
     "status": (*_CLUSTER, *_ENTRIES, *_PRINCIPALS),
     "report": (*_READ, *_UPDATES),
+    "access": _LOG_INS,
+    "drift": _LOG_INS,
     "observe": (*_CLUSTER, *_ENTRIES, *_LOGS),
     "doctor": (
         *_CLUSTER,
@@ -147,7 +161,10 @@ FLEET_COMMANDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "fleet discover": _CLUSTER,
     **{
         f"fleet {command}": _COMMANDS[command]
-        for command in ("plan", "apply", "verify", "rehearse", "cutover", "rollback", "retire")
+        for command in (
+            *("plan", "apply", "verify", "rehearse", "cutover", "rollback", "retire"),
+            *("access", "drift"),
+        )
     },
 }
 # Besides, of the caller of a fleet's command, in its own account: the organization's where

@@ -113,6 +113,8 @@ _COMMANDS: Final[dict[str, tuple[AccessRequest, ...]]] = {
     "retire": (*_READ, _aws_auth("delete")),
     "status": (_aws_auth("get"), *_BINDINGS_READ, _on_lock("get")),
     "report": (*_READ, _NODE_LEASES),
+    "access": (_aws_auth("get"),),
+    "drift": (_aws_auth("get"),),
     "observe": (_aws_auth("get"),),
     "doctor": (
         _aws_auth("get"),

@@ -4,6 +4,21 @@ from migrator.model.error_kind import ErrorKind
 
 KINDS: tuple[ErrorKind, ...] = (
     ErrorKind(
+        "access-of-other-cluster",
+        (4,),
+        "The access document that --against names is of another cluster.",
+        "Account, Region or name differs.",
+        "Use the document of this cluster, or the profile and Region of the document's.",
+    ),
+    ErrorKind(
+        "access-unreadable",
+        (1,),
+        "A saved access document cannot be used.",
+        "It is cut off, edited by hand, or of another version.",
+        "Make one again.",
+        "migrate access CLUSTER --out access.json",
+    ),
+    ErrorKind(
         "clock-url-invalid",
         (64,),
         "The variable that names the lab's clock holds no address of this machine.",
@@ -223,6 +238,14 @@ KINDS: tuple[ErrorKind, ...] = (
         "A waiver names a gate that does not exist, or that cannot be waived.",
         "Gates have fixed names.",
         "Compare with the names that `migrate cutover` prints.",
+    ),
+    ErrorKind(
+        "nothing-to-compare",
+        (1,),
+        "`migrate drift CLUSTER` has nothing to compare the cluster with.",
+        "The state has neither a saved access document nor a plan of the cluster.",
+        "Save what is there now, and compare later; or name a PLAN, or a document with --against.",
+        "migrate access CLUSTER --save",
     ),
     ErrorKind(
         "open-endpoint-one-cluster",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from migrator.model.files import plan, snapshot, wire
+from migrator.model.files import access_document, plan, snapshot, wire
 from migrator.model.files.decisions import DecisionsDocument
 from migrator.model.files.step_payloads import PAYLOADS
 from migrator.model.plan import ACTIONS
@@ -36,6 +36,23 @@ def decisions_schema() -> dict[str, Any]:
     """The schema of decisions.yaml."""
     (root,), components = wire.schema_components(DecisionsDocument)
     return {"$schema": _DIALECT, "title": "decisions.yaml", **root, "$defs": components}
+
+
+def access_schema() -> dict[str, Any]:
+    """The schema of what ``migrate access`` prints as JSON; unknown fields are refused."""
+    return _of(access_document.AccessJson, access_document.ACCESS_FORMAT)
+
+
+def drift_schema() -> dict[str, Any]:
+    """The schema of what ``migrate drift`` prints as JSON."""
+    return _of(access_document.DriftJson, access_document.DRIFT_FORMAT)
+
+
+def _of(struct: type, form: str) -> dict[str, Any]:
+    """The schema of one document, with its format as a constant."""
+    (root,), components = wire.schema_components(struct)
+    components[struct.__name__]["properties"]["format"] = {"const": form}
+    return {"$schema": _DIALECT, "title": form, **root, "$defs": components}
 
 
 def snapshot_schema() -> dict[str, Any]:

@@ -8,7 +8,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from migrator.model.canonical import pretty_bytes
-from migrator.model.files.schemas import decisions_schema, plan_schema, snapshot_schema
+from migrator.model.files.schemas import (
+    access_schema,
+    decisions_schema,
+    drift_schema,
+    plan_schema,
+    snapshot_schema,
+)
 from migrator.model.files.security_note import security_note_schema
 from tests.support.golden import assert_golden
 
@@ -22,6 +28,8 @@ SCHEMAS = Path(__file__).parents[3] / "examples" / "schemas"
         ("snapshot", snapshot_schema),
         ("decisions", decisions_schema),
         ("security-note", security_note_schema),
+        ("access", access_schema),
+        ("drift", drift_schema),
     ],
 )
 def test_a_published_schema_is_the_one_in_force(

@@ -52,6 +52,20 @@ def is_creators(entry: AccessEntry) -> bool:
     return policies == [(CLUSTER_ADMIN, "cluster")]
 
 
+def is_of_eks_own_step(entry: AccessEntry, facts: PlanFacts) -> bool:
+    """Whether an entry looks like the one that EKS made for the cluster's creator, and is as old as
+    the cluster or as the mode step: a person can make an entry of the same shape at another time.
+    """
+    if entry.created_at is None or not is_creators(entry):
+        return False
+    made = _moment(facts.snapshot.cluster_raw.get("createdAt"))
+    times = _times_of_service_entries(facts)
+    if made is not None:
+        times.append(made)
+    created = entry.created_at
+    return any(abs(created - moment) <= _AT_ONCE for moment in times)
+
+
 def beside_automatic(
     candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
 ) -> PrincipalDecision | None:

@@ -1,0 +1,1 @@
+"""Who can log in now, and what is no longer as it was."""

@@ -1,0 +1,237 @@
+"""``migrate access`` and ``migrate drift`` on a lab: other writers change clusters, each change is
+named once, and the printed commands settle it.
+"""
+
+import json
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from migrator.model.drift import DRIFT_KINDS
+from migrator.model.files.schemas import access_schema, drift_schema
+from tests.support.drift_lab import (
+    ADMIN,
+    PARTNER,
+    READER,
+    SSO_PATH,
+    VIEW,
+    WHOLE,
+    DriftLab,
+    drift_lab,
+)
+from tests.support.remedy_lab import ROLE, row
+
+MODES = {
+    "dual": "API_AND_CONFIG_MAP",
+    "api": "API",
+    "made": "API_AND_CONFIG_MAP",
+    "map": "API_AND_CONFIG_MAP",
+    "plan": "CONFIG_MAP",
+}
+Changes = Mapping[str, Callable[[DriftLab], object]]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DriftLab]:
+    with drift_lab(tmp_path_factory.mktemp("drift"), MODES) as found:
+        yield found
+
+
+def _cluster(shared: DriftLab, name: str) -> DriftLab:
+    work = shared.work / name
+    work.mkdir(exist_ok=True)
+    return replace(shared, name=name, work=work, variables={})
+
+
+def _replace_sso(lab: DriftLab) -> None:
+    old, new = lab.sso_names
+    lab.iam("delete_role", RoleName=old)
+    lab.new_role(new, SSO_PATH)
+
+
+def _change_ci(lab: DriftLab) -> None:
+    """Name, group, a policy more, and the scope of the other one."""
+    arn = lab.role("ci")
+    lab.eks("update_access_entry", arn, username="x", kubernetesGroups=["o'hara; $(id)"])
+    lab.eks("associate_access_policy", arn, policyArn=VIEW, accessScope=WHOLE)
+    edit = ADMIN.replace("ClusterAdmin", "Edit")
+    lab.eks("associate_access_policy", arn, policyArn=edit, accessScope=WHOLE)
+
+
+# By code: what another writer did. The rows of one cluster are those of one writing.
+ENTRIES: Changes = {
+    "entry-added": lambda lab: lab.eks("create_access_entry", lab.role("new")),
+    "entry-deleted": lambda lab: lab.eks("delete_access_entry", lab.role("dev")),
+    "entry-changed": _change_ci,
+    "sso-role-replaced": _replace_sso,
+}
+
+
+def _codes(document: Mapping[str, Any]) -> list[str]:
+    return [each["code"] for each in document["findings"]]
+
+
+def test_entries_are_put_back_by_the_printed_commands(shared: DriftLab) -> None:
+    lab = _cluster(shared, "dual")
+    lab.ok("access CLUSTER --save")
+    ran, document = lab.drift()
+    assert (ran.code, _codes(document)) == (0, [])
+    for change in ENTRIES.values():
+        change(lab)
+    assert lab.run("drift", "dual").code == 0, "2 is for --detailed-exitcode"
+    ran, document = lab.drift()
+    Draft202012Validator(drift_schema()).validate(document)
+    assert (ran.code, sorted(_codes(document))) == (2, sorted(ENTRIES))
+    by_code = {each["code"]: each for each in document["findings"]}
+    assert by_code["sso-role-replaced"]["successor"] == lab.sso[1]
+    assert [each.partition(":")[0] for each in by_code["entry-changed"]["changes"]] == [
+        "+ accessPolicies.AmazonEKSViewPolicy",
+        "~ accessPolicies.AmazonEKSEditPolicy",
+        "+ kubernetesGroups",
+        "~ username",
+    ]
+    for finding in document["findings"]:
+        lab.follow(finding["commands"])
+    # The successor has the entry: what is left is that the new one is not the old one.
+    _, document = lab.drift()
+    subjects = {each["subject"] for each in document["findings"]}
+    assert subjects == set(lab.sso)
+    access = json.loads(lab.ok("access CLUSTER --output json").out)
+    logs_in = {each["principalArn"]: each["logsIn"] for each in access["principals"]}
+    assert logs_in[lab.sso[1]] == "yes"
+    lab.ok("access CLUSTER --save")
+    assert lab.drift()[0].code == 0
+
+
+def test_entry_of_another_type_and_dead_entries_are_made_again(shared: DriftLab) -> None:
+    lab = _cluster(shared, "made")
+    lab.ok("access CLUSTER --save")
+    lab.make_again("made-ci")
+    lab.iam("delete_role", RoleName="made-dev")
+    lab.eks("delete_access_entry", lab.sso[0])
+    lab.eks("create_access_entry", lab.sso[0], type="EC2_LINUX")
+    ran, document = lab.drift()
+    found = {each["code"]: each for each in document["findings"]}
+    assert ran.code == 2
+    assert set(found) == {"entry-changed", "entry-dead", "entry-orphaned"}
+    assert found["entry-dead"]["subject"] == lab.role("ci")
+    for finding in document["findings"]:
+        lab.follow(finding["commands"])
+    _, document = lab.drift()
+    # The new principal has the entry now, and the orphan was deleted: drift until accepted.
+    assert set(_codes(document)) == {"principal-made-again", "entry-deleted"}
+    lab.follow(document["findings"][-1]["commands"])
+    lab.ok("access CLUSTER --save")
+    assert lab.drift()[0].code == 0
+
+
+def test_rows_that_come_back_are_inert_in_api_mode_and_retired(shared: DriftLab) -> None:
+    lab = _cluster(shared, "api")
+    lab.ok("access CLUSTER --save")
+    rows = [row(lab.role("row"), "row", "rows"), row(lab.role("new"), "n", "system:masters")]
+    lab.write_rows(*rows)
+    ran, document = lab.drift()
+    assert (ran.code, _codes(document)) == (2, ["row-returned"])
+    assert "gives nothing in API mode" in document["findings"][0]["what"]
+    lab.follow(document["findings"][0]["commands"])
+    _, document = lab.drift()
+    assert _codes(document) == ["row-deleted"]
+
+
+def test_rows_of_a_cluster_that_reads_them_are_planned_again(shared: DriftLab) -> None:
+    lab = _cluster(shared, "map")
+    lab.ok("access CLUSTER --save")
+    lab.control(
+        "writeAwsAuth",
+        data={
+            "mapRoles": row(lab.role("row"), "other", "rows") + row(lab.role("new"), "n"),
+            "mapAccounts": '["222233334444"]',
+            "mapUsers": "- {username: nobody}",
+        },
+        manager="kubectl",
+    )
+    _, document = lab.drift()
+    codes = ["row-added", "row-changed", "account-added", "aws-auth-text-changed"]
+    assert _codes(document) == codes
+    lab.follow(document["findings"][0]["commands"])
+    planned = json.loads((lab.work / "new-plan.json").read_text())
+    assert lab.role("new") in {each["principalArn"] for each in planned["principals"]}
+    # The row of another account: whether its principal exists is unknown until a reader says so.
+    lab.write_rows(row(lab.role("row"), "row", "rows"), row(PARTNER, "partner"))
+    ran, document = lab.drift()
+    assert (ran.code, _codes(document)) == (1, ["row-added"])
+    assert [each["about"] for each in document["unknown"]] == ["iam"]
+    ran, document = lab.drift("--reader-role", READER)
+    assert (ran.code, document["unknown"]) == (2, [])
+
+
+def test_plan_is_what_a_cluster_is_compared_with_from_before_apply_on(shared: DriftLab) -> None:
+    lab = _cluster(shared, "plan")
+    lab.write_rows(
+        row(f"{ROLE}/operator", "operator", "system:masters"),
+        row(f"{ROLE}/second-admin", "second", "system:masters"),
+        row(lab.role("row"), "row", "rows"),
+    )
+    lab.ok("plan CLUSTER --out plan.json")
+    drift = ("drift", "plan.json", "--detailed-exitcode")
+    assert lab.run(*drift).code == 0
+    applied = lab.run("apply", "plan.json", "--yes")
+    assert applied.code in (0, 7), applied.out + applied.err
+    assert lab.run(*drift).code == (1 if applied.code else 0)
+    lab.eks("delete_access_entry", lab.role("row"))
+    ran = lab.run(*drift)
+    assert "entry-deleted" in ran.out
+    # From another folder the state is not there: the tag on the entries says that it was applied.
+    elsewhere = lab.run(*drift, "--state-dir", "other")
+    assert elsewhere.code == 2
+    assert "taken as applied" in " ".join(elsewhere.out.split())
+
+
+def test_saved_document_of_another_cluster_is_refused(shared: DriftLab) -> None:
+    lab = _cluster(shared, "api")
+    lab.ok("access CLUSTER --out access.json --quiet")
+    file = lab.work / "access.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    document = json.loads(file.read_bytes())
+    Draft202012Validator(access_schema()).validate(document)
+    other = replace(lab, name="map").run("drift", "map", "--against", "access.json")
+    assert (other.code, other.error_code) == (4, "access-of-other-cluster")
+    lab.ok("plan CLUSTER --out plan.json")
+    assert lab.run("drift", "plan.json", "--against", "access.json").code == 64
+    again = json.loads(lab.ok("access CLUSTER --output json").out)
+    again["takenAt"] = document["takenAt"]
+    assert again == document
+
+
+def test_unreachable_api_server_is_unknown_and_no_drift(shared: DriftLab) -> None:
+    lab = _cluster(shared, "dual")
+    lab.ok("access CLUSTER --save")
+    lab.fault("kubernetes:get configmaps", "error", status=503)
+    try:
+        ran, document = lab.drift()
+    finally:
+        lab.heal()
+    assert (ran.code, _codes(document)) == (1, [])
+    assert {each["about"] for each in document["unknown"]} == {"aws-auth"}
+
+
+def test_every_kind_of_drift_is_settled_somewhere_here() -> None:
+    """By name: a new kind needs a world and its commands run."""
+    covered = {
+        *ENTRIES,
+        *("entry-dead", "entry-orphaned", "principal-made-again"),
+        *("row-returned", "row-deleted", "row-added", "row-changed"),
+        *("account-added", "aws-auth-text-changed"),
+    }
+    # Of these the command is `plan` or `access --save`, which other kinds run.
+    same_command = {
+        *("cluster-made-again", "mode-changed", "automatic-entry-added"),
+        *("principal-deleted", "account-deleted"),
+    }
+    assert covered | same_command == set(DRIFT_KINDS)
+    settled = {kind.settling for code, kind in DRIFT_KINDS.items() if code in same_command}
+    assert settled <= {"plan", "accept"}
