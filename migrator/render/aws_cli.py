@@ -236,7 +236,11 @@ def _entry(
         f"  {json_word(place)} \\\n  {json_word(create)}",
     ]
     for policy in spec.access_policies:
-        associate = {**place, "policyArn": policy.policy_arn, "accessScope": scope_parameter(policy)}
+        associate = {
+            **place,
+            "policyArn": policy.policy_arn,
+            "accessScope": scope_parameter(policy),
+        }
         planned = [policy.policy_arn, policy.scope.type, sorted(set(policy.scope.namespaces))]
         lines.append(f" \\\n  {_answer(planned)} {json_word(associate)}")
     return "".join([*lines, "\n"])

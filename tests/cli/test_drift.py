@@ -89,8 +89,8 @@ def test_entries_are_put_back_by_the_printed_commands(shared: DriftLab) -> None:
     by_code = {each["code"]: each for each in document["findings"]}
     assert by_code["sso-role-replaced"]["successor"] == lab.sso[1]
     assert [each.partition(":")[0] for each in by_code["entry-changed"]["changes"]] == [
-        "+ accessPolicies.AmazonEKSViewPolicy",
         "~ accessPolicies.AmazonEKSEditPolicy",
+        "+ accessPolicies.AmazonEKSViewPolicy",
         "+ kubernetesGroups",
         "~ username",
     ]

@@ -47,7 +47,11 @@ def scripts_of(document: Mapping[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize(
     ("schema", "name"),
-    [("vendor.github-workflows", "github-actions.yml"), ("vendor.gitlab-ci", "gitlab-ci.yml")],
+    [
+        ("vendor.github-workflows", "github-actions.yml"),
+        ("vendor.github-workflows", "github-drift.yml"),
+        ("vendor.gitlab-ci", "gitlab-ci.yml"),
+    ],
 )
 def test_a_pipeline_is_one_by_its_schema(schema: str, name: str) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema]
@@ -107,6 +111,21 @@ def test_the_scripts_take_a_cluster_from_plan_to_proven_entries(lab: CliLab) -> 
     assert applied.returncode == 0, applied.stderr
     assert 'failures="0"' in (lab.work / "junit.xml").read_text()
     assert {each["operation"] for each in lab.effects()} >= {"eks:CreateAccessEntry"}
+
+
+def test_the_scheduled_script_fails_where_the_access_changed(lab: CliLab) -> None:
+    jobs = read("github-drift.yml")["jobs"]
+    assert [step.get("run") for step in jobs["drift"]["steps"]][2] == "sh pipelines/drift.sh"
+    saved = _sh(lab, "migrate access small --out access.json; migrate plan small --out plan.json")
+    assert saved.returncode == 0, saved.stderr
+    document = lab.document("access.json")
+    document["principals"].pop()
+    place = lab.work / ".migrate" / "aws" / "111122223333" / "eu-central-1" / "small"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "access.json").write_text(json.dumps(document), encoding="utf-8")
+    done = _sh(lab, "sh pipelines/drift.sh")
+    assert done.returncode == 2, done.stderr
+    assert "## row-added" in (lab.work / "drift.md").read_text(encoding="utf-8")
 
 
 def test_a_plan_that_cannot_be_made_fails_the_pipeline(lab: CliLab) -> None:

@@ -35,10 +35,18 @@ ONE_CLUSTER_ONLY = {
     "--config-map": "is one cluster's file",
     "--snapshot": "is one cluster's file",
     "--out": "a fleet's plans are in its state",
-    "--detailed-exitcode": "a fleet's exit code is 0 or 8; fleet status counts what is pending",
+    "--against": "names the document of one cluster; those of a fleet are in its state",
     "--write-decisions": "fleet report gathers the questions of all clusters",
 }
 ONE_CLUSTER_ONLY_IN = {
+    (
+        "plan",
+        "--detailed-exitcode",
+    ): "a fleet's exit code is 0 or 8; fleet status counts what is pending",
+    ("access", "--yes"): "answers --open-endpoint-for-me, which is about one cluster",
+    ("drift", "--yes"): "answers --open-endpoint-for-me, which is about one cluster",
+    ("access", "--decisions"): "the answers of a cluster are in its folder of the state",
+    ("drift", "--decisions"): "the answers of a cluster are in its folder of the state",
     ("verify", "--yes"): "answers for the canary pods; --canary-pods answers it in a fleet",
     ("plan", "--yes"): "answers --open-endpoint-for-me, which is about one cluster",
     ("cutover", "--yes"): "answers --open-endpoint-for-me, which is about one cluster",

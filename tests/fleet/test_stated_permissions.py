@@ -29,6 +29,8 @@ from tests.support.moto_organization import MotoOrganization
 STORY: Sequence[tuple[str, tuple[str, ...], int]] = (
     ("fleet discover", (), 0),
     ("fleet plan", (), 0),
+    ("fleet access", ("--save",), 8),
+    ("fleet drift", (), 0),
     ("fleet verify", ("--baseline",), 0),
     ("fleet apply", ("--yes",), 0),
     ("fleet rollback", ("--yes",), 0),

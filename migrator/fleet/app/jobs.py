@@ -19,6 +19,7 @@ from migrator.app.verify import VerifyRequest, verify
 from migrator.errors import Failed, Interrupted, MigratorError
 from migrator.fleet.app.part import Ending, Part, part_of, result_of
 from migrator.fleet.app.plan_one import plan_one
+from migrator.fleet.app.read_one import access_one, drift_one
 from migrator.fleet.app.rehearsal import own_tasks, rehearse_one
 from migrator.fleet.app.worker import Worker, worker_of
 from migrator.fleet.decide.endings import result_of_error
@@ -59,8 +60,8 @@ def do(
     command: Command, cluster: FleetCluster, request: JobRequest, worker: Worker
 ) -> ClusterResult:
     """The command on one cluster. Raises what the command on this cluster alone raises."""
-    if command == "plan":
-        return plan_one(cluster, request, worker)
+    if command in READS:
+        return READS[command](cluster, request, worker)
     way = ON_PLANS[command]
     part = part_of(
         worker,
@@ -78,6 +79,14 @@ def do(
     )
     outcome = way.carry_out(asked, part, worker)
     return result_of(cluster, command, part.digest, way.ending(asked, outcome))
+
+
+# What only reads the cluster, and needs no plan.
+READS: Mapping[Command, Callable[[FleetCluster, JobRequest, Worker], ClusterResult]] = {
+    "plan": plan_one,
+    "access": access_one,
+    "drift": drift_one,
+}
 
 
 def _over_part(function: Callable[..., Any]) -> CarryOut:

@@ -28,6 +28,14 @@ COMMANDS = {
         "migrator.fleet.cli.rollback",
         "Until the cut-over: back to what was there, wave by wave.",
     ),
+    "access": (
+        "migrator.fleet.cli.access",
+        "Who can log in to every cluster now, and by what.",
+    ),
+    "drift": (
+        "migrator.fleet.cli.drift",
+        "What changed in every cluster since its migration.",
+    ),
     "status": ("migrator.fleet.cli.status", "Where every cluster stands."),
     "report": ("migrator.fleet.cli.report", "What repeats, what is open, what is left."),
 }
@@ -36,6 +44,7 @@ COMMANDS = {
 EXIT_CODES = """\b
 Exit codes:
    0  every account answered, and every cluster is done
+   2  drift --detailed-exitcode: something changed on a cluster
    7  interrupted; the same command continues from there
    8  some accounts did not answer, or some clusters are not done: they are listed with the reasons
   64  wrong usage; the others are of the command as a whole, as in migrate --help

@@ -14,7 +14,15 @@ def fleet_argument(function: F) -> F:
 
 
 def run_options(function: F) -> F:
-    """Which clusters, how many concurrently, when to stop."""
+    """Which clusters, how many concurrently, when to stop; ``--fresh`` begins a new run."""
+    fresh = click.option(
+        "--fresh", is_flag=True, help="Start from the beginning; do not continue the last run."
+    )
+    return fresh(read_options(function))
+
+
+def read_options(function: F) -> F:
+    """The same for commands that only read: each run reads every cluster."""
     options = (
         click.option(
             "--cluster",
@@ -28,9 +36,6 @@ def run_options(function: F) -> F:
             type=click.IntRange(min=1),
             metavar="N",
             help="Clusters to work on concurrently, in all.",
-        ),
-        click.option(
-            "--fresh", is_flag=True, help="Start from the beginning; do not continue the last run."
         ),
         click.option(
             "--stop-file", metavar="FILE", help="Begin no further cluster once this file is there."

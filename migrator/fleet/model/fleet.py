@@ -12,7 +12,16 @@ from typing import Literal, TypeAlias
 from migrator.model.access_entry import AuthenticationMode
 
 Command: TypeAlias = Literal[
-    "plan", "apply", "verify", "rehearse", "gates", "cutover", "rollback", "retire"
+    "plan",
+    "apply",
+    "verify",
+    "rehearse",
+    "gates",
+    "cutover",
+    "rollback",
+    "retire",
+    "access",
+    "drift",
 ]
 AnswerStatus: TypeAlias = Literal[
     "answered", "empty", "denied", "unreachable", "region-disabled", "failed"

@@ -188,7 +188,7 @@ def decode_access(content: bytes, name: str) -> AccessDocument:
         found = document.get("format")
         if found != ACCESS_FORMAT:
             raise ValueError(f"its format is {str(found)[:60]!r}, not {ACCESS_FORMAT!r}")
-        return _access(wire.convert(document, AccessJson))
+        return access_from_document(document)
     except (ValueError, AttributeError, RecursionError, msgspec.ValidationError) as error:
         raise Failed(
             "access-unreadable",
@@ -198,7 +198,9 @@ def decode_access(content: bytes, name: str) -> AccessDocument:
         ) from error
 
 
-def _access(raw: AccessJson) -> AccessDocument:
+def access_from_document(document: Mapping[str, Any]) -> AccessDocument:
+    """The access of a document. Raises ``msgspec.ValidationError``."""
+    raw = wire.convert(document, AccessJson)
     cluster = raw.cluster
     return wire.model_with(
         raw,
@@ -206,6 +208,16 @@ def _access(raw: AccessJson) -> AccessDocument:
         cluster=ClusterNow(wire.model_of(cluster, ClusterRef), cluster.created_at),
         accounts=raw.mapped_accounts,
         problems=raw.aws_auth_problems,
+    )
+
+
+def drift_from_document(document: Mapping[str, Any]) -> DriftOutcome:
+    """The drift of a document, without its commands. Raises ``msgspec.ValidationError``."""
+    raw = wire.convert(document, DriftJson)
+    return wire.model_with(
+        raw,
+        DriftOutcome,
+        taken_at=raw.against_taken_at,
     )
 
 

@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from migrator.fleet.model.files.audit import fleet_access_schema, fleet_drift_schema
 from migrator.fleet.model.files.report import FORMAT, fleet_report_schema, report_document
 from migrator.fleet.model.report import FleetReport
 from migrator.model.canonical import pretty_bytes
@@ -19,6 +21,15 @@ SCHEMAS = Path(__file__).parents[4] / "examples" / "schemas"
 def test_the_published_schema_is_the_one_in_force() -> None:
     Draft202012Validator.check_schema(fleet_report_schema())
     assert_golden(SCHEMAS / "fleet-report.schema.json", pretty_bytes(fleet_report_schema()))
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"),
+    [("fleet-access", fleet_access_schema()), ("fleet-drift", fleet_drift_schema())],
+)
+def test_the_schema_of_a_reading_is_the_one_in_force(name: str, schema: dict[str, Any]) -> None:
+    Draft202012Validator.check_schema(schema)
+    assert_golden(SCHEMAS / f"{name}.schema.json", pretty_bytes(schema))
 
 
 @pytest.mark.parametrize(

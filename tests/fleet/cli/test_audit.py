@@ -1,0 +1,65 @@
+"""``fleet access`` and ``fleet drift``: every cluster read, what does not answer a status."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from migrator.fleet.model.files.audit import fleet_access_schema, fleet_drift_schema
+from migrator.lab.lab_client import control
+from tests.support.cli_lab import CliLab, running
+from tests.support.fleet_world import fleet_file, fleet_world
+
+
+def _run(lab: CliLab, *words: str) -> tuple[int, Mapping[str, Any]]:
+    ran = lab.run("fleet", *words, "--output", "json")
+    return ran.code, json.loads(ran.out)
+
+
+def test_fleet_is_read_saved_and_compared_and_each_run_reads_all_of_it(tmp_path: Path) -> None:
+    world = fleet_world(2, 3, shapes=("dual",), unreachable=("c0002",))
+    with running(tmp_path, json.dumps(world)) as lab:
+        (lab.work / "fleet.yaml").write_text(json.dumps(fleet_file(2)), encoding="utf-8")
+        code, nothing = _run(lab, "drift")
+        assert code == 8
+        assert {each["code"] for each in nothing["results"]} == {"nothing-to-compare"}
+        code, access = _run(lab, "access", "--save")
+        Draft202012Validator(fleet_access_schema()).validate(access)
+        # The API server that does not answer leaves aws-auth unknown, and the others are read.
+        assert code == 8
+        by_name = {each["arn"].rpartition("/")[2]: each for each in access["results"]}
+        assert {name: each["exitCode"] for name, each in by_name.items()} == {
+            "c0000": 0,
+            "c0001": 0,
+            "c0002": 1,
+        }
+        assert access["accounts"]["expected"] == access["accounts"]["answered"]
+        assert len(access["documents"]) == 3
+        assert "fleet access" in lab.run("fleet", "access").out
+        two = ("--cluster", by_name["c0000"]["arn"], "--cluster", by_name["c0001"]["arn"])
+        code, drift = _run(lab, "drift", *two, "--detailed-exitcode")
+        Draft202012Validator(fleet_drift_schema()).validate(drift)
+        assert (code, [each["findings"] for each in drift["documents"].values()]) == (0, [[], []])
+        _add_row(lab, access["documents"][by_name["c0000"]["arn"]])
+        code, drift = _run(lab, "drift", *two, "--detailed-exitcode")
+        assert code == 2, [(each["message"], each["why"]) for each in drift["results"]]
+        found = {arn: each["findings"] for arn, each in drift["documents"].items()}
+        changed = found[by_name["c0000"]["arn"]]
+        assert [each["code"] for each in changed] == ["row-added"]
+        assert all(each["commands"] for each in changed)
+        assert found[by_name["c0001"]["arn"]] == []
+        assert _run(lab, "drift", *two)[0] == 0
+
+
+def _add_row(lab: CliLab, document: Mapping[str, Any]) -> None:
+    """Another writer adds a row to those that the document has."""
+    rows = [row for each in document["principals"] for row in each["rows"]]
+    written = [
+        {"rolearn": row["arn"], "username": row["username"], "groups": row["groups"]}
+        for row in [*rows, {"arn": "arn:aws:iam::1:role/x", "username": "x", "groups": []}]
+    ]
+    data = {"mapRoles": json.dumps(written)}
+    change = {"cluster": "c0000", "data": data, "manager": "kubectl"}
+    control(lab.directory, "POST", "world", {"writeAwsAuth": change})
