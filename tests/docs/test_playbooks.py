@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from migrator.fleet.model.files.decisions import decode_fleet_decisions
 from tests.support.cli_lab import running
+from tests.support.fleet_world import fleet_file, fleet_world
 from tests.support.page_reader import Reader
 from tests.support.terminal import at_terminal
 
@@ -37,7 +38,8 @@ REACH = (
     "session-manager",
 )
 # Run line by line by a reader of their own, on worlds of their own.
-READ = (FLEET, "lab-worlds")
+BACK = "roll-back-of-a-fleet"
+READ = (FLEET, BACK, "lab-worlds")
 
 
 def commands(text: str, fence: str, prompt: str) -> list[list[str]]:
@@ -94,6 +96,17 @@ def test_every_command_of_the_page_of_worlds_works(tmp_path: Path) -> None:
     done = reader.follow(ROOT / "playbooks" / "lab-worlds.md")
     assert "Principals: 4" in next(ran.out for line, ran in done if line == "migrate plan one")
     assert "AWS_ENDPOINT_URL" not in reader.environment
+
+
+def test_every_command_of_the_way_back_for_a_fleet_works(tmp_path: Path) -> None:
+    world = json.dumps(fleet_world(1, 2, regions=("eu-central-1",), shapes=("plain",)))
+    with running(tmp_path, world) as lab:
+        fleet = json.dumps(fleet_file(1, regions=["eu-central-1"]))
+        (lab.work / "fleet.yaml").write_text(fleet, encoding="utf-8")
+        reader = Reader(lab.work, lab.environment())
+        reader.follow(ROOT / "playbooks" / f"{BACK}.md")
+        status = reader.run("migrate fleet status fleet.yaml --output json")
+        assert json.loads(status.out)["stages"] == {"planned": 2}
 
 
 def test_answers_in_the_fleets_playbook_are_read() -> None:
