@@ -55,8 +55,8 @@ class RealBed:
 
     name = "real"
 
-    def __init__(self, folder: Path, binaries: Binaries) -> None:
-        self.lab: KubernetesLab = kubernetes_lab("CONFIG_MAP")
+    def __init__(self, folder: Path, binaries: Binaries, lab: KubernetesLab | None = None) -> None:
+        self.lab: KubernetesLab = lab or kubernetes_lab("CONFIG_MAP")
         self.folder, self._binaries = folder, binaries
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._programs = Programs(folder)
@@ -77,6 +77,17 @@ class RealBed:
     def world(self) -> World:
         """The AWS side."""
         return self.lab.world
+
+    @property
+    def endpoint(self) -> tuple[str, bytes]:
+        """URL of the API server and the certificate of its authority, as DescribeCluster says
+        them.
+        """
+        return f"https://127.0.0.1:{self._ports['api']}", self._authority.ca_pem
+
+    def write_state(self) -> None:
+        """Tell the authenticator the entries and the mode of this moment."""
+        write_files(self.lab.cluster, self.world.now(), self._entries, self._mode)
 
     def start(self) -> "RealBed":
         """Start everything; what was started is ended when something fails."""
