@@ -19,6 +19,14 @@ def explain_code(code: str) -> tuple[CodeMeaning, ...]:
     return found
 
 
+def all_codes() -> tuple[str, ...]:
+    """The codes of findings and errors, in the order of the alphabet."""
+    from migrator.decide.findings.findings_catalogue import CATALOGUE
+    from migrator.model.error_catalogue import ERRORS
+
+    return tuple(sorted({*CATALOGUE, *ERRORS}))
+
+
 def _meanings(code: str) -> Iterator[CodeMeaning]:
     from migrator.decide.findings.findings_catalogue import CATALOGUE
     from migrator.model.error_catalogue import ERRORS

@@ -6,13 +6,17 @@ command as ``command``; a test holds the one-line helps to the commands' own.
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from migrator.app.settings import Settings
+from migrator.cli.completed import complete_values
+from migrator.cli.examples import Examples
+from migrator.cli.help_pages import write_examples, write_options
 from migrator.cli.settings import DATA_FORMATS, GLOBAL_NAMES, global_options
 
 Table = Mapping[str, tuple[str, str]]
@@ -48,10 +52,12 @@ class MigrateCommand(click.Command):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.formats = formats
+        self.examples: tuple[str, ...] = ()  # set by the group that has the command
         taken = {option for param in self.params for option in param.opts}
         self._global = [
             option for option in global_options(formats) if not taken & set(option.opts)
         ]
+        complete_values([*self.params, *self._global])
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The command's own parameters and the global ones."""
@@ -105,31 +111,47 @@ class MigrateCommand(click.Command):
             refuse_unwritable_stdout(sys.stdout.fileno())
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Own options first, the global ones under a heading of their own."""
-        hidden = set(map(id, self._global))
-        for title, wanted in (("Options", False), ("Global options", True)):
-            records = [
-                record
-                for param in self.get_params(ctx)
-                if isinstance(param, click.Option)
-                and (id(param) in hidden) is wanted
-                and (record := param.get_help_record(ctx)) is not None
-            ]
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
+        """The command's own options; of the global ones the names."""
+        write_options(ctx, formatter, super().get_params(ctx), self._global)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples, above whatever ends the page."""
+        if self.examples:
+            write_examples(formatter, self.examples)
+        super().format_epilog(ctx, formatter)
 
 
 class LazyGroup(click.Group):
-    """A group whose commands come from a table of modules."""
+    """A group whose commands come from a table of modules. ``examples`` are for their help pages;
+    those in ``hidden`` work and are not listed.
+    """
 
-    def __init__(self, *args: Any, table: Table, **kwargs: Any) -> None:  # noqa: ANN401 - click's own arguments
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - click's own arguments
+        table: Table,
+        examples: Examples,
+        hidden: Collection[str] = (),
+        **kwargs: Any,  # noqa: ANN401 - click's own arguments
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.table = table
+        self.examples = examples
+        self.hidden_commands = hidden
+        complete_values(self.params)
+
+    @property
+    def listed(self) -> dict[str, str]:
+        """The commands that are shown, with their one-line helps, without importing anything."""
+        return {
+            name: short
+            for name, (_, short) in self.table.items()
+            if name not in self.hidden_commands
+        }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the table, which is the order of a migration."""
-        return list(self.table)
+        return list(self.listed)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command's module."""
@@ -138,9 +160,32 @@ class LazyGroup(click.Group):
         command = importlib.import_module(self.table[cmd_name][0]).command
         if not isinstance(command, click.Command):  # pragma: no cover - a broken table
             raise TypeError(f"{self.table[cmd_name][0]} has no command")
+        if isinstance(command, MigrateCommand):
+            command.examples = self.examples[cmd_name]
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the words name. Raises a usage error with what was probably meant."""
+        name = args[0]
+        if name not in self.table and not ctx.resilient_parsing:
+            from migrator.cli.suggestions import no_such_command
+
+            raise no_such_command(ctx, self, name)
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands, without importing them; options after a hyphen."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [
+            CompletionItem(name, help=short)
+            for name, short in self.listed.items()
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The one-line helps, without importing anything."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, short) for name, (_, short) in self.table.items()])
+            formatter.write_dl([*self.listed.items()])

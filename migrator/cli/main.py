@@ -3,6 +3,7 @@
 Loads click and nothing else of weight; commands are imported when they are called.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn, TextIO
@@ -12,6 +13,9 @@ import click
 from migrator import __version__
 from migrator.app.settings import Settings
 from migrator.cli import exit_codes
+from migrator.cli.completed import COMPLETION_VARIABLE
+from migrator.cli.examples import EXAMPLES
+from migrator.cli.help_pages import write_global_options
 from migrator.cli.lazy import LazyGroup
 from migrator.cli.settings import global_options
 from migrator.cli.streams import let_go_of, talk
@@ -51,12 +55,40 @@ COMMANDS = {
     "fleet": ("migrator.fleet.cli.group", "The same over accounts, Regions and clusters."),
     "token": ("migrator.cli.token", "Print an ExecCredential for kubectl."),
     "lab": ("migrator.lab.cli.group", "An EKS on this machine, to learn and rehearse on."),
+    "completion": ("migrator.cli.completion", "Print the completion script for a shell."),
+    "help": ("migrator.cli.help", "The help page of a command."),
+    "version": ("migrator.cli.version", "Print the version."),
 }
+HIDDEN = ("timer",)  # started by a rehearsal's Job, of no use to a person
+
+_START = """\
+migrate moves EKS clusters from the aws-auth ConfigMap to access entries, with proof.
+
+  migrate lab demo                            see a whole migration here, without AWS
+  migrate doctor CLUSTER                      can this machine and this caller do the job?
+  migrate plan CLUSTER --out plan.json        the dry run: it changes nothing
+  migrate explain plan.json PRINCIPAL         one principal: what it is, what it will be, why
+  migrate status plan.json                    where it stands, and the command to run next
+
+All commands: migrate --help    One of them, with examples: migrate help plan
+"""
+
+
+class _Root(LazyGroup):
+    """``migrate`` itself: its options are the global ones, shown by what they are about."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Commands first: they are what a reader looks for."""
+        self.format_commands(ctx, formatter)
+        write_global_options(ctx, formatter)
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=_Root,
     table=COMMANDS,
+    examples=EXAMPLES,
+    hidden=HIDDEN,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=exit_codes.epilog(),
     params=[*global_options()],
@@ -69,11 +101,21 @@ def cli(ctx: click.Context, /, **given: Any) -> None:  # noqa: ANN401 - the glob
     Data goes to stdout, talk to stderr. Global options may stand before or after the command.
     """
     ctx.obj = Settings().with_given(given)
+    if ctx.invoked_subcommand is not None:
+        return
+    # Options alone are the beginning of a command line whose command was forgotten.
+    if ctx.obj != Settings():
+        raise click.UsageError("Missing command.", ctx)
+    click.echo(_START, nl=False)
 
 
 def run(arguments: Sequence[str], *, stderr: TextIO) -> int:
     """Run the command line; returns the exit code and never raises."""
     traceback = "--traceback" in arguments
+    if COMPLETION_VARIABLE in os.environ:
+        from migrator.cli.completion import use_own_bash_completion
+
+        use_own_bash_completion()
     try:
         result = cli.main(args=list(arguments), prog_name="migrate", standalone_mode=False)
         return result if isinstance(result, int) else exit_codes.DONE
@@ -193,8 +235,6 @@ def _hold_standard_descriptors() -> None:
     """A descriptor of 0, 1 and 2 that is closed would be given to the next file or socket that is
     opened (open(2): the lowest one), and what is printed would go there.
     """
-    import os
-
     for number in (0, 1, 2):
         try:
             os.fstat(number)

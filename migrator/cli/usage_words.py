@@ -9,6 +9,8 @@ _RANGE = re.compile(r"(?P<value>-?[0-9.e+-]+) is not in the range [^ ]+?\.(?=$| 
 
 def usage_words(error: click.UsageError) -> str:
     """The message of a usage error. click writes choices one a line, and ranges as ``x>=1.0``."""
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        return _no_such_option(error.option_name, error.ctx)
     text = " ".join(error.format_message().split())
     param = error.param if isinstance(error, click.BadParameter) else None
     kind = None if param is None else param.type
@@ -22,6 +24,16 @@ def usage_words(error: click.UsageError) -> str:
         return f"{_number(found['value'])} is not {bounds}."
 
     return _RANGE.sub(in_words, text)
+
+
+def _no_such_option(name: str, ctx: click.Context) -> str:
+    """The option that is not there, and what was probably meant: click offers all of the same
+    letter.
+    """
+    from migrator.cli.suggestions import alike, did_you_mean
+
+    options = [each for param in ctx.command.get_params(ctx) for each in param.opts]
+    return f"No such option '{name}'.{did_you_mean(alike(name, options))}"
 
 
 def _bounds(kind: "click.IntRange | click.FloatRange") -> str:

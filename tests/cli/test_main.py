@@ -13,7 +13,8 @@ import pytest
 from migrator import errors
 from migrator.cli import exit_codes
 from migrator.cli.lazy import LazyGroup
-from migrator.cli.main import COMMANDS, cli, run
+from migrator.cli.main import COMMANDS, HIDDEN, cli, run
+from tests.support.command_tree import commands, contexts
 
 
 @pytest.fixture
@@ -38,25 +39,21 @@ def test_every_command_of_the_table_exists_with_that_name_and_help() -> None:
         assert command.get_short_help_str(limit=200).rstrip(".") == short.rstrip(".")
 
 
-def test_every_command_shows_its_help() -> None:
-    assert isinstance(cli, LazyGroup)
-    for name, _, command in _leaves(cli):
-        text = command.get_help(click.Context(command, info_name=name))
-        assert text.startswith("Usage:")
-        assert not re.search(r"^  \[?[A-Z|]+\]?$", text, re.M), (
-            "arguments are in the usage line, not among the options"
-        )
+@pytest.mark.parametrize("ctx", [*contexts()], ids=lambda ctx: str(ctx.command_path))
+def test_every_command_shows_its_help(ctx: click.Context) -> None:
+    text = ctx.command.get_help(ctx)
+    assert text.startswith("Usage:")
+    assert not re.search(r"^  \[?[A-Z|]+\]?$", text, re.M), (
+        "arguments are in the usage line, not among the options"
+    )
 
 
-def test_every_command_but_groups_takes_the_global_options_after_its_name() -> None:
-    assert isinstance(cli, LazyGroup)
-    for name, _, command in _leaves(cli):
-        if isinstance(command, click.Group):
-            continue
-        options = {
-            option for param in command.get_params(click.Context(command)) for option in param.opts
-        }
-        assert {"--profile", "--region", "--state-dir", "--traceback"} <= options, name
+@pytest.mark.parametrize("ctx", commands(), ids=lambda ctx: str(ctx.command_path))
+def test_every_command_but_groups_takes_the_global_options_after_its_name(
+    ctx: click.Context,
+) -> None:
+    options = {option for param in ctx.command.get_params(ctx) for option in param.opts}
+    assert {"--profile", "--region", "--state-dir", "--traceback"} <= options
 
 
 def test_the_help_page_lists_all_commands_and_exit_codes(
@@ -65,7 +62,8 @@ def test_the_help_page_lists_all_commands_and_exit_codes(
     assert run(["--help"], stderr=sys.stderr) == 0
     text = capsys.readouterr().out
     for name, (_, short) in COMMANDS.items():
-        assert re.search(rf"^  {name} +{re.escape(short)}$", text, re.M)
+        shown = re.search(rf"^  {name} +{re.escape(short)}$", text, re.M)
+        assert (shown is None) is (name in HIDDEN)
     for code, meaning in exit_codes.MEANING.items():
         assert f"{code:>4}  {meaning}" in text
 
@@ -107,12 +105,21 @@ def test_wrong_usage_is_64_and_says_where_help_is(
     assert "--help" in text
 
 
-def test_no_arguments_show_the_help_on_stderr(
+def test_no_arguments_say_in_ten_lines_on_stdout_where_to_start(
     stderr: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run([], stderr=stderr) == 64
-    assert "Commands:" in stderr.getvalue()
-    assert capsys.readouterr().out == ""
+    assert run([], stderr=stderr) == 0
+    assert stderr.getvalue() == ""
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) <= 10
+    commands = re.findall(r"^  migrate (\w+)", text, re.M)
+    assert commands[0] == "lab"
+    assert set(commands) <= set(COMMANDS)
+
+
+def test_options_without_a_command_are_wrong_usage(stderr: io.StringIO) -> None:
+    assert run(["--region", "eu-central-1"], stderr=stderr) == 64
+    assert "Missing command." in stderr.getvalue()
 
 
 @pytest.fixture
@@ -202,5 +209,6 @@ def test_a_reader_that_leaves_early_is_no_traceback() -> None:
 
 
 def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["--version"], stderr=sys.stderr) == 0
-    assert re.fullmatch(r"migrate \d+\.\d+\.\d+\n", capsys.readouterr().out)
+    for arguments in (["--version"], ["version"]):
+        assert run(arguments, stderr=sys.stderr) == 0
+        assert re.fullmatch(r"migrate \d+\.\d+\.\d+\n", capsys.readouterr().out)

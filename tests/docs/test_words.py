@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import click
 import pytest
 
-from migrator.cli.lazy import LazyGroup
-from migrator.cli.main import cli
+from tests.support.command_tree import contexts
 from tests.support.readability import IDIOM, measure, modules_of, said
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,15 +47,6 @@ def test_source_has_fewer_idioms_than_the_bound() -> None:
 # What a reader of the command line, a report or an example sees: no idiom at all.
 
 
-def _commands(group: LazyGroup) -> list[click.Command]:
-    found: list[click.Command] = [group]
-    for name in group.table:
-        command = group.get_command(click.Context(group), name)
-        assert command is not None
-        found += _commands(command) if isinstance(command, LazyGroup) else [command]
-    return found
-
-
 def test_messages_have_no_idiom() -> None:
     found = [
         f"{path}:{line} {text}"
@@ -77,10 +66,9 @@ def test_errors_are_among_the_messages() -> None:
 
 
 def test_helps_have_no_idiom() -> None:
-    assert isinstance(cli, LazyGroup)
-    commands = _commands(cli)
-    assert len(commands) > 30
-    helps = (command.get_help(click.Context(command)) for command in commands)
+    shown = list(contexts())
+    assert len(shown) > 30
+    helps = (ctx.command.get_help(ctx) for ctx in shown)
     assert [line for text in helps for line in text.splitlines() if IDIOM.search(line)] == []
 
 

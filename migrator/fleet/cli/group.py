@@ -3,6 +3,7 @@
 import click
 
 from migrator.cli.lazy import LazyGroup
+from migrator.fleet.cli.examples import EXAMPLES
 
 COMMANDS = {
     "discover": (
@@ -55,6 +56,7 @@ Exit codes:
     "fleet",
     cls=LazyGroup,
     table=COMMANDS,
+    examples=EXAMPLES,
     short_help="The same over accounts, Regions and clusters.",
     epilog=EXIT_CODES,
 )

@@ -46,11 +46,6 @@ node-stops           just before it the kubelet of node=NAME stops renewing its 
 When it strikes      after skip=N matching calls, times=N times, each with probability=P
                      drawn from seed=N: the same calls meet the same faults in every run
 Several clusters     cluster=NAME says where a second writer writes or a node stops
-
-\b
-migrate lab fault eks:CreateAccessEntry lost-answer skip=2 times=1
-migrate lab fault "eks:*" throttle probability=0.2 seed=7 retry_after=1
-migrate lab fault "kubernetes:patch configmaps" second-writer times=1 change=recreate
 """
 _TEXTS = ("outcome", "cluster", "change", "node")  # a cluster's name may look like a number
 

@@ -3,6 +3,7 @@
 import click
 
 from migrator.cli.lazy import LazyGroup
+from migrator.lab.cli.examples import EXAMPLES
 
 COMMANDS = {
     "up": ("migrator.lab.cli.up", "Start a lab."),
@@ -23,6 +24,7 @@ COMMANDS = {
     "lab",
     cls=LazyGroup,
     table=COMMANDS,
+    examples=EXAMPLES,
     short_help="An EKS on this machine, to learn and rehearse on.",
 )
 def command() -> None:

@@ -1,0 +1,68 @@
+"""Which parameters a shell completes with what, by the name or the placeholder of the parameter.
+
+This module is loaded for ``migrate --help``: click and the standard library only.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import click
+from click.shell_completion import CompletionItem
+
+COMPLETION_VARIABLE = "_MIGRATE_COMPLETE"  # click's name for it: `_PROGRAM_COMPLETE`
+
+# A name counts before a placeholder; the words at the right are kinds of completion_values.
+BY_NAME: Mapping[str, str] = {
+    "profile": "profile",
+    "context": "context",
+    "cluster": "cluster",
+    "clusters": "cluster-arn",
+    "cluster_arn": "cluster-arn",
+    "principal": "principal",
+    "only": "principal",
+    "become": "principal-with-profile",
+    "assume_role": "role",
+    "reader_role": "role",
+    "role": "role",
+    "words": "command",
+}
+BY_PLACEHOLDER: Mapping[str, str] = {
+    "FILE": "file",
+    "PLAN": "file",
+    "TFPLAN.json": "file",
+    "[FLEET]": "file",
+    "DIR": "folder",
+    "FOLDER": "folder",
+    "PATH|s3://…": "folder",
+    "REGION": "region",
+    "PLAN|CLUSTER": "file-or-cluster",
+    "PLAN|CLUSTER…": "file-or-cluster",
+    "PLAN|CODE": "file-or-code",
+}
+
+_KINDS = {**BY_PLACEHOLDER, **BY_NAME}
+
+
+class CompletedText(click.types.StringParamType):
+    """Text as it is given, that a shell completes with values of a kind."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The values that fit."""
+        from migrator.cli.completion_values import completions
+
+        return completions(self.kind, ctx, incomplete)
+
+
+def complete_values(params: Iterable[click.Parameter]) -> None:
+    """Have a shell complete every parameter that takes any text and is in a table here."""
+    for param in params:
+        # Other types, as that of a number or a choice, complete their values themselves.
+        if not isinstance(param.type, click.types.StringParamType):
+            continue
+        kind = _KINDS.get(str(param.name), _KINDS.get(str(param.metavar)))
+        if kind is not None:
+            param.type = CompletedText(kind)

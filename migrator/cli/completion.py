@@ -1,0 +1,115 @@
+"""``migrate completion``: the script that a shell evaluates, and what it asks this program.
+
+zsh and fish use click's own scripts. bash has one of ours: bash takes a word apart at each colon
+(COMP_WORDBREAKS), so that an ARN would never be completed, and click's script loses either files or
+names where an argument may be both.
+"""
+
+import os
+
+import click
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    add_completion_class,
+    get_completion_class,
+    split_arg_string,
+)
+
+from migrator.cli.completed import COMPLETION_VARIABLE
+from migrator.cli.lazy import MigrateCommand
+
+SHELLS = ("bash", "zsh", "fish")
+
+# Every value is one line of plain characters; bash does not evaluate it.
+_BASH = """\
+%(complete_func)s() {
+    local IFS=$'\\n' line value word cur=$2 sign breaks='' files='' default=''
+    word=${COMP_LINE:0:COMP_POINT}
+    word=${word##*[[:space:]]}
+    # `--option=value`: values come without the option.
+    if [[ $word == --*=* ]]; then word=${word#*=}; fi
+    # bash replaces what follows the last of these signs, so that the rest of the word is left out.
+    for sign in ':' '=' '@'; do
+        if [[ $COMP_WORDBREAKS == *$sign* ]]; then breaks+=$sign; fi
+    done
+    if [[ -n $breaks && $word == *[$breaks]* ]]; then
+        word=${word%%"${word##*[$breaks]}"}
+    else
+        word=''
+    fi
+    if [[ $cur == [$breaks] ]]; then cur=''; fi
+    COMPREPLY=()
+    while read -r line; do
+        value=${line#*,}
+        case $line in
+            plain,*) COMPREPLY+=("${value#"$word"}") ;;
+            file,*) files=-f default=default ;;
+            dir,*) files=-d default=dirnames ;;
+        esac
+    done < <(COMP_LINE=$COMP_LINE COMP_POINT=$COMP_POINT %(complete_var)s=bash_complete "$1" \\
+        2>/dev/null)
+    if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]]; then
+        compopt -o nospace
+    elif [[ -n $files && ${#COMPREPLY[@]} == 0 ]]; then
+        compopt -o $default
+    elif [[ -n $files ]]; then
+        compopt -o filenames
+        while read -r value; do COMPREPLY+=("$value"); done < <(compgen $files -- "$cur")
+    fi
+} 2>/dev/null
+# bash before 4.4 cannot keep the order; before 4.0 it completes files everywhere.
+complete -o nosort -F %(complete_func)s %(prog_name)s 2>/dev/null ||
+    complete -o default -F %(complete_func)s %(prog_name)s
+"""
+
+
+class _Bash(BashComplete):
+    """bash: the line as it was typed, instead of the words that bash makes of it."""
+
+    source_template = _BASH
+
+    @staticmethod
+    def _check_version() -> None:
+        """The script needs nothing that a bash of this decade has not."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """The words before the cursor, and the one that is being typed."""
+        line = os.fsencode(os.environ.get("COMP_LINE", ""))
+        typed = os.fsdecode(line[: int(os.environ.get("COMP_POINT", "0"))])
+        words = split_arg_string(typed)
+        incomplete = words.pop() if words and not typed[-1:].isspace() else ""
+        return words[1:], incomplete
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """``TYPE,VALUE`` on one line."""
+        return f"{item.type},{item.value}"
+
+
+def use_own_bash_completion() -> None:
+    """Have click answer bash in our way."""
+    add_completion_class(_Bash)
+
+
+@click.command(
+    "completion",
+    cls=MigrateCommand,
+    formats=(),
+    short_help="Print the completion script for a shell.",
+)
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.pass_context
+def command(ctx: click.Context, /, shell: str) -> None:
+    """Print the script with which SHELL completes commands, options, files, and the clusters,
+    contexts, profiles, Regions and principals that files on this machine name. No network is used.
+
+    Put the line of the example into ~/.bashrc, ~/.zshrc (behind compinit) or
+    ~/.config/fish/config.fish.
+    """
+    use_own_bash_completion()
+    found = get_completion_class(shell)
+    if found is None:  # pragma: no cover - click has all three
+        raise click.UsageError(f"There is no completion for {shell}.", ctx)
+    root = ctx.find_root()
+    script = found(root.command, {}, root.info_name or "migrate", COMPLETION_VARIABLE).source()
+    click.echo(script, nl=False)

@@ -1,0 +1,75 @@
+"""The parts of a help page: a command's own options, the global ones by their groups, examples.
+
+This module is loaded for ``migrate --help``: click and the standard library only.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from textwrap import wrap
+
+import click
+
+# The global options on the page of `migrate --help`, by what they are about.
+GLOBAL_GROUPS: Mapping[str, Sequence[str]] = {
+    "AWS": ("profile", "region", "assume_role", "external_id", "reader_role"),
+    "way to the API server": (
+        "kubeconfig",
+        "context",
+        "proxy_url",
+        "via",
+        "open_endpoint_for_me",
+        "source_address",
+    ),
+    "state": ("state_dir",),
+    "what is shown": ("output", "no_color", "quiet", "verbose"),
+    "log and errors": ("log_file", "traceback"),
+}
+
+# Its choices differ from command to command, so that it is shown with each.
+_SHOWN_WITH_THE_COMMAND = "output"
+
+
+def write_options(
+    ctx: click.Context,
+    formatter: click.HelpFormatter,
+    own: Iterable[click.Parameter],
+    shared: Sequence[click.Parameter],
+) -> None:
+    """The options of a command, and the names of the global ones."""
+    format_of = [each for each in shared if each.name == _SHOWN_WITH_THE_COMMAND]
+    others = [each.opts[-1] for each in shared if each.name != _SHOWN_WITH_THE_COMMAND]
+    *options, help_option = own
+    _section(ctx, formatter, "Options", [*options, *format_of, help_option])
+    with formatter.section("Global options (migrate --help says what each is for)"):
+        width = formatter.width - formatter.current_indent
+        for line in wrap(" ".join(others), width, break_on_hyphens=False):
+            formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+
+
+def write_global_options(ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    """The options of ``migrate`` itself, a section for each group, and those of no group last."""
+    by_name = {param.name: param for param in ctx.command.get_params(ctx)}
+    for title, names in GLOBAL_GROUPS.items():
+        shown = [by_name.pop(name) for name in names if name in by_name]
+        _section(ctx, formatter, f"Global options, {title}", shown)
+    _section(ctx, formatter, "Options", by_name.values())
+
+
+def write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> None:
+    """A line each, never folded, so that it can be copied."""
+    with formatter.section("Examples"):
+        for example in examples:
+            formatter.write(f"{'':{formatter.current_indent}}{example}\n")
+
+
+def _section(
+    ctx: click.Context,
+    formatter: click.HelpFormatter,
+    title: str,
+    params: Iterable[click.Parameter],
+) -> None:
+    """The help of options under a title; arguments have none."""
+    records = [each.get_help_record(ctx) for each in params if isinstance(each, click.Option)]
+    found = [record for record in records if record is not None]
+    if found:
+        with formatter.section(title):
+            formatter.write_dl(found)
