@@ -17,6 +17,7 @@ from migrator.cli.streams import let_go_of, talk
 from migrator.errors import Failed, Refused, WrongUse
 from migrator.model.proposal import Proposal
 from migrator.render.escape import json_for_log, terminal
+from migrator.render.widths import MAX_WIDTH, WIDEST
 
 # Talk goes to the log file too; without one no other handler may print it a second time.
 _TALK = logging.getLogger("migrator.talk")
@@ -26,26 +27,34 @@ _STYLES = {"info": "", "step": "", "done": "32", "warn": "33"}
 
 
 def use_color(settings: Settings, stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Colours on a terminal, unless ``--no-color``, NO_COLOR (any value) or a dumb terminal says
-    otherwise.
+    """Colours on a terminal, unless ``--no-color``, NO_COLOR or a dumb terminal says otherwise;
+    with FORCE_COLOR elsewhere, too. A variable counts where it is not empty: no-color.org,
+    force-color.org.
     """
-    wanted = (
-        not settings.no_color
-        and not environment.get("NO_COLOR")
-        and environment.get("TERM") != "dumb"
-    )
-    return wanted and stream.isatty()
+    if settings.no_color or environment.get("NO_COLOR"):
+        return False
+    if environment.get("FORCE_COLOR"):
+        return True
+    return environment.get("TERM") != "dumb" and stream.isatty()
 
 
-def width_of(stream: TextIO) -> int:
-    """Columns for tables: the terminal's, at most 100; 100 where there is none."""
+def width_of(stream: TextIO, environment: Mapping[str, str]) -> int:
+    """Columns for tables, 40 to 160: COLUMNS, else the terminal's, else 100. POSIX gives COLUMNS
+    the preference over the terminal.
+    """
+    columns = environment.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns[:6]) > 0:
+        return _readable(int(columns[:6]))
     if not stream.isatty():
-        return 100
+        return MAX_WIDTH
     try:
-        columns = os.get_terminal_size(stream.fileno()).columns
+        return _readable(os.get_terminal_size(stream.fileno()).columns or MAX_WIDTH)
     except OSError:
-        return 100
-    return max(40, min(100, columns or 100))
+        return MAX_WIDTH
+
+
+def _readable(columns: int) -> int:
+    return max(40, min(WIDEST, columns))
 
 
 @dataclass(eq=False)
@@ -112,7 +121,10 @@ class TerminalApprover:
         """The whole of it, above the question."""
         from migrator.render.proposal import proposal_text
 
-        talk(self.stderr, proposal_text(proposal, width=width_of(self.stderr), color=self.color))
+        talk(
+            self.stderr,
+            proposal_text(proposal, width=width_of(self.stderr, os.environ), color=self.color),
+        )
 
     def confirm(self, question: str) -> None:
         """A yes. Raises ``no-terminal``, ``not-confirmed``."""
@@ -175,7 +187,7 @@ class Output:
     @property
     def width(self) -> int:
         """Columns for tables on stdout."""
-        return width_of(self.stdout)
+        return width_of(self.stdout, self.environment)
 
     def show(
         self,

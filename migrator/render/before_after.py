@@ -3,20 +3,24 @@ what did.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from migrator.model.plan import Plan
+from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.render.facts import short_arn
 from migrator.render.text import MAX_WIDTH, foreign, stack, text_of
 from migrator.render.verdicts import VERDICT_STYLE
 
+Found: TypeAlias = Mapping[str, Any]  # an object of the verification's document
+
 
 def before_after(
     plan: Plan,
-    verdicts: Mapping[str, Mapping[str, Any]],
+    verdicts: Mapping[str, Found],
     *,
     width: int = MAX_WIDTH,
     color: bool = False,
@@ -24,46 +28,54 @@ def before_after(
     """A table of all principals. ``verdicts`` are the objects of the verification's document, by
     ARN.
     """
-    table = Table(
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-        show_edge=False,
-        header_style="bold",
-        expand=True,
-    )
-    table.add_column("PRINCIPAL", ratio=34, overflow="fold")
-    table.add_column("BEFORE, BY AWS-AUTH", ratio=29, overflow="fold")
-    table.add_column("AFTER, BY ACCESS ENTRY", ratio=29, overflow="fold")
-    table.add_column("", width=7, no_wrap=True)
+    parts: list[RenderableType] = [_pair(Text("BEFORE, BY AWS-AUTH"), Text("AFTER, BY ENTRY"))]
     for principal in plan.principals:
         found = verdicts.get(principal.principal_arn)
-        before = principal.before
-        cells = [
-            foreign(short_arn(principal.principal_arn, plan)),
-            Text("cannot log in", style="dim")
-            if before.via == "none"
-            else _who(before.username, before.groups),
+        parts += [
+            _head(plan, principal, found),
+            _pair(_before(principal), _after(principal, found)),
         ]
-        if found is None:
-            cells += [
-                Text("cannot log in", style="dim") if before.via == "none" else Text("not asked"),
-                Text(""),
-            ]
-        else:
-            policies = principal.entry.access_policies if principal.entry is not None else ()
-            names = [policy.policy_name for policy in policies]
-            shown = found["username"] is not None
-            who = _who(found["username"], found["groups"]) if shown else foreign(found["why"])
-            cells += [stack([who, *map(foreign, names)]), _verdict(str(found["verdict"]))]
-        table.add_row(*cells)
-    return text_of(table, width=width, color=color)
+    return text_of(Group(*parts), width=width, color=color)
+
+
+def _pair(before: Text, after: Text) -> Padding:
+    """Two columns of the same width, under the name of the principal."""
+    pair = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False, expand=True)
+    pair.add_column(ratio=1, overflow="fold")
+    pair.add_column(ratio=1, overflow="fold")
+    pair.add_row(before, after)
+    return Padding(pair, (0, 0, 0, 2))
+
+
+def _head(plan: Plan, principal: PlannedPrincipal, found: Found | None) -> Text:
+    """The principal with its verdict in front."""
+    verdict = Text("not asked") if found is None else _verdict(str(found["verdict"]))
+    name = foreign(short_arn(principal.principal_arn, plan), "bold")
+    return Text.assemble(verdict, "  ", name, overflow="fold")
+
+
+def _before(principal: PlannedPrincipal) -> Text:
+    if principal.before.via == "none":
+        return Text("cannot log in", style="dim")
+    return _who(principal.before.username, principal.before.groups)
+
+
+def _after(principal: PlannedPrincipal, found: Found | None) -> Text:
+    """What it logs in as now, and the policies of its entry; why it does not, where it does not."""
+    if found is None:
+        return _before(principal) if principal.before.via == "none" else Text("not asked")
+    if found["username"] is None:
+        who = foreign(found["why"])
+    else:
+        who = _who(found["username"], found["groups"])
+    policies = principal.entry.access_policies if principal.entry is not None else ()
+    return stack([who, *(foreign(policy.policy_name) for policy in policies)])
 
 
 def _who(username: str, groups: Any) -> Text:  # noqa: ANN401 - a list or a tuple of texts
     """Username and groups, one a line."""
     shown = [group for group in groups if group != "system:authenticated"]  # every principal has it
-    return stack([foreign(username or "(no name)", "bold"), *(foreign(group) for group in shown)])
+    return stack([foreign(username or "(no name)"), *(foreign(group) for group in shown)])
 
 
 def _verdict(verdict: str) -> Text:

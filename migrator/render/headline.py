@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from migrator.model.evidence import PrincipalVerdict, Verdict
 from migrator.model.finding import Severity
 from migrator.model.gate import Gate
-from migrator.model.plan import AccessChange
-from migrator.model.rbac import PermissionRow
 from migrator.model.report import Report
+from migrator.render.access_counts import gains, is_unsure, loses
 
 WORST_FIRST: tuple[Verdict, ...] = ("failed", "unknown", "partial", "ok")
 _SEVERITIES: tuple[Severity, ...] = ("block", "warn", "info")
@@ -137,12 +136,12 @@ def _access(report: Report) -> Figure:
     changes = [each.access for each in report.plan.principals]
     gained = lost = changed = unsure = 0
     for change in changes:
-        gains, loses = _gains(change), _loses(change)
-        gained += gains
-        lost += loses
+        more, less = gains(change), loses(change)
+        gained += more
+        lost += less
         # One principal may gain and lose.
-        changed += gains or loses
-        unsure += _is_unsure(change)
+        changed += more or less
+        unsure += is_unsure(change)
     if not changed and not unsure:
         return Figure(
             "Access changed", "0", "by the rules no principal gains or loses access", "ok"
@@ -151,30 +150,6 @@ def _access(report: Report) -> Figure:
     if unsure:
         detail += f", {unsure} not known"
     return Figure("Access changed", f"{changed} of {len(changes)}", detail, "warn")
-
-
-def _gains(change: AccessChange) -> bool:
-    """Whether log-ins or permissions are certainly gained."""
-    if change.log_ins_gained:
-        return True
-    return _any_known(change.gained)
-
-
-def _loses(change: AccessChange) -> bool:
-    """Whether log-ins or permissions are certainly lost."""
-    if change.log_ins_lost:
-        return True
-    return _any_known(change.lost)
-
-
-def _is_unsure(change: AccessChange) -> bool:
-    """Whether a part of the difference is not known."""
-    return any(row.unknown for row in change.gained + change.lost)
-
-
-def _any_known(rows: Iterable[PermissionRow]) -> bool:
-    """Whether a row says more than that something is not known."""
-    return any(not row.unknown for row in rows)
 
 
 def _steps(report: Report) -> Figure:

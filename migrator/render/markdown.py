@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from migrator.model.finding import Finding
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.render.can_i import ASK_AS
+from migrator.render.chat_line import chat_line
 from migrator.render.escape import markdown, markdown_code
 from migrator.render.facts import (
     Fact,
@@ -46,7 +47,7 @@ def _head(plan: Plan) -> str:
         verdict = f"**{blockers} blocking**: answer in `decisions.yaml` first."
     return (
         f"# Access entries for {markdown(cluster.name)}\n\n"
-        f"{verdict}\n\n"
+        f"{verdict}\n\n{markdown(chat_line(plan))}.\n\n"
         f"- Cluster: {markdown_code(cluster.arn)}\n"
         f"- Mode: `{cluster.authentication_mode}`, target `{plan.target}`, strategy "
         f"`{plan.strategy}`\n"

@@ -1,7 +1,7 @@
 """The plan for a terminal: cluster, one row per principal with before and after, findings, steps,
 summary.
 
-At most 100 columns. Names are folded, never cut: half an ARN is another ARN.
+Names are folded, never cut: half an ARN is another ARN.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from migrator.model.finding import Finding
 from migrator.model.plan import Action, Plan, PlannedPrincipal
+from migrator.render.chat_line import chat_line
 from migrator.render.facts import (
     Fact,
     access_words,
@@ -25,7 +26,7 @@ from migrator.render.facts import (
     step_counts,
 )
 from migrator.render.step_words import writes_of
-from migrator.render.text import MAX_WIDTH, foreign, stack, text_of
+from migrator.render.text import MAX_WIDTH, foreign, rows_under, stack, text_of
 
 ACTION_STYLE: Mapping[Action, str] = {
     "create": "green",
@@ -54,10 +55,10 @@ def plan_table(
     (``mapRoles[3]``) to its line inside the section.
     """
     known = {**lines_of_findings(plan), **(lines or {})}
-    parts = [header(plan), Text(""), _principals(plan, known)]
+    parts = [header(plan), Text(""), _principals(plan, known, width)]
     if plan.findings:
         parts += [findings_list(plan, plan.findings), Text("")]
-    parts += [*_writes(plan), _steps(plan), _summary(plan, ask)]
+    parts += [*_writes(plan), _steps(plan), _summary(plan, ask), foreign(chat_line(plan), "bold")]
     return text_of(Group(*parts), width=width, color=color)
 
 
@@ -73,34 +74,27 @@ def header(plan: Plan) -> RenderableType:
     return Group(title, Text.assemble(way, foreign(f"read {plan.created_at}")))
 
 
-def _principals(plan: Plan, lines: Mapping[str, int]) -> RenderableType:
+def _principals(plan: Plan, lines: Mapping[str, int], width: int) -> RenderableType:
     """The table of principals: what is done, who it is, today and after."""
     if not plan.principals:
         return Text(
             "No principal has access through aws-auth or an access entry: nothing to migrate.\n"
         )
-    outer = Table(
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-        show_edge=False,
-        header_style="bold",
-        expand=True,
-    )
-    outer.add_column("ACTION", width=8, no_wrap=True)
     shared = f"PRINCIPAL (without arn:{plan.cluster.partition}:iam::) and its rows"
-    outer.add_column(Group(Text(shared), _pair("TODAY", "AFTER")), ratio=1)
-    for principal in plan.principals:
-        after = stack([_facts(after_facts(principal)), *_access(principal)])
-        outer.add_row(
-            Text(principal.action, style=ACTION_STYLE[principal.action]),
-            Group(
-                _who(plan, principal, lines),
-                _pair(_facts(before_facts(principal.before)), after),
-                Text(""),
-            ),
-        )
-    return outer
+    title = Group(Text(shared), _pair("TODAY", "AFTER"))
+    rows = ((_action(each), _change(plan, each, lines)) for each in plan.principals)
+    return rows_under([("ACTION", 8)], title, rows, width=width)
+
+
+def _action(principal: PlannedPrincipal) -> list[Text]:
+    return [Text(principal.action, style=ACTION_STYLE[principal.action])]
+
+
+def _change(plan: Plan, principal: PlannedPrincipal, lines: Mapping[str, int]) -> Group:
+    """Who it is, and below it today beside after."""
+    after = stack([_facts(after_facts(principal)), *_access(principal)])
+    today = _facts(before_facts(principal.before))
+    return Group(_who(plan, principal, lines), _pair(today, after), Text(""))
 
 
 def _pair(left: str | Text, right: str | Text) -> Table:
@@ -236,7 +230,7 @@ def _steps(plan: Plan) -> Text:
 
 
 def _summary(plan: Plan, ask: str) -> Text:
-    """The last line: how many principals there are, and what a person must do next."""
+    """How many principals there are, and what a person must do next."""
     counts = ", ".join(f"{count} {action}" for action, count in plan.summary.items() if count)
     words = f"Principals: {len(plan.principals)}"
     if counts:

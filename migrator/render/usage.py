@@ -11,7 +11,7 @@ from rich.text import Text
 from migrator.model.long_lists import and_more
 from migrator.model.snapshot import Login
 from migrator.model.usage_report import Denial, NamesOfTemplate, SeenPrincipal, UsageReport
-from migrator.render.text import MAX_WIDTH, foreign, stack, text_of
+from migrator.render.text import MAX_WIDTH, foreign, rows_under, stack, text_of
 
 FORMAT = "migrator/usage/v1"
 _MOST_DENIALS = 20
@@ -111,7 +111,7 @@ def _time(moment: datetime) -> str:
 
 def usage_text(report: UsageReport, *, width: int = MAX_WIDTH, color: bool = False) -> str:
     """Who logged in, and below it whatever a person should look at."""
-    parts: list[RenderableType] = [_logins(report)]
+    parts: list[RenderableType] = [_logins(report, width)]
     for title, lines in _sections(report):
         found = list(lines)
         if found:
@@ -124,24 +124,19 @@ def usage_text(report: UsageReport, *, width: int = MAX_WIDTH, color: bool = Fal
     return text_of(Group(*parts), width=width, color=color)
 
 
-def _logins(report: UsageReport) -> Table:
+def _logins(report: UsageReport, width: int) -> Table:
     """The table of identities that logged in, by principal, the latest one first."""
-    table = Table(
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-        show_edge=False,
-        header_style="bold",
-        expand=True,
-    )
-    table.add_column("LAST", width=16, no_wrap=True)
-    table.add_column(report.counted.upper(), justify="right", min_width=8, no_wrap=True)
-    table.add_column("PRINCIPAL, LOGGED IN AS", ratio=1, overflow="fold")
-    for login in sorted(report.usage.logins, key=lambda each: (each.arn, -each.last.timestamp())):
-        groups = ", ".join(login.groups) or "no groups"
-        who = [foreign(login.arn, "bold"), foreign(f"{login.username or '(no name)'}; {groups}")]
-        table.add_row(Text(f"{login.last:%Y-%m-%d %H:%M}"), Text(str(login.count)), stack(who))
-    return table
+    logins = sorted(report.usage.logins, key=lambda each: (each.arn, -each.last.timestamp()))
+    heads = [("LAST", 16), (report.counted.upper(), 10)]
+    title = Text("PRINCIPAL, LOGGED IN AS")
+    return rows_under(heads, title, map(_login, logins), width=width)
+
+
+def _login(login: Login) -> tuple[list[Text], Text]:
+    """A row of the table: when and how often, and who as what."""
+    groups = ", ".join(login.groups) or "no groups"
+    who = [foreign(login.arn, "bold"), foreign(f"{login.username or '(no name)'}; {groups}")]
+    return [Text(f"{login.last:%Y-%m-%d %H:%M}"), Text(f"{login.count:>10}")], stack(who)
 
 
 def _sections(report: UsageReport) -> Iterator[tuple[str, Iterable[str]]]:

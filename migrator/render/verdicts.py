@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from migrator.model.evidence import Evidence, PrincipalVerdict, Verdict
@@ -14,7 +13,7 @@ from migrator.model.outcome import VerifyOutcome
 from migrator.model.plan import Plan
 from migrator.render.escape import markdown, markdown_code
 from migrator.render.facts import short_arn
-from migrator.render.text import MAX_WIDTH, foreign, stack, text_of
+from migrator.render.text import MAX_WIDTH, foreign, rows_under, stack, text_of
 
 VERDICT_STYLE: Mapping[Verdict, str] = {
     "ok": "green",
@@ -31,23 +30,13 @@ def verdict_table(
     """All verdicts as text, the worst first, and the cluster's at the end; for a baseline what was
     taken.
     """
-    table = Table(
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-        show_edge=False,
-        header_style="bold",
-        expand=True,
-    )
-    table.add_column("VERDICT" if outcome.phase == "after" else "TAKEN", width=8, no_wrap=True)
-    table.add_column("PROOF", width=10, no_wrap=True)
-    table.add_column("PRINCIPAL, LOGGED IN AS, HOW IT IS KNOWN", ratio=1, overflow="fold")
+    state = "TAKEN"
+    rows = [_baseline(plan, each) for each in sorted(outcome.evidence, key=lambda each: each.holds)]
     if outcome.phase == "after":
-        for verdict in _sorted(outcome.verdicts):
-            _add_verdict(table, plan, verdict)
-    else:
-        for evidence in sorted(outcome.evidence, key=lambda each: each.holds):
-            _add_baseline(table, plan, evidence)
+        state = "VERDICT"
+        rows = [_verdict(plan, each) for each in _sorted(outcome.verdicts)]
+    title = Text("PRINCIPAL, LOGGED IN AS, HOW IT IS KNOWN")
+    table = rows_under([(state, 8), ("PROOF", 10)], title, rows, width=width)
     parts: list[RenderableType] = [table, Text(""), _last_line(plan, outcome)]
     return text_of(Group(*parts), width=width, color=color)
 
@@ -57,7 +46,7 @@ def _sorted(verdicts: Sequence[PrincipalVerdict]) -> list[PrincipalVerdict]:
     return sorted(verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.verdict))
 
 
-def _add_verdict(table: Table, plan: Plan, verdict: PrincipalVerdict) -> None:
+def _verdict(plan: Plan, verdict: PrincipalVerdict) -> tuple[list[Text], Text]:
     """A row of the table: who it is, what was seen, and why the verdict is what it is."""
     lines = [foreign(short_arn(verdict.principal_arn, plan), "bold")]
     before = next(
@@ -70,14 +59,11 @@ def _add_verdict(table: Table, plan: Plan, verdict: PrincipalVerdict) -> None:
     lines.append(foreign(verdict.why))
     if verdict.verdict != "ok":
         lines.append(Text(f"demanded: {verdict.required}", style="yellow"))
-    table.add_row(
-        Text(verdict.verdict, style=VERDICT_STYLE[verdict.verdict]),
-        Text(verdict.proof_class),
-        stack(lines),
-    )
+    state = Text(verdict.verdict, style=VERDICT_STYLE[verdict.verdict])
+    return [state, Text(verdict.proof_class)], stack(lines)
 
 
-def _add_baseline(table: Table, plan: Plan, evidence: Evidence) -> None:
+def _baseline(plan: Plan, evidence: Evidence) -> tuple[list[Text], Text]:
     """A row of the table of a baseline: what was seen before the change."""
     lines = [
         foreign(short_arn(evidence.principal_arn, plan), "bold"),
@@ -86,7 +72,7 @@ def _add_baseline(table: Table, plan: Plan, evidence: Evidence) -> None:
     lines += [foreign(difference, "red") for difference in evidence.differences]
     lines.append(foreign(evidence.how))
     state = Text("as read", style="green") if evidence.holds else Text("differs", style="bold red")
-    table.add_row(state, Text(evidence.proof_class), stack(lines))
+    return [state, Text(evidence.proof_class)], stack(lines)
 
 
 def _evidence_lines(evidence: Evidence | None, label: str) -> list[Text]:

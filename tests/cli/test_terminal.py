@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from migrator.app.settings import Settings
-from migrator.cli.terminal import Output, TerminalApprover, TerminalEvents, use_color
+from migrator.cli.terminal import Output, TerminalApprover, TerminalEvents, use_color, width_of
 from migrator.errors import Refused, WrongUse
 from migrator.model.files.yaml_text import yaml_text
 
@@ -135,6 +135,44 @@ def test_colors_on_a_terminal_unless_told_otherwise(
 ) -> None:
     assert use_color(settings, Terminal(), environment) is wanted
     assert use_color(settings, io.StringIO(), environment) is False
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "wanted"),
+    [
+        (Settings(), {"FORCE_COLOR": "1"}, True),
+        (Settings(), {"FORCE_COLOR": ""}, False),
+        (Settings(), {"FORCE_COLOR": "1", "TERM": "dumb"}, True),
+        (Settings(), {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        (Settings(no_color=True), {"FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_colors_are_forced_without_a_terminal(
+    settings: Settings, environment: dict[str, str], wanted: bool
+) -> None:
+    assert use_color(settings, io.StringIO(), environment) is wanted
+
+
+@pytest.mark.parametrize(
+    ("columns", "width"),
+    [
+        (None, 100),
+        ("", 100),
+        ("80", 80),
+        ("60", 60),
+        ("160", 160),
+        ("500", 160),
+        ("3", 40),
+        ("0", 100),
+        ("-80", 100),
+        ("wide", 100),
+        ("²", 100),
+        ("9" * 5000, 160),
+    ],
+)
+def test_tables_are_as_wide_as_columns_says(columns: str | None, width: int) -> None:
+    environment = {} if columns is None else {"COLUMNS": columns}
+    assert width_of(io.StringIO(), environment) == width
 
 
 def shown(output: str) -> str:
