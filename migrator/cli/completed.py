@@ -4,6 +4,7 @@ This module is loaded for ``migrate --help``: click and the standard library onl
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -39,8 +40,6 @@ BY_PLACEHOLDER: Mapping[str, str] = {
     "PLAN|CODE": "file-or-code",
 }
 
-_KINDS = {**BY_PLACEHOLDER, **BY_NAME}
-
 
 class CompletedText(click.types.StringParamType):
     """Text as it is given, that a shell completes with values of a kind."""
@@ -57,12 +56,16 @@ class CompletedText(click.types.StringParamType):
         return completions(self.kind, ctx, incomplete)
 
 
+_TYPES: Mapping[str, "click.ParamType[Any]"] = {
+    key: CompletedText(kind) for key, kind in {**BY_PLACEHOLDER, **BY_NAME}.items()
+}
+
+
 def complete_values(params: Iterable[click.Parameter]) -> None:
     """Have a shell complete every parameter that takes any text and is in a table here."""
     for param in params:
         # Other types, as that of a number or a choice, complete their values themselves.
         if not isinstance(param.type, click.types.StringParamType):
             continue
-        kind = _KINDS.get(str(param.name), _KINDS.get(str(param.metavar)))
-        if kind is not None:
-            param.type = CompletedText(kind)
+        by_placeholder = _TYPES.get(str(param.metavar), param.type)
+        param.type = _TYPES.get(str(param.name), by_placeholder)

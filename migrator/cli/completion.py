@@ -77,9 +77,9 @@ class _Bash(BashComplete):
         """The words before the cursor, and the one that is being typed."""
         line = os.fsencode(os.environ.get("COMP_LINE", ""))
         typed = os.fsdecode(line[: int(os.environ.get("COMP_POINT", "0"))])
-        words = split_arg_string(typed)
-        incomplete = words.pop() if words and not typed[-1:].isspace() else ""
-        return words[1:], incomplete
+        # A sign at the cursor makes a word of its own behind a blank.
+        *words, last = split_arg_string(f"{typed}|")
+        return words[1:], last[:-1]
 
     def format_completion(self, item: CompletionItem) -> str:
         """``TYPE,VALUE`` on one line."""

@@ -35,10 +35,11 @@ def write_options(
     shared: Sequence[click.Parameter],
 ) -> None:
     """The options of a command, and the names of the global ones."""
-    format_of = [each for each in shared if each.name == _SHOWN_WITH_THE_COMMAND]
-    others = [each.opts[-1] for each in shared if each.name != _SHOWN_WITH_THE_COMMAND]
+    by_name = {each.name: each for each in shared}
+    format_of = by_name.pop(_SHOWN_WITH_THE_COMMAND, None)
+    others = [each.opts[-1] for each in by_name.values()]
     *options, help_option = own
-    _section(ctx, formatter, "Options", [*options, *format_of, help_option])
+    _section(ctx, formatter, "Options", [*options, *filter(None, [format_of]), help_option])
     with formatter.section("Global options (migrate --help says what each is for)"):
         width = formatter.width - formatter.current_indent
         for line in wrap(" ".join(others), width, break_on_hyphens=False):
@@ -68,8 +69,8 @@ def _section(
     params: Iterable[click.Parameter],
 ) -> None:
     """The help of options under a title; arguments have none."""
-    records = [each.get_help_record(ctx) for each in params if isinstance(each, click.Option)]
-    found = [record for record in records if record is not None]
+    options = (each for each in params if isinstance(each, click.Option))
+    found = [*filter(None, (each.get_help_record(ctx) for each in options))]
     if found:
         with formatter.section(title):
             formatter.write_dl(found)

@@ -137,17 +137,11 @@ class LazyGroup(click.Group):
         super().__init__(*args, **kwargs)
         self.table = table
         self.examples = examples
-        self.hidden_commands = hidden
+        # The commands that are shown, with their one-line helps: nothing is imported for them.
+        self.listed = {name: short for name, (_, short) in table.items()}
+        for name in hidden:
+            self.listed.pop(name, None)
         complete_values(self.params)
-
-    @property
-    def listed(self) -> dict[str, str]:
-        """The commands that are shown, with their one-line helps, without importing anything."""
-        return {
-            name: short
-            for name, (_, short) in self.table.items()
-            if name not in self.hidden_commands
-        }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the table, which is the order of a migration."""
@@ -179,11 +173,11 @@ class LazyGroup(click.Group):
         """Names of commands, without importing them; options after a hyphen."""
         if incomplete.startswith("-"):
             return click.Command.shell_complete(self, ctx, incomplete)
-        return [
-            CompletionItem(name, help=short)
-            for name, short in self.listed.items()
-            if name.startswith(incomplete)
-        ]
+        found: list[CompletionItem] = []
+        for name, short in self.listed.items():
+            if name.startswith(incomplete):
+                found.append(CompletionItem(name, help=short))
+        return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The one-line helps, without importing anything."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from functools import reduce
 
 import click
 
@@ -21,7 +20,9 @@ def alike(name: str, names: Iterable[str]) -> list[str]:
 def did_you_mean(names: Iterable[str]) -> str:
     """``Did you mean plan or plans?``; empty without names."""
     words = " or ".join(names)
-    return f" Did you mean {words}?" if words else ""
+    if not words:
+        return ""
+    return f" Did you mean {words}?"
 
 
 def no_such_command(ctx: click.Context, group: click.Group, name: str) -> click.UsageError:
@@ -42,9 +43,5 @@ def no_such_command(ctx: click.Context, group: click.Group, name: str) -> click.
 
 def _tables(root: click.Context) -> dict[str, list[str]]:
     """Each group with the names of its commands: the root, then its groups."""
-    found: dict[str, list[str]] = {}
-    for words in ((), ("fleet",), ("lab",)):
-        place = reduce(page_of, words, root)
-        if isinstance(place.command, click.Group):
-            found[place.command_path] = place.command.list_commands(place)
-    return found
+    places = [root, page_of(root, "fleet"), page_of(root, "lab")]
+    return {each.command_path: list(getattr(each.command, "listed", ())) for each in places}

@@ -7,8 +7,10 @@ again.
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
@@ -22,6 +24,7 @@ from migrator.render.widths import MAX_WIDTH, WIDEST
 # Talk goes to the log file too; without one no other handler may print it a second time.
 _TALK = logging.getLogger("migrator.talk")
 logging.getLogger("migrator").addHandler(logging.NullHandler())
+_COLUMNS = re.compile(r"0*([1-9][0-9]{0,5})[0-9]*")
 _MARKS = {"info": "", "step": "- ", "done": "+ ", "warn": "! "}
 _STYLES = {"info": "", "step": "", "done": "32", "warn": "33"}
 
@@ -42,18 +45,21 @@ def width_of(stream: TextIO, environment: Mapping[str, str]) -> int:
     """Columns for tables, 40 to 160: COLUMNS, else the terminal's, else 100. POSIX gives COLUMNS
     the preference over the terminal.
     """
-    columns = environment.get("COLUMNS", "")
-    if columns.isascii() and columns.isdigit() and int(columns[:6]) > 0:
-        return _readable(int(columns[:6]))
-    if not stream.isatty():
-        return MAX_WIDTH
-    try:
-        return _readable(os.get_terminal_size(stream.fileno()).columns or MAX_WIDTH)
-    except OSError:
-        return MAX_WIDTH
+    said = _COLUMNS.fullmatch(environment.get("COLUMNS", ""))
+    if said is not None:
+        return _readable(int(said[1]))
+    columns = 0
+    if stream.isatty():
+        with suppress(OSError):
+            columns = os.get_terminal_size(stream.fileno()).columns
+    # A terminal that does not know its width says 0.
+    return _readable(columns or MAX_WIDTH)
 
 
 def _readable(columns: int) -> int:
+    """A width in columns, kept between one that holds a table and one that an eye can follow:
+    40 and 160.
+    """
     return max(40, min(WIDEST, columns))
 
 

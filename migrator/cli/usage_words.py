@@ -1,6 +1,7 @@
 """What is wrong with a command line, on one line: click's words, without its layout and ranges."""
 
 import re
+from itertools import chain
 
 import click
 
@@ -32,7 +33,8 @@ def _no_such_option(name: str, ctx: click.Context) -> str:
     """
     from migrator.cli.suggestions import alike, did_you_mean
 
-    options = [each for param in ctx.command.get_params(ctx) for each in param.opts]
+    params = ctx.command.get_params(ctx)
+    options = chain.from_iterable(param.opts for param in params)
     return f"No such option '{name}'.{did_you_mean(alike(name, options))}"
 
 

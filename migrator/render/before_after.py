@@ -17,6 +17,8 @@ from migrator.render.verdicts import VERDICT_STYLE
 
 Found: TypeAlias = Mapping[str, Any]  # an object of the verification's document
 
+_NOT_ASKED = {"none": Text("cannot log in", style="dim")}
+
 
 def before_after(
     plan: Plan,
@@ -55,21 +57,23 @@ def _head(plan: Plan, principal: PlannedPrincipal, found: Found | None) -> Text:
 
 
 def _before(principal: PlannedPrincipal) -> Text:
-    if principal.before.via == "none":
-        return Text("cannot log in", style="dim")
-    return _who(principal.before.username, principal.before.groups)
+    """What its row, or its entry, gives it before the migration; that it cannot log in, where
+    neither of them matches its log-ins.
+    """
+    who = _who(principal.before.username, principal.before.groups)
+    return _NOT_ASKED.get(principal.before.via, who)
 
 
 def _after(principal: PlannedPrincipal, found: Found | None) -> Text:
     """What it logs in as now, and the policies of its entry; why it does not, where it does not."""
     if found is None:
-        return _before(principal) if principal.before.via == "none" else Text("not asked")
-    if found["username"] is None:
-        who = foreign(found["why"])
-    else:
+        return _NOT_ASKED.get(principal.before.via, Text("not asked"))
+    who = foreign(found["why"])
+    if found["username"] is not None:
         who = _who(found["username"], found["groups"])
-    policies = principal.entry.access_policies if principal.entry is not None else ()
-    return stack([who, *(foreign(policy.policy_name) for policy in policies)])
+    if principal.entry is None:
+        return who
+    return stack([who, *(foreign(each.policy_name) for each in principal.entry.access_policies)])
 
 
 def _who(username: str, groups: Any) -> Text:  # noqa: ANN401 - a list or a tuple of texts

@@ -87,6 +87,7 @@ def _principals(plan: Plan, lines: Mapping[str, int], width: int) -> RenderableT
 
 
 def _action(principal: PlannedPrincipal) -> list[Text]:
+    """The short column of a principal's row: what is done with it, in the colour of the action."""
     return [Text(principal.action, style=ACTION_STYLE[principal.action])]
 
 

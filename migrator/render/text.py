@@ -18,6 +18,7 @@ from migrator.render.widths import MAX_WIDTH, WIDEST
 __all__ = ["MAX_WIDTH", "foreign", "rows_under", "stack", "text_of"]
 
 _NARROW = 90  # below, a name of 64 characters beside the short columns would not fit
+_SPACE = Text("  ")
 _WORD = re.compile(r"\S+")
 _PART = re.compile(r"[^/:]*[/:]+|[^/:]+")  # an ARN is taken apart behind its slashes and colons
 
@@ -71,7 +72,10 @@ def _with_breaks(text: Text, width: int) -> Text:
 
 
 def _cuts(word: str, start: int, width: int) -> Iterator[int]:
-    """Where a word is broken so that its parts fill lines of ``width`` columns."""
+    """Where a word is broken so that its parts fill lines of ``width`` columns: offsets in the
+    text in which the word is at ``start``. A part that is longer than a line is left to rich,
+    which folds it where the line ends.
+    """
     column = 0
     for part in _PART.finditer(word):
         length = cell_len(part[0])
@@ -99,17 +103,17 @@ def rows_under(
         header_style="bold",
         expand=True,
     )
-    narrow = width < _NARROW
-    if narrow:
+    if width < _NARROW:
         table.padding = (0, 0, 0, 0)
-        table.add_column(Group(Text("  ".join(head for head, _ in heads)), title))
-    else:
-        for head, columns in heads:
-            table.add_column(head, width=columns, no_wrap=True)
-        table.add_column(title, ratio=1, overflow="fold")
+        table.add_column(Group(_SPACE.join(Text(head) for head, _ in heads), title))
+        for short, rest in rows:
+            table.add_row(Group(_SPACE.join(short), rest))
+        return table
+    for head, columns in heads:
+        table.add_column(head, width=columns, no_wrap=True)
+    table.add_column(title, ratio=1, overflow="fold")
     for short, rest in rows:
-        cells = [Group(Text("  ").join(short), rest)] if narrow else [*short, rest]
-        table.add_row(*cells)
+        table.add_row(*short, rest)
     return table
 
 

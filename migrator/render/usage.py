@@ -129,10 +129,10 @@ def _logins(report: UsageReport, width: int) -> Table:
     logins = sorted(report.usage.logins, key=lambda each: (each.arn, -each.last.timestamp()))
     heads = [("LAST", 16), (report.counted.upper(), 10)]
     title = Text("PRINCIPAL, LOGGED IN AS")
-    return rows_under(heads, title, map(_login, logins), width=width)
+    return rows_under(heads, title, map(_login_row, logins), width=width)
 
 
-def _login(login: Login) -> tuple[list[Text], Text]:
+def _login_row(login: Login) -> tuple[list[Text], Text]:
     """A row of the table: when and how often, and who as what."""
     groups = ", ".join(login.groups) or "no groups"
     who = [foreign(login.arn, "bold"), foreign(f"{login.username or '(no name)'}; {groups}")]
