@@ -7,6 +7,7 @@ Retries are botocore's adaptive ones (a token bucket besides the back-off); ``AW
 here (:mod:`migrator.adapters.aws_errors`).
 """
 
+import os
 import re
 import threading
 import time
@@ -76,7 +77,9 @@ def _from_profile(profile: str | None, region: str | None, run: str) -> "AwsSess
         import boto3
 
         mute_sdk_debug()
-        boto_session = boto3.Session(botocore_session=_core(profile), region_name=region)
+        # The other SDKs and AWS CLI v2 read AWS_REGION; botocore reads AWS_DEFAULT_REGION alone.
+        where = region or os.environ.get("AWS_REGION") or None
+        boto_session = boto3.Session(botocore_session=_core(profile), region_name=where)
     except Exception as error:
         raise translate(error, service="sts", operation="GetCallerIdentity") from error
     return AwsSession(boto_session, run=run, profile=profile)

@@ -34,7 +34,7 @@ def _no_such_option(name: str, ctx: click.Context) -> str:
     from migrator.cli.suggestions import alike, did_you_mean
 
     params = ctx.command.get_params(ctx)
-    options = chain.from_iterable(param.opts for param in params)
+    options = chain.from_iterable(param.opts for param in params if isinstance(param, click.Option))
     return f"No such option '{name}'.{did_you_mean(alike(name, options))}"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from migrator.errors import Failed
 from migrator.lab.cli.credentials import ways_to_log_in
 
 _CLUSTER = "demo"
+_WORTH_SHOWING = re.compile(r"Cluster \S+ in mode |\d+ +(pass|waived|fail|unknown) ")
 _READER = "arn:aws:iam::444455556666:role/iam-reader"
 _DECISIONS = """\
 # What the people of the demo's company decided. Each answer needs a reason, so that it can be
@@ -45,55 +47,30 @@ def tell(place: Path, *, keep: bool) -> int:
     answers = ["--decisions", str(decisions), *common]
 
     _title("1. Read the cluster, and prepare to log in as each principal")
-    _migrate("snapshot", _CLUSTER, "--out", str(place / "snapshot.json"), *common)
+    _migrate(place, "snapshot", _CLUSTER, "--out", str(place / "snapshot.json"), *common)
     decisions.write_text(_DECISIONS.format(ways=ways_to_log_in(place / "lab")), encoding="utf-8")
     _title("2. Plan: what becomes of every principal. Nothing is changed")
-    _migrate("plan", _CLUSTER, "--out", str(plan), *answers)
+    _show(_migrate(place, "plan", _CLUSTER, "--out", str(plan), *answers))
     _title("3. Before: log in as each principal by aws-auth, and keep what it may do")
-    _migrate("verify", str(plan), "--baseline", "--quiet", *answers)
+    _show(_migrate(place, "verify", str(plan), "--baseline", *answers))
     _title("4. Apply: entries in proven order, each one verified")
-    _migrate("apply", str(plan), "--yes", *answers)
+    _show(_migrate(place, "apply", str(plan), "--yes", *answers))
     _title("5. Verify: the same people, the same questions, now by access entries")
-    _migrate("verify", str(plan), "--quiet", *answers)
+    _show(_migrate(place, "verify", str(plan), *answers))
     _title("6. Rehearse: half an hour of API mode, reversibly (the lab's clock is stepped)")
-    _migrate(
-        "rehearse",
-        str(plan),
-        "--for",
-        "30m",
-        "--image",
-        "eks-access-migrator:demo",
-        "--quiet",
-        *answers,
-    )
+    length = ["--for", "30m", "--image", "eks-access-migrator:demo"]
+    _show(_migrate(place, "rehearse", str(plan), *length, *answers))
     _title("7. Cut over: all gates, then the switch. There is no way back from here")
-    _migrate(
-        "cutover",
-        str(plan),
-        "--confirm",
-        _CLUSTER,
-        "--quiet",
-        *answers,
-    )
+    _show(_migrate(place, "cutover", str(plan), "--confirm", _CLUSTER, *answers))
     _title("8. Verify again: no row is asked any more")
-    after = json.loads(
-        _migrate(
-            "verify",
-            str(plan),
-            "--quiet",
-            "--output",
-            "json",
-            *answers,
-            capture=True,
-        )
-    )
+    after = json.loads(_migrate(place, "verify", str(plan), "--output", "json", *answers))
     _before_and_after(plan, after)
     _title("9. Is the ConfigMap really not asked any more?")
     _show_that_rows_are_inert()
     _title("10. The same entries as code, and a report for the change ticket")
-    _migrate("generate", "terraform", str(plan), "--out", str(place / "terraform"))
+    _migrate(place, "generate", "terraform", str(plan), "--out", str(place / "terraform"))
     forms = ["--html", str(place / "report.html"), "--markdown", str(place / "report.md")]
-    _migrate("report", str(plan), *forms, "--quiet", *answers)
+    _migrate(place, "report", str(plan), *forms, *answers)
     _where(place, keep=keep)
     return 0
 
@@ -102,28 +79,49 @@ def _title(text: str) -> None:
     click.secho(f"\n=== {text}", bold=True)
 
 
-def _migrate(*arguments: str, capture: bool = False) -> str:
-    """Run this command line as a process, after showing it. Raises ``demo-failed`` where it does
-    not end with 0.
+def _migrate(place: Path, *arguments: str) -> str:
+    """Run this command line as a process, after showing it: its last lines and gates are shown, all
+    of it is in a file of ``place/output``. Returns its standard output. Raises ``demo-failed``
+    where it does not end with 0.
     """
     shown = shlex.join(["migrate", *(_relative(argument) for argument in arguments)])
     click.secho(f"$ {shown}", fg="cyan")
     sys.stdout.flush()
-    done = subprocess.run(  # noqa: S603 - this interpreter and our own module
-        [sys.executable, "-m", "migrator", *arguments],
-        check=False,
-        stdout=subprocess.PIPE if capture else None,
-        text=True,
-    )
+    whole = _output_file(place, arguments[0])
+    with whole.open("w", encoding="utf-8") as file:
+        done = subprocess.run(  # noqa: S603 - this interpreter and our own module
+            [sys.executable, "-m", "migrator", *arguments],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+        )
+        file.write(done.stdout)
     if done.returncode != 0:
-        why = f"`{shown}` ended with {done.returncode}."
         raise Failed(
             "demo-failed",
             "The demo failed.",
-            why=why,
-            remedy="What it said is above.",
+            why=f"`{shown}` ended with {done.returncode}.",
+            remedy=f"What it said is in {_relative(str(whole))}.",
         )
-    return done.stdout or ""
+    return done.stdout
+
+
+def _output_file(place: Path, command: str) -> Path:
+    """A new file for what a command says, in the order of the commands."""
+    folder = place / "output"
+    folder.mkdir(exist_ok=True)
+    number = len(list(folder.iterdir())) + 1
+    return folder / f"{number:02}-{command}.txt"
+
+
+def _show(output: str) -> None:
+    """The gates, the verdict on the cluster, and the last paragraph of what a command said."""
+    above, _, last = output.rstrip("\n").rpartition("\n\n")
+    for line in above.splitlines():
+        if _WORTH_SHOWING.match(line):
+            click.echo(line)
+    click.echo(last)
 
 
 def _relative(argument: str) -> str:
@@ -192,6 +190,7 @@ def _where(place: Path, *, keep: bool) -> None:
         ("report", place / "report.html"),
         ("Markdown", place / "report.md"),
         ("Terraform", place / "terraform"),
+        ("output", place / "output"),
     ):
         if not path.exists():
             raise Failed("demo-failed", f"{path} is missing.")
