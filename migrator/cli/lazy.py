@@ -155,7 +155,7 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):  # pragma: no cover - a broken table
             raise TypeError(f"{self.table[cmd_name][0]} has no command")
         if isinstance(command, MigrateCommand):
-            command.examples = self.examples[cmd_name]
+            command.examples = self.examples.get(cmd_name, ())
         return command
 
     def resolve_command(

@@ -8,6 +8,7 @@ EXAMPLES: Examples = {
         "migrate lab up --from snapshot.json",
     ),
     "env": ('eval "$(migrate lab env)"',),
+    "shell": ("migrate lab shell",),
     "credentials": (
         "migrate lab credentials",
         'eval "$(migrate lab credentials role/ci/runner)"',
