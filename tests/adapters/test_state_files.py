@@ -173,6 +173,33 @@ def test_a_changed_byte_is_damage(store: StateFolder, tmp_path: Path) -> None:
     assert read.value.code == appended.value.code == "journal-damaged"
 
 
+def test_every_write_is_on_the_disk_before_it_returns(
+    store: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_disk: dict[int, bytes | None] = {}
+
+    def sync(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        a_file = stat.S_ISREG(found.st_mode)
+        # A descriptor that is open for writing alone is read through its name.
+        whole = Path(f"/proc/self/fd/{descriptor}").read_bytes() if a_file else None
+        on_disk[found.st_ino] = whole
+
+    def synced(name: str) -> bool:
+        path = Path(store.location, name)
+        return on_disk.get(path.stat().st_ino) == path.read_bytes()
+
+    monkeypatch.setattr(os, "fsync", sync)
+    for event in ("run-started", "intended", "done"):
+        store.append_record("s01", event, {}, AT)
+        assert synced(JOURNAL)
+    store.append_line("evidence.jsonl", b'{"a": 1}')
+    assert synced("evidence.jsonl")
+    store.write("plan.json", b"{}")
+    assert synced("plan.json")
+    assert Path(store.location).stat().st_ino in on_disk, "a new name is lost without its folder"
+
+
 def test_lines_are_appended_and_a_torn_one_goes(store: StateFolder) -> None:
     store.append_line("evidence.jsonl", b'{"a": 1}')
     path = Path(store.location, "evidence.jsonl")
