@@ -39,14 +39,14 @@ _TOKEN = "one of its texts holds a token of the CDK, which the CDK replaces or r
 _PYTHON_IMPORTS = (
     "from typing import Any",
     "",
-    "from aws_cdk import RemovalPolicy, Stack",
+    "from aws_cdk import Environment, RemovalPolicy, Stack",
     "from aws_cdk.aws_eks import CfnAccessEntry",
     "from constructs import Construct",
 )
 _PYTHON_IMPORTS_OF_NONE = (
     "from typing import Any",
     "",
-    "from aws_cdk import Stack",
+    "from aws_cdk import Environment, Stack",
     "from constructs import Construct",
 )
 _TYPESCRIPT_IMPORTS = (
@@ -146,8 +146,9 @@ def _head(
         f"Access entries of the EKS cluster {cluster.name} ({cluster.arn}), from {code.made_from}.",
         "To take over what exists already (all entries must exist: run migrate apply first):",
         f"  cdk import STACK --resource-mapping {_mapping_name(part)}",
-        f"Give the stack its env (account {cluster.account_id}, region {cluster.region}): with "
-        "other credentials the CDK then stops.",
+        f"The stack is for the account {cluster.account_id} and the Region {cluster.region} alone: "
+        "with other credentials",
+        "the CDK stops before its first change.",
         "RETAIN: a stack that is deleted leaves its entries, and no principal loses access.",
         "Where no entry exists yet, cdk deploy makes them. RETAIN also keeps what a failed "
         "deployment has made,",
@@ -171,7 +172,14 @@ def _python_module(
     part: CodePart,
 ) -> str:
     """A module with one stack."""
-    body = ["super().__init__(scope, construct_id, **kwargs)"]
+    cluster = plan.cluster
+    env = Call("Environment", (), {"account": cluster.account_id, "region": cluster.region})
+    first, *rest = python_lines(env)
+    body = [
+        f'kwargs["env"] = {first}',
+        *rest,
+        "super().__init__(scope, construct_id, **kwargs)",
+    ]
     for entry in part.entries:
         call = Call("CfnAccessEntry", (Name("self"), logical_id(entry)), _python(plan, entry))
         first, *rest = python_lines(call)
@@ -195,7 +203,10 @@ def _typescript_module(
     part: CodePart,
 ) -> str:
     """A module with one stack."""
-    body = ["super(scope, id, props);"]
+    cluster = plan.cluster
+    env = typescript_lines({"account": cluster.account_id, "region": cluster.region})
+    env[-1] += " });"
+    body = [f"super(scope, id, {{ ...props, env: {env[0]}", *env[1:]]
     for entry in part.entries:
         named = _typescript(plan, entry)
         call = Call("new CfnAccessEntry", (Name("this"), logical_id(entry)), named)

@@ -5,15 +5,19 @@ program; the ids are those of the provider (Pulumi registry, "AccessEntry" and
 "AccessPolicyAssociation" of ``aws.eks``, "Import"). The program has no ``import`` option, which
 would have to go once the import is done. ``retainOnDelete`` keeps a destroyed stack from locking
 all principals out.
+
+The program asks for the cluster first and ends where its ARN is another one: entries take
+principals of any account, and a provider of the program's own (with ``allowedAccountIds``) would be
+another one than ``pulumi import`` takes.
 """
 
 import json
 
 from migrator.model.access_entry import AssociatedPolicy
 from migrator.model.code_entries import CodeEntries, CodeEntry
-from migrator.model.plan import Plan
+from migrator.model.plan import ClusterRef, Plan
 from migrator.render.code_entries import given_groups, given_username, only_literal, origin
-from migrator.render.escape import survives_pulumi
+from migrator.render.escape import javascript, python, survives_pulumi
 from migrator.render.program_code import (
     Call,
     Name,
@@ -29,6 +33,8 @@ _CHANGED = (
     "one of its texts is not in Unicode normal form C, into which the provider turns every text, "
     "or is one that Pulumi takes for a value that is not known yet"
 )
+_GUARD = "A cluster of the same name may be in another account or Region: then nothing is made."
+_ELSEWHERE = "The cluster is in another account or Region."
 # Tags are ignored, because migrate apply marks what it made and a resumed run looks for that.
 _PYTHON_ENTRY = [
     "import pulumi",
@@ -55,10 +61,8 @@ def pulumi_python(
 ) -> dict[str, str]:
     """File name -> content for ``migrate generate pulumi-python``."""
     code = _only_pulumi(plan, entries)
-    lines = [
-        *comment_lines("#", _head(plan, code, "pulumi-python")),
-        *_used(code, _PYTHON_ENTRY, _PYTHON_ASSOCIATION),
-    ]
+    used = _used(code, _PYTHON_ENTRY, _PYTHON_ASSOCIATION, _python_guard(plan.cluster))
+    lines = [*comment_lines("#", _head(plan, code, "pulumi-python")), *used]
     for entry in code.entries:
         first, *rest = python_lines(_python_entry(plan, entry))
         lines += ["", *comment_lines("#", [origin(entry)]), f"{_named(entry)}{first}", *rest]
@@ -74,17 +78,16 @@ def pulumi_typescript(
 ) -> dict[str, str]:
     """File name -> content for ``migrate generate pulumi-typescript``."""
     code = _only_pulumi(plan, entries)
-    lines = [
-        *comment_lines("//", _head(plan, code, "pulumi-typescript")),
-        *_used(code, _TYPESCRIPT_ENTRY, _TYPESCRIPT_ASSOCIATION),
-    ]
+    guard = _typescript_guard(plan.cluster)
+    used = _used(code, _TYPESCRIPT_ENTRY, _TYPESCRIPT_ASSOCIATION, guard)
+    lines = [*comment_lines("//", _head(plan, code, "pulumi-typescript")), *used]
     for entry in code.entries:
-        first, *rest = _with_options(_typescript_entry(plan, entry), "kept")
+        first, *rest = _with_options(_typescript_entry(entry), "kept")
         lines += ["", *comment_lines("//", [origin(entry)])]
         const = "const " if entry.spec.access_policies else ""
         lines += [f"{const}{_named(entry)}{first}", *rest]
         for policy in entry.spec.access_policies:
-            call = _typescript_association(plan, entry, policy)
+            call = _typescript_association(entry, policy)
             lines += _with_options(call, "keptAssociation")
     lines += comment_lines("//", _left_out(code))
     return {"access-entries.ts": "\n".join(lines) + "\n", IMPORTS: _imports(plan, code)}
@@ -94,14 +97,57 @@ def _used(
     code: CodeEntries,
     entry: list[str],
     association: list[str],
+    guard: list[str],
 ) -> list[str]:
-    """Imports and options that the code uses: compilers and linters refuse others."""
-    lines: list[str] = []
-    if code.entries:
-        lines += entry
+    """Imports and options that the code uses, since compilers and linters refuse others; and the
+    guard of what is made.
+    """
+    if not code.entries:
+        return []
     if any(each.spec.access_policies for each in code.entries):
-        lines += association
-    return lines
+        return [*entry, *association, *guard]
+    return [*entry, *guard]
+
+
+def _python_guard(
+    cluster: ClusterRef,
+) -> list[str]:
+    """Ends the program where the cluster of this name is another one. An item a line: the program
+    is formatted whatever the names are.
+    """
+    asked = Call("aws.eks.get_cluster", (), {"name": cluster.name})
+    first, *rest = python_lines(asked)
+    allowed, *more = python_lines([cluster.arn])
+    return [
+        "",
+        *comment_lines("#", [_GUARD]),
+        f"cluster = {first}",
+        *rest,
+        f"cluster_arns = {allowed}",
+        *more,
+        "if cluster.arn not in cluster_arns:",
+        f"    raise ValueError({python(_ELSEWHERE)})",
+    ]
+
+
+def _typescript_guard(
+    cluster: ClusterRef,
+) -> list[str]:
+    """The name of the cluster, which no resource gets where the cluster is another one."""
+    asked = typescript_lines(Call("aws.eks.getClusterOutput", (), {"name": cluster.name}))
+    first, *rest = asked
+    rest[-1] += ".arn.apply((arn) => {"
+    return [
+        "",
+        *comment_lines("//", [_GUARD]),
+        f"const clusterName = {first}",
+        *rest,
+        f"  if (arn !== {javascript(cluster.arn)}) {{",
+        f"    throw new Error({javascript(_ELSEWHERE)});",
+        "  }",
+        f"  return {javascript(cluster.name)};",
+        "});",
+    ]
 
 
 def _only_pulumi(
@@ -126,8 +172,9 @@ def _head(
         "To take over what exists already (all entries must exist: run migrate apply first):",
         f"  pulumi import --file {IMPORTS} --generate-code=false --protect=false",
         f"Access entries of the EKS cluster {cluster.name} ({cluster.arn}), from {code.made_from}.",
-        f"The provider's region must be {cluster.region}, and its allowed accounts "
-        f"{cluster.account_id} alone.",
+        f"For the account {cluster.account_id} and the Region {cluster.region} alone: where the "
+        "provider reaches another cluster",
+        "of this name, the program ends with an error before it makes anything.",
         "Retained on delete: a stack that is destroyed leaves its entries, and no principal loses "
         "access.",
     ]
@@ -213,12 +260,11 @@ def _python_association(
 
 
 def _typescript_entry(
-    plan: Plan,
     entry: CodeEntry,
 ) -> Call:
     """An ``AccessEntry`` in TypeScript's spelling."""
     named: dict[str, Value] = {
-        "clusterName": plan.cluster.name,
+        "clusterName": Name("clusterName"),
         "principalArn": entry.principal_arn,
         "type": entry.spec.type,
     }
@@ -228,7 +274,6 @@ def _typescript_entry(
 
 
 def _typescript_association(
-    plan: Plan,
     entry: CodeEntry,
     policy: AssociatedPolicy,
 ) -> Call:
@@ -236,7 +281,7 @@ def _typescript_association(
     scope: dict[str, Value] = {"type": policy.scope.type}
     scope |= given("namespaces", policy.scope.namespaces)
     named: dict[str, Value] = {
-        "clusterName": plan.cluster.name,
+        "clusterName": Name("clusterName"),
         "principalArn": Name(f"{entry.name}.principalArn"),
         "policyArn": policy.policy_arn,
         "accessScope": scope,

@@ -31,6 +31,11 @@ AWS_AUTH_ADDRESSES = (
     "kubernetes_config_map_v1.aws_auth",
     "kubernetes_config_map_v1_data.aws_auth",
 )
+GUARD_LINES = (
+    "Terraform ends with an error before any change where its credentials reach another cluster "
+    "of this name",
+    "(data.aws_eks_cluster.access_entries).",
+)
 BOOTSTRAP_GUARD = (
     "The cluster's own resource needs this, or a change of the flag replaces the cluster:",
     "  lifecycle {",
@@ -121,12 +126,12 @@ def resources(
             "Tags are left as they are: migrate apply marks what it made, and a resumed run looks "
             "for these marks.",
             f"Where the cluster is in the same code, set {names.cluster} to its name attribute.",
-            *_guard_lines(names),
+            *(() if names.provider else GUARD_LINES),
             "",
             *BOOTSTRAP_GUARD,
         ),
         _locals(cluster, code, names),
-        *_guard(cluster, names),
+        *_guard_of(cluster, names),
     ]
     policies = policy_names(code)
     for entry in code.entries:
@@ -204,29 +209,21 @@ def _locals(
     return block("locals", [name, *policies_object(code, names.policies)])
 
 
-def _guard_lines(
-    names: Names,
-) -> tuple[str, ...]:
-    """What the guard is for."""
-    if names.provider:
-        return ()
-    return (
-        "Terraform ends with an error before any change where its credentials reach another "
-        "cluster of this name",
-        "(data.aws_eks_cluster.access_entries).",
-    )
-
-
-def _guard(
+def _guard_of(
     cluster: ClusterRef,
     names: Names,
 ) -> list[str]:
+    """The guard; a provider that is named has its account in ``allowed_account_ids`` instead."""
+    return [] if names.provider else [guard(cluster, f"local.{names.cluster}")]
+
+
+def guard(
+    cluster: ClusterRef,
+    name: str,
+) -> str:
     """A data source that fails unless the cluster of this name is the one of the plan: entries take
-    principals of any account. Terraform reads it while it plans. A provider that is named has
-    its account in ``allowed_account_ids``.
+    principals of any account. Terraform reads it while it plans. ``name``: an expression.
     """
-    if names.provider:
-        return []
     condition = attributes(
         {
             "condition": f"self.arn == {hcl(cluster.arn)}",
@@ -234,10 +231,10 @@ def _guard(
         }
     )
     parts = [
-        attributes({"name": f"local.{names.cluster}"}),
+        attributes({"name": name}),
         block("lifecycle", [block("postcondition", [condition])]),
     ]
-    return [block('data "aws_eks_cluster" "access_entries"', parts)]
+    return block('data "aws_eks_cluster" "access_entries"', parts)
 
 
 def _with_provider(

@@ -26,7 +26,9 @@ from migrator.render.escape import hcl, shell
 from migrator.render.facts import default_username
 from migrator.render.hcl_blocks import attributes, block, body, comments, member
 from migrator.render.terraform import (
+    GUARD_LINES,
     ONE_CLUSTER,
+    guard,
     header,
     identity_of,
     import_block,
@@ -108,13 +110,23 @@ def terraform_aws_modules(
         *_CREATOR,
         *mode_lines(plan.cluster),
         *_TAGS,
+        *GUARD_LINES,
     )
     parts = [*policies_object(code, "access_policies"), block("access_entries =", members)]
     return {
-        "access_entries.tf": f"{head}\n{block('locals', parts)}{left_out(code)}",
+        "access_entries.tf": _locals(plan.cluster, head, parts) + left_out(code),
         "access_entries_import.tf": "\n".join([_import_head("module.eks"), *imports]),
         "aws_auth_removed.tf": removed_blocks(_AWS_MODULES_STATE),
     }
+
+
+def _locals(
+    cluster: ClusterRef,
+    head: str,
+    parts: list[str],
+) -> str:
+    """The map of the module as a local of the root module, and the guard of the account."""
+    return "\n".join([head, block("locals", parts), guard(cluster, hcl(cluster.name))])
 
 
 def aws_modules_wiring(
@@ -206,6 +218,7 @@ def terraform_cloudposse(
         "the end only. What",
         "is put before another moves it, and Terraform destroys and makes again what has moved.",
         *_TAGS,
+        *GUARD_LINES,
     )
     lists = body(
         {},
@@ -213,7 +226,7 @@ def terraform_cloudposse(
     )
     parts = [block("access_entry_map =", members), block("access_entries_for_nodes =", lists)]
     return {
-        "access_entries.tf": f"{head}\n{block('locals', parts)}{left_out(code)}",
+        "access_entries.tf": _locals(plan.cluster, head, parts) + left_out(code),
         "access_entries_import.tf": "\n".join(
             [
                 _import_head("module.eks_cluster"),

@@ -10,6 +10,7 @@ import pytest
 from migrator.lab.worlds.world_files import demo_world_path
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.code_entries import CodeKind
+from migrator.model.files.plan import decode_plan
 from tests.support.cli_lab import CliLab, running
 from tests.support.code_packages.typescript_programs import TypeScript
 from tests.support.code_readers import read_code
@@ -38,10 +39,11 @@ def _generated(lab: CliLab, kind: CodeKind, out: str) -> dict[str, str]:
 def _read(lab: CliLab, node: TypeScript) -> dict[CodeKind, dict[str, EntrySpec]]:
     """The entries of each format; every format is written twice, and is the same."""
     found: dict[CodeKind, dict[str, EntrySpec]] = {}
+    cluster = decode_plan((lab.work / "plan.json").read_bytes()).cluster
     for kind in KINDS:
         files = _generated(lab, kind, f"first-{kind}")
         assert _generated(lab, kind, f"second-{kind}") == files
-        found[kind] = read_code(kind, files, node)
+        found[kind] = read_code(kind, files, node, cluster)
     return found
 
 

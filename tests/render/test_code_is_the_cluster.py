@@ -136,7 +136,8 @@ def test_code_of_every_other_format_after_apply_changes_nothing(
     for name in NAMES:
         plan, entries = applied(name)
         live = {entry.principal_arn: entry for entry in entries}
-        found = read_code(kind, code_files(kind, plan, code_entries(plan)), node)
+        files = code_files(kind, plan, code_entries(plan))
+        found = read_code(kind, files, node, plan.cluster)
         assert {arn: changes(spec, live[arn]) for arn, spec in found.items()} == {
             arn: {} for arn in found
         }

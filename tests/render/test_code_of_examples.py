@@ -64,7 +64,7 @@ def test_a_plan_is_the_same_code_twice(kind: CodeKind) -> None:
 def test_code_of_every_example_reads_back_to_its_plan(node: TypeScript, kind: CodeKind) -> None:
     for value in _plans().values():
         dead = {each.principal_arn for each in value.principals if each.action == "recreate"}
-        assert read_code(kind, generated(kind, value), node) == {
+        assert read_code(kind, generated(kind, value), node, value.cluster) == {
             entry.principal_arn: entry.spec
             for entry in code_entries(value).entries
             if carried(kind, entry)

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from migrator.model.code_entries import CodeKind
 from migrator.model.plan import Plan
 from migrator.render.cloudformation import IMPORTED_RESOURCES
 from migrator.render.escape import javascript, python
-from tests.support.code_packages import Made, entries_of, record
+from tests.support.code_packages import AnotherPlaceError, Made, entries_of, record
 from tests.support.code_packages.python_programs import run_python
 from tests.support.code_packages.typescript_programs import TypeScript
 from tests.support.code_readers import carried, made_by
@@ -94,7 +95,7 @@ def _imports(kind: CodeKind, files: dict[str, str]) -> dict[str, object]:
 def _check(node: TypeScript, kind: CodeKind, value: Plan) -> None:
     """The program makes the plan's entries, imports all that it makes, and names the others."""
     files = generated(kind, value)
-    made = made_by(files, node)
+    made = made_by(files, node, value.cluster)
     wanted = _wanted(kind, value)
     assert entries_of(made) == wanted
     assert _identities(kind, made) == _imports(kind, files)
@@ -188,17 +189,22 @@ def test_a_stack_of_the_cdk_has_no_more_entries_than_one_import(
     assert max(map(len, imports)) <= IMPORTED_RESOURCES
 
 
-@pytest.mark.parametrize(
-    ("kind", "said"),
-    [
-        ("cdk-typescript", "(account 111122223333, region eu-west-1)"),
-        ("cdk-python", "(account 111122223333, region eu-west-1)"),
-        ("pulumi-typescript", "must be eu-west-1, and its allowed accounts 111122223333 alone."),
-        ("pulumi-python", "must be eu-west-1, and its allowed accounts 111122223333 alone."),
-    ],
+_ELSEWHERE = (
+    {"account_id": "444455556666", "arn": "arn:aws:eks:eu-west-1:444455556666:cluster/prod"},
+    {"region": "eu-west-2", "arn": "arn:aws:eks:eu-west-2:111122223333:cluster/prod"},
 )
-def test_a_program_says_the_account_and_the_region(kind: CodeKind, said: str) -> None:
-    assert said in "".join(generated(kind, plan(principal(role("dev")))).values())
+
+
+@pytest.mark.parametrize("elsewhere", _ELSEWHERE)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_program_makes_nothing_in_another_account_or_region(
+    node: TypeScript, kind: CodeKind, elsewhere: dict[str, str]
+) -> None:
+    """A cluster of the same name is there, and entries take principals of any account."""
+    value = plan(principal(role("dev")))
+    reached = replace(value.cluster, **elsewhere)
+    with pytest.raises((AnotherPlaceError, ValueError), match=r"another account|account"):
+        made_by(generated(kind, value), node, reached)
 
 
 def test_a_cluster_that_is_named_like_an_encoding_changes_no_program() -> None:
@@ -206,7 +212,7 @@ def test_a_cluster_that_is_named_like_an_encoding_changes_no_program() -> None:
     for kind in ("cdk-python", "pulumi-python"):
         for name, text in generated(kind, value).items():
             if name.endswith(".py"):
-                assert entries_of(run_python(text)) == _wanted(kind, value)
+                assert entries_of(run_python(text, value.cluster)) == _wanted(kind, value)
 
 
 def test_python_is_as_ruff_formats_it_and_imports_what_it_uses(tmp_path: Path) -> None:

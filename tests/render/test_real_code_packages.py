@@ -41,7 +41,8 @@ for path in sys.argv[1:]:
     spec.loader.exec_module(module)
     [kind] = [each for name, each in vars(module).items() if name.startswith("AccessEntries")]
     app = App(analytics_reporting=False)
-    kind(app, "stack")
+    made = kind(app, "stack")
+    assert not made.environment.startswith("aws://unknown"), made.environment
     answers[path] = app.synth().get_stack_by_name("stack").template
 print(json.dumps(answers))
 """
@@ -54,10 +55,13 @@ class Mocks(pulumi.runtime.Mocks):
         made.append([args.typ, args.name, args.inputs])
         return [args.name, args.inputs]
     def call(self, args):
-        return {}
+        assert args.token == "aws:eks/getCluster:getCluster"
+        return {"name": args.args["name"], "arn": reached}
 pulumi.runtime.set_mocks(Mocks())
 answers = {}
-for path in sys.argv[1:]:
+places = json.loads(sys.argv[1])
+for path in sys.argv[2:]:
+    reached = places[path]
     made.clear()
     @pulumi.runtime.test
     def program():
@@ -105,19 +109,23 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def _run(python: str, program: str, folder: Path, kind: CodeKind) -> dict[str, Any]:
     """Name of the plan -> what the packages make of its program."""
-    paths = {}
+    paths, places = {}, {}
     for name, value in _values().items():
         [text] = [text for file, text in generated(kind, value).items() if file.endswith(".py")]
         path = folder / f"{name.replace('-', '_')}.py"
         path.write_text(text, encoding="utf-8")
         paths[str(path)] = name
-    answers = _answers(python, program, list(paths))
+        places[str(path)] = value.cluster.arn
+    reached = [json.dumps(places)] if kind.startswith("pulumi") else []
+    answers = _answers(python, program, [*reached, *paths])
     return {paths[path]: answer for path, answer in answers.items()}
 
 
-def _answers(python: str, program: str, paths: list[str]) -> dict[str, Any]:
-    """Path -> what the packages make of the program there."""
-    command = [python, "-c", program, *paths]
+def _answers(python: str, program: str, arguments: list[str]) -> dict[str, Any]:
+    """Path -> what the packages make of the program there. ``arguments``: the paths, for Pulumi
+    after a document of the ARN of the cluster that each program reaches.
+    """
+    command = [python, "-c", program, *arguments]
     environment = {**os.environ, "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1"}
     ran = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert ran.returncode == 0, ran.stderr[-3000:]

@@ -285,15 +285,15 @@ def test_module_block_sets_the_mode_that_the_cluster_is_in(
         assert ("After migrate cutover set it to API" in text) == (mode != "API")
 
 
-@pytest.mark.parametrize(("kind", "version"), [("terraform", None), ("terraform-cloudposse", "v3")])
-def test_raw_resources_fail_for_a_cluster_of_the_same_name_elsewhere(
+@pytest.mark.parametrize(("kind", "version"), STYLES)
+def test_every_style_fails_for_a_cluster_of_the_same_name_elsewhere(
     kind: CodeKind, version: ModuleVersion | None
 ) -> None:
     value = plan(principal(role("dev")))
     text = made(kind, version, value)["access_entries.tf"]
     [data] = read(text)["data"]
     guard = data["aws_eks_cluster"]["access_entries"]
-    assert guard["name"] == "prod"
+    assert guard["name"] in ("prod", "${local.access_cluster_name}")
     [check] = guard["lifecycle"][0]["postcondition"]
     assert check["condition"] == f'${{self.arn == "{value.cluster.arn}"}}'
 

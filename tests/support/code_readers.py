@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.code_entries import CodeEntry, CodeKind
+from migrator.model.plan import ClusterRef
 from migrator.render.escape import (
     survives_cdk,
     survives_cloudformation,
@@ -201,28 +202,32 @@ def aws_cli_entries(text: str) -> dict[str, EntrySpec]:
     return created
 
 
-def program_entries(files: dict[str, str], node: TypeScript) -> dict[str, EntrySpec]:
+def program_entries(
+    files: dict[str, str], node: TypeScript, cluster: ClusterRef
+) -> dict[str, EntrySpec]:
     """The entries that the programs of the files make."""
-    return entries_of(made_by(files, node))
+    return entries_of(made_by(files, node, cluster))
 
 
-def made_by(files: dict[str, str], node: TypeScript) -> list[Made]:
-    """What all programs of the files make."""
+def made_by(files: dict[str, str], node: TypeScript, cluster: ClusterRef) -> list[Made]:
+    """What all programs of the files make with credentials that reach a cluster."""
     made: list[Made] = []
     for name, text in files.items():
         if name.endswith(".py"):
-            made += run_python(text)
+            made += run_python(text, cluster)
         elif name.endswith(".ts"):
-            made += node.run(text)
+            made += node.run(text, cluster)
     return made
 
 
-def read_code(kind: CodeKind, files: dict[str, str], node: TypeScript) -> dict[str, EntrySpec]:
+def read_code(
+    kind: CodeKind, files: dict[str, str], node: TypeScript, cluster: ClusterRef
+) -> dict[str, EntrySpec]:
     """Principal -> entry, of the files of a format other than Terraform's."""
     if kind == "cloudformation":
         return cloudformation_entries(files)
     if kind.startswith(("cdk-", "pulumi-")):
-        return program_entries(files, node)
+        return program_entries(files, node, cluster)
     [text] = files.values()
     return _OF_A_TEXT[kind](text)
 

@@ -166,8 +166,9 @@ def assert_formatted(folder: Path, files: dict[str, str]) -> None:
 
 
 def evaluated(folder: Path, text: str) -> dict[str, Any]:
-    """The locals of a file as terraform evaluates them."""
+    """The locals of a file as terraform evaluates them without a provider: a data source goes."""
     program = terraform()
+    text = re.sub(r'^data "\w+" "\w+" \{\n.*?^\}$', "", text, flags=re.MULTILINE | re.DOTALL)
     names = sorted(re.findall(r"^  (\w+) += ", text, flags=re.MULTILINE))
     (folder / "main.tf").write_text(text, encoding="utf-8")
     members = ", ".join(f"{name} = local.{name}" for name in names)
@@ -186,10 +187,9 @@ def evaluated(folder: Path, text: str) -> dict[str, Any]:
 
 def as_locals(text: str) -> str:
     """Raw resources as locals that terraform evaluates without the provider: a resource becomes an
-    object, its block an attribute; a data source goes.
+    object, its block an attribute.
     """
-    found = re.sub(r'^data "\w+" "\w+" \{\n.*?^\}$', "", text, flags=re.MULTILINE | re.DOTALL)
-    found = re.sub(r"  lifecycle \{\n.*\n  \}\n", "", found)
+    found = re.sub(r"^  lifecycle \{\n.*\n  \}\n", "", text, flags=re.MULTILINE)
     found = re.sub(r"^  access_scope \{$", "  access_scope = {", found, flags=re.MULTILINE)
     # Two spaces more, so that the names of locals alone are at two.
     found = re.sub(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
+from migrator.model.plan import ClusterRef
 
 FOLDER = Path(__file__).parents[2] / "data" / "generated_code"
 
@@ -59,6 +60,16 @@ def _check(packages: str, kind: str, value: object) -> None:
         raise TypeError(f"no {kind}: {value!r}")
     else:
         checked(packages, kind, value)
+
+
+class AnotherPlaceError(Exception):
+    """The tool ends: its credentials are for another account or Region than the code."""
+
+
+def check_place(reached: ClusterRef, env: dict[str, str]) -> None:
+    """The CDK ends before its first call where a stack's ``env`` is not that of the credentials."""
+    if env != {"account": reached.account_id, "region": reached.region}:
+        raise AnotherPlaceError(env)
 
 
 def entries_of(made: Iterable[Made]) -> dict[str, EntrySpec]:

@@ -4,23 +4,37 @@ import builtins
 from types import SimpleNamespace
 from typing import Any
 
-from tests.support.code_packages import Made, checked
+from migrator.model.plan import ClusterRef
+from tests.support.code_packages import Made, check_place, checked
 
 
 class _Ours:
-    """Modules of one run, and what the program made."""
+    """Modules of one run, and what the program made in the account of a cluster."""
 
-    def __init__(self) -> None:
+    def __init__(self, reached: ClusterRef) -> None:
+        self.reached = reached
         self.made: list[Made] = []
         self.modules = {
             "aws_cdk": SimpleNamespace(
-                RemovalPolicy=SimpleNamespace(RETAIN="retain"), Stack=_Stack
+                Environment=dict,
+                RemovalPolicy=SimpleNamespace(RETAIN="retain"),
+                Stack=self.stack(),
             ),
             "aws_cdk.aws_eks": SimpleNamespace(CfnAccessEntry=self.cdk()),
             "constructs": SimpleNamespace(Construct=object),
             "pulumi": SimpleNamespace(ResourceOptions=_Options),
             "pulumi_aws": SimpleNamespace(eks=self.pulumi()),
         }
+
+    def stack(self) -> type:
+        reached = self.reached
+
+        class Stack(_Stack):
+            def __init__(self, scope: object, construct_id: str, **kwargs: Any) -> None:  # noqa: ANN401
+                assert (scope, set(kwargs)) == (None, {"env"})
+                check_place(reached, kwargs["env"])
+
+        return Stack
 
     def cdk(self) -> type:
         made = self.made
@@ -60,7 +74,12 @@ class _Ours:
         def scope(**arguments: Any) -> dict[str, Any]:  # noqa: ANN401
             return checked("pulumi", "AccessPolicyAssociationAccessScopeArgs", arguments)
 
+        def get_cluster(*, name: str) -> SimpleNamespace:
+            assert name == self.reached.name
+            return SimpleNamespace(arn=self.reached.arn)
+
         return SimpleNamespace(
+            get_cluster=get_cluster,
             AccessEntry=resource("AccessEntry"),
             AccessPolicyAssociation=resource("AccessPolicyAssociation"),
             AccessPolicyAssociationAccessScopeArgs=scope,
@@ -72,8 +91,7 @@ class _Ours:
 
 
 class _Stack:
-    def __init__(self, scope: object, construct_id: str, **kwargs: object) -> None:
-        assert (scope, kwargs) == (None, {})
+    """What is below every stack."""
 
 
 class _Options:
@@ -84,9 +102,11 @@ class _Options:
         assert ignore_changes in (None, ["tags"])
 
 
-def run_python(text: str) -> list[Made]:
-    """What the program makes; every stack that it defines is made once."""
-    ours = _Ours()
+def run_python(text: str, reached: ClusterRef) -> list[Made]:
+    """What the program makes with credentials that reach a cluster; every stack that it defines is
+    made once, for an account that is not the cluster's.
+    """
+    ours = _Ours(reached)
     names: dict[str, Any] = {
         "__builtins__": {**vars(builtins), "__import__": ours.load},
         "__name__": "generated",
@@ -94,6 +114,6 @@ def run_python(text: str) -> list[Made]:
     # The bytes, so that a comment with the name of an encoding would count.
     exec(compile(text.encode("utf-8"), "generated.py", "exec"), names)  # noqa: S102
     for each in list(names.values()):
-        if isinstance(each, type) and issubclass(each, _Stack) and each is not _Stack:
-            each(None, "stack")
+        if isinstance(each, type) and issubclass(each, _Stack) and each.__module__ == "generated":
+            each(None, "stack", env={"account": "000000000000", "region": "eu-west-9"})
     return ours.made

@@ -12,7 +12,8 @@ from typing import Any
 
 from playwright._impl._driver import compute_driver_executable
 
-from tests.support.code_packages import Made, checked, record
+from migrator.model.plan import ClusterRef
+from tests.support.code_packages import AnotherPlaceError, Made, check_place, checked, record
 
 _SERVER = """\
 import { createInterface } from "node:readline";
@@ -20,14 +21,16 @@ globalThis.made = [];
 for await (const line of createInterface({ input: process.stdin })) {
   const order = JSON.parse(line);
   globalThis.made = [];
+  globalThis.stacks = [];
+  globalThis.reached = order.reached;
   try {
     if (order.literal !== undefined) {
       console.log(JSON.stringify({ value: (0, eval)(order.literal) }));
       continue;
     }
     const found = await import(order.program);
-    for (const each of Object.values(found)) new each(undefined, "stack");
-    console.log(JSON.stringify({ made: globalThis.made }));
+    for (const each of Object.values(found)) new each(undefined, "stack", order.props);
+    console.log(JSON.stringify({ made: globalThis.made, stacks: globalThis.stacks }));
   } catch (error) {
     console.log(JSON.stringify({ error: String(error) }));
   }
@@ -47,7 +50,7 @@ function resource(kind) {
 _PACKAGES = {
     "constructs/index.js": "",
     "aws-cdk-lib/index.js": 'export const RemovalPolicy = { RETAIN: "retain" };\n'
-    "export class Stack { constructor(scope, id, props) {} }\n",
+    "export class Stack { constructor(scope, id, props) { globalThis.stacks.push(props); } }\n",
     "aws-cdk-lib/aws-eks.js": """\
 export class CfnAccessEntry {
   constructor(scope, name, args) {
@@ -59,7 +62,12 @@ export class CfnAccessEntry {
 """,
     "@pulumi/aws/index.js": _RESOURCE
     + """\
+function getClusterOutput({ name }) {
+  if (name !== globalThis.reached.name) throw new Error("no cluster of this name");
+  return { arn: { apply: (then) => then(globalThis.reached.arn) } };
+}
 export const eks = {
+  getClusterOutput,
   AccessEntry: resource("AccessEntry"),
   AccessPolicyAssociation: resource("AccessPolicyAssociation"),
 };
@@ -95,7 +103,7 @@ class TypeScript:
             encoding="utf-8",
         )
 
-    def _ask(self, order: dict[str, str]) -> dict[str, Any]:
+    def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(order) + "\n")
@@ -109,13 +117,25 @@ class TypeScript:
         assert set(answer) == {"value"}, answer
         return answer["value"]
 
-    def run(self, text: str) -> list[Made]:
-        """What the program makes; every class that it exports is made once."""
+    def run(self, text: str, reached: ClusterRef) -> list[Made]:
+        """What the program makes with credentials that reach a cluster; every class that it exports
+        is made once, for an account that is not the cluster's.
+        """
         self.programs += 1
         program = self.folder / f"program-{self.programs}.ts"
         program.write_text(text, encoding="utf-8")
-        answer = self._ask({"program": str(program)})
-        assert set(answer) == {"made"}, answer
+        answer = self._ask(
+            {
+                "program": str(program),
+                "props": {"env": {"account": "000000000000", "region": "eu-west-9"}},
+                "reached": {"name": reached.name, "arn": reached.arn},
+            }
+        )
+        if "another account or Region" in answer.get("error", ""):
+            raise AnotherPlaceError(answer["error"])
+        assert set(answer) == {"made", "stacks"}, answer
+        for props in answer["stacks"]:
+            check_place(reached, props["env"])
         return [
             Made(each["kind"], each["name"], _in_python(each), each["kept"])
             for each in answer["made"]
