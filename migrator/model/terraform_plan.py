@@ -33,6 +33,7 @@ TerraformFault: TypeAlias = Literal[
     "policy-changed",
     "principal-destroyed",
     "principal-replaced",
+    "principal-renamed",
     "binding-destroyed",
     "binding-replaced",
     "binding-changed",
@@ -48,6 +49,7 @@ UnjudgedReason: TypeAlias = Literal[
     "user-keys",
     "trust-policy",
     "log-in-provider",
+    "trusted-provider",
     "node-roles",
     "manifest",
     "manifest-unread",
@@ -146,6 +148,8 @@ class PrincipalAttributes:
     """
 
     arn: str = ""
+    name: str = ""
+    path: str = ""
     assume_role_policy: str = ""
 
 
@@ -201,13 +205,15 @@ class ProviderPlace:
     """Where the provider of a resource leads to, as far as the document shows it.
 
     ``provider``: its local name. ``clusters``: what its configuration refers to or names.
-    ``texts``: the texts in it, of which one may be a cluster's name. ``region`` and ``account``:
+    ``texts``: the texts in it, of which one may be a cluster's name; ``names``: those at the place
+    of one. ``region`` and ``account``:
     of an AWS provider; empty where not known.
     """
 
     provider: str = ""
     clusters: frozenset[ClusterName] = frozenset()
     texts: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
     region: str = ""
     account: str = ""
 
@@ -220,6 +226,9 @@ class ResourceChange:
     ``before`` and ``after`` are None where there is no object. ``unknown`` has the attributes of
     ``after`` that Terraform knows after its apply only, ``given`` those of them that the code sets.
     ``replace_paths``: what forces a replacement, as ``access_config[0].authentication_mode``.
+    ``principals``: where ``principal_arn`` is not known, what the ARNs of the principals end with
+    of which it is one, as ``role/teams/dev``, with a star where the rest of the name comes later;
+    none where the code does not lead to principals that Terraform makes.
     """
 
     address: str
@@ -230,6 +239,7 @@ class ResourceChange:
     replace_paths: tuple[str, ...] = ()
     given: frozenset[str] = frozenset()
     place: ProviderPlace = ProviderPlace()
+    principals: frozenset[str] = frozenset()
 
     @property
     def destroys(self) -> bool:

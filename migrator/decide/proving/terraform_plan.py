@@ -20,7 +20,7 @@ from migrator.decide.proving.terraform_scope import (
     plan_subjects,
     terraform_scope,
 )
-from migrator.decide.proving.terraform_unjudged import unjudged_changes
+from migrator.decide.proving.terraform_unjudged import is_none_of, unjudged_changes
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.steps.entry_states import default_username, final_spec
 from migrator.errors import assert_never
@@ -81,12 +81,14 @@ def judge_terraform_plan(
         for fault, what in _judge(change, planned, rows, bindings)
     ]
     problems += _without_their_policies(scope.ours, plan)
+    unjudged = tuple(unjudged_changes(scope, plan))
+    left = {each.address for each in unjudged}
     return TerraformVerdict(
         tuple(problems),
-        len(scope.ours),
+        sum(change.address not in left for change in scope.ours),
         scope.others,
         scope.named,
-        tuple(unjudged_changes(scope)),
+        unjudged,
         tuple(sorted(scope.doubtful)),
     )
 
@@ -112,14 +114,18 @@ def _judge(
     """The destruction of what exists, then what the object is like afterwards."""
     yield from _destroyed(change)
     later = sorted(change.unknown & _NAMED_BY.get(type(change.after), frozenset()))
+    if later == ["principal_arn"] and is_none_of(change, planned):
+        # A principal that Terraform makes now has no row; what it gets is named.
+        return
     if later:
         # It may be about any principal of the plan.
         yield "value-unknown", f"{', '.join(later)}: {_LATER}"
         return
     match change.after:
-        # A principal that stays gives its entry nothing else.
-        case None | PrincipalAttributes():
+        case None:
             return
+        case PrincipalAttributes() as after:
+            yield from _principal(change, after)
         case ClusterAttributes() as after:
             yield from _cluster(change.before, after)
         case ConfigMapAttributes() as after:
@@ -170,6 +176,23 @@ def _destroyed(
         return
     forced = ", ".join(change.replace_paths) or "an attribute that cannot be updated"
     yield faults[1], f"{what} is destroyed and made again, forced by {forced}"
+
+
+def _principal(
+    change: ResourceChange,
+    after: PrincipalAttributes,
+) -> Iterator[_Said]:
+    """Another name or path, which the AWS provider gives a user that stays: its ARN is then another
+    one than that of its entry or row (IAM API, UpdateUser).
+    """
+    before = change.before
+    # One that is made again was named as such already.
+    if not isinstance(before, PrincipalAttributes) or change.destroys:
+        return
+    had, has = ((each.path, each.name) for each in (before, after))
+    if had != has:
+        what = f"{before.arn} gets another name or path, and its entry or row admits no login then"
+        yield "principal-renamed", what
 
 
 def _cluster(
@@ -317,8 +340,8 @@ def _entry(
         groups = frozenset(wanted.kubernetes_groups)
         reference = EntryAttributes("", arn, wanted.type, name, groups)
     if reference is None:
-        # A principal that the plan does not have is the team's own affair; one that it has and
-        # leaves without an entry would gain access.
+        # A principal that the plan does not have is named as not judged; one that it has and leaves
+        # without an entry would gain access.
         if arn in planned:
             yield "entry-not-planned", f"an entry is made for {arn}, which has none in the plan"
         return

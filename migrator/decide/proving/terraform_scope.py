@@ -210,9 +210,10 @@ class _Provider:
         """Unknown where the configuration says nothing of it, or names several."""
         found = {_of_name(each).is_one_of((self.cluster,)) for each in place.clusters}
         if not found:
-            # A name that goes through a variable is a text like others.
+            # A name that goes through a variable is a text like others. That another cluster is
+            # called like a profile or a user does not show that the provider leads there.
             found |= {True for each in place.texts if each == self.cluster.name}
-            found |= {False for each in place.texts if each in self.others}
+            found |= {False for each in place.names if each in self.others}
         if len(found) != 1:
             return "unknown"
         return "ours" if found == {True} else "other"

@@ -23,6 +23,7 @@ _READ = re.compile(
 _OTHER_OBJECT: Values = {"kind": "of no kind that matters"}
 # Arguments that the AWS provider calls otherwise.
 ARGUMENTS = {"username": "user_name"}
+_OF_ROLE = {"assume_role_policy_document": "assume_role_policy", "role_name": "name"}
 _POLICY = "aws_eks_access_policy_association"
 # Of a manifest: its kind -> the resource of the Kubernetes provider.
 MANIFESTS = {
@@ -112,9 +113,14 @@ def _entry(
 
 def _entry_values(values: Any) -> Any:  # noqa: ANN401 - any JSON value
     """With ``username`` as the AWS provider calls it."""
+    return _renamed(values, ARGUMENTS)
+
+
+def _renamed(values: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401 - any JSON value
+    """With the attributes as the AWS provider calls them."""
     if not isinstance(values, dict):
         return values
-    return {ARGUMENTS.get(key, key): each for key, each in values.items()}
+    return {names.get(key, key): each for key, each in values.items()}
 
 
 def _policies(
@@ -153,6 +159,22 @@ def _association(
     )
 
 
+def _role(
+    sides: Sides,
+) -> Iterator[Sides]:
+    """A role of CloudFormation, whose trust policy is called otherwise."""
+    before, after, unknown = (
+        _renamed(each, _OF_ROLE) for each in (sides.before, sides.after, sides.unknown)
+    )
+    yield replace(
+        sides,
+        type="aws_iam_role",
+        before=before,
+        after=after,
+        unknown=unknown,
+    )
+
+
 def object_of(
     values: Values | None,
     resource_type: str,
@@ -162,8 +184,20 @@ def object_of(
     """
     values = values or {}
     if resource_type == "kubectl_manifest":
-        return _loaded(values.get("yaml_body"))
+        return _in_namespace(_loaded(values.get("yaml_body")), values.get("override_namespace"))
     return values.get("manifest")
+
+
+def _in_namespace(
+    found: object,
+    namespace: object,
+) -> object:
+    """The object in the namespace that ``override_namespace`` says (kubectl provider)."""
+    if not namespace or not isinstance(found, dict) or found is _OTHER_OBJECT:
+        return found
+    metadata = found.get("metadata")
+    named = metadata if isinstance(metadata, dict) else {}
+    return {**found, "metadata": {**named, "namespace": namespace}}
 
 
 def manifest_unknown(
@@ -172,11 +206,14 @@ def manifest_unknown(
     """Which attributes of the object in a manifest are known after Terraform's apply only."""
     argument = "yaml_body" if sides.type == "kubectl_manifest" else "manifest"
     unknown = sides.unknown
+    later: Values = {}
     if isinstance(unknown, dict):
+        # In which namespace it will be is a part of its metadata.
+        later = {"metadata": True} if unknown.get("override_namespace") is True else {}
         unknown = unknown.get(argument)
     if isinstance(unknown, dict):
-        return {name: unknown.get(each) for name, each in _FIELDS.items()}
-    return dict.fromkeys(_FIELDS, unknown is True)
+        return {name: unknown.get(each) for name, each in _FIELDS.items()} | later
+    return dict.fromkeys(_FIELDS, unknown is True) | later
 
 
 def _loaded(
@@ -263,6 +300,7 @@ _Translation: TypeAlias = Callable[[Sides], Iterator[Sides]]
 _TRANSLATED: Mapping[str, _Translation] = {
     "awscc_eks_cluster": _cluster,
     "awscc_eks_access_entry": _entry,
+    "awscc_iam_role": _role,
     "kubernetes_manifest": _object,
     "kubectl_manifest": _object,
 }

@@ -24,8 +24,26 @@ CLUSTER_TYPES = frozenset({"aws_eks_cluster", "aws_eks_cluster_auth", "awscc_eks
 # The address of a cluster at the beginning of a reference, after those of its modules.
 _CLUSTER = re.compile(rf"(?:data\.)?(?:{'|'.join(sorted(CLUSTER_TYPES))})\.[^.\[]+")
 _MODULE = re.compile(r"module\.[^.\[]+")
+# An IAM principal at the beginning of a reference, with an index that the code says.
+_RESOURCE = re.compile(rf"aws_iam_(?:role|user)\.[^.\[]+(?:{_INDEX.pattern})?")
 # Of `aws eks get-token` and of `aws-iam-authenticator token`.
 _NAME_OPTIONS = frozenset({"--cluster-name", "--cluster-id", "-i"})
+# Arguments of a provider that say which cluster it leads to, and the blocks that they are in. What
+# else is in them (a profile, a user, the environment of a program) is called as a cluster at most.
+_LEADING = frozenset(
+    (
+        "host",
+        "token",
+        "cluster_ca_certificate",
+        "args",
+        "config_context",
+        "config_context_cluster",
+    )
+)
+_AROUND = frozenset({"kubernetes", "exec", "references", "constant_value"})
+_CONTEXTS = frozenset({"config_context", "config_context_cluster", "kubernetes"})
+# A variable that holds a cluster's name: the arguments of a program hold profiles and roles, too.
+_NAME_VARIABLE = re.compile(r"var\.(?:\w+_)?cluster(?:_name|_id)?(?![\w-])")
 _NOWHERE = ProviderPlace()
 
 
@@ -119,6 +137,35 @@ class Places:
 
     code: Mapping[str, CodeResource]
     providers: Mapping[str, ProviderPlace]
+    follow: "_Follow"
+
+    def cluster_named(
+        self,
+        address: str,
+    ) -> str:
+        """The name of the one cluster that ``cluster_name`` of a resource refers to; empty where
+        the code does not lead to one.
+        """
+        return self.follow.one_cluster(self._argument(address, "cluster_name"), _module_of(address))
+
+    def principals_named(
+        self,
+        address: str,
+    ) -> frozenset[str]:
+        """The addresses of the resources of which one is what ``principal_arn`` of a resource
+        refers to; none where the code leads elsewhere, too.
+        """
+        argument = self._argument(address, "principal_arn")
+        found = {*self.follow.resources_of(argument, _module_of(address))}
+        return frozenset() if "" in found else frozenset(found)
+
+    def _argument(
+        self,
+        address: str,
+        name: str,
+    ) -> object:
+        resource = self.code_of(address)
+        return resource.expressions.get(name) if resource else None
 
     def code_of(
         self,
@@ -148,7 +195,7 @@ def read_places(
     code = _code(configuration.root_module)
     follow = _Follow(code, _clusters(code, known), variables)
     providers = {key: _place(each, follow) for key, each in configuration.provider_config.items()}
-    return Places(code.resources, providers)
+    return Places(code.resources, providers, follow)
 
 
 def clusters_in_state(
@@ -196,7 +243,7 @@ def _clusters(
         constant = name.get("constant_value") if isinstance(name, dict) else None
         if _CLUSTER.match(resource.address) and address not in there and constant:
             found[address] = ClusterName(str(constant))
-    return {address: each for address, each in found.items() if each.name}
+    return found
 
 
 def _named(
@@ -237,6 +284,18 @@ class _Follow:
             if head == "var":
                 yield from self._variable(name.partition(".")[0].partition("[")[0], module)
 
+    def names_of(
+        self,
+        leading: object,
+        module: str,
+    ) -> Iterator[str]:
+        """The texts at a place of a cluster's name: a context, and variables that are called so."""
+        for key, each in leading.items() if isinstance(leading, dict) else ():
+            if key in _CONTEXTS:
+                yield from self.texts_of(each, module)
+        for reference in filter(_NAME_VARIABLE.fullmatch, _references(leading)):
+            yield from self.texts_of({"references": [reference]}, module)
+
     def _variable(
         self,
         name: str,
@@ -247,9 +306,50 @@ class _Follow:
             value = self.variables.get(name, Variable()).value
             yield from _texts(value)
             return
-        call = self.code.calls.get(module)
+        call = self.code.calls.get(_INDEX.sub("", module))
         if call is not None:
             yield from self.texts_of(call.expressions.get(name), _parent(module))
+
+    def one_cluster(
+        self,
+        expression: object,
+        module: str,
+    ) -> str:
+        """The name of the one cluster that all references of an expression lead to."""
+        found: set[str] = set()
+        for reference in _references(expression):
+            found |= {each.name for each in self._referred(reference, module)} or {""}
+        return _only(found)
+
+    def resources_of(
+        self,
+        expression: object,
+        module: str,
+    ) -> Iterator[str]:
+        """The addresses of the resources that an expression refers to, as in the code of their
+        module or with an index; empty for what leads nowhere.
+        """
+        for reference in _references(expression):
+            found = _RESOURCE.match(reference)
+            if found is None:
+                yield from self._resources_of_variable(reference, module)
+                continue
+            yield f"{module}.{found[0]}" if module else found[0]
+
+    def _resources_of_variable(
+        self,
+        reference: str,
+        module: str,
+    ) -> Iterator[str]:
+        """What the call of a module gives for a variable of it."""
+        call = self.code.calls.get(_INDEX.sub("", module))
+        if call is None or not reference.startswith("var."):
+            yield ""
+            return
+        name = reference.split(".")[1].partition("[")[0]
+        given = call.expressions.get(name)
+        yield from self.resources_of(given, _parent(module))
+        yield from (() if [*_references(given)] else ("",))
 
     def _referred(
         self,
@@ -260,7 +360,7 @@ class _Follow:
         begin = f"{module}." if module else ""
         if reference.startswith("var."):
             name = reference.split(".")[1].partition("[")[0]
-            call = self.code.calls.get(module)
+            call = self.code.calls.get(_INDEX.sub("", module))
             # What a module is given may refer to a cluster of its caller.
             if call is not None:
                 for each in _references(call.expressions.get(name)):
@@ -286,6 +386,30 @@ def _is_at(
     return address.startswith(at) and rest[:1] in ("", ".", "[")
 
 
+def is_instance(
+    address: str,
+    at: str,
+) -> bool:
+    """Whether an address is the one given, or an instance of the resource there."""
+    return address == at or (_is_at(address, at) and not _INDEX.sub("", address[len(at) :]))
+
+
+def _is_below(
+    reference: str,
+    begin: str,
+) -> bool:
+    """Whether a reference goes on where another one ends."""
+    return reference != begin and _is_at(reference, begin)
+
+
+def _module_of(
+    address: str,
+) -> str:
+    """The module that a resource is in, with its indexes; empty for the root module."""
+    found = re.match(rf"(?:module\.[^.\[]+(?:{_INDEX.pattern})?\.)+", address)
+    return found[0].removesuffix(".") if found else ""
+
+
 def _parent(
     module: str,
 ) -> str:
@@ -296,13 +420,16 @@ def _parent(
 def _references(
     expression: object,
 ) -> Iterator[str]:
-    """The references in an expression, and in the blocks of one."""
+    """The references in an expression, and in the blocks of one. Terraform lists what a reference
+    begins with as well: ``a.b["c"].d``, ``a.b["c"]``, ``a.b``; the longest one is the reference.
+    """
     if isinstance(expression, list):
         for each in expression:
             yield from _references(each)
     if isinstance(expression, dict):
-        found = expression.get("references")
-        yield from (str(each) for each in (found if isinstance(found, list) else ()))
+        given = expression.get("references")
+        found = [str(each) for each in given] if isinstance(given, list) else []
+        yield from (each for each in found if not any(_is_below(other, each) for other in found))
         for key, value in expression.items():
             if key not in ("references", "constant_value"):
                 yield from _references(value)
@@ -360,18 +487,35 @@ def _place(
     """Where one provider leads to. What has several answers is not known."""
     module = provider.module_address
     given = provider.expressions
-    clusters = {each for each in follow.clusters_of(given, module) if each.name}
-    texts = frozenset(follow.texts_of(given, module))
-    clusters |= {each for each in follow.clusters.values() if each.endpoint in texts}
+    leading = _leading(given)
+    clusters = {each for each in follow.clusters_of(leading, module) if each.name}
+    hosts = frozenset(follow.texts_of(leading, module))
+    clusters |= {each for each in follow.clusters.values() if each.name and each.endpoint in hosts}
     regions = set(follow.texts_of(given.get("region"), module))
     accounts = set(follow.texts_of(given.get("allowed_account_ids"), module))
     return ProviderPlace(
         provider.name,
         frozenset(clusters),
-        texts,
+        frozenset(follow.texts_of(given, module)),
+        frozenset(follow.names_of(leading, module)),
         _only(regions),
         _only(accounts),
     )
+
+
+def _leading(
+    expression: object,
+) -> object:
+    """The arguments of a provider that say which cluster it leads to."""
+    if isinstance(expression, list):
+        return [_leading(each) for each in expression]
+    if not isinstance(expression, dict):
+        return expression
+    return {
+        key: each if key in _LEADING else _leading(each)
+        for key, each in expression.items()
+        if key in _LEADING | _AROUND
+    }
 
 
 def _only(

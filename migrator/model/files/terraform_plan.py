@@ -5,7 +5,7 @@ format. Unknown fields are tolerated, as the format's own rule for minor version
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from migrator.model.files.terraform_places import (
     PriorState,
     Variable,
     clusters_in_state,
+    is_instance,
     read_places,
 )
 from migrator.model.files.terraform_unread import unread_reasons
@@ -64,6 +65,7 @@ _TYPES: Mapping[str, type[Attributes]] = {
     "awscc_iam_role": PrincipalAttributes,
     "awscc_iam_user": PrincipalAttributes,
 }
+_KINDS_OF_PRINCIPAL = {"aws_iam_role": "role", "aws_iam_user": "user"}
 # Of the format, and of OpenTofu, which writes the same.
 _ACTIONS = frozenset(
     (
@@ -110,6 +112,13 @@ class _Resource(msgspec.Struct):
     mode: str = "managed"
 
 
+class _Invocation(msgspec.Struct):
+    """An action that Terraform invokes (1.14): its effect is in no resource."""
+
+    address: str
+    type: str = ""
+
+
 class _Document(msgspec.Struct):
     format_version: str
     resource_changes: list[_Resource] | None = None
@@ -120,6 +129,7 @@ class _Document(msgspec.Struct):
     configuration: Configuration | None = None
     prior_state: PriorState | None = None
     variables: dict[str, Variable] = {}
+    action_invocations: list[_Invocation] = []
 
 
 def read_terraform_plan(
@@ -142,7 +152,12 @@ def read_terraform_plan(
         places = _places(document)
         managed = [each for each in document.resource_changes or [] if each.mode == "managed"]
         changes = [change for each in managed for change in _changes(each, places)]
+        principals = _made_principals(managed)
+        changes = [_followed(each, places, principals) for each in changes]
         unread = [change for each in managed for change in _unread(each, places)]
+        unread += [
+            UnreadChange(each.address, "program", each.type) for each in document.action_invocations
+        ]
     # What JSON holds may be nested deeper than Python follows.
     except (ValueError, RecursionError) as error:
         why = str(error) or type(error).__name__
@@ -220,16 +235,67 @@ def _unread(
     runs_program = bool(code and code.provisioners)
     for reason, what in unread_reasons(_sides(resource), runs_program=runs_program):
         place = places.of(resource.address)
-        yield UnreadChange(resource.address, reason, what, place, _cluster_name(resource.change))
+        yield UnreadChange(resource.address, reason, what, place, _cluster_name(resource))
 
 
 def _cluster_name(
-    change: _Change,
+    resource: _Resource,
 ) -> str:
-    """The cluster that a resource of AWS names; empty for none."""
-    values = change.after or change.before or {}
-    name = values.get("cluster_name")
+    """The cluster that a resource of AWS names, or is; empty for none."""
+    values = resource.change.after or resource.change.before or {}
+    name = values.get("name" if resource.type in CLUSTER_TYPES else "cluster_name")
     return name if isinstance(name, str) else ""
+
+
+def _made_principals(
+    resources: Iterable[_Resource],
+) -> Mapping[str, str]:
+    """Address of each role and user that Terraform makes -> what its ARN ends with, as
+    ``role/teams/dev``; with a star behind the part of the name that is known.
+    """
+    return {
+        each.address: _arn_end(each.type, each.change.after or {})
+        for each in resources
+        if each.type in _KINDS_OF_PRINCIPAL and "create" in each.change.actions
+    }
+
+
+def _arn_end(
+    resource_type: str,
+    values: Mapping[str, Any],
+) -> str:
+    """IAM user guide, "IAM ARNs": the kind, the path and the name."""
+    begin = f"{_KINDS_OF_PRINCIPAL[resource_type]}{values.get('path') or '/'}"
+    name = values.get("name")
+    if name:
+        return f"{begin}{name}"
+    # Terraform adds what no name that exists has.
+    return f"{begin}{values.get('name_prefix') or ''}*"
+
+
+def _followed(
+    change: ResourceChange,
+    places: Places,
+    principals: Mapping[str, str],
+) -> ResourceChange:
+    """With what the code refers to where Terraform knows a value after its apply only: the cluster
+    that has a name in this document, the principal that this very plan makes.
+    """
+    after, unknown = change.after, change.unknown
+    if not isinstance(after, EntryAttributes | AssociationAttributes):
+        return change
+    if "cluster_name" in unknown:
+        name = places.cluster_named(change.address)
+        unknown = unknown - {"cluster_name"} if name else unknown
+        after = replace(after, cluster_name=name)
+    at = places.principals_named(change.address) if "principal_arn" in unknown else ()
+    made = [{end for each, end in principals.items() if is_instance(each, one)} for one in at]
+    return replace(
+        change,
+        after=after,
+        unknown=unknown,
+        principals=frozenset().union(*made) if all(made) else frozenset(),
+    )
 
 
 def _changes(

@@ -27,7 +27,9 @@ _TYPES: tuple[tuple[str, UnjudgedReason], ...] = (
     (r"aws_ssoadmin_.*|aws_identitystore_.*|awscc_sso_.*", "identity-center"),
     (r"aws_iam_(access_key|user_login_profile)", "user-keys"),
     (r"(aws|awscc)_eks_identity_provider_config", "log-in-provider"),
-    (r"(aws|awscc)_eks_(node_?group|fargate_profile)", "node-roles"),
+    (r"(aws|awscc)_eks_(node_?group|fargate_profile|capability)", "node-roles"),
+    (r"aws_iam_(openid_connect|saml)_provider", "trusted-provider"),
+    (r"awscc_iam_(oidc|saml)_provider", "trusted-provider"),
     (r"helm_release|kustomization_resource|argocd_.*|flux_.*", "objects-elsewhere"),
     (r"aws_cloudformation_stack.*|awscc_cloudformation_stack.*", "objects-elsewhere"),
     (r"aws_lambda_invocation|aws_ssm_association|shell_script", "program"),
@@ -53,6 +55,9 @@ _KINDS: Mapping[str, UnjudgedReason] = {
     "Kustomization": "objects-elsewhere",
     "List": "manifest",
 }
+# EKS user guide, "EKS Auto Mode": EKS makes the access entry of the node role in it.
+_AUTO_MODE = "compute_config"
+_CLUSTERS = frozenset({"aws_eks_cluster", "awscc_eks_cluster"})
 _MANIFEST_TYPES = frozenset({"kubernetes_manifest", "kubectl_manifest", "k8s_manifest"})
 _CONFIG_MAPS = re.compile(r"kubernetes_config_map(_v1(_data)?)?|ConfigMap")
 _BINDINGS = re.compile(r"kubernetes_(cluster_)?role_binding(_v1)?|(Cluster)?RoleBinding")
@@ -71,8 +76,11 @@ def unread_reasons(
     if runs_program:
         yield "program", sides.type
     for pattern, reason in _TYPES:
-        if re.fullmatch(pattern, sides.type):
+        # What is made is named by no trust policy yet.
+        if re.fullmatch(pattern, sides.type) and (sides.before or reason != "trusted-provider"):
             yield reason, sides.type
+    if sides.type in _CLUSTERS and _is_changed(sides, _AUTO_MODE):
+        yield "node-roles", _AUTO_MODE
     if sides.type in _MANIFEST_TYPES:
         yield from _manifest(sides)
     else:
@@ -91,6 +99,15 @@ def _later(
     # Whom a binding that exists loses is judged.
     if _BINDINGS.fullmatch(what) and made and _is_unknown(unknown, "subject"):
         yield "subjects-unknown", what
+
+
+def _is_changed(
+    sides: Sides,
+    name: str,
+) -> bool:
+    """Whether an attribute is another one after the change, or may be."""
+    before, after = ((each or {}).get(name) or None for each in (sides.before, sides.after))
+    return before != after or _is_unknown(sides.unknown, name)
 
 
 def _is_unknown(

@@ -287,6 +287,31 @@ def subjects(*names: str) -> dict[str, Any]:
     return {"subject": [{"kind": "Group", "name": name, "api_group": "rbac"} for name in names]}
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "fault"),
+    [
+        ("dev", "/", set()),
+        ("developer", "/", {"principal-renamed"}),
+        ("dev", "/teams/", {"principal-renamed"}),
+        (None, "/", {"principal-renamed"}),
+    ],
+)
+def test_user_that_gets_another_name_or_path_loses_its_entry(
+    name: str | None, path: str, fault: set[str]
+) -> None:
+    """Its ARN in the document is the one before: the provider computes it."""
+    arn = "arn:aws:iam::111122223333:user/dev"
+    before = {"arn": arn, "name": "dev", "path": "/"}
+    found = change(
+        "aws_iam_user",
+        before,
+        {"arn": arn, "name": name, "path": path},
+        after_unknown={"name": name is None},
+    )
+    assert of(found, plan(principal(arn))) == fault
+    assert of(found, plan(principal(arn.replace("dev", "other")))) == set()
+
+
 @pytest.mark.parametrize("kind", ["kubernetes_cluster_role_binding", "kubernetes_role_binding_v1"])
 def test_binding_of_a_group_of_the_plan_may_not_lose_it(kind: str) -> None:
     both = subjects("devs", "x")
@@ -385,6 +410,33 @@ def test_object_that_becomes_aws_auth_is_made(before: dict[str, Any]) -> None:
     assert "aws-auth-replaced" not in of(comes, value)
     goes = change("kubernetes_manifest", as_manifest(after), as_manifest(before), **replaced)
     assert of(goes, value) & {"aws-auth-destroyed", "aws-auth-replaced"}
+
+
+@pytest.mark.parametrize(
+    ("inside", "override", "fault"),
+    [
+        ("kube-system", None, "aws-auth-changed"),
+        (None, "kube-system", "aws-auth-changed"),
+        ("other", "kube-system", "aws-auth-changed"),
+        ("kube-system", "other", ""),
+        (None, None, ""),
+    ],
+)
+def test_manifest_is_in_the_namespace_that_its_resource_says(
+    inside: str | None, override: str | None, fault: str
+) -> None:
+    metadata = {"name": "aws-auth", "namespace": inside}
+    body = json.dumps({"kind": "ConfigMap", "metadata": metadata, "data": {"mapRoles": "[]"}})
+    values = {"yaml_body": body, "override_namespace": override}
+    assert of(change("kubectl_manifest", None, values), with_rows(mapRoles=ROW)) == {fault} - {""}
+
+
+def test_manifest_of_which_the_namespace_comes_later_is_named() -> None:
+    body = json.dumps({"kind": "ConfigMap", "metadata": {"name": "aws-auth"}, "data": {}})
+    later = {"override_namespace": True}
+    found = change("kubectl_manifest", None, {"yaml_body": body}, after_unknown=later)
+    [each] = judged(found).unjudged
+    assert "may be aws-auth" in each.why
 
 
 @pytest.mark.parametrize("text", ["aws-auth: [", "aws-auth", "a: aws-auth\n---\nb: 1\n", "- 1"])

@@ -49,9 +49,10 @@ def left(found: dict[str, Any], value: Plan | None = None) -> list[str]:
         ("aws_identitystore_group_membership", "IAM Identity Center"),
         ("aws_iam_access_key", "credentials"),
         ("aws_eks_identity_provider_config", "OpenID Connect"),
-        ("aws_eks_node_group", "node roles"),
-        ("awscc_eks_nodegroup", "node roles"),
-        ("aws_eks_fargate_profile", "node roles"),
+        ("aws_eks_node_group", "entries and rows of roles"),
+        ("awscc_eks_nodegroup", "entries and rows of roles"),
+        ("aws_eks_fargate_profile", "entries and rows of roles"),
+        ("aws_eks_capability", "entries and rows of roles"),
         ("helm_release", "objects are not in it"),
         ("argocd_application", "objects are not in it"),
         ("aws_cloudformation_stack", "objects are not in it"),
@@ -155,20 +156,110 @@ def test_node_group_of_another_cluster_is_not_named() -> None:
     assert len(left(change("aws_eks_node_group", {"cluster_name": "prod"}, None))) == 1
 
 
+# The same attribute, as each provider calls it.
+TRUST = {
+    "aws_iam_role": "assume_role_policy",
+    "awscc_iam_role": "assume_role_policy_document",
+}
+
+
+@pytest.mark.parametrize("kind", TRUST)
 @pytest.mark.parametrize(
-    ("after", "unknown", "named"),
-    [("b", {}, True), ("a", {}, False), (None, {"assume_role_policy": True}, True)],
+    ("after", "later", "named"), [("b", False, True), ("a", False, False), (None, True, True)]
 )
 def test_other_trust_policy_of_a_principal_is_named(
-    after: str | None, unknown: dict[str, Any], named: bool
+    kind: str, after: str | None, later: bool, named: bool
 ) -> None:
     def sides(name: str) -> dict[str, Any]:
-        before = {"arn": role(name), "assume_role_policy": "a"}
-        later = {**before, "assume_role_policy": after}
-        return change("aws_iam_role", before, later, after_unknown=unknown)
+        before = {"arn": role(name), TRUST[kind]: "a"}
+        return change(
+            kind, before, {**before, TRUST[kind]: after}, after_unknown={TRUST[kind]: later}
+        )
 
     assert bool(left(sides("dev"))) is named
     assert left(sides("other")) == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["aws_iam_openid_connect_provider", "aws_iam_saml_provider", "awscc_iam_oidc_provider"]
+)
+def test_provider_that_roles_trust_is_named_where_it_exists(kind: str) -> None:
+    there = {"arn": "x"}
+    for after in (None, {"arn": "y"}):
+        [why] = left(change(kind, there, after))
+        assert "roles that trust it" in why
+    # No trust policy names it yet; each cluster has one for its pods.
+    assert left(change(kind, None, there)) == []
+
+
+@pytest.mark.parametrize("kind", ["aws_eks_cluster", "awscc_eks_cluster"])
+@pytest.mark.parametrize(
+    ("before", "after", "later", "named"),
+    [
+        ([{"enabled": True}], [{"enabled": False}], {}, True),
+        (None, [{"enabled": True}], {}, True),
+        ([], None, {}, False),
+        ([{"enabled": True}], [{"enabled": True}], {}, False),
+        ([{"enabled": True}], None, {"compute_config": True}, True),
+    ],
+)
+def test_auto_mode_that_changes_is_named(
+    kind: str, before: object, after: object, later: dict[str, bool], named: bool
+) -> None:
+    for name, ours in (("prod", True), ("stage", False)):
+        sides = ({"name": name, "compute_config": each} for each in (before, after))
+        found = [why for why in left(change(kind, *sides, after_unknown=later)) if "roles" in why]
+        assert bool(found) is (named and ours)
+
+
+def test_action_that_terraform_invokes_is_named() -> None:
+    found = change("aws_s3_bucket", None, {})
+    found["action_invocations"] = [{"address": "action.aws_lambda_invoke.x", "type": "x"}]
+    [each] = judged(found).unjudged
+    assert (each.address, "runs a program" in each.why) == ("action.aws_lambda_invoke.x", True)
+
+
+NEW = "arn:aws:iam::444455556666:role/new"
+
+
+def policy_of(arn: str, scope: str, *namespaces: str) -> dict[str, Any]:
+    found = {"cluster_name": "prod", "principal_arn": arn, "policy_arn": CLUSTER_ADMIN}
+    return {**found, "access_scope": [{"type": scope, "namespaces": list(namespaces)}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "after", "words"),
+    [
+        (POLICY, policy_of(NEW, "cluster"), f"{CLUSTER_ADMIN} on the whole cluster"),
+        (POLICY, policy_of(NEW, "namespace", "a", "b"), f"{CLUSTER_ADMIN} on a, b"),
+        (ENTRY, entry("x"), "an entry without groups"),
+        (ENTRY, entry("x", type="EC2_LINUX"), "an entry of type EC2_LINUX"),
+        (ENTRY, entry("x", user_name="me"), "the username me"),
+        (ENTRY, entry("x", user_name="dev"), "the username dev (which the plan has, too)"),
+        (
+            ENTRY,
+            entry("x", kubernetes_groups=["devs", "new"]),
+            "the group devs (which the plan has, too), the group new",
+        ),
+    ],
+)
+def test_access_of_a_principal_that_the_plan_does_not_have_is_named(
+    kind: str, after: dict[str, Any], words: str
+) -> None:
+    after = {**after, "principal_arn": NEW}
+    verdict = judged(change(kind, None, after))
+    assert [each.why for each in verdict.unjudged] == [f"{NEW} is not in the plan: it gets {words}"]
+    assert (verdict.problems, verdict.judged) == ((), 0)
+    # What exists already, and only gets other tags, is as it was.
+    assert left(change(kind, after, after)) == []
+    assert left(change(kind, after, {**after, "tags": {"a": "b"}})) == []
+
+
+def test_entry_of_the_cloud_control_provider_that_the_plan_does_not_have_is_named() -> None:
+    policy = {"policy_arn": CLUSTER_ADMIN, "access_scope": {"type": "cluster", "namespaces": None}}
+    after = {"cluster_name": "prod", "principal_arn": NEW, "access_policies": [policy]}
+    whys = left(change("awscc_eks_access_entry", None, after))
+    assert [CLUSTER_ADMIN in why for why in whys] == [False, True]
 
 
 def test_what_is_not_judged_is_no_problem() -> None:

@@ -58,14 +58,22 @@ def with_provider(found: dict[str, Any], **expressions: object) -> dict[str, Any
     states = [
         resource(f"data.aws_eks_cluster.{address}", name=name, arn=arn)
         for name, arn in (("prod", PROD), ("stage", STAGE))
-        for address in (name, f"of_{name}[0]")
+        for address in (name, f"of_{name}[0]", f'each["{name}"]')
+    ]
+    states += [
+        resource(f'module.all["{name}"].aws_eks_cluster.this', name=name, arn=arn)
+        for name, arn in (("prod", PROD), ("stage", STAGE))
     ]
     values = {"root_module": {"resources": states}}
     return {
         **found,
         "configuration": code,
         "prior_state": {"values": values},
-        "variables": {"of_stage": {"value": "stage"}, "of_prod": {"value": "prod"}},
+        "variables": {
+            "stage_cluster": {"value": "stage"},
+            "prod_cluster": {"value": "prod"},
+            "profile": {"value": "stage"},
+        },
     }
 
 
@@ -88,7 +96,18 @@ WAYS: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "context": lambda _, arn: {"config_context": constant(arn)},
     "host": lambda name, _: {"host": constant(f"https://{name}.example")},
     "exec": lambda name, _: get_token(name),
-    "variable": lambda name, _: {"exec": [{"args": refers(f"var.of_{name}")}]},
+    "variable": lambda name, _: {"exec": [{"args": refers(f"var.{name}_cluster")}]},
+    # Terraform lists what a reference begins with, and the module has an instance for each.
+    "instance": lambda name, _: {
+        "host": refers(
+            f'data.aws_eks_cluster.each["{name}"].endpoint',
+            f'data.aws_eks_cluster.each["{name}"]',
+            "data.aws_eks_cluster.each",
+        )
+    },
+    "instance of a module": lambda name, _: {
+        "host": refers(f'module.all["{name}"].endpoint', f'module.all["{name}"]', "module.all")
+    },
     "local beside it": lambda name, _: {
         "token": refers("local.token"),
         "host": refers(f"data.aws_eks_cluster.{name}.endpoint"),
@@ -111,6 +130,13 @@ def test_aws_auth_is_of_the_cluster_that_its_provider_leads_to(way: str) -> None
         {},
         {"host": refers("local.host")},
         {"host": refers("each.value")},
+        # What is called as another cluster is, and is no cluster.
+        {"exec": [{"args": refers("local.name"), "env": refers("var.profile")}]},
+        {"exec": [{"args": refers("local.name", "var.profile")}]},
+        {"exec": [{"args": constant(["token", "--profile", "stage"])}]},
+        {"exec": [{"env": {"references": ["module.stage.profile", "module.stage"]}}]},
+        {"config_context": refers("local.x"), "config_context_user": constant("stage")},
+        {"host": refers("local.host"), "username": refers("var.stage_cluster")},
         {"config_context": constant("stage")} | get_token("prod"),
         {"host": refers("module.prod.x", "module.stage.x")},
     ],
@@ -120,7 +146,7 @@ def test_aws_auth_of_which_it_is_not_shown_whose_it_is_is_refused_in_these_words
 ) -> None:
     verdict = judged(with_provider(two_clusters(), **expressions))
     [problem] = verdict.problems
-    if "config_context" in expressions:
+    if expressions.keys() >= {"config_context", "exec"}:
         # A context may have any name: the one in exec decides.
         assert "does not show" not in problem.what
         return
@@ -155,6 +181,134 @@ def test_aws_auth_alone_is_judged_where_its_provider_names_the_cluster() -> None
     verdict = judged(found)
     assert (verdict.named, verdict.judged, verdict.doubtful) == (True, 1, ())
     refuse_unnamed([planned()], [verdict], "tfplan.json")
+
+
+def coded(address: str, **expressions: object) -> dict[str, Any]:
+    return {"address": address, "provider_config_key": "aws", "expressions": expressions}
+
+
+def with_code(
+    found: dict[str, Any], *resources: dict[str, Any], inside: str = ""
+) -> dict[str, Any]:
+    """The document with the code of its resources, in the root module or one that it calls."""
+    root: dict[str, Any] = {"resources": [*resources]}
+    if inside:
+        given = {"cluster": refers("aws_eks_cluster.a.name", "aws_eks_cluster.a")}
+        root = {"module_calls": {inside: {"expressions": given, "module": root}}}
+    return {**found, "configuration": {"root_module": root}}
+
+
+def made_with_cluster(name: str, address: str, cluster_address: str) -> dict[str, Any]:
+    """An entry is made for a cluster whose name is known after the apply only."""
+    later = {"cluster_name": True, "access_entry_arn": True}
+    found = change(
+        ENTRY, None, {"principal_arn": role("dev"), "type": "STANDARD"}, after_unknown=later
+    )
+    found["resource_changes"][0]["address"] = address
+    [made] = change("aws_eks_cluster", None, {"name": name})["resource_changes"]
+    found["resource_changes"].append({**made, "address": cluster_address})
+    return found
+
+
+ITS = refers("aws_eks_cluster.this[0].id", "aws_eks_cluster.this[0]", "aws_eks_cluster.this")
+
+
+@pytest.mark.parametrize(
+    ("address", "cluster_address", "expression", "inside"),
+    [
+        (f"{ENTRY}.x", "aws_eks_cluster.this[0]", ITS, ""),
+        (f"module.b.{ENTRY}.x", "module.b.aws_eks_cluster.this[0]", ITS, "b"),
+        (f'module.b["c"].{ENTRY}.x["o"]', 'module.b["c"].aws_eks_cluster.this[0]', ITS, "b"),
+        (f"module.b.{ENTRY}.x", "aws_eks_cluster.a", refers("var.cluster"), "b"),
+    ],
+)
+def test_entry_is_of_the_cluster_that_its_code_refers_to(
+    address: str, cluster_address: str, expression: dict[str, Any], inside: str
+) -> None:
+    code = (coded(f"{ENTRY}.x", cluster_name=expression), coded("aws_eks_cluster.this"))
+    made = made_with_cluster("orders", address, cluster_address)
+    verdict = judged(with_code(made, *code, inside=inside))
+    assert (verdict.problems, verdict.others) == ((), ("orders",))
+    # Of this cluster it is judged as any other.
+    made = made_with_cluster("prod", address, cluster_address)
+    said = {each.fault for each in judged(with_code(made, *code, inside=inside)).problems}
+    assert said == {"username-dropped", "groups-dropped"}
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        {},
+        refers("local.name"),
+        refers("aws_eks_cluster.this[0].id", "local.name"),
+        refers("aws_eks_cluster.another.id"),
+        refers("var.name"),
+    ],
+)
+def test_entry_of_which_the_code_does_not_show_the_cluster_is_unknown(
+    expression: dict[str, Any],
+) -> None:
+    made = made_with_cluster("orders", f"{ENTRY}.x", "aws_eks_cluster.this[0]")
+    found = with_code(made, coded(f"{ENTRY}.x", cluster_name=expression))
+    assert {each.fault for each in judged(found).problems} == {"value-unknown"}
+
+
+DATA_TEAM = refers("aws_iam_role.team.arn", "aws_iam_role.team")
+
+
+def made_with_role(role_address: str = "aws_iam_role.team", **values: object) -> dict[str, Any]:
+    """A role and its entry are made: the ARN is known after the apply only."""
+    later = {"principal_arn": True, "access_entry_arn": True}
+    after = {"cluster_name": "prod", "kubernetes_groups": ["data"]}
+    found = change(ENTRY, None, after, after_unknown=later)
+    [made] = change("aws_iam_role", None, values, after_unknown={"arn": True})["resource_changes"]
+    found["resource_changes"].append({**made, "address": role_address})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("made", "argument", "name"),
+    [
+        (made_with_role(name="data", path="/"), DATA_TEAM, "role/data"),
+        (made_with_role(name="dev", path="/teams/"), DATA_TEAM, "role/teams/dev"),
+        (made_with_role(name_prefix="data-", path="/"), DATA_TEAM, "role/data-*"),
+        (made_with_role("aws_iam_role.team[0]", name="data"), DATA_TEAM, "role/data"),
+        (
+            made_with_role('aws_iam_role.team["a"]', name="data"),
+            refers('aws_iam_role.team["a"].arn', 'aws_iam_role.team["a"]', "aws_iam_role.team"),
+            "role/data",
+        ),
+    ],
+)
+def test_entry_of_a_role_that_is_made_with_it_is_named_and_no_problem(
+    made: dict[str, Any], argument: dict[str, Any], name: str
+) -> None:
+    verdict = judged(with_code(made, coded(f"{ENTRY}.x", principal_arn=argument)))
+    assert verdict.problems == ()
+    said = f"{name} is not in the plan: it gets the group data"
+    assert [each.why for each in verdict.unjudged] == [said]
+
+
+@pytest.mark.parametrize(
+    ("made", "argument"),
+    [
+        # A role of the plan that is made again, in any case of letters.
+        (made_with_role(name="dev", path="/"), DATA_TEAM),
+        (made_with_role(name="DEV"), DATA_TEAM),
+        (made_with_role(name_prefix="d"), DATA_TEAM),
+        (made_with_role(), DATA_TEAM),
+        (made_with_role(name="data"), refers("aws_iam_role.team.arn", "local.arn")),
+        (made_with_role(name="data"), refers("data.aws_iam_role.team.arn")),
+        (made_with_role(name="data"), refers("aws_iam_role.other.arn")),
+        (made_with_role(name="data"), refers("var.arn")),
+        (made_with_role(name="data"), {}),
+    ],
+)
+def test_entry_of_a_principal_that_may_be_in_the_plan_is_unknown(
+    made: dict[str, Any], argument: dict[str, Any]
+) -> None:
+    found = with_code(made, coded(f"{ENTRY}.x", principal_arn=argument))
+    assert {each.fault for each in judged(found).problems} == {"value-unknown"}
 
 
 def aws(region: str, account: str) -> dict[str, Any]:

@@ -91,7 +91,10 @@ class _Ours:
 
 
 class _Stack:
-    """What is below every stack."""
+    """What every stack is."""
+
+    def __init__(self, scope: object, construct_id: str, **kwargs: Any) -> None:  # noqa: ANN401
+        raise NotImplementedError
 
 
 class _Options:
