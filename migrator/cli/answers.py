@@ -10,7 +10,8 @@ from migrator.model.decision import NO_DECISIONS, AssumeAs, Decisions
 
 def decisions_in(path: str | None) -> Decisions:
     """The answers of a decisions file; none without a file."""
-    if path is None:
+    # An empty path says: none, although the plan was made with some.
+    if not path:
         return NO_DECISIONS
     from migrator.model.files.decisions import decode_decisions
 

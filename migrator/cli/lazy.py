@@ -11,12 +11,14 @@ from contextlib import suppress
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from migrator.app.settings import Settings
 from migrator.cli.completed import complete_values
 from migrator.cli.examples import Examples
 from migrator.cli.help_pages import write_examples, write_options
+from migrator.cli.setting_names import ON_COMMAND_LINE_ONLY, long_name, variables_of
 from migrator.cli.settings import DATA_FORMATS, GLOBAL_NAMES, global_options
 
 Table = Mapping[str, tuple[str, str]]
@@ -53,11 +55,34 @@ class MigrateCommand(click.Command):
         super().__init__(*args, **kwargs)
         self.formats = formats
         self.examples: tuple[str, ...] = ()  # set by the group that has the command
+        self.words: tuple[str, ...] = ()  # of the command line, after migrate
         taken = {option for param in self.params for option in param.opts}
         self._global = [
             option for option in global_options(formats) if not taken & set(option.opts)
         ]
         complete_values([*self.params, *self._global])
+
+    def called(self, *words: str) -> None:
+        """Give each option its environment variables: ``words`` are those of the command."""
+        self.words = words
+        general = {name.replace("_", "-") for name in GLOBAL_NAMES}
+        for option in (*self.params, *self._global):
+            name = long_name(option)
+            if name and name not in ON_COMMAND_LINE_ONLY:
+                option.envvar = variables_of(words, name, everywhere=name in general)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The arguments, with what the environment and ``migrate.yaml`` give for those that are
+        left out.
+        """
+        from migrator.cli.given_elsewhere import defaults_beside_plan, wrong_setting
+
+        if not ctx.resilient_parsing:
+            ctx.default_map = defaults_beside_plan(self, ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            raise wrong_setting(error, ctx) or error from error
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The command's own parameters and the global ones."""
@@ -72,12 +97,18 @@ class MigrateCommand(click.Command):
             for key in [*ctx.params]
             if key in GLOBAL_NAMES and key not in own
         }
-        ctx.obj = settings_of(ctx).with_given(given)
+        ctx.obj = settings_of(ctx).with_given(
+            {key: value for key, value in given.items() if not _given_before(ctx, key)}
+        )
         self._check_outputs(ctx, outputs)
         if ctx.obj.verbose or ctx.obj.log_file:
             from migrator.cli.logs import set_up_logging
 
             set_up_logging(ctx.obj)
+        if self.words:
+            from migrator.cli.given_elsewhere import say_settings
+
+            ctx.obj = say_settings(self, ctx, ctx.obj)
         return super().invoke(ctx)
 
     def _output_files(self, ctx: click.Context) -> list[str]:
@@ -121,9 +152,18 @@ class MigrateCommand(click.Command):
         super().format_epilog(ctx, formatter)
 
 
+def _given_before(ctx: click.Context, name: str) -> bool:
+    """Whether a global option stands before the command's name, and not after it: then it comes
+    before the environment and ``migrate.yaml``.
+    """
+    command_line = ParameterSource.COMMANDLINE
+    before = ctx.find_root().get_parameter_source(name)
+    return before is command_line and ctx.get_parameter_source(name) is not command_line
+
+
 class LazyGroup(click.Group):
     """A group whose commands come from a table of modules. ``examples`` are for their help pages;
-    those in ``hidden`` work and are not listed.
+    those in ``hidden`` work and are not listed. ``words``: of the command line, after migrate.
     """
 
     def __init__(
@@ -132,6 +172,7 @@ class LazyGroup(click.Group):
         table: Table,
         examples: Examples,
         hidden: Collection[str] = (),
+        words: tuple[str, ...] = (),
         **kwargs: Any,  # noqa: ANN401 - click's own arguments
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -142,6 +183,7 @@ class LazyGroup(click.Group):
         for name in hidden:
             self.listed.pop(name, None)
         complete_values(self.params)
+        self.words = words
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the table, which is the order of a migration."""
@@ -156,6 +198,7 @@ class LazyGroup(click.Group):
             raise TypeError(f"{self.table[cmd_name][0]} has no command")
         if isinstance(command, MigrateCommand):
             command.examples = self.examples.get(cmd_name, ())
+            command.called(*self.words, cmd_name)
         return command
 
     def resolve_command(

@@ -121,7 +121,6 @@ def image_option(*, required: bool) -> Callable[[F], F]:
     return click.option(
         "--image",
         metavar="IMAGE",
-        envvar="MIGRATE_IMAGE",
         required=required,
         default=None if required else "",
         show_default=False,

@@ -82,7 +82,7 @@ def _request(given: Mapping[str, Any]) -> "PlanRequest":
     of = _planned(given)
     if given["usage"] is not None:
         usage = read_json(given["usage"], "The usage file", "usage-unreadable")
-    if given["decisions"] is not None:
+    if given["decisions"]:
         decisions = read_decisions(given["decisions"])
     return PlanRequest(
         of=of,
@@ -115,6 +115,11 @@ def _finish(settings: Settings, given: Mapping[str, Any], outcome: PlanOutcome) 
         show_plan(output_of(settings), outcome)
     if given["out"] is not None:
         write_file(given["out"], pretty(outcome.document))
+        if given["out"] != "-":
+            from migrator.cli.plan_folder import remember
+
+            digest = str(outcome.document["planDigest"])
+            remember(given["out"], digest, given["decisions"], settings.reader_role)
         events.say("done", f"plan written to {given['out']}")
     if given["write_decisions"] is not None:
         from migrator.cli.decisions import write_questions

@@ -90,9 +90,8 @@ def global_options(formats: Sequence[str] = ALL_FORMATS) -> list[click.Option]:
         click.Option(
             ["--state-dir"],
             metavar="PATH|s3://…",
-            envvar="MIGRATE_STATE_DIR",
             help="Where plans, journals and backups are kept. [MIGRATE_STATE_DIR, else "
-            f"{DEFAULT_STATE_DIR}]",
+            f"{DEFAULT_STATE_DIR} near the plan, else here]",
         ),
         click.Option(
             ["--kubeconfig"], metavar="FILE", help="Reach the API server as this file says."

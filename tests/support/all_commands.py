@@ -1,6 +1,5 @@
 """Every command of ``migrate``, for tests that are tables over all of them."""
 
-import importlib
 from collections.abc import Iterator
 
 import click
@@ -18,11 +17,11 @@ def all_commands() -> Iterator[tuple[Path, click.Command]]:
 
 
 def _below(group: LazyGroup, path: Path) -> Iterator[tuple[Path, click.Command]]:
-    for name, (module, _) in group.table.items():
-        command = importlib.import_module(module).command
+    for name in group.table:
+        command = group.get_command(click.Context(group), name)
         if isinstance(command, LazyGroup):
             yield from _below(command, (*path, name))
-        else:
+        elif command is not None:
             yield (*path, name), command
 
 

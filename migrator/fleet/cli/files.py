@@ -49,7 +49,7 @@ def read_fleet_decisions(path: str | None) -> Mapping[str, Any]:
 
     from migrator.fleet.model.files.decisions import decode_fleet_decisions
 
-    if path is None:
+    if not path:
         return {}
     document = read_decisions(path)
     decode_fleet_decisions(document)

@@ -57,6 +57,7 @@ Exit codes:
     cls=LazyGroup,
     table=COMMANDS,
     examples=EXAMPLES,
+    words=("fleet",),
     short_help="The same over accounts, Regions and clusters.",
     epilog=EXIT_CODES,
 )

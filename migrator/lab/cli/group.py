@@ -25,6 +25,7 @@ COMMANDS = {
     cls=LazyGroup,
     table=COMMANDS,
     examples=EXAMPLES,
+    words=("lab",),
     short_help="An EKS on this machine, to learn and rehearse on.",
 )
 def command() -> None:

@@ -364,6 +364,28 @@ KINDS: tuple[ErrorKind, ...] = (
         "Give --reader-role arn:aws:iam::ACCOUNT:role/NAME.",
     ),
     ErrorKind(
+        "setting-refused",
+        (64,),
+        "migrate.yaml sets an option that only the command line, or the environment, may set.",
+        "A file beside a plan may come from another person: it answers no question of safety, names "
+        "no output and no program.",
+        "Take it out of migrate.yaml, and give the option to the command that needs it.",
+    ),
+    ErrorKind(
+        "settings-malformed",
+        (64,),
+        "migrate.yaml, or a MIGRATE_ variable, has a key or a value that no option takes.",
+        "A misspelt setting must not be one without effect.",
+        "Correct it; playbooks/settings.md lists the settings.",
+    ),
+    ErrorKind(
+        "settings-unreadable",
+        (64,),
+        "migrate.yaml is not YAML, or another user could have written it.",
+        "It leads credentials, so that in a shared folder it has to be your own.",
+        "Correct it, or take it over and close it for others.",
+    ),
+    ErrorKind(
         "snapshot-malformed",
         (1,),
         "A field of the snapshot has the wrong type.",
