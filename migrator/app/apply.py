@@ -3,16 +3,17 @@
 from dataclasses import dataclass
 
 from migrator.app.connect import Connection
-from migrator.app.on_plan import OnPlan, ports_for
+from migrator.app.on_plan import OnPlan, arns_of, ports_for
 from migrator.app.operator import Operator
 from migrator.model.outcome import RunOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyRequest(OnPlan):
-    """``only``: these ARNs; ``max_rate``: writes per second; ``keep_going``: a failed proof
-    does not stop the others. ``abandon_rollback``: go forward although a roll-back did not finish.
-    ``mode_only``: what comes before any principal, the one-way mode step with it.
+    """``only``: these principals (:func:`arns_of`); ``max_rate``: writes per second.
+    ``keep_going``: a failed proof does not stop the others. ``abandon_rollback``: go forward
+    although a roll-back did not finish. ``mode_only``: what comes before any principal, the one-way
+    mode step with it.
     """
 
     only: tuple[str, ...] = ()
@@ -39,7 +40,7 @@ def apply(
 
     ports = ports_for(request, operator, connection)
     options = ApplyOptions(
-        only=request.only,
+        only=arns_of(request.plan, request.only),
         mode_only=request.mode_only,
         max_rate=request.max_rate,
         keep_going=request.keep_going,

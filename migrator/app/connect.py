@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from migrator.adapters.reviewers import RealReviewers
     from migrator.adapters.state_files import StateFolder
     from migrator.adapters.state_s3 import StateBucket
+    from migrator.app.cluster_meant import ClusterMeant
     from migrator.run.begin_run import RunPorts
     from migrator.run.diagnose import DiagnosePorts
     from migrator.run.lock_cluster import LeasedLock
@@ -387,26 +388,28 @@ def session_for(
     region: str | None = None,
     session: "AwsSession | None" = None,
 ) -> tuple["AwsSession", str]:
-    """The session and the name of a cluster that is given by its name or ARN; an ARN says the
-    Region, where no option does.
+    """The session and the name of a cluster that a person gives by its name, its ARN or a kubectl
+    context; an ARN and a context say the Region, where no option does. With ``region`` or
+    ``session`` it is the name or the ARN of a cluster that is known already.
 
     EKS describes a cluster to callers of the cluster's account and Region: a cluster of the same
-    name elsewhere is another one. Raises ``cluster-arn-malformed``, and ``cluster-not-found`` for
-    an ARN of another account or Region than the caller's.
+    name elsewhere is another one. Raises ``cluster-arn-malformed``, ``cluster-ambiguous``, and
+    ``cluster-not-found`` for an ARN or a context of another account or Region than the caller's.
     """
     from migrator.model.principal import parse_arn, parse_cluster_arn
 
+    if region is None and session is None:
+        meant = cluster_of_person(settings, cluster)
+        cluster, region = meant.cluster, meant.region
+        if region is not None and parse_arn(cluster) is None:
+            found = open_aws(settings, region=region)
+            _refuse_other_region(found, cluster, region, "the context")
+            return found, cluster
     if parse_arn(cluster) is None:
         return session or open_aws(settings, region=region), cluster
     arn = parse_cluster_arn(cluster)
     found = session or open_aws(settings, region=arn.region)
-    if found.region != arn.region:
-        raise Failed(
-            "cluster-not-found",
-            f"{cluster} is not in {found.region}, the Region that was asked for.",
-            why=f"Its ARN has the Region {arn.region}.",
-            remedy="Leave out --region (and MIGRATE_REGION): the ARN has it.",
-        )
+    _refuse_other_region(found, cluster, arn.region, "its ARN")
     account = str(found.caller_identity()["Account"])
     if account != arn.account:
         raise Failed(
@@ -417,6 +420,48 @@ def session_for(
             f"role of it.",
         )
     return found, arn.name
+
+
+def cluster_of_person(settings: Settings, text: str) -> "ClusterMeant":
+    """The cluster that a person means: see :func:`migrator.app.cluster_meant.cluster_meant`. A name
+    that is also a context of another cluster is the one that there is.
+
+    Raises ``cluster-not-found``, and ``cluster-ambiguous`` where there are both.
+    """
+    from migrator.adapters.eks import EksCluster
+    from migrator.adapters.tasks_threads import Threads
+    from migrator.app.cluster_meant import cluster_meant, of_context
+
+    meant = cluster_meant(settings, text)
+    if meant.other is None:
+        return meant
+    try:
+        EksCluster(open_aws(settings), text, Threads(1)).describe_cluster()
+    except MigratorError as error:
+        # Whatever else it is, the name itself meets it again.
+        return of_context(meant.other) if error.code in _NO_SUCH_CLUSTER else meant
+    other = meant.other.arn or f"{meant.other.name} ({meant.other.region})"
+    raise WrongUse(
+        "cluster-ambiguous",
+        f"{text!r} is a cluster here, and a kubectl context of another one.",
+        why=f"The context, in {meant.other.file}, is {other}.",
+        remedy="Give the ARN of the one that you mean.",
+    )
+
+
+_NO_SUCH_CLUSTER = ("cluster-not-found", "no-region")
+
+
+def _refuse_other_region(session: "AwsSession", cluster: str, region: str, origin: str) -> None:
+    """Raises ``cluster-not-found`` where another Region was asked for."""
+    if session.region == region:
+        return
+    raise Failed(
+        "cluster-not-found",
+        f"{cluster} is not in {session.region}, the Region that was asked for.",
+        why=f"{origin[0].upper()}{origin[1:]} has the Region {region}.",
+        remedy=f"Leave out --region (and MIGRATE_REGION): {origin} has it.",
+    )
 
 
 def status_ports(operator: Operator, cluster: ClusterRef) -> "StatusPorts":

@@ -61,15 +61,17 @@ def required_policy(
     ``cluster-arn-malformed``, ``via-malformed``.
     """
     from migrator.adapters.via import parse_via
+    from migrator.app.cluster_meant import cluster_meant
     from migrator.decide.reach.required_permissions import COMMANDS, policy_document
     from migrator.model.files.snapshot import cluster_ref
     from migrator.model.principal import is_cluster_name, parse_cluster_arn
 
     refuse_unknown(commands)
-    if is_cluster_name(cluster):
-        described = _described(settings, cluster)
+    meant = cluster_meant(settings, cluster).cluster
+    if is_cluster_name(meant):
+        described = _described(settings, cluster, meant)
     else:
-        described = {"name": parse_cluster_arn(cluster).name, "arn": cluster}
+        described = {"name": parse_cluster_arn(meant).name, "arn": meant}
     tunnel = None if settings.via is None else parse_via(settings.via).instance or "*"
     return policy_document(
         commands or COMMANDS,
@@ -101,7 +103,7 @@ def required_fleet_policy(settings: Settings, commands: Sequence[str]) -> dict[s
     return fleet_policy(commands, (*named, "aws")[0])
 
 
-def _described(settings: Settings, cluster: str) -> Mapping[str, Any]:
+def _described(settings: Settings, cluster: str, name: str) -> Mapping[str, Any]:
     """Name and ARN of the cluster; where the caller may not describe it, the ARN that a cluster of
     this name has in the account and Region of the caller: the policy is what lets it describe it.
     """
@@ -118,7 +120,7 @@ def _described(settings: Settings, cluster: str) -> Mapping[str, Any]:
         if caller is None:
             raise
         place = f"arn:{caller.partition}:eks:{session.region}:{caller.account}"
-        return {"name": cluster, "arn": f"{place}:cluster/{cluster}"}
+        return {"name": name, "arn": f"{place}:cluster/{name}"}
 
 
 def refuse_unknown(commands: Iterable[str]) -> None:

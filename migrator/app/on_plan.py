@@ -1,6 +1,6 @@
 """What every command on a plan is asked with, and the ports that carry it out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -55,8 +55,19 @@ def _arn_meant(request: OnPlan, wanted: str) -> str:
     # decisions.yaml may be that of several plans: an answer for a principal of another is no error.
     if wanted in request.answers.verify_as:
         return wanted
+    return _named_by_option(request.plan, wanted)
+
+
+def arns_of(plan: Plan, only: Iterable[str]) -> tuple[str, ...]:
+    """The ARNs of the principals that an option names, however it does. Raises ``WrongUse``:
+    ``principal-not-in-plan``, ``principal-ambiguous``.
+    """
+    return tuple(dict.fromkeys(_named_by_option(plan, wanted) for wanted in only))
+
+
+def _named_by_option(plan: Plan, wanted: str) -> str:
     try:
-        return principal_meant(request.plan, wanted)
+        return principal_meant(plan, wanted)
     except Failed as error:
         raise WrongUse(error.code, error.message, why=error.why, remedy=error.remedy) from error
 
@@ -68,12 +79,14 @@ def principal_meant(plan: Plan, wanted: str) -> str:
     Raises ``Failed``: ``principal-not-in-plan``, ``principal-ambiguous``.
     """
     from migrator.decide.planning.explain import principals_meant
+    from migrator.model.principal_names import did_you_mean
 
     found = [each.principal_arn for each in principals_meant(plan, wanted)]
     if not found:
         raise Failed(
             "principal-not-in-plan",
             f"The plan knows no principal {wanted!r}.",
+            why=did_you_mean([each.principal_arn for each in plan.principals], wanted),
             remedy="`migrate show PLAN` lists its principals.",
         )
     if len(found) > 1:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from migrator.app.connect import Connection, connect, run_ports
-from migrator.app.on_plan import OnPlan, ports_for
+from migrator.app.on_plan import OnPlan, arns_of, ports_for
 from migrator.app.operator import Operator
 from migrator.app.preflight import preflight
 from migrator.model.leftover import LeftoversOutcome
@@ -13,7 +13,7 @@ from migrator.model.plan import ClusterRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollBackRequest(OnPlan):
-    """``only``: these ARNs; ``max_rate``: writes per second."""
+    """``only``: these principals (:func:`arns_of`); ``max_rate``: writes per second."""
 
     only: tuple[str, ...] = ()
     max_rate: float | None = None
@@ -42,7 +42,7 @@ def roll_back(
     from migrator.run.roll_back import RollBackOptions
     from migrator.run.roll_back import roll_back as take_back
 
-    options = RollBackOptions(only=request.only, max_rate=request.max_rate)
+    options = RollBackOptions(only=arns_of(request.plan, request.only), max_rate=request.max_rate)
     ports = ports_for(request, operator, connection)
     return take_back(request.plan, request.digest, ports, options)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from migrator.app.connect import Connection
-from migrator.app.on_plan import OnPlan, ports_for
+from migrator.app.on_plan import OnPlan, arns_of, ports_for
 from migrator.app.operator import Operator
 from migrator.model.evidence import OwnProbe
 from migrator.model.outcome import VerifyOutcome
@@ -12,9 +12,10 @@ from migrator.model.snapshot import Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRequest(OnPlan):
-    """``only``: these ARNs; ``baseline``: take what is before apply, and judge nothing;
-    ``probes``: how many are chosen per principal. ``own_probes``: questions of the operator's own,
-    and ``usage``: logins that were observed. ``canary_image``: canary pods are allowed.
+    """``only``: these principals (:func:`arns_of`); ``baseline``: take what is before apply, and
+    judge nothing; ``probes``: how many are chosen per principal. ``own_probes``: questions of the
+    operator's own, and ``usage``: logins that were observed. ``canary_image``: canary pods are
+    allowed.
     """
 
     only: tuple[str, ...] = ()
@@ -39,7 +40,7 @@ def verify(
 
     ports = ports_for(request, operator, connection)
     options = VerifyOptions(
-        only=request.only,
+        only=arns_of(request.plan, request.only),
         baseline=request.baseline,
         probes=request.probes,
         own_probes=request.own_probes,

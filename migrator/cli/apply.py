@@ -30,7 +30,10 @@ from migrator.cli.request_fields import request_fields
 @plan_argument
 @yes_option
 @click.option(
-    "--only", metavar="ARN", multiple=True, help="These principals only; may be repeated."
+    "--only",
+    metavar="PRINCIPAL",
+    multiple=True,
+    help="These principals only: ARN, an end of it, or row; may be repeated.",
 )
 @click.option(
     "--max-rate",

@@ -162,7 +162,7 @@ def _entries(
     """The plan, and its entries or those of the cluster."""
     from migrator.app.generate import GenerateRequest, generate, read_entries
 
-    if is_cluster_name(plan_or_cluster):
+    if is_cluster_name(plan_or_cluster, settings):
         operator = operator_of(settings, yes=False)
         return read_entries(plan_or_cluster, operator, include_owned=include_owned)
     plan, _ = read_plan(plan_or_cluster)

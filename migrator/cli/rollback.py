@@ -29,7 +29,10 @@ from migrator.cli.terminal import output_of
 )
 @yes_option
 @click.option(
-    "--only", metavar="ARN", multiple=True, help="These principals only; may be repeated."
+    "--only",
+    metavar="PRINCIPAL",
+    multiple=True,
+    help="These principals only: ARN, an end of it, or row; may be repeated.",
 )
 @click.option(
     "--max-rate",
@@ -77,7 +80,7 @@ def _leftovers(settings: Settings, given: Mapping[str, Any]) -> int:
     from migrator.render.leftovers import leftovers_document, leftovers_text
 
     plan_or_cluster = given["plan_or_cluster"]
-    named = is_cluster_name(plan_or_cluster)
+    named = is_cluster_name(plan_or_cluster, settings)
     cluster = (
         cluster_ref(describe(settings, plan_or_cluster))
         if named

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from migrator.app.settings import Settings
 from migrator.cli.answers import decisions_in
 from migrator.cli.commands_to_copy import below, command_lines, where_planned
 from migrator.cli.files import read_plan
@@ -40,7 +41,11 @@ def command(
 
     settings = settings_of(ctx)
     creator = decisions_in(decisions).creator
-    of = plan_or_cluster if is_cluster_name(plan_or_cluster) else read_plan(plan_or_cluster)
+    of = (
+        plan_or_cluster
+        if is_cluster_name(plan_or_cluster, settings)
+        else read_plan(plan_or_cluster)
+    )
     standing = status(StatusRequest(of=of, creator=creator), operator_of(settings, yes=yes))
     output = output_of(settings)
     plan_file = f"{standing.state}/plan.json" if isinstance(of, str) else plan_or_cluster
@@ -69,6 +74,12 @@ def command(
     return standing.exit_code
 
 
-def is_cluster_name(text: str) -> bool:
-    """Whether an argument that is a plan or a cluster is the name or the ARN of a cluster."""
-    return not Path(text).is_file() and _CLUSTER_NAME.fullmatch(text) is not None
+def is_cluster_name(text: str, settings: Settings) -> bool:
+    """Whether an argument that is a plan or a cluster is the name, the ARN or a kubectl context of
+    a cluster.
+    """
+    from migrator.app.cluster_meant import is_context
+
+    if Path(text).is_file():
+        return False
+    return _CLUSTER_NAME.fullmatch(text) is not None or is_context(settings, text)

@@ -29,7 +29,10 @@ from migrator.errors import MigratorError
 )
 @plan_argument
 @click.option(
-    "--only", metavar="ARN", multiple=True, help="These principals only; may be repeated."
+    "--only",
+    metavar="PRINCIPAL",
+    multiple=True,
+    help="These principals only: ARN, an end of it, or row; may be repeated.",
 )
 @click.option("--baseline", is_flag=True, help="Take what is before apply, and judge nothing.")
 @click.option(

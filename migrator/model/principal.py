@@ -110,6 +110,11 @@ def is_cluster_name(text: str) -> bool:
     return _CLUSTER_NAME.fullmatch(text) is not None
 
 
+def is_cluster_arn(text: str) -> bool:
+    """Whether the text is the ARN of an EKS cluster, as :func:`parse_cluster_arn` takes it."""
+    return _CLUSTER.fullmatch(text) is not None
+
+
 def parse_cluster_arn(text: str) -> Arn:
     """The ARN of an EKS cluster (service authorization reference, Amazon EKS; names: EKS API
     Reference, CreateCluster). It is written into policies and commands: no part has a wildcard.

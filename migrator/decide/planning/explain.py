@@ -13,6 +13,7 @@ from migrator.model.access_entry import NOBODY, EntrySpec, Identity
 from migrator.model.explanation import ExplainedRow, Explanation, Reason
 from migrator.model.finding import Finding
 from migrator.model.plan import AccessChange, Action, Plan, PlannedPrincipal
+from migrator.model.principal_names import arns_meant, row_meant
 from migrator.model.step import UpdateEntry
 
 ACTION_MEANS: Mapping[Action, str] = {
@@ -86,19 +87,16 @@ def _means(plan: Plan, principal: PlannedPrincipal) -> str:
 
 
 def principals_meant(plan: Plan, wanted: str) -> tuple[PlannedPrincipal, ...]:
-    """The principals that ``wanted`` can mean: the ARN, else its end (``role/ci/runner``,
-    ``runner``), else a row, else a way in which the authenticator would know it.
+    """The principals that ``wanted`` can mean: a row (``mapRoles[3]``), else the ARN, else its end
+    (``role/ci/runner``, ``runner``), else a way in which the authenticator would know it.
     """
-    principals = plan.principals
-    exact = tuple(each for each in principals if each.principal_arn == wanted)
-    if exact:
-        return exact
-    ends = (f"/{wanted}", f":{wanted}")
-    by_end = tuple(each for each in principals if each.principal_arn.endswith(ends))
-    if by_end:
-        return by_end
-    of_row = tuple(each for each in principals if wanted in each.sources)
-    return of_row or principals_of(plan, wanted)
+    # First, and alone: the text of a row may end as the place of another row is written.
+    row = row_meant(wanted)
+    if row is not None:
+        return tuple(each for each in plan.principals if row in each.sources)
+    meant = set(arns_meant((each.principal_arn for each in plan.principals), wanted))
+    named = tuple(each for each in plan.principals if each.principal_arn in meant)
+    return named or principals_of(plan, wanted)
 
 
 def principals_of(plan: Plan, arn: str) -> tuple[PlannedPrincipal, ...]:

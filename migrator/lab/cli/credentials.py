@@ -94,14 +94,14 @@ def environment_as(directory: Path, arn: str) -> dict[str, str]:
 def find_principal(directory: Path, wanted: str) -> str:
     """The one principal of the lab that is meant. Raises ``principal-unknown``."""
     from migrator.lab.lab_client import lab_state
+    from migrator.model.principal_names import arns_meant, did_you_mean
 
-    known = list(lab_state(directory)["profiles"])
-    found = [arn for arn in known if arn == wanted] or [
-        arn for arn in known if arn.endswith(("/" + wanted, ":" + wanted))
-    ]
+    known = [str(arn) for arn in lab_state(directory)["profiles"]]
+    found = arns_meant(known, wanted)
     if len(found) == 1:
-        return str(found[0])
-    why = f"It may be {', '.join(found[:5])}." if found else f"There are {', '.join(known[:20])}."
+        return found[0]
+    why = f"It may be {', '.join(found[:5])}." if found else did_you_mean(known, wanted)
+    why = why or f"There are {', '.join(known[:20])}."
     raise Failed(
         "principal-unknown",
         f"{wanted} is not one principal of this lab.",

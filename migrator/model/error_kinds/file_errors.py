@@ -27,6 +27,13 @@ KINDS: tuple[ErrorKind, ...] = (
         "unset MIGRATE_CLOCK_URL",
     ),
     ErrorKind(
+        "cluster-ambiguous",
+        (64,),
+        "A name is that of a cluster, and of a kubectl context of another cluster.",
+        "A cluster is named by its name, its ARN or a kubectl context.",
+        "Give the ARN of the one that you mean.",
+    ),
+    ErrorKind(
         "cluster-arn-malformed",
         (64,),
         "The value of --cluster-arn is not the ARN of an EKS cluster.",
@@ -367,8 +374,8 @@ KINDS: tuple[ErrorKind, ...] = (
         "setting-refused",
         (64,),
         "migrate.yaml sets an option that only the command line, or the environment, may set.",
-        "A file beside a plan may come from another person: it answers no question of safety, names "
-        "no output and no program.",
+        "A file beside a plan may come from another person: it answers no question of safety, and "
+        "names no output and no program.",
         "Take it out of migrate.yaml, and give the option to the command that needs it.",
     ),
     ErrorKind(

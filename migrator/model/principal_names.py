@@ -1,0 +1,46 @@
+"""Names of principals as people write them: an ARN, what tables print, an end of it, a row."""
+
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Final
+
+# `place` of a row, as tables print it; no IAM name has brackets (IAM API Reference, CreateRole).
+_ROW: Final = re.compile(r"(map(?:Roles|Users|Accounts)\[\d{1,6}\])(?: line \d+)?")
+_MOST_CANDIDATES = 3
+
+
+def row_meant(wanted: str) -> str | None:
+    """``mapRoles[3]`` where the text is the place of a row, with or without its line."""
+    found = _ROW.fullmatch(wanted)
+    return None if found is None else found[1]
+
+
+def arns_meant(arns: Iterable[str], wanted: str) -> tuple[str, ...]:
+    """The ARNs that ``wanted`` can mean: the whole ARN, else an end of it that begins behind a
+    colon or a slash (``111122223333:role/ci/runner``, ``role/ci/runner``, ``runner``).
+    """
+    known = tuple(arns)
+    if wanted in known:
+        return (wanted,)
+    # Text of a row may hold an ARN: one that is written in full is not looked for inside it.
+    if not wanted or wanted.startswith("arn:"):
+        return ()
+    return tuple(arn for arn in known if arn.endswith((f"/{wanted}", f":{wanted}")))
+
+
+def nearest_arns(arns: Sequence[str], wanted: str) -> tuple[str, ...]:
+    """At most three ARNs whose name, or an end of it, is spelt nearly so."""
+    by_end: dict[str, str] = {}
+    for arn in arns:
+        resource = arn.rpartition(":")[2]
+        for end in (arn, resource, resource.rpartition("/")[2]):
+            by_end.setdefault(end.lower(), arn)
+    close = get_close_matches(wanted.lower(), by_end, n=_MOST_CANDIDATES)
+    return tuple(dict.fromkeys(by_end[end] for end in close))
+
+
+def did_you_mean(arns: Sequence[str], wanted: str) -> str:
+    """``Did you mean …?``, empty where nothing is near."""
+    near = nearest_arns(arns, wanted)
+    return f"Did you mean {' or '.join(near)}?" if near else ""
