@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -67,9 +68,13 @@ def remember(
     from migrator.cli.files import read_bytes, write_file
     from migrator.model.files.wire import pretty
 
+    # A device or a pipe has no folder to remember in.
+    if not Path(plan_file).is_file():
+        return
     place = memory_of(plan_file)
     if not decisions and not reader_roles:
-        place.unlink(missing_ok=True)
+        with suppress(OSError):  # one that stays is of another plan, and so is not used
+            place.unlink()
         return
     answers = None
     # A pipe and standard input cannot be read a second time.
