@@ -55,7 +55,11 @@ def command(
     from migrator.render.drift_commands import accepting
 
     settings = settings_of(ctx)
-    of = plan_or_cluster if is_cluster_name(plan_or_cluster) else read_plan(plan_or_cluster)
+    of = (
+        plan_or_cluster
+        if is_cluster_name(plan_or_cluster, settings)
+        else read_plan(plan_or_cluster)
+    )
     if against is not None and not isinstance(of, str):
         raise click.UsageError("--against is for a CLUSTER: a PLAN is what it is compared with.")
     saved = None

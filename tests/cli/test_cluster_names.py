@@ -20,6 +20,8 @@ COMMANDS: Sequence[Sequence[str]] = (
     ("doctor", "--policy", "apply"),
     ("observe",),
     ("token",),
+    ("access",),
+    ("drift",),
     ("status",),
     ("rollback", "--leftovers"),
     ("generate", "terraform", "--out", "-"),
@@ -81,7 +83,7 @@ def test_every_command_that_takes_a_cluster_is_in_the_table() -> None:
         for path, command in all_commands()
         for each in command.params
         if each.param_type_name == "argument"
-        and "CLUSTER" in (each.metavar or each.name or "").upper()  # type: ignore[attr-defined]
+        and "CLUSTER" in (each.metavar or each.name or "").upper()
         and path[0] != "lab"
     }
     assert takes == {words[0] for words in COMMANDS}
