@@ -51,11 +51,11 @@ def defaults_beside_plan(
     plan = _plan_in(raw)
     folder = _folder_of(plan, raw)
     document = read_settings(folder)
-    file = defaults_for(command, command.words, document, folder) if document else {}
+    file = defaults_for(command.options(), command.words, document, folder) if document else {}
     memory = recall(plan) if raw.keys() & {*_ON_A_PLAN} and plan else Memory()
     ctx.meta[_FROM] = _From(plan, folder, file, memory)
     found = {**memory.options(), **file}
-    names = {long_name(each): each.name or "" for each in command.get_params(ctx)}
+    names = {long_name(each): each.name or "" for each in command.options()}
     return {names[key]: value for key, value in found.items() if key in names}
 
 
@@ -154,7 +154,7 @@ def say_settings(command: MigrateCommand, ctx: click.Context, settings: Settings
 
 def _is_default(command: MigrateCommand, ctx: click.Context, name: str) -> bool:
     """Whether an option has the value that a file gave."""
-    option = next((each for each in command.get_params(ctx) if long_name(each) == name), None)
+    option = next((each for each in command.options() if long_name(each) == name), None)
     if option is None or option.name is None:
         return False
     before = ctx.find_root().get_parameter_source(option.name)
@@ -164,7 +164,7 @@ def _is_default(command: MigrateCommand, ctx: click.Context, name: str) -> bool:
 
 def _not_read(command: MigrateCommand) -> Iterable[str]:
     """Variables that look as if they answered a question of safety: they do not."""
-    for option in command.get_params(click.Context(command)):
+    for option in command.options():
         name = long_name(option)
         if name not in ON_COMMAND_LINE_ONLY:
             continue

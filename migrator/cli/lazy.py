@@ -62,13 +62,20 @@ class MigrateCommand(click.Command):
         ]
         complete_values([*self.params, *self._global])
 
+    def options(self) -> list[click.Option]:
+        """The command's own options and the global ones, without the one for help, which click
+        makes for the context that asks first.
+        """
+        every = (*self.params, *self._global)
+        return [each for each in every if isinstance(each, click.Option)]
+
     def called(self, *words: str) -> None:
         """Give each option its environment variables: ``words`` are those of the command."""
         self.words = words
         general = {name.replace("_", "-") for name in GLOBAL_NAMES}
-        for option in (*self.params, *self._global):
+        for option in self.options():
             name = long_name(option)
-            if name and name not in ON_COMMAND_LINE_ONLY:
+            if name not in ON_COMMAND_LINE_ONLY:
                 option.envvar = variables_of(words, name, everywhere=name in general)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ what only the command line may say (:mod:`migrator.cli.setting_names`).
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -69,12 +69,12 @@ def _refuse_of_others(path: Path) -> None:
 
 
 def defaults_for(
-    command: click.Command, words: tuple[str, ...], document: Table, folder: Path
+    of: Sequence[click.Option], words: tuple[str, ...], document: Table, folder: Path
 ) -> dict[str, Any]:
-    """What the document gives the command ``words``: long name of the option -> value, paths
-    resolved. Raises ``settings-malformed``.
+    """What the document gives the command ``words``, whose options are ``of``: long name of the
+    option -> value, paths resolved. Raises ``settings-malformed``.
     """
-    options = {long_name(each): each for each in command.get_params(click.Context(command))}
+    options = {long_name(each): each for each in of}
     section: Any = document
     for word in words:
         section = section.get(word) or {}
@@ -82,7 +82,7 @@ def defaults_for(
     for table in (document, section):
         for key, value in table.items():
             option = options.get(str(key))
-            if isinstance(option, click.Option):
+            if option is not None:
                 found[str(key)] = _value(folder, str(key), option, value)
     return found
 

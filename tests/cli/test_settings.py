@@ -19,6 +19,8 @@ from migrator.cli.settings_file import NAME
 from tests.support.all_commands import all_commands, options_of
 
 COMMANDS = {path: command for path, command in all_commands()}
+# As the program has them: click keeps the option that is made first.
+HELP = ["-h", "--help"]
 GENERAL = {name.replace("_", "-") for name in GLOBAL_NAMES}
 OPTIONS = [
     (path, long_name(option), option)
@@ -44,7 +46,7 @@ def a_value(option: click.Option) -> tuple[str, Any]:
 
 
 def consumed(path: tuple[str, ...], option: click.Option) -> tuple[Any, ParameterSource]:
-    ctx = click.Context(COMMANDS[path])
+    ctx = click.Context(COMMANDS[path], help_option_names=HELP)
     return option.consume_value(ctx, {})
 
 
@@ -101,7 +103,7 @@ def settings_context(path: tuple[str, ...], folder: Path) -> click.Context:
 
     command = COMMANDS[path]
     assert isinstance(command, MigrateCommand)
-    ctx = click.Context(command, info_name=path[-1])
+    ctx = click.Context(command, info_name=path[-1], help_option_names=HELP)
     before = Path.cwd()
     os.chdir(folder)
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import click
 
-from migrator.cli.lazy import LazyGroup
+from migrator.cli.lazy import LazyGroup, MigrateCommand
 from migrator.cli.main import cli
 
 Path = tuple[str, ...]
@@ -27,5 +27,5 @@ def _below(group: LazyGroup, path: Path) -> Iterator[tuple[Path, click.Command]]
 
 def options_of(command: click.Command) -> list[click.Option]:
     """The command's own options and the global ones that it takes."""
-    params = command.get_params(click.Context(command))
-    return [each for each in params if isinstance(each, click.Option)]
+    assert isinstance(command, MigrateCommand)
+    return command.options()
