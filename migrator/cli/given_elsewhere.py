@@ -13,11 +13,11 @@ from click.core import ParameterSource
 
 from migrator.app.settings import Settings
 from migrator.app.state_place import state_near
-from migrator.cli.lazy import MigrateCommand
 from migrator.cli.plan_folder import Memory, recall
 from migrator.cli.setting_names import (
     LEADS_ELSEWHERE,
     ON_COMMAND_LINE_ONLY,
+    Called,
     long_name,
     variables_of,
 )
@@ -41,35 +41,33 @@ class _From:
         self.memory = memory
 
 
-def defaults_beside_plan(
-    command: MigrateCommand, ctx: click.Context, args: list[str]
-) -> dict[str, Any]:
+def defaults_beside_plan(called: Called, ctx: click.Context, args: list[str]) -> dict[str, Any]:
     """Defaults by the name of the parameter. Raises what :func:`read_settings` raises."""
-    raw = _raw_values(command, ctx, args)
+    raw = _raw_values(called, ctx, args)
     if raw is None:
         return {}
     plan = _plan_in(raw)
     folder = _folder_of(plan, raw)
-    document = read_settings(folder)
-    file = defaults_for(command.options(), command.words, document, folder) if document else {}
+    document = read_settings(folder, ctx.find_root().command)
+    file = defaults_for(called.options, called.words, document, folder) if document else {}
     memory = recall(plan) if raw.keys() & {*_ON_A_PLAN} and plan else Memory()
     ctx.meta[_FROM] = _From(plan, folder, file, memory)
     found = {**memory.options(), **file}
-    names = {long_name(each): each.name or "" for each in command.options()}
+    names = {long_name(each): each.name or "" for each in called.options}
     return {names[key]: value for key, value in found.items() if key in names}
 
 
-def _raw_values(
-    command: MigrateCommand, ctx: click.Context, args: list[str]
-) -> Mapping[str, Any] | None:
+def _raw_values(called: Called, ctx: click.Context, args: list[str]) -> Mapping[str, Any] | None:
     """What the command line has, before anything of it is judged; None where it cannot be read, or
     only asks for help.
     """
     try:
-        values, _, _ = command.make_parser(ctx).parse_args(list(args))
+        values, _, _ = called.command.make_parser(ctx).parse_args(list(args))
     except click.UsageError:
         return None
-    asks_for_help = (values.get(each.name) for each in command.get_params(ctx) if each.is_eager)
+    asks_for_help = (
+        values.get(each.name) for each in called.command.get_params(ctx) if each.is_eager
+    )
     return None if True in asks_for_help else values
 
 
@@ -119,7 +117,7 @@ def _each(variables: str | Iterable[str]) -> list[str]:
     return [variables] if isinstance(variables, str) else [*variables]
 
 
-def say_settings(command: MigrateCommand, ctx: click.Context, settings: Settings) -> Settings:
+def say_settings(called: Called, ctx: click.Context, settings: Settings) -> Settings:
     """Say what was not given on the command line and is used, each place in one line. Returns the
     settings with the state folder that belongs to the plan.
     """
@@ -129,12 +127,12 @@ def say_settings(command: MigrateCommand, ctx: click.Context, settings: Settings
     if not isinstance(came, _From):
         return settings
     events = events_of(settings)
-    for line in _not_read(command):
+    for line in _not_read(called):
         events.say("warn", line)
     used = {
         name: value
         for name, value in {**came.memory.options(), **came.file}.items()
-        if _is_default(command, ctx, name)
+        if _is_default(called, ctx, name)
     }
     file = {name: value for name, value in used.items() if name in came.file}
     if file:
@@ -146,15 +144,15 @@ def say_settings(command: MigrateCommand, ctx: click.Context, settings: Settings
     if came.plan is None or not ctx.params.keys() & {*_ON_A_PLAN} or settings.state_dir:
         return settings
     place = state_near(came.plan)
-    if place is None or command.words == ("show",):
+    if place is None or called.words == ("show",):
         return settings
     events.say("info", f"state: {place}, found from the plan")
     return replace(settings, state_dir=place)
 
 
-def _is_default(command: MigrateCommand, ctx: click.Context, name: str) -> bool:
+def _is_default(called: Called, ctx: click.Context, name: str) -> bool:
     """Whether an option has the value that a file gave."""
-    option = next((each for each in command.options() if long_name(each) == name), None)
+    option = next((each for each in called.options if long_name(each) == name), None)
     if option is None or option.name is None:
         return False
     before = ctx.find_root().get_parameter_source(option.name)
@@ -162,13 +160,13 @@ def _is_default(command: MigrateCommand, ctx: click.Context, name: str) -> bool:
     return source is ParameterSource.DEFAULT_MAP and before is not ParameterSource.COMMANDLINE
 
 
-def _not_read(command: MigrateCommand) -> Iterable[str]:
+def _not_read(called: Called) -> Iterable[str]:
     """Variables that look as if they answered a question of safety: they do not."""
-    for option in command.options():
+    for option in called.options:
         name = long_name(option)
         if name not in ON_COMMAND_LINE_ONLY:
             continue
-        own = variables_of(command.words, name, everywhere=False)
+        own = variables_of(called.words, name, everywhere=False)
         general = variables_of((), name, everywhere=True)
         for variable in (*own, *general):
             if os.environ.get(variable):

@@ -18,7 +18,7 @@ from migrator.app.settings import Settings
 from migrator.cli.completed import complete_values
 from migrator.cli.examples import Examples
 from migrator.cli.help_pages import write_examples, write_options
-from migrator.cli.setting_names import ON_COMMAND_LINE_ONLY, long_name, variables_of
+from migrator.cli.setting_names import ON_COMMAND_LINE_ONLY, Called, long_name, variables_of
 from migrator.cli.settings import DATA_FORMATS, GLOBAL_NAMES, global_options
 
 Table = Mapping[str, tuple[str, str]]
@@ -78,6 +78,10 @@ class MigrateCommand(click.Command):
             if name not in ON_COMMAND_LINE_ONLY:
                 option.envvar = variables_of(words, name, everywhere=name in general)
 
+    def call(self) -> Called:
+        """The command with its words and options."""
+        return Called(self, self.words, tuple(self.options()))
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The arguments, with what the environment and ``migrate.yaml`` give for those that are
         left out.
@@ -85,7 +89,7 @@ class MigrateCommand(click.Command):
         from migrator.cli.given_elsewhere import defaults_beside_plan, wrong_setting
 
         if not ctx.resilient_parsing:
-            ctx.default_map = defaults_beside_plan(self, ctx, args)
+            ctx.default_map = defaults_beside_plan(self.call(), ctx, args)
         try:
             return super().parse_args(ctx, args)
         except click.BadParameter as error:
@@ -115,7 +119,7 @@ class MigrateCommand(click.Command):
         if self.words:
             from migrator.cli.given_elsewhere import say_settings
 
-            ctx.obj = say_settings(self, ctx, ctx.obj)
+            ctx.obj = say_settings(self.call(), ctx, ctx.obj)
         return super().invoke(ctx)
 
     def _output_files(self, ctx: click.Context) -> list[str]:

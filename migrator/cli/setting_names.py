@@ -8,6 +8,7 @@ This module is loaded for ``migrate --help``: click and the standard library onl
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import click
 
@@ -75,6 +76,15 @@ LEADS_ELSEWHERE = frozenset(
         "max-probes",
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A command as it is called: ``words`` are those of the command line, after migrate."""
+
+    command: click.Command
+    words: tuple[str, ...]
+    options: tuple[click.Option, ...]
 
 
 def long_name(option: click.Parameter) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from migrator.cli.setting_names import NOT_IN_FILE, ON_COMMAND_LINE_ONLY, SHARED, long_name
+from migrator.cli.settings import GLOBAL_NAMES
 from migrator.errors import WrongUse
 
 NAME = "migrate.yaml"
@@ -23,8 +24,9 @@ _REMEDY = "Correct it; playbooks/settings.md lists what a migrate.yaml may have.
 Table = Mapping[str, Any]
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
-    """The document of the folder's ``migrate.yaml``; empty where there is none.
+def read_settings(folder: Path, root: click.Command) -> dict[str, Any]:
+    """The document of the folder's ``migrate.yaml``; empty where there is none. ``root`` has all
+    commands: a section is one of them.
 
     Raises ``settings-unreadable``, ``settings-malformed``, ``setting-refused``.
     """
@@ -48,7 +50,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
         return {}
     if not isinstance(document, dict):
         raise _malformed(path, "It holds no mapping at its top.")
-    _check_group(path, (), document)
+    _check_group(path, (), root, document)
     return document
 
 
@@ -118,26 +120,19 @@ def _path(folder: Path, text: str) -> str:
     return str(folder / text)
 
 
-def _check_group(path: Path, words: tuple[str, ...], table: Table) -> None:
+def _check_group(path: Path, words: tuple[str, ...], group: click.Command, table: Table) -> None:
     """All keys of a group of commands: its commands, and at the top what holds for all."""
-    from migrator.cli.lazy import LazyGroup
-    from migrator.cli.main import cli
-    from migrator.cli.settings import GLOBAL_NAMES
-
-    group: click.Command = cli
-    for word in words:
-        group = _command(group, word)
-    assert isinstance(group, LazyGroup)  # noqa: S101 - for the type checker
     general = {name.replace("_", "-") for name in GLOBAL_NAMES} | {*SHARED, "format"}
     known = general if not words else set()
+    commands: Table = getattr(group, "table", {})
     for key, value in table.items():
         if key == "format" and not words:
             if value != FORMAT:
                 raise _malformed(path, f"Its format is {value!r}, not {FORMAT!r}.")
-        elif key in group.table:
+        elif key in commands:
             _check_section(path, (*words, key), _command(group, key), value)
         else:
-            _check_key(path, words, str(key), {*known, *group.table})
+            _check_key(path, words, str(key), {*known, *commands})
 
 
 def _command(group: click.Command, name: str) -> click.Command:
@@ -153,7 +148,7 @@ def _check_section(path: Path, words: tuple[str, ...], command: click.Command, v
     if not isinstance(value, dict):
         raise _malformed(path, f"{'.'.join(words)} holds no mapping.")
     if isinstance(command, click.Group):
-        _check_group(path, words, value)
+        _check_group(path, words, command, value)
         return
     known = {name for name in map(long_name, command.params) if name}
     for key in value:

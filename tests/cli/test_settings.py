@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from migrator.app.settings import Settings
 from migrator.cli.lazy import MigrateCommand
-from migrator.cli.main import run
+from migrator.cli.main import cli, run
 from migrator.cli.setting_names import NOT_IN_FILE, ON_COMMAND_LINE_ONLY, long_name, variables_of
 from migrator.cli.settings import GLOBAL_NAMES
 from migrator.cli.settings_file import NAME
@@ -103,11 +103,12 @@ def settings_context(path: tuple[str, ...], folder: Path) -> click.Context:
 
     command = COMMANDS[path]
     assert isinstance(command, MigrateCommand)
-    ctx = click.Context(command, info_name=path[-1], help_option_names=HELP)
+    root = click.Context(cli, help_option_names=HELP)
+    ctx = click.Context(command, parent=root, info_name=path[-1], help_option_names=HELP)
     before = Path.cwd()
     os.chdir(folder)
     try:
-        ctx.default_map = defaults_beside_plan(command, ctx, [])
+        ctx.default_map = defaults_beside_plan(command.call(), ctx, [])
     finally:
         os.chdir(before)
     return ctx

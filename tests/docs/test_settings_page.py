@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from migrator.cli.main import cli
 from migrator.cli.settings_file import read_settings
 from migrator.model.canonical import pretty_bytes
 from migrator.model.files.yaml_document import load_yaml
@@ -35,7 +36,7 @@ def _example() -> str:
 
 def test_example_of_the_page_is_read_and_fits_the_schema(tmp_path: Path) -> None:
     (tmp_path / "migrate.yaml").write_text(_example())
-    assert read_settings(tmp_path)["region"] == "eu-west-1"
+    assert read_settings(tmp_path, cli)["region"] == "eu-west-1"
     Draft202012Validator(settings_schema()).validate(load_yaml(_example().encode()))
 
 
