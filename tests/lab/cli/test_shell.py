@@ -110,6 +110,8 @@ def test_a_shell_of_its_own_shows_the_lab_and_leaves_nothing(
     for name in (".bashrc", ".zshrc"):
         (tmp_path / name).write_text(START_UP)
     (tmp_path / ".config" / "fish").mkdir(parents=True)
+    # Without this folder fish reads every manual page of the machine when it is first used.
+    (tmp_path / ".local" / "share" / "fish" / "generated_completions").mkdir(parents=True)
     (tmp_path / ".config" / "fish" / "config.fish").write_text("set -gx AWS_PROFILE production\n")
     typed = "env | grep -E '^(AWS_PROFILE|MIGRATE_LAB_DIR)='; exit"
     seen = at_terminal(
