@@ -56,8 +56,11 @@ def main() -> None:
     plan, manifest = Path(sys.argv[1]), Path(sys.argv[2])
     if not manifest.exists():
         return
-    document = json.loads(plan.read_text(encoding="utf-8"))
-    for line in annotations(document, manifest.read_text(encoding="utf-8"), str(manifest)):
+    document = json.loads(plan.read_bytes())
+    content = manifest.read_bytes()
+    # PowerShell writes UTF-16, which migrate reads as well.
+    rows = content.decode(json.detect_encoding(content), "replace")
+    for line in annotations(document, rows, str(manifest)):
         sys.stdout.write(f"{line}\n")
 
 

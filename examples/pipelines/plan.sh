@@ -7,6 +7,7 @@ code=0
 migrate plan "$CLUSTER" --decisions decisions.yaml --out plan.json --output markdown > plan.md || code=$?
 if [ -f plan.json ]; then
   migrate show plan.json --security-note --output markdown > soc.md || [ "$?" -eq 3 ]
-  python3 "$here/annotations.py" plan.json aws-auth.yaml
+  # Without annotations the plan is the same.
+  python3 "$here/annotations.py" plan.json aws-auth.yaml || true
 fi
 exit "$code"

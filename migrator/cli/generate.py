@@ -3,7 +3,7 @@ with, and a check of what Terraform is about to do with such code.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -94,6 +94,10 @@ def command(
         raise refuse("Give one PLAN or CLUSTER, or --for fleet.", ctx)
     if scope is not None and kind != "terraform" and check is None:
         raise refuse("--for fleet is for terraform, or for --check of any style of it.", ctx)
+    from migrator.render.code_files import next_lines
+    from migrator.render.escape import shell
+    from migrator.render.terraform_fleet import fleet_lines
+
     if out is not None and out != "-":
         refuse_unwritable_folder(out)
     owned = flags["include_owned"]
@@ -107,7 +111,11 @@ def command(
     _write(files, str(out), settings, force=flags["force"])
     _say_left_out([code for _, code in found], settings)
     if scope is None:
-        _say_next(kind, module_version, (found[0][0], plans_or_clusters[0]), settings)
+        of = f"{kind} {shell(plans_or_clusters[0])}"
+        _say_next(next_lines(kind, found[0][0].cluster, module_version), of, settings)
+    else:
+        names = " ".join(map(shell, plans_or_clusters))
+        _say_next(fleet_lines(), f"{kind} --for fleet {names}", settings)
 
 
 def _files(
@@ -142,18 +150,16 @@ def _refuse_twice(
 
 
 def _say_next(
-    kind: CodeKind, module_version: ModuleVersion | None, of: tuple[Plan, str], settings: Settings
+    lines: Iterable[str],
+    of: str,
+    settings: Settings,
 ) -> None:
-    """What a person does with the files, on stderr. ``of``: the plan, and how it or the cluster was
-    named.
+    """What a person does with the files, on stderr. ``of``: what the code was generated of, as
+    arguments of the command.
     """
-    from migrator.render.code_files import next_lines
-    from migrator.render.escape import shell
-
     events = events_of(settings)
-    plan, named = of
-    for line in next_lines(kind, plan.cluster, module_version):
-        events.say("info", line.replace("terraform PLAN", f"{kind} {shell(named)}"))
+    for line in lines:
+        events.say("info", line.replace("terraform PLAN", of))
 
 
 def _entries(

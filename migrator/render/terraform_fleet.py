@@ -18,11 +18,15 @@ from migrator.model.plan import ClusterRef, Plan
 from migrator.render.escape import hcl
 from migrator.render.hcl_blocks import attributes, block, comments
 from migrator.render.terraform import (
+    AWS_AUTH_ADDRESSES,
+    CHECK_LINES,
     IMPORT_HEAD,
     Names,
     import_blocks,
     only_exact,
+    raw_lines,
     resources,
+    state_commands,
 )
 
 
@@ -68,6 +72,11 @@ def terraform_fleet(
             text = resources(part.cluster, part.code, part.names)
             files[f"{module}/{part.key}.tf"] = text
     return files
+
+
+def fleet_lines() -> tuple[str, ...]:
+    """What a person does with the code of a fleet, one line each."""
+    return (*raw_lines(), *CHECK_LINES)
 
 
 def _parts(
@@ -116,6 +125,10 @@ def _main(
             "Access entries of a fleet: a module for each account, a provider for each Region of "
             "it.",
             "Add to each provider how it gets into its account: assume_role, or profile.",
+            "aws-auth is not in it. Where code has it, take it out of the state before it goes out "
+            "of the code, in",
+            "each cluster's root module: its deletion locks out every principal without an entry.",
+            *(f"  {command}" for command in state_commands(AWS_AUTH_ADDRESSES)),
         )
     ]
     for module, found in by_module.items():

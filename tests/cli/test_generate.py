@@ -185,12 +185,21 @@ def test_how_many_are_left_out_is_said(folder: Path, capsys: pytest.CaptureFixtu
     assert "Principals without" not in capsys.readouterr().err
 
 
-def test_fleet_is_a_module_for_each_account_in_one_folder(folder: Path) -> None:
+def test_fleet_is_a_module_for_each_account_in_one_folder(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     other = CLUSTER.replace("111122223333", "444455556666")
     arguments = ["--config-map", "aws-auth.yaml", "--cluster-arn", other, "--out", "other.json"]
     assert run(["plan", *arguments], stderr=io.StringIO()) in (0, 3)
     again = ("terraform", "plan.json", "other.json", "--for", "fleet", "--out", "fleet")
     assert _ended(*again)[0] == 0
+    # What one cluster is told, a fleet is told, too.
+    said = capsys.readouterr().err
+    assert "ignore_changes = [access_config[0].bootstrap_cluster" in said
+    assert "terraform state rm kubernetes_config_map.aws_auth\n" in said
+    command = "migrate generate terraform --for fleet plan.json other.json --check tfplan.json\n"
+    assert said.endswith(command)
+    assert "terraform state rm" in (folder / "fleet" / "main.tf").read_text()
     assert sorted(
         str(each.relative_to(folder / "fleet")) for each in (folder / "fleet").rglob("*.tf")
     ) == [

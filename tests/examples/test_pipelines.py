@@ -177,6 +177,16 @@ def test_a_finding_stands_at_its_row_of_the_manifest(
     assert content in manifest.splitlines()[int(number) - 1]
 
 
+def test_every_manifest_that_migrate_reads_is_annotated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for manifest in sorted(EXAMPLES.glob("*/config-map.yaml")):
+        arguments = ["annotations.py", str(manifest.with_name("plan.json")), str(manifest)]
+        monkeypatch.setattr("sys.argv", arguments)
+        _annotations().main()
+    assert "::warning file=" in capsys.readouterr().out
+
+
 def test_text_of_a_finding_cannot_begin_another_command() -> None:
     evil = "a\n::error::b\r%0A,x:y\x1b"
     finding = dict.fromkeys(("code", "source", "message", "remedy"), evil)

@@ -21,6 +21,7 @@ from migrator.model.code_entries import CodeKind
 from migrator.model.decision import NO_DECISIONS
 from migrator.model.files.snapshot import decode_snapshot
 from migrator.model.plan import Plan
+from migrator.model.snapshot import Snapshot
 from migrator.model.terraform_plan import (
     AssociationAttributes,
     EntryAttributes,
@@ -40,12 +41,21 @@ NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/snapshot.json"))
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 
 
-def applied(name: str) -> tuple[Plan, tuple[AccessEntry, ...]]:
-    """The plan of an example, and the cluster's entries when all of its steps are done."""
-    snapshot = decode_snapshot(json.loads((EXAMPLES / name / "snapshot.json").read_bytes()))
-    plan = make_plan(
+def made_plan(snapshot: Snapshot) -> Plan:
+    return make_plan(
         snapshot, NO_DECISIONS, strategy="preserve", target="API", now=NOW, accept_gap=False
     )
+
+
+def planned(name: str) -> tuple[Snapshot, Plan]:
+    """The snapshot of an example and its plan."""
+    snapshot = decode_snapshot(json.loads((EXAMPLES / name / "snapshot.json").read_bytes()))
+    return snapshot, made_plan(snapshot)
+
+
+def applied(name: str) -> tuple[Plan, tuple[AccessEntry, ...]]:
+    """The plan of an example, and the cluster's entries when all of its steps are done."""
+    snapshot, plan = planned(name)
     after = simulate(snapshot, plan.steps)
     return plan, after.access_entries or ()
 
@@ -107,6 +117,16 @@ def test_code_after_apply_changes_nothing_and_imports_every_entry(name: str) -> 
         for policy in entry.access_policies
     }
     assert import_ids(files["access_entries_import.tf"]) == wanted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_code_of_a_plan_that_is_made_after_apply_has_the_same_entries(name: str) -> None:
+    """What EKS owns is left out before and afterwards."""
+    snapshot, plan = planned(name)
+    again = made_plan(simulate(snapshot, plan.steps))
+    assert {each.principal_arn for each in code_entries(again).entries} == {
+        each.principal_arn for each in code_entries(plan).entries
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,7 +9,7 @@ that also claims an automatic or service-linked entry fights with EKS over it (E
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from migrator.decide.steps.entry_states import default_username, final_spec
 from migrator.model.access_entry import (
@@ -26,6 +26,8 @@ from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 # An entry of these types is made by EKS from the thing it belongs to: a Fargate profile, a HyperPod
 # cluster.
 _MADE_BY_EKS = frozenset({"FARGATE_LINUX", "HYPERPOD_LINUX"})
+# EKS makes entries of these types for the role of a managed node group, too.
+_OF_NODES = frozenset({"EC2_LINUX", "EC2_WINDOWS"})
 # Findings of an entry that matches no login. It looks like a living one, but code that makes it a
 # second time is refused, or makes an entry for another principal of the same name.
 _DEAD = frozenset({"orphan-dead-entry", "node-entry-dead"})
@@ -37,8 +39,9 @@ def code_entries(plan: Plan, *, include_owned: bool = False) -> CodeEntries:
     """
     entries: list[CodeEntry] = []
     left_out: list[LeftOut] = []
+    owned = _Owned(_node_group_roles(plan), asked_for=include_owned)
     for principal in plan.principals:
-        found = _in_code(principal, _entry(plan, principal), include_owned=include_owned)
+        found = _in_code(principal, _entry(plan, principal), owned)
         if isinstance(found, LeftOut):
             left_out.append(found)
         else:
@@ -53,6 +56,7 @@ def live_code_entries(
     it tells which entries EKS made, and which are dead.
     """
     known = {each.principal_arn: each for each in plan.principals}
+    owned = _Owned(_node_group_roles(plan), asked_for=include_owned)
     found: list[CodeEntry] = []
     left_out: list[LeftOut] = []
     for entry in entries:
@@ -65,7 +69,7 @@ def live_code_entries(
             left_out.append(LeftOut(arn, f"{reason}: {in_words(spec)}"))
             continue
         kept = replace(planned, action="await" if planned.action == "await" else "keep", entry=spec)
-        each = _in_code(kept, spec, include_owned=include_owned)
+        each = _in_code(kept, spec, owned)
         if isinstance(each, LeftOut):
             left_out.append(each)
         else:
@@ -101,15 +105,46 @@ def _entry(plan: Plan, principal: PlannedPrincipal) -> EntrySpec | None:
     return principal.entry
 
 
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """``nodes``: ARNs of the roles of managed node groups. ``asked_for``: whether what EKS owns is
+    to be in the code.
+    """
+
+    nodes: frozenset[str]
+    asked_for: bool
+
+    def why(self, principal: PlannedPrincipal, entry: EntrySpec) -> str:
+        """Why the entry is EKS's own; empty where it is not."""
+        if principal.action == "await" and entry != principal.entry:
+            return "EKS makes this entry itself, and migrate apply completes it"
+        if principal.action == "await":
+            return "EKS makes this entry itself"
+        if principal.before.via == "automatic" or entry.type in _MADE_BY_EKS:
+            return "EKS made this entry and keeps it"
+        # What a plan from before apply awaits, one from afterwards finds.
+        if entry.type in _OF_NODES and principal.principal_arn in self.nodes:
+            return "EKS makes this entry for its managed node group"
+        return ""
+
+
+def _node_group_roles(plan: Plan) -> frozenset[str]:
+    """The roles for which EKS makes an entry, from what the plan was made with."""
+    groups = plan.basis.get("nodegroups") or {}
+    return frozenset(str(each.get("role")) for each in groups.values() if each.get("counts"))
+
+
 def _in_code(
-    principal: PlannedPrincipal, entry: EntrySpec | None, *, include_owned: bool
+    principal: PlannedPrincipal,
+    entry: EntrySpec | None,
+    owned: _Owned,
 ) -> CodeEntry | LeftOut:
     """The principal's entry for code, or why it is left out."""
     arn = principal.principal_arn
     refused = _why_never(principal, entry)
     if entry is None or refused:
         return LeftOut(arn, refused)
-    reason = "" if include_owned else _why_owned(principal, entry)
+    reason = "" if owned.asked_for else owned.why(principal, entry)
     if reason:
         return LeftOut(arn, f"{reason}: {in_words(entry)}")
     return CodeEntry(stable_name(arn), arn, entry, principal.sources)
@@ -141,17 +176,6 @@ def _groups_of_runs(entry: EntrySpec | None) -> str:
     """
     groups = entry.kubernetes_groups if entry else ()
     return ", ".join(each for each in groups if each.startswith((BRIDGE_PREFIX, MARKER_PREFIX)))
-
-
-def _why_owned(principal: PlannedPrincipal, entry: EntrySpec) -> str:
-    """Why the entry is EKS's own; empty where it is not."""
-    if principal.action == "await" and entry != principal.entry:
-        return "EKS makes this entry itself, and migrate apply completes it"
-    if principal.action == "await":
-        return "EKS makes this entry itself"
-    if principal.before.via == "automatic" or entry.type in _MADE_BY_EKS:
-        return "EKS made this entry and keeps it"
-    return ""
 
 
 def in_words(entry: EntrySpec) -> str:

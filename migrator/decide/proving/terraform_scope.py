@@ -213,7 +213,9 @@ class _Provider:
             # A name that goes through a variable is a text like others. That another cluster is
             # called like a profile or a user does not show that the provider leads there.
             found |= {True for each in place.texts if each == self.cluster.name}
-            found |= {False for each in place.names if each in self.others}
+            # Nor does a variable that is a part of this cluster's name, which may be put together.
+            parts = (each for each in place.names if each not in self.cluster.name)
+            found |= {False for each in parts if each in self.others}
         if len(found) != 1:
             return "unknown"
         return "ours" if found == {True} else "other"

@@ -44,6 +44,7 @@ _AROUND = frozenset({"kubernetes", "exec", "references", "constant_value"})
 _CONTEXTS = frozenset({"config_context", "config_context_cluster", "kubernetes"})
 # A variable that holds a cluster's name: the arguments of a program hold profiles and roles, too.
 _NAME_VARIABLE = re.compile(r"var\.(?:\w+_)?cluster(?:_name|_id)?(?![\w-])")
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
 _NOWHERE = ProviderPlace()
 
 
@@ -292,9 +293,24 @@ class _Follow:
         """The texts at a place of a cluster's name: a context, and variables that are called so."""
         for key, each in leading.items() if isinstance(leading, dict) else ():
             if key in _CONTEXTS:
-                yield from self.texts_of(each, module)
+                yield from _constants(each)
         for reference in filter(_NAME_VARIABLE.fullmatch, _references(leading)):
             yield from self.texts_of({"references": [reference]}, module)
+
+    def region_of(
+        self,
+        expression: object,
+        module: str,
+    ) -> str:
+        """The Region that a constant or one variable has; empty where it is not known.
+
+        The document has the references of an expression, and not what is made of them: of
+        ``var.regions[var.env]`` and ``"${var.geo}-central-1"`` no variable is the Region.
+        """
+        if len([*_references(expression)]) > 1:
+            return ""
+        found = _only(set(self.texts_of(expression, module)))
+        return found if _REGION.fullmatch(found) else ""
 
     def _variable(
         self,
@@ -491,14 +507,14 @@ def _place(
     clusters = {each for each in follow.clusters_of(leading, module) if each.name}
     hosts = frozenset(follow.texts_of(leading, module))
     clusters |= {each for each in follow.clusters.values() if each.name and each.endpoint in hosts}
-    regions = set(follow.texts_of(given.get("region"), module))
-    accounts = set(follow.texts_of(given.get("allowed_account_ids"), module))
+    # The document does not tell `[var.other]` from a list that has constants as well.
+    accounts = set(_constants(given.get("allowed_account_ids")))
     return ProviderPlace(
         provider.name,
         frozenset(clusters),
         frozenset(follow.texts_of(given, module)),
         frozenset(follow.names_of(leading, module)),
-        _only(regions),
+        follow.region_of(given.get("region"), module),
         _only(accounts),
     )
 

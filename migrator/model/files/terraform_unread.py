@@ -8,7 +8,7 @@ bring objects from elsewhere.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from migrator.model.files.terraform_kinds import (
     MANIFESTS,
@@ -59,6 +59,9 @@ _KINDS: Mapping[str, UnjudgedReason] = {
 _AUTO_MODE = "compute_config"
 _CLUSTERS = frozenset({"aws_eks_cluster", "awscc_eks_cluster"})
 _MANIFEST_TYPES = frozenset({"kubernetes_manifest", "kubectl_manifest", "k8s_manifest"})
+# What says which object it is, and whom a binding names: the provider computes other parts.
+_OBJECT_NAME = ("name", "namespace")
+_SUBJECT_NAME = ("kind", *_OBJECT_NAME)
 _CONFIG_MAPS = re.compile(r"kubernetes_config_map(_v1(_data)?)?|ConfigMap")
 _BINDINGS = re.compile(r"kubernetes_(cluster_)?role_binding(_v1)?|(Cluster)?RoleBinding")
 
@@ -76,8 +79,7 @@ def unread_reasons(
     if runs_program:
         yield "program", sides.type
     for pattern, reason in _TYPES:
-        # What is made is named by no trust policy yet.
-        if re.fullmatch(pattern, sides.type) and (sides.before or reason != "trusted-provider"):
+        if re.fullmatch(pattern, sides.type) and _may_matter(sides, reason):
             yield reason, sides.type
     if sides.type in _CLUSTERS and _is_changed(sides, _AUTO_MODE):
         yield "node-roles", _AUTO_MODE
@@ -87,6 +89,20 @@ def unread_reasons(
         yield from _later(sides.type, sides.unknown, made=sides.before is None)
 
 
+def _may_matter(
+    sides: Sides,
+    reason: UnjudgedReason,
+) -> bool:
+    """Whether what changes is what the reason is about, as far as the document shows it."""
+    if reason == "role-rules" and sides.before is not None and sides.after is not None:
+        return _is_changed(sides, "rule") or _is_changed(sides, "aggregation_rule")
+    # The provider makes a node group with another role again.
+    if reason == "node-roles":
+        return sides.actions != {"update"}
+    # What is made is named by no trust policy yet.
+    return reason != "trusted-provider" or sides.before is not None
+
+
 def _later(
     what: str,
     unknown: object,
@@ -94,10 +110,10 @@ def _later(
     made: bool,
 ) -> Iterator[tuple[UnjudgedReason, str]]:
     """Why an object is not judged of which a part is known after Terraform's apply only."""
-    if _CONFIG_MAPS.fullmatch(what) and _is_unknown(unknown, "metadata"):
+    if _CONFIG_MAPS.fullmatch(what) and _is_unknown(unknown, "metadata", _OBJECT_NAME):
         yield "object-unknown", what
     # Whom a binding that exists loses is judged.
-    if _BINDINGS.fullmatch(what) and made and _is_unknown(unknown, "subject"):
+    if _BINDINGS.fullmatch(what) and made and _is_unknown(unknown, "subject", _SUBJECT_NAME):
         yield "subjects-unknown", what
 
 
@@ -113,11 +129,25 @@ def _is_changed(
 def _is_unknown(
     unknown: object,
     name: str,
+    parts: Collection[str] = (),
 ) -> bool:
-    """Whether a part of an attribute is known after Terraform's apply only."""
+    """Whether an attribute is known after Terraform's apply only, or one of the ``parts`` of its
+    blocks; without ``parts``, any of them.
+    """
     if isinstance(unknown, dict):
         unknown = unknown.get(name)
-    return "true" in json.dumps(unknown)
+    blocks = unknown if isinstance(unknown, list) else [unknown]
+    return any(_is_later(each, parts) for each in blocks)
+
+
+def _is_later(
+    block: object,
+    parts: Collection[str],
+) -> bool:
+    """Whether a block, or one of its ``parts``, is known later."""
+    if isinstance(block, dict) and parts:
+        block = [block.get(each) for each in parts]
+    return "true" in json.dumps(block)
 
 
 def _manifest(

@@ -10,6 +10,7 @@ from migrator.model.access_entry import (
     AccessScope,
     AssociatedPolicy,
     EntrySpec,
+    EntryType,
     Identity,
 )
 from migrator.model.code_entries import LeftOut
@@ -96,6 +97,27 @@ def test_entry_that_eks_owns_is_written_only_when_it_is_asked_for(
     owned = replace(principal(DEV, action), before=Identity("dev", (), via), entry=spec)  # type: ignore[arg-type]
     assert code_entries(plan(owned)).left_out == (LeftOut(DEV, reason),)
     assert [each.spec for each in code_entries(plan(owned), include_owned=True).entries] == [spec]
+
+
+@pytest.mark.parametrize(
+    ("kind", "counts", "owned"),
+    [
+        ("EC2_LINUX", True, True),
+        # A node group that is being deleted, and a role that is no node of it.
+        ("EC2_LINUX", False, False),
+        ("STANDARD", True, False),
+    ],
+)
+def test_entry_of_a_managed_node_group_is_left_out_of_plan_and_cluster(
+    kind: EntryType, counts: bool, owned: bool
+) -> None:
+    node = principal(DEV, "keep", entry=EntrySpec(kind))
+    groups = {"general": {"role": DEV, "counts": counts, "amiType": "x"}}
+    value = replace(plan(node), basis={"nodegroups": groups})
+    entry = AccessEntry(DEV, kind, "x", ())
+    for found in (code_entries(value), live_code_entries([entry], value)):
+        assert [each.principal_arn for each in found.left_out] == [DEV] * owned
+        assert len(found.entries) == (not owned)
 
 
 @pytest.mark.parametrize("group", ["migrator-bridge:1a2b", "migrator-probe:1a2b"])

@@ -49,23 +49,55 @@ def left(found: dict[str, Any], value: Plan | None = None) -> list[str]:
         ("aws_identitystore_group_membership", "IAM Identity Center"),
         ("aws_iam_access_key", "credentials"),
         ("aws_eks_identity_provider_config", "OpenID Connect"),
-        ("aws_eks_node_group", "entries and rows of roles"),
-        ("awscc_eks_nodegroup", "entries and rows of roles"),
-        ("aws_eks_fargate_profile", "entries and rows of roles"),
-        ("aws_eks_capability", "entries and rows of roles"),
+        ("aws_eks_node_group", "entries and rows of roles with it"),
+        ("awscc_eks_nodegroup", "entries and rows of roles with it"),
+        ("aws_eks_fargate_profile", "entries and rows of roles with it"),
+        ("aws_eks_capability", "entries and rows of roles with it"),
         ("helm_release", "objects are not in it"),
         ("argocd_application", "objects are not in it"),
         ("aws_cloudformation_stack", "objects are not in it"),
     ],
 )
 def test_change_that_may_matter_is_named(kind: str, words: str) -> None:
-    made, removed = (None, CLUSTER_ROLE), (CLUSTER_ROLE, None)
-    for before, after in (made, removed, (CLUSTER_ROLE, CLUSTER_ROLE)):
+    other = {**CLUSTER_ROLE, "rule": [], "aggregation_rule": [{}]}
+    sides: list[tuple[dict[str, Any] | None, dict[str, Any] | None]] = [
+        (None, CLUSTER_ROLE),
+        (CLUSTER_ROLE, None),
+    ]
+    # EKS takes no other role for a node group that it keeps.
+    sides += [] if "roles with it" in words else [(CLUSTER_ROLE, other)]
+    for before, after in sides:
         [why] = left(change(kind, before, after))
         assert why.startswith(f"{kind}: ")
         assert words in why
     for actions in (["no-op"], ["forget"], ["read"]):
         assert left(change(kind, CLUSTER_ROLE, CLUSTER_ROLE, actions=actions)) == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["kubernetes_cluster_role_v1", "aws_eks_node_group", "aws_eks_fargate_profile"]
+)
+def test_update_of_what_gives_no_access_is_not_named(kind: str) -> None:
+    labelled = {**CLUSTER_ROLE, "metadata": [{"name": "x", "labels": {"a": "b"}}]}
+    assert left(change(kind, CLUSTER_ROLE, labelled)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "computed"),
+    [
+        ("kubernetes_config_map_v1", {"metadata": [{"generation": True, "uid": True}]}),
+        (
+            "kubernetes_role_binding",
+            {"metadata": [{"uid": True}], "subject": [{"api_group": True}]},
+        ),
+    ],
+)
+def test_object_that_says_its_name_and_subjects_is_not_named(
+    kind: str, computed: dict[str, Any]
+) -> None:
+    """What the provider computes of everything that it makes."""
+    made = {"metadata": [{"name": "app"}], "subject": [{"kind": "ServiceAccount", "name": "a"}]}
+    assert left(change(kind, None, made, after_unknown={"id": True, **computed})) == []
 
 
 @pytest.mark.parametrize("kind", ["aws_s3_bucket", "kubernetes_deployment", "kubernetes_secret"])

@@ -334,6 +334,47 @@ def test_entry_is_of_the_cluster_in_the_account_and_region_of_its_provider(
     assert {each.fault for each in judged(found).problems} == said
 
 
+@pytest.mark.parametrize(
+    "expressions",
+    [
+        {"region": refers("var.regions", "var.env")},
+        {"region": refers("var.geo")},
+        {"region": refers("var.other_region", "var.env")},
+        {"region": refers("local.region")},
+        {"allowed_account_ids": refers("var.accounts", "var.env")},
+        {"allowed_account_ids": refers("var.other_account")},
+    ],
+)
+def test_entry_is_judged_where_the_code_does_not_show_the_account_or_the_region(
+    expressions: dict[str, Any],
+) -> None:
+    """The document has what an expression refers to, and not what is made of it."""
+    found = change(ENTRY, entry("dev"), None)
+    code = {"resources": [{"address": f"{ENTRY}.x", "provider_config_key": "aws.x"}]}
+    providers = {"aws.x": {"name": "aws", "expressions": expressions}}
+    found["configuration"] = {"provider_config": providers, "root_module": code}
+    values = {"env": "prod", "geo": "us", "other_region": "us-east-1", "other_account": "9" * 12}
+    found["variables"] = {name: {"value": value} for name, value in values.items()}
+    assert {each.fault for each in judged(found).problems} == {"entry-destroyed"}
+
+
+def test_region_of_one_variable_is_the_region() -> None:
+    found = change(ENTRY, entry("dev"), None)
+    code = {"resources": [{"address": f"{ENTRY}.x", "provider_config_key": "aws.x"}]}
+    providers = {"aws.x": {"name": "aws", "expressions": {"region": refers("var.region")}}}
+    found["configuration"] = {"provider_config": providers, "root_module": code}
+    found["variables"] = {"region": {"value": "us-east-1"}}
+    assert (judged(found).problems, judged(found).others) == ((), ("prod in us-east-1",))
+
+
+def test_variable_that_is_a_part_of_the_name_does_not_show_another_cluster() -> None:
+    """``"${var.prod_cluster}-blue"`` has the same references as ``var.prod_cluster``."""
+    found = with_provider(two_clusters(), exec=[{"args": refers("var.prod_cluster")}])
+    blue = plan(cluster=cluster(name="prod-blue", arn=f"{PROD}-blue"))
+    verdict = judged(found, blue)
+    assert [each.fault for each in verdict.problems] == ["aws-auth-destroyed"]
+
+
 def fleet() -> tuple[Plan, ...]:
     """Two clusters of one name in two Regions of an account, and a third."""
     east = PROD.replace("eu-west-1", "us-east-1")
