@@ -58,6 +58,14 @@ EXAMPLES: Examples = {
         "migrate report plan.json --html report.html",
         "migrate report plan.json --markdown -",
     ),
+    "access": (
+        "migrate access my-cluster",
+        "migrate access my-cluster --output json",
+    ),
+    "drift": (
+        "migrate drift plan.json --detailed-exitcode",
+        "migrate drift my-cluster --against access.json",
+    ),
     "generate": (
         "migrate generate terraform plan.json --out terraform",
         "migrate generate terraform plan.json --check tfplan.json",

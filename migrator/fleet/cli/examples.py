@@ -27,6 +27,8 @@ EXAMPLES: Examples = {
         "--cluster arn:aws:eks:eu-central-1:111122223333:cluster/my-cluster",
     ),
     "status": ("migrate fleet status fleet.yaml",),
+    "access": ("migrate fleet access fleet.yaml",),
+    "drift": ("migrate fleet drift fleet.yaml",),
     "report": (
         "migrate fleet report fleet.yaml --html fleet.html",
         "migrate fleet report fleet.yaml --markdown -",
