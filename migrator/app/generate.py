@@ -1,6 +1,6 @@
 """The access entries that belong into a team's code, and what such code is about to do."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,11 +61,14 @@ def read_entries(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckTerraformRequest:
-    """``content``: what ``terraform show -json`` printed, from the file ``name``."""
+    """``content``: what ``terraform show -json`` printed, from the file ``name``. ``accepted``:
+    addresses of resources of which more access is meant.
+    """
 
     plan: Plan
     content: bytes
     name: str
+    accepted: tuple[str, ...] = ()
 
 
 def check_terraform(
@@ -76,16 +79,19 @@ def check_terraform(
     Raises ``Failed``: ``terraform-plan-malformed``; ``terraform-plan-incomplete`` where Terraform
     itself did not get to the end; and what :func:`refuse_unnamed` raises.
     """
-    [verdict] = check_terraform_fleet([request.plan], request.content, request.name)
+    [verdict] = check_terraform_fleet(
+        [request.plan], request.content, request.name, request.accepted
+    )
     refuse_unnamed([request.plan], [verdict], request.name)
     return verdict
 
 
 def check_terraform_fleet(
-    plans: Sequence[Plan], content: bytes, name: str
+    plans: Sequence[Plan], content: bytes, name: str, accepted: Collection[str] = ()
 ) -> tuple[TerraformVerdict, ...]:
     """What one Terraform plan, ``content`` of the file ``name``, would do to the clusters of the
     plans: a verdict for each, in their order. These clusters are no ``others`` of a verdict.
+    ``accepted``: addresses of resources of which more access is meant.
 
     Raises ``Failed``: ``terraform-plan-malformed``, ``terraform-plan-incomplete``.
     """
@@ -101,7 +107,7 @@ def check_terraform_fleet(
             remedy="Make a plan that ends without an error, without -target, and check that one.",
         )
     given = [plan.cluster for plan in plans]
-    return tuple(judge_terraform_plan(terraform, plan, given) for plan in plans)
+    return tuple(judge_terraform_plan(terraform, plan, given, accepted) for plan in plans)
 
 
 def refuse_unnamed(

@@ -3,7 +3,7 @@ with, and a check of what Terraform is about to do with such code.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -24,6 +24,7 @@ from migrator.model.code_entries import (
     ModuleVersion,
 )
 from migrator.model.plan import Plan
+from migrator.model.terraform_plan import ACCEPTABLE, TerraformProblem, TerraformVerdict
 
 
 @click.command("generate", cls=MigrateCommand, short_help="Write a plan's entries as code.")
@@ -39,6 +40,14 @@ from migrator.model.plan import Plan
     metavar="TFPLAN.json",
     help="Write nothing: judge what `terraform show -json` says that Terraform is about to do; - "
     "is standard input.",
+)
+@click.option(
+    "--accept",
+    "accepted",
+    metavar="ADDRESS",
+    multiple=True,
+    help="With --check: a resource that gives more access than the plan, and is meant to; can be "
+    "repeated. What takes access away cannot be accepted.",
 )
 @click.option(
     "--module-version",
@@ -64,6 +73,7 @@ def command(
     out: str | None,
     *,
     check: str | None,
+    accepted: tuple[str, ...],
     module_version: ModuleVersion | None,
     scope: str | None,
     **flags: bool,
@@ -90,6 +100,8 @@ def command(
         raise refuse("--output is for --check: code has the form of its tool.", ctx)
     if check is not None and not kind.startswith("terraform"):
         raise refuse("--check is for terraform.", ctx)
+    if accepted and check is None:
+        raise refuse("--accept is for --check.", ctx)
     if scope is None and len(plans_or_clusters) > 1:
         raise refuse("Give one PLAN or CLUSTER, or --for fleet.", ctx)
     if scope is not None and kind != "terraform" and check is None:
@@ -105,7 +117,7 @@ def command(
     _refuse_twice(found)
     if check is not None:
         plans = [plan for plan, _ in found]
-        _check(plans, check, settings, fleet=scope is not None)
+        _check(plans, (check, accepted), settings, fleet=scope is not None)
         return
     files = _files(kind, found, module_version, fleet=scope is not None)
     _write(files, str(out), settings, force=flags["force"])
@@ -250,12 +262,13 @@ def _say_left_out(
 
 def _check(
     plans: Sequence[Plan],
-    path: str,
+    given: tuple[str, Collection[str]],
     settings: Settings,
     *,
     fleet: bool,
 ) -> None:
-    """Print what the Terraform plan would do. Raises ``terraform-plan-unsafe``, and what
+    """Print what the Terraform plan would do. ``given``: its path, accepted addresses. Raises
+    ``terraform-plan-unsafe``, and what
     :func:`migrator.app.generate.check_terraform_fleet` and ``refuse_unnamed`` raise.
     """
     from migrator.app.generate import check_terraform_fleet, refuse_unnamed
@@ -266,9 +279,11 @@ def _check(
         terraform_verdict_text,
     )
 
+    path, accepted = given
     content = read_bytes(path, "The Terraform plan")
     name = "Standard input" if path == "-" else path
-    verdicts = check_terraform_fleet(plans, content, name)
+    verdicts = check_terraform_fleet(plans, content, name, accepted)
+    _say_unused(accepted, verdicts, settings)
     if fleet:
         output_of(settings).show(
             document=lambda: terraform_fleet_document(plans, verdicts),
@@ -283,11 +298,34 @@ def _check(
     problems = [problem for verdict in verdicts for problem in verdict.problems]
     if problems:
         first = problems[0]
+        meant = "" if first.fault not in ACCEPTABLE else f" Where it is meant: {_accept(first)}."
         raise Refused(
             "terraform-plan-unsafe",
             f"The Terraform plan may not be applied: {len(problems)} problems.",
             why=f"{first.address}: {first.what}.",
-            remedy="Correct the code, make the Terraform plan again, and check that.",
+            remedy=f"Correct the code, make the Terraform plan again, and check that.{meant}",
         )
     # A cluster that is not in the Terraform plan is no cluster without a problem.
     refuse_unnamed(plans, verdicts, name)
+
+
+def _accept(
+    problem: TerraformProblem,
+) -> str:
+    """The option that accepts a problem."""
+    from migrator.render.escape import shell
+
+    return f"`--accept {shell(problem.address)}`"
+
+
+def _say_unused(
+    accepted: Iterable[str],
+    verdicts: Iterable[TerraformVerdict],
+    settings: Settings,
+) -> None:
+    """Name addresses that accept nothing."""
+    used = {each.address for verdict in verdicts for each in verdict.accepted}
+    unused = ", ".join(sorted(set(accepted) - used))
+    if unused:
+        what = f"--accept names no problem that can be accepted: {unused}."
+        events_of(settings).say("warn", what)

@@ -41,6 +41,15 @@ TerraformFault: TypeAlias = Literal[
     "entry-before-policy",
     "value-unknown",
 ]
+# Faults that take no access away.
+ACCEPTABLE: frozenset[TerraformFault] = frozenset(
+    (
+        "entry-not-planned",
+        "groups-added",
+        "policy-widened",
+        "binding-added",
+    )
+)
 # Why a change that may matter to access is not judged.
 UnjudgedReason: TypeAlias = Literal[
     "role-rules",
@@ -293,7 +302,8 @@ class TerraformVerdict:
     """``judged``: resources of the cluster; ``others``: the names of other clusters, whose
     resources are not judged. ``named``: whether a resource names the cluster, or its provider does:
     aws-auth, an IAM principal and a binding do not. ``unjudged``: what "no problem" does not cover.
-    ``doubtful``: addresses of objects that may be another cluster's.
+    ``doubtful``: addresses of objects that may be another cluster's. ``accepted``: what a person
+    has agreed to, by its address or with the plan.
     """
 
     problems: tuple[TerraformProblem, ...]
@@ -302,3 +312,4 @@ class TerraformVerdict:
     named: bool = True
     unjudged: tuple[TerraformUnjudged, ...] = ()
     doubtful: tuple[str, ...] = ()
+    accepted: tuple[TerraformProblem, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from migrator.model.plan import Plan
-from migrator.model.terraform_plan import TerraformVerdict
+from migrator.model.terraform_plan import TerraformProblem, TerraformVerdict
 from migrator.render.escape import terminal
 
 
@@ -37,6 +37,8 @@ def _lines(
     """Problems, what is not judged, and how many of each."""
     for problem in verdict.problems:
         yield f"{terminal(problem.address)}: {terminal(problem.what)}"
+    for accepted in verdict.accepted:
+        yield f"accepted: {terminal(accepted.address)}: {terminal(accepted.what)}"
     for each in verdict.unjudged:
         yield f"not judged: {terminal(each.address)} ({terminal(each.why)})"
     left = f", {len(verdict.unjudged)} not judged" if verdict.unjudged else ""
@@ -90,9 +92,13 @@ def _document(
     """What is said of one cluster."""
     return {
         "judged": verdict.judged,
-        "problems": [
-            {"address": each.address, "fault": each.fault, "what": each.what}
-            for each in verdict.problems
-        ],
+        "problems": [_problem(each) for each in verdict.problems],
+        "accepted": [_problem(each) for each in verdict.accepted],
         "notJudged": [{"address": each.address, "why": each.why} for each in verdict.unjudged],
     }
+
+
+def _problem(
+    found: TerraformProblem,
+) -> dict[str, Any]:
+    return {"address": found.address, "fault": found.fault, "what": found.what}

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -126,6 +127,36 @@ def test_wrong_use_is_64_and_said(folder: Path, arguments: tuple[str, ...], word
 def test_missing_file_of_a_check_is_said(folder: Path) -> None:
     code, said = _ended("terraform", "plan.json", "--check", "none.json")
     assert (code, "[file-not-found]" in said) == (1, True)
+
+
+def test_more_access_that_is_meant_is_accepted_by_the_command_that_the_error_says(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A team's group gets a role in one more namespace."""
+    group = json.loads((folder / "plan.json").read_text())["principals"][0]["entry"]
+    binding = {
+        "metadata": [{"name": "x", "namespace": "team-a"}],
+        "role_ref": [{"kind": "ClusterRole", "name": "view"}],
+        "subject": [{"kind": "Group", "name": group["kubernetesGroups"][0]}],
+    }
+    document = json.loads(_of_two("prod"))
+    change = {"actions": ["create"], "before": None, "after": binding}
+    kind = "kubernetes_role_binding_v1"
+    address = f'{kind}.x["team a"]'
+    document["resource_changes"].append({"address": address, "type": kind, "change": change})
+    (folder / "tfplan.json").write_text(json.dumps(document))
+    check = ("terraform", "plan.json", "--check", "tfplan.json")
+    code, said = _ended(*check)
+    assert code == 4
+    [option] = re.findall(r"meant: `(.*)`\.", said)
+    capsys.readouterr()
+    assert _ended(*check, *shlex.split(option))[0] == 0
+    assert f"accepted: {address}: the group " in capsys.readouterr().out
+    # An address without a problem is named, and accepts nothing.
+    assert _ended(*check, "--accept", "y")[0] == 4
+    assert "--accept names no problem that can be accepted: y." in capsys.readouterr().err
+    code, said = _ended("terraform", "plan.json", "--out", "x", "--accept", "y")
+    assert (code, "--accept is for --check" in said) == (64, True)
 
 
 def test_edited_plan_is_refused_before_the_check(folder: Path) -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from migrator.decide.findings.finding_kinds.decision_kinds import KINDS
 from tests.support.record_rego_answers import ADMIN, ANSWERS, CASES, LISTED, POLICY, digest, of_case
 
 _RECORDED = json.loads(ANSWERS.read_text(encoding="utf-8"))
@@ -14,6 +15,13 @@ _EXPECTED: dict[str, tuple[list[str], list[str]]] = {
     "another format": (["format migrator/plan/v2 is not migrator/plan/v1"], []),
     "a finding blocks": ([_DECIDE], []),
     "a finding warns": ([], []),
+    "a population of log-ins is gained": (
+        [
+            "gain-accepted mapRoles[0]: logins gain or lose access",
+            "log-in-population-gained mapRoles[0]: logins gain or lose access",
+        ],
+        [],
+    ),
     "a principal is blocked": ([f"{ADMIN} is blocked"], []),
     "a principal gains access": ([f"{ADMIN} gains access"], []),
     "a principal loses access": ([f"{ADMIN} loses access"], []),
@@ -40,3 +48,15 @@ def test_a_policy_says_what_it_is_about_and_nothing_else(name: str) -> None:
     deny, warn = _EXPECTED[name]
     answer = _RECORDED["cases"][name]
     assert (answer["deny"], answer["warn"]) == (deny, warn)
+
+
+def test_the_policy_set_knows_every_finding_of_an_accepted_change() -> None:
+    """What a person accepts is in the findings, and not always in the rows of access."""
+    policy = POLICY.read_text(encoding="utf-8")
+    accepted = {
+        kind.code
+        for kind in KINDS
+        if kind.code.endswith(("-gained", "-accepted", "-grant")) and "not" not in kind.code
+    }
+    assert len(accepted) >= 5
+    assert {code for code in accepted if f'"{code}"' not in policy} == set()

@@ -50,6 +50,12 @@ CASES: Mapping[str, dict[str, Any]] = {
         findings=[{"severity": "block", "code": "c", "source": "mapRoles[0]"}]
     ),
     "a finding warns": _plan(findings=[{"severity": "warn", "code": "c", "source": "mapRoles[0]"}]),
+    "a population of log-ins is gained": _plan(
+        findings=[
+            {"severity": "warn", "code": code, "source": "mapRoles[0]"}
+            for code in ("log-in-population-gained", "gain-accepted")
+        ]
+    ),
     "a principal is blocked": _plan(_principal(ADMIN, "block", entry=None)),
     "a principal gains access": _plan(_principal(ADMIN, access={"gained": [_ROW], "lost": []})),
     "a principal loses access": _plan(_principal(ADMIN, access={"gained": [], "lost": [_ROW]})),

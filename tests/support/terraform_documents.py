@@ -32,9 +32,11 @@ def planned() -> Plan:
     )
 
 
-def judged(found: dict[str, Any], value: Plan | None = None) -> TerraformVerdict:
+def judged(
+    found: dict[str, Any], value: Plan | None = None, accepted: tuple[str, ...] = ()
+) -> TerraformVerdict:
     terraform = read_terraform_plan(json.dumps(found).encode(), "tfplan.json")
-    return judge_terraform_plan(terraform, value or planned())
+    return judge_terraform_plan(terraform, value or planned(), (), accepted)
 
 
 def faults(verdict: TerraformVerdict) -> set[tuple[str, str]]:

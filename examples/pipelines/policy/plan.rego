@@ -7,6 +7,15 @@ import rego.v1
 
 administrators := {"AmazonEKSClusterAdminPolicy", "AmazonEKSAdminPolicy"}
 
+# Changes of who may log in, and what a person has accepted: `access` does not have all of them.
+changes := {
+	"authenticated-group-gained",
+	"gain-accepted",
+	"log-in-population-gained",
+	"loss-accepted",
+	"new-grant",
+}
+
 # Principals that may become administrators: set it in a data file, as {"main_allowed": {"administrators": ["arn:…"]}}.
 allowed contains arn if some arn in data.main_allowed.administrators
 
@@ -25,6 +34,12 @@ deny contains message if {
 	some finding in input.findings
 	finding.severity == "block"
 	message := sprintf("%v %v: a person must decide first", [finding.code, finding.source])
+}
+
+deny contains message if {
+	some finding in input.findings
+	finding.code in changes
+	message := sprintf("%v %v: logins gain or lose access", [finding.code, finding.source])
 }
 
 deny contains message if {

@@ -9,7 +9,7 @@ just associated: either way the principal is without it. A change that leads to 
 right, whatever was there before.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -27,7 +27,9 @@ from migrator.errors import assert_never
 from migrator.model.access_entry import AccessScope, EntrySpec
 from migrator.model.plan import ClusterRef, Plan, PlannedPrincipal
 from migrator.model.rbac import Binding, Subject
+from migrator.model.step import CreateBinding
 from migrator.model.terraform_plan import (
+    ACCEPTABLE,
     AssociationAttributes,
     BindingAttributes,
     ClusterAttributes,
@@ -55,18 +57,23 @@ _NAMED_BY: Mapping[type, frozenset[str]] = {
 _Allowed: TypeAlias = tuple[EntryAttributes | None, EntryAttributes]
 # (fault, what happens): the address is the change's.
 _Said: TypeAlias = tuple[TerraformFault, str]
+_OwnBinding: TypeAlias = tuple[str, str, str, str]
 # Which entry a principal has in the plan: None for one that is skipped or blocked.
 _Planned: TypeAlias = dict[str, EntrySpec | None]
 _DOUBT = "whose cluster it is, the Terraform plan does not show (provider {})"
 
 
 def judge_terraform_plan(
-    terraform: TerraformPlan, plan: Plan, given: Iterable[ClusterRef] = ()
+    terraform: TerraformPlan,
+    plan: Plan,
+    given: Iterable[ClusterRef] = (),
+    accepted: Collection[str] = (),
 ) -> TerraformVerdict:
     """Every change of the plan's cluster, its entries, associations and aws-auth, and of the IAM
     principals and the bindings behind its entries. Resources of another cluster are counted by its
     name; one whose cluster is not known is judged. ``given``: clusters that are judged by plans of
-    their own, and are not counted.
+    their own, and are not counted. ``accepted``: addresses of which a person has agreed to more
+    access (:data:`ACCEPTABLE`).
     """
     planned: _Planned = {each.principal_arn: each.entry for each in plan.principals}
     # Apply completes an entry that EKS makes, where the row gives more.
@@ -74,7 +81,7 @@ def judge_terraform_plan(
     planned |= {arn: final_spec(plan, arn) for arn in awaited}
     scope = terraform_scope(terraform, plan, given)
     rows = Rows(plan.basis.get("awsAuth") or {})
-    bindings = Bindings(plan.basis, plan_subjects(plan))
+    bindings = Bindings(plan.basis, plan_subjects(plan), own_bindings(plan))
     problems = [
         TerraformProblem(change.address, fault, _with_doubt(what, change, scope))
         for change in scope.ours
@@ -83,14 +90,29 @@ def judge_terraform_plan(
     problems += _without_their_policies(scope.ours, plan)
     unjudged = tuple(unjudged_changes(scope, plan))
     left = {each.address for each in unjudged}
+    agreed = [each for each in problems if _is_accepted(each, plan, accepted)]
     return TerraformVerdict(
-        tuple(problems),
+        tuple(each for each in problems if each not in agreed),
         sum(change.address not in left for change in scope.ours),
         scope.others,
         scope.named,
         unjudged,
         tuple(sorted(scope.doubtful)),
+        tuple(agreed),
     )
+
+
+def _is_accepted(
+    problem: TerraformProblem,
+    plan: Plan,
+    accepted: Collection[str],
+) -> bool:
+    """Whether a person has agreed to it: with the plan, to the time without a policy; by its
+    address, to more access.
+    """
+    if problem.fault == "entry-before-policy":
+        return any(each.code == "gap-accepted" for each in plan.findings)
+    return problem.fault in ACCEPTABLE and problem.address in accepted
 
 
 def _with_doubt(
@@ -112,7 +134,8 @@ def _judge(
     bindings: "Bindings",
 ) -> Iterator[_Said]:
     """The destruction of what exists, then what the object is like afterwards."""
-    yield from _destroyed(change)
+    if not _leaves_the_plan(change, planned):
+        yield from _destroyed(change)
     later = sorted(change.unknown & _NAMED_BY.get(type(change.after), frozenset()))
     if later == ["principal_arn"] and is_none_of(change, planned):
         # A principal that Terraform makes now has no row; what it gets is named.
@@ -138,6 +161,20 @@ def _judge(
             yield from bindings.judge(change, after)
         case _:
             assert_never(change.after)
+
+
+def _leaves_the_plan(
+    change: ResourceChange,
+    planned: _Planned,
+) -> bool:
+    """Whether what is destroyed alone is the association of a policy that the plan's entry of this
+    principal does not have: then it leads to the plan.
+    """
+    before = change.before
+    if not isinstance(before, AssociationAttributes) or change.after is not None:
+        return False
+    entry = planned.get(before.principal_arn)
+    return entry is not None and not _scopes(entry, before.policy_arn)
 
 
 def _destroyed(
@@ -253,11 +290,12 @@ class Rows:
 @dataclass(frozen=True, slots=True)
 class Bindings:
     """Bindings as the plan was made with them. ``basis``: the plan's; ``subjects``: see
-    :func:`plan_subjects`.
+    :func:`plan_subjects`; ``own``: see :func:`own_bindings`.
     """
 
     basis: Mapping[str, Any]
     subjects: frozenset[tuple[str, str]]
+    own: frozenset[_OwnBinding]
 
     def judge(
         self,
@@ -280,7 +318,20 @@ class Bindings:
         if before.role_ref != after.role_ref:
             had = frozenset()
         if not self._had(after):
-            yield from self._gained(has - had, after)
+            yield from self._gained(has - had - self._made(after), after)
+
+    def _made(
+        self,
+        after: BindingAttributes,
+    ) -> frozenset[tuple[str, str]]:
+        """The groups that a step of the plan gives this role, whatever its binding is called."""
+        spaces = {each.namespace for each in after.metadata} or {""}
+        roles = {(each.kind, each.name) for each in after.role_ref}
+        return frozenset(
+            ("Group", group)
+            for space, kind, name, group in self.own
+            if space in spaces and (kind, name) in roles
+        )
 
     def _gained(
         self,
@@ -312,6 +363,16 @@ class Bindings:
             {},
         )
         return has_binding(self.basis, binding)
+
+
+def own_bindings(plan: Plan) -> frozenset[_OwnBinding]:
+    """What the plan's own steps bind: (namespace or empty, kind and name of the role, group)."""
+    effects = [each.effect for each in plan.steps]
+    return frozenset(
+        (each.namespace or "", each.role_kind, each.role_name, each.group)
+        for each in effects
+        if isinstance(each, CreateBinding)
+    )
 
 
 def _subject(

@@ -148,9 +148,18 @@ def _concerned(
         _principals(ours, plan),
         plan_subjects(plan),
         # In API mode EKS reads aws-auth no more.
-        config_map=plan.cluster.authentication_mode != "API",
+        config_map="API" not in (plan.cluster.authentication_mode, *_modes_now(ours)),
     )
     return tuple(each for each in ours if known.concerns(each.before) or known.concerns(each.after))
+
+
+def _modes_now(
+    changes: Iterable[ResourceChange],
+) -> Iterator[str]:
+    """The mode that the plan's cluster is in now, where its own resource says so."""
+    for change in changes:
+        if isinstance(change.before, ClusterAttributes) and change.before.arn:
+            yield change.before.mode
 
 
 def _others(

@@ -199,7 +199,7 @@ def test_aws_auth_of_a_cluster_in_api_mode_gives_no_access() -> None:
     [
         (ENTRY, entry("dev", user_name="nobody", kubernetes_groups=["devs"]), "username-changed"),
         (ENTRY, entry("skipped"), "entry-not-planned"),
-        (POLICY, association("dev", "cluster"), "policy-widened"),
+        (POLICY, association("view", "cluster"), "policy-widened"),
     ],
 )
 def test_resource_that_is_moved_is_judged_on_both_clusters(

@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
+from migrator.decide.findings.findings_catalogue import make_finding
 from migrator.decide.planning.proof.basis import basis_of
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec, Identity
 from migrator.model.plan import Plan
 from migrator.model.rbac import Binding, Subject
-from tests.support.plans import CLUSTER_ADMIN, plan, principal, role
+from migrator.model.step import CreateBinding, Step
+from tests.support.plans import CLUSTER_ADMIN, VIEW, plan, principal, role
 from tests.support.terraform_documents import (
     ENTRY,
+    NAMED_AWS_AUTH,
     POLICY,
     change,
     entry,
@@ -405,3 +408,74 @@ def test_entry_that_takes_the_place_of_a_row_before_its_policy_is_refused(
     for each in imported["resource_changes"]:
         each["change"] |= {"actions": ["no-op"], "before": each["change"]["after"]}
     assert judged(imported, value).problems == ()
+    # Who made the plan has agreed to the gap.
+    agreed = judged(made(arn), replace(value, findings=(make_finding("gap-accepted", ""),)))
+    assert agreed.problems == ()
+    assert {each.fault for each in agreed.accepted} == said
+
+
+@pytest.mark.parametrize("accepted", [(), (f"{KIND}.x",), (f"{KIND}.y",)])
+def test_more_access_is_accepted_by_its_address(accepted: tuple[str, ...]) -> None:
+    verdict = judged(change(KIND, None, binding("edit", DEVS)), accepted=accepted)
+    agreed = accepted == (f"{KIND}.x",)
+    assert [each.fault for each in verdict.accepted] == ["binding-added"] * agreed
+    assert [each.fault for each in verdict.problems] == ["binding-added"] * (not agreed)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        change(ENTRY, entry("dev"), None),
+        change(KIND, binding("edit", DEVS), None),
+        change("aws_eks_cluster", {"name": "prod"}, None),
+    ],
+)
+def test_what_takes_access_away_cannot_be_accepted(found: dict[str, Any]) -> None:
+    address = found["resource_changes"][0]["address"]
+    assert len(judged(found, accepted=(address,)).problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("role_name", "group", "said"),
+    [
+        ("edit", "devs", set()),
+        ("admin", "devs", {"binding-added"}),
+        ("edit", "admins", {"binding-added"}),
+    ],
+)
+def test_binding_that_a_step_of_the_plan_makes_is_not_added(
+    role_name: str, group: str, said: set[str]
+) -> None:
+    made = CreateBinding("of-the-run", None, "ClusterRole", "edit", "devs")
+    spec = EntrySpec("STANDARD", "x", ("admins",))
+    value = plan(principal(role("dev")), principal(role("admin"), entry=spec))
+    value = replace(value, steps=(Step("s01", made),))
+    assert of(change(KIND, None, binding(role_name, ("Group", group))), value) == said
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"), [(VIEW, set()), (CLUSTER_ADMIN, {"association-destroyed"})]
+)
+def test_association_that_the_plan_does_not_have_may_go(policy: str, said: set[str]) -> None:
+    there = {**policy_of(role("admin"), "cluster"), "policy_arn": policy}
+    assert of(change(POLICY, there, None)) == said
+    # Of a principal that the plan does not have, nothing shows that it is too much.
+    other = {**there, "principal_arn": NEW}
+    assert of(change(POLICY, other, None)) == {"association-destroyed"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"), [("API", set()), ("API_AND_CONFIG_MAP", {"aws-auth-destroyed"})]
+)
+def test_aws_auth_may_go_where_the_cluster_says_that_it_is_in_api_mode(
+    mode: str, said: set[str]
+) -> None:
+    found = change("kubernetes_config_map", {**NAMED_AWS_AUTH, "data": {}}, None)
+    there = {
+        "name": "prod",
+        "arn": planned().cluster.arn,
+        "access_config": [{"authentication_mode": mode}],
+    }
+    [more] = change("aws_eks_cluster", there, there, actions=["no-op"])["resource_changes"]
+    found["resource_changes"].append(more)
+    assert of(found) == said
