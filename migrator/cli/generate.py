@@ -115,6 +115,7 @@ def command(
     owned = flags["include_owned"]
     found = [_entries(each, settings, include_owned=owned) for each in plans_or_clusters]
     _refuse_twice(found)
+    _say_blocked(found, settings)
     if check is not None:
         plans = [plan for plan, _ in found]
         _check(plans, (check, accepted), settings, fleet=scope is not None)
@@ -258,6 +259,20 @@ def _say_left_out(
     if count:
         said = f"Principals without code: {count}. The files name each with the reason."
         events_of(settings).say("info", said)
+
+
+def _say_blocked(
+    found: Sequence[tuple[Plan, CodeEntries]],
+    settings: Settings,
+) -> None:
+    """Name plans that a person must decide about first: principals are missing in them."""
+    for plan, code in found:
+        if code.blocked:
+            codes = ", ".join(code.blocked)
+            what = (
+                f"The plan of {plan.cluster.arn} is blocked ({codes}), and has not all principals."
+            )
+            events_of(settings).say("warn", f"{what} `migrate show PLAN` says what to decide.")
 
 
 def _check(

@@ -64,9 +64,10 @@ class LeftOut:
 @dataclass(frozen=True, slots=True)
 class CodeEntries:
     """Everything that a code generator needs, in the plan's order. ``made_from``: what was read, as
-    ``the plan of 2026-11-22T00:00:00Z``.
+    ``the plan of 2026-11-22T00:00:00Z``. ``blocked``: codes of findings that block that plan.
     """
 
     entries: tuple[CodeEntry, ...]
     left_out: tuple[LeftOut, ...]
     made_from: str = ""
+    blocked: tuple[str, ...] = ()

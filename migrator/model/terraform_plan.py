@@ -20,6 +20,7 @@ TerraformFault: TypeAlias = Literal[
     "entry-destroyed",
     "entry-replaced",
     "entry-not-planned",
+    "entry-twice",
     "type-changed",
     "username-dropped",
     "username-changed",

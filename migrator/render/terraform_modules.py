@@ -77,6 +77,11 @@ _CREATOR = (
         )
     ),
 )
+# v20 and v21: ``modules/self-managed-node-group`` and ``modules/karpenter`` have it as a default.
+_OTHER_ENTRIES = (
+    "Node groups that are self-managed and modules/karpenter make an entry of their own: set",
+    "create_access_entry = false there for roles that are below, since EKS refuses a second entry.",
+)
 _IMPORT_HEAD = (
     "Takes the entries into the state as they are. The addresses are those of {}: change them",
     "where your module block has another name. This file may go after the first apply.",
@@ -108,6 +113,7 @@ def terraform_aws_modules(
         f"For terraform-aws-modules/eks {version}. The module block needs:",
         *aws_modules_wiring(plan.cluster, version),
         *_CREATOR,
+        *_OTHER_ENTRIES,
         *mode_lines(plan.cluster),
         *_TAGS,
         *GUARD_LINES,
@@ -363,6 +369,7 @@ def aws_modules_lines(
         "The module block needs:",
         *aws_modules_wiring(cluster, version),
         *_CREATOR,
+        *_OTHER_ENTRIES,
         *mode_lines(cluster),
         "aws-auth leaves the state, where it is in one, by:",
         *commands,

@@ -216,6 +216,17 @@ def test_how_many_are_left_out_is_said(folder: Path, capsys: pytest.CaptureFixtu
     assert "Principals without" not in capsys.readouterr().err
 
 
+def test_blocked_plan_is_said_to_be_blocked(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Principals behind mapAccounts have no code, and no name."""
+    blocked = str(Path(__file__).parents[2] / "examples" / "map-accounts" / "plan.json")
+    assert _ended("terraform", blocked, "--out", "code")[0] == 0
+    assert "is blocked (map-accounts" in capsys.readouterr().err
+    for each in (folder / "code").glob("access_entries.tf"):
+        assert "not all principals are in it" in each.read_text()
+
+
 def test_fleet_is_a_module_for_each_account_in_one_folder(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

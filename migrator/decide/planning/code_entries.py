@@ -46,7 +46,11 @@ def code_entries(plan: Plan, *, include_owned: bool = False) -> CodeEntries:
             left_out.append(found)
         else:
             entries.append(found)
-    return CodeEntries(tuple(entries), tuple(left_out), f"the plan of {plan.created_at}")
+    blocked = tuple(sorted({each.code for each in plan.findings if each.severity == "block"}))
+    made_from = f"the plan of {plan.created_at}"
+    if blocked:
+        made_from += f", which is blocked ({', '.join(blocked)}): not all principals are in it"
+    return CodeEntries(tuple(entries), tuple(left_out), made_from, blocked)
 
 
 def live_code_entries(

@@ -88,6 +88,7 @@ def judge_terraform_plan(
         for fault, what in _judge(change, planned, rows, bindings)
     ]
     problems += _without_their_policies(scope.ours, plan)
+    problems += _twice(scope.ours)
     unjudged = tuple(unjudged_changes(scope, plan))
     left = {each.address for each in unjudged}
     agreed = [each for each in problems if _is_accepted(each, plan, accepted)]
@@ -539,6 +540,25 @@ def _words(
     """``the cluster`` or its namespaces, in the order of the code."""
     names = {"cluster": "the cluster", "namespace": f"namespaces {', '.join(scope.namespaces)}"}
     return names[scope.type]
+
+
+def _twice(
+    changes: Iterable[ResourceChange],
+) -> Iterator[TerraformProblem]:
+    """Entries that Terraform makes although another resource has them: modules make entries of
+    their own (terraform-aws-modules/eks, ``create_access_entry`` of node groups and Karpenter).
+    """
+    entries = [(each, each.after) for each in changes if isinstance(each.after, EntryAttributes)]
+    addresses: dict[str, set[str]] = {}
+    for change, after in entries:
+        addresses.setdefault(after.principal_arn, set()).add(change.address)
+    for change, after in entries:
+        others = addresses[after.principal_arn] - {change.address}
+        if after.principal_arn and others and "create" in change.actions:
+            what = f"the entry of {after.principal_arn} is that of {', '.join(sorted(others))}, too"
+            yield TerraformProblem(
+                change.address, "entry-twice", f"{what}: EKS refuses the second one"
+            )
 
 
 def _without_their_policies(

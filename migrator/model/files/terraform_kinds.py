@@ -237,6 +237,9 @@ def _object(
     """The resource of the Kubernetes provider for each kind that is judged: one, unless the object
     is replaced by one of another kind.
     """
+    # The kubectl provider leaves such an object where it is.
+    if sides.after is None and (sides.before or {}).get("apply_only") is True:
+        return
     before = object_of(sides.before, sides.type)
     after = object_of(sides.after, sides.type)
     emptied = "delete" not in sides.actions and after is _OTHER_OBJECT

@@ -32,6 +32,8 @@ _TYPES: tuple[tuple[str, UnjudgedReason], ...] = (
     (r"awscc_iam_(oidc|saml)_provider", "trusted-provider"),
     (r"helm_release|kustomization_resource|argocd_.*|flux_.*", "objects-elsewhere"),
     (r"aws_cloudformation_stack.*|awscc_cloudformation_stack.*", "objects-elsewhere"),
+    (r"aws_servicecatalog_provisioned_product|aws_cloudcontrolapi_resource", "objects-elsewhere"),
+    (r"(aws|awscc)_emrcontainers_virtual_cluster", "node-roles"),
     (r"aws_lambda_invocation|aws_ssm_association|shell_script", "program"),
 )
 # Kinds of objects in manifests. A kind that is judged is not among them.
@@ -86,7 +88,7 @@ def unread_reasons(
     if sides.type in _MANIFEST_TYPES:
         yield from _manifest(sides)
     else:
-        yield from _later(sides.type, sides.unknown, made=sides.before is None)
+        yield from _later(sides.type, sides.unknown)
 
 
 def _may_matter(
@@ -106,14 +108,12 @@ def _may_matter(
 def _later(
     what: str,
     unknown: object,
-    *,
-    made: bool,
 ) -> Iterator[tuple[UnjudgedReason, str]]:
     """Why an object is not judged of which a part is known after Terraform's apply only."""
     if _CONFIG_MAPS.fullmatch(what) and _is_unknown(unknown, "metadata", _OBJECT_NAME):
         yield "object-unknown", what
-    # Whom a binding that exists loses is judged.
-    if _BINDINGS.fullmatch(what) and made and _is_unknown(unknown, "subject", _SUBJECT_NAME):
+    # Whom a binding that exists loses is judged; whom it gets is not known.
+    if _BINDINGS.fullmatch(what) and _is_unknown(unknown, "subject", _SUBJECT_NAME):
         yield "subjects-unknown", what
 
 
@@ -161,7 +161,7 @@ def _manifest(
     for kind in sorted(found & _KINDS.keys()):
         yield _KINDS[kind], kind
     for kind in sorted(found & MANIFESTS.keys()):
-        yield from _later(kind, manifest_unknown(sides), made=sides.before is None)
+        yield from _later(kind, manifest_unknown(sides))
 
 
 def _kind(

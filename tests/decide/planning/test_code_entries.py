@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from migrator.decide.findings.findings_catalogue import make_finding
 from migrator.decide.planning.code_entries import code_entries, live_code_entries, stable_name
 from migrator.model.access_entry import (
     AccessEntry,
@@ -184,3 +185,11 @@ def test_name_differs_for_principals_of_one_name_in_two_accounts_or_paths() -> N
 
 def test_name_of_what_is_no_arn_is_made_of_its_letters() -> None:
     assert stable_name("what is this?").startswith("principal_what_is_this_")
+
+
+def test_code_of_a_blocked_plan_says_that_it_is_not_all() -> None:
+    value = replace(plan(principal(DEV)), findings=(make_finding("map-accounts", ""),))
+    found = code_entries(value)
+    assert found.blocked == ("map-accounts",)
+    assert found.made_from.endswith("is blocked (map-accounts): not all principals are in it")
+    assert code_entries(plan(principal(DEV))).blocked == ()

@@ -59,6 +59,9 @@ def left(found: dict[str, Any], value: Plan | None = None) -> list[str]:
         ("helm_release", "objects are not in it"),
         ("argocd_application", "objects are not in it"),
         ("aws_cloudformation_stack", "objects are not in it"),
+        ("aws_servicecatalog_provisioned_product", "objects are not in it"),
+        ("aws_cloudcontrolapi_resource", "objects are not in it"),
+        ("aws_emrcontainers_virtual_cluster", "entries and rows of roles with it"),
     ],
 )
 def test_change_that_may_matter_is_named(kind: str, words: str) -> None:
@@ -479,3 +482,32 @@ def test_aws_auth_may_go_where_the_cluster_says_that_it_is_in_api_mode(
     [more] = change("aws_eks_cluster", there, there, actions=["no-op"])["resource_changes"]
     found["resource_changes"].append(more)
     assert of(found) == said
+
+
+def test_binding_that_is_updated_to_subjects_of_later_is_named() -> None:
+    before = binding("edit", ("Group", "others"))
+    later = {"subject": [{"name": True}]}
+    [why] = left(change(KIND, before, {**before, "subject": [{}]}, after_unknown=later))
+    assert "whom the binding names" in why
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [(role("dev"), {"entry-twice"}), (role("view"), set()), (NEW, set())],
+)
+def test_entry_that_two_resources_have_is_refused(other: str, said: set[str]) -> None:
+    """A module makes one of its own beside the one that is imported."""
+    there = entry("dev", user_name="dev", kubernetes_groups=["devs"])
+    found = change(ENTRY, there, there, actions=["no-op"])
+    [more] = change(ENTRY, None, {**there, "principal_arn": other})["resource_changes"]
+    found["resource_changes"].append({**more, "address": f"module.nodes.{ENTRY}.this[0]"})
+    problems = [each for each in judged(found).problems if each.fault == "entry-twice"]
+    assert {each.fault for each in problems} == said
+    assert {each.address for each in problems} <= {f"module.nodes.{ENTRY}.this[0]"}
+
+
+@pytest.mark.parametrize(("keeps", "said"), [(True, set()), (False, {"aws-auth-destroyed"})])
+def test_manifest_that_its_provider_only_applies_stays(keeps: bool, said: set[str]) -> None:
+    body = json.dumps({"kind": "ConfigMap", "metadata": NAMED_AWS_AUTH["metadata"][0], "data": {}})
+    there = {"yaml_body": body, "apply_only": keeps}
+    assert of(change("kubectl_manifest", there, None)) == said
