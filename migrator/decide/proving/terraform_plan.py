@@ -569,19 +569,68 @@ def _without_their_policies(
     that exists may have its policies outside of Terraform.
     """
     associated: set[tuple[str, str]] = set()
+    there = _policies_there(plan)
     made: list[tuple[str, EntryAttributes]] = []
+    thinned: list[tuple[str, EntryAttributes]] = []
     for change in changes:
         match change.after:
             case AssociationAttributes(principal_arn=arn, policy_arn=policy):
                 associated.add((arn, policy))
+                if change.before is not None and not change.destroys:
+                    there.add((arn, policy))
             case EntryAttributes() as after if "create" in change.actions:
                 made.append((change.address, after))
+            case EntryAttributes() as after if _takes_away(change.before, after):
+                thinned.append((change.address, after))
     principals = {each.principal_arn: each for each in plan.principals if each.entry}
     for address, after in made:
         principal = principals.get(after.principal_arn)
         if principal is not None:
             for fault, what in _policies_of_made(principal, after, associated):
                 yield TerraformProblem(address, fault, what)
+    for address, after in thinned:
+        principal = principals.get(after.principal_arn)
+        if principal is not None:
+            for fault, what in _policies_of_thinned(principal, there, associated):
+                yield TerraformProblem(address, fault, what)
+
+
+def _policies_there(plan: Plan) -> set[tuple[str, str]]:
+    """(principal, policy) of what was associated when the plan was made."""
+    entries = plan.basis.get("accessEntries") or {}
+    return {(arn, str(policy[0])) for arn, entry in entries.items() for policy in entry["policies"]}
+
+
+def _takes_away(
+    before: object,
+    after: EntryAttributes,
+) -> bool:
+    """Whether an entry that exists loses its username or a group."""
+    if not isinstance(before, EntryAttributes):
+        return False
+    return before.user_name != after.user_name or not (
+        before.kubernetes_groups <= after.kubernetes_groups
+    )
+
+
+def _policies_of_thinned(
+    principal: PlannedPrincipal,
+    there: set[tuple[str, str]],
+    associated: set[tuple[str, str]],
+) -> Iterator[_Said]:
+    """Policies of the plan that are to give what the entry loses, and are not there yet. Terraform
+    updates the entry first: the association refers to it.
+    """
+    arn = principal.principal_arn
+    policies = principal.entry.access_policies if principal.entry else ()
+    for policy in policies:
+        named = (arn, policy.policy_arn)
+        loses = f"the entry of {arn} loses its username or a group"
+        if named not in there | associated:
+            yield "policy-missing", f"{loses}, and does not get {policy.policy_arn}"
+        elif named not in there:
+            what = f"{loses} before {policy.policy_name} is associated"
+            yield "entry-before-policy", f"{what}: migrate apply does it without such a gap"
 
 
 def _policies_of_made(

@@ -511,3 +511,32 @@ def test_manifest_that_its_provider_only_applies_stays(keeps: bool, said: set[st
     body = json.dumps({"kind": "ConfigMap", "metadata": NAMED_AWS_AUTH["metadata"][0], "data": {}})
     there = {"yaml_body": body, "apply_only": keeps}
     assert of(change("kubectl_manifest", there, None)) == said
+
+
+@pytest.mark.parametrize(
+    ("after", "association", "in_basis", "said"),
+    [
+        ({"kubernetes_groups": []}, "", False, {"policy-missing"}),
+        ({"kubernetes_groups": []}, "create", False, {"entry-before-policy"}),
+        ({"kubernetes_groups": []}, "no-op", False, set()),
+        ({"kubernetes_groups": []}, "", True, set()),
+        ({"kubernetes_groups": ["dev"], "tags": {"a": "b"}}, "", False, set()),
+    ],
+)
+def test_entry_that_loses_a_group_before_its_policy_is_there_is_refused(
+    after: dict[str, Any], association: str, in_basis: bool, said: set[str]
+) -> None:
+    arn = role("devs")
+    spec = EntrySpec("STANDARD", "devs", (), (AssociatedPolicy(CLUSTER_ADMIN, AccessScope()),))
+    policies = [[CLUSTER_ADMIN, "cluster", []]] if in_basis else []
+    basis = {"accessEntries": {arn: {"policies": policies}}}
+    before = Identity("devs", ("dev",), "access-entry")
+    value = replace(plan(principal(arn, "update", before=before, entry=spec)), basis=basis)
+    there = entry("devs", user_name="devs", kubernetes_groups=["dev"])
+    found = change(ENTRY, there, {**there, **after})
+    policy = policy_of(arn, "cluster")
+    if association:
+        sides = {"create": None, "no-op": policy}
+        more = change(POLICY, sides[association], policy, actions=[association])
+        found["resource_changes"] += more["resource_changes"]
+    assert of(found, value) == said
