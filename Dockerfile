@@ -5,6 +5,7 @@ FROM public.ecr.aws/docker/library/python:3.12-slim AS wheel
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY migrator ./migrator
+COPY man ./man
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM public.ecr.aws/docker/library/python:3.12-slim

@@ -20,16 +20,20 @@ LAST = $(shell { git diff --name-only HEAD; git ls-files --others --exclude-stan
 TESTS = $(if $(FAST),tests/$(if $(filter 1,$(FAST)),$(LAST),$(FAST)),)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test run-tests lint coverage test-long test-crash test-control-plane mutation bench clean
+.PHONY: help install demo test run-tests lint coverage test-long test-crash test-control-plane dist lock test-pythons test-lowest mutation bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 install: $(STAMP)  ## install into .venv
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml requirements/dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--requirement requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--editable .
+	$(BIN)/python -m pip check
 	touch $@
 
 $(DEMO_STAMP): pyproject.toml
@@ -71,6 +75,26 @@ test-control-plane: $(STAMP)  ## the lab against a real API server and authentic
 	@$(BIN)/python -m tests.support.control_plane.binaries
 	$(BIN)/python -m pytest -n 0 --timeout 900 --durations 10 tests/control_plane
 
+# Resolved from pyproject.toml for every Python and platform; UPGRADE=1 takes the newest of all.
+UPGRADE ?=
+lock: $(STAMP)  ## write requirements/dev.txt again: versions and hashes of all that `make install` installs
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --all-extras --generate-hashes \
+		--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
+		--output-file requirements/dev.txt pyproject.toml
+
+test-lowest: $(STAMP)  ## the same with the lowest versions that pyproject.toml allows, on the oldest Python
+	$(BIN)/python -m tests.support.every_python --lowest
+
+test-pythons: $(STAMP)  ## the package and the demo on each Python that it is published for; ENDS=1: two of them
+	$(BIN)/python -m tests.support.every_python $(if $(ENDS),--ends)
+
+# The same commit gives the same bytes, wherever and whenever it is built.
+dist: $(STAMP)  ## wheel and sdist in dist/, checked, with bill of materials and licences
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build -d dist
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m tests.support.bill_of_materials dist
+
 mutation: $(STAMP)  ## how many wrong versions of the deciding functions the tests notice
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'mutmut>=3.8'
 	HYPOTHESIS_PROFILE=quick $(BIN)/mutmut run --max-children 2
@@ -79,4 +103,4 @@ bench: $(STAMP)  ## ratios measured in one run
 	$(BIN)/python -m pytest -s -m benchmark tests/benchmarks
 
 clean:
-	rm -rf $(VENV) .migrate demo mutants .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-pythons dist .migrate demo mutants .mypy_cache .ruff_cache .pytest_cache

@@ -18,6 +18,7 @@ from click.shell_completion import (
 
 from migrator.cli.completed import COMPLETION_VARIABLE
 from migrator.cli.lazy import MigrateCommand
+from migrator.cli.program_name import file_name
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -111,5 +112,5 @@ def command(ctx: click.Context, /, shell: str) -> None:
     if found is None:  # pragma: no cover - click has all three
         raise click.UsageError(f"There is no completion for {shell}.", ctx)
     root = ctx.find_root()
-    script = found(root.command, {}, root.info_name or "migrate", COMPLETION_VARIABLE).source()
+    script = found(root.command, {}, file_name(ctx), COMPLETION_VARIABLE).source()
     click.echo(script, nl=False)

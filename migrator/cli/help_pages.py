@@ -8,6 +8,8 @@ from textwrap import wrap
 
 import click
 
+from migrator.cli.program_name import renamed
+
 # The global options on the page of `migrate --help`, by what they are about.
 GLOBAL_GROUPS: Mapping[str, Sequence[str]] = {
     "AWS": ("profile", "region", "assume_role", "external_id", "reader_role"),
@@ -40,7 +42,8 @@ def write_options(
     others = [each.opts[-1] for each in by_name.values()]
     *options, help_option = own
     _section(ctx, formatter, "Options", [*options, *filter(None, [format_of]), help_option])
-    with formatter.section("Global options (migrate --help says what each is for)"):
+    title = renamed("Global options (migrate --help says what each is for)", ctx)
+    with formatter.section(title):
         width = formatter.width - formatter.current_indent
         for line in wrap(" ".join(others), width, break_on_hyphens=False):
             formatter.write(f"{'':{formatter.current_indent}}{line}\n")

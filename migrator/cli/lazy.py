@@ -18,6 +18,7 @@ from migrator.app.settings import Settings
 from migrator.cli.completed import complete_values
 from migrator.cli.examples import Examples
 from migrator.cli.help_pages import write_examples, write_options
+from migrator.cli.program_name import renamed
 from migrator.cli.setting_names import ON_COMMAND_LINE_ONLY, Called, long_name, variables_of
 from migrator.cli.settings import DATA_FORMATS, GLOBAL_NAMES, global_options
 
@@ -159,7 +160,7 @@ class MigrateCommand(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Examples, above whatever ends the page."""
         if self.examples:
-            write_examples(formatter, self.examples)
+            write_examples(formatter, [renamed(each, ctx) for each in self.examples])
         super().format_epilog(ctx, formatter)
 
 

@@ -6,21 +6,23 @@ Loads click and nothing else of weight; commands are imported when they are call
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, NoReturn, TextIO
 
 import click
 
-from migrator import __version__
 from migrator.app.settings import Settings
 from migrator.cli import exit_codes
 from migrator.cli.completed import COMPLETION_VARIABLE
 from migrator.cli.examples import EXAMPLES
 from migrator.cli.help_pages import write_global_options
 from migrator.cli.lazy import LazyGroup
+from migrator.cli.program_name import ORDINARY, program_name, renamed
 from migrator.cli.settings import global_options
 from migrator.cli.streams import let_go_of, talk
 from migrator.cli.usage_words import usage_words
-from migrator.errors import MigratorError
+from migrator.cli.version import show_version
+from migrator.errors import Failed, MigratorError
 
 _FOREIGN_LIMIT = 400  # characters of a foreign error message; more hides what matters
 
@@ -93,31 +95,54 @@ class _Root(LazyGroup):
     epilog=exit_codes.epilog(),
     params=[*global_options()],
 )
-@click.version_option(__version__, prog_name="migrate", message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_version,
+    help="Show the version and exit.",
+)
 @click.pass_context
 def cli(ctx: click.Context, /, **given: Any) -> None:  # noqa: ANN401 - the global options
     """Move EKS clusters from the aws-auth ConfigMap to access entries, with proof.
 
     Data goes to stdout, talk to stderr. Global options may stand before or after the command.
     """
+    refuse_unsupported_system()
     ctx.obj = Settings().with_given(given)
     if ctx.invoked_subcommand is not None:
         return
     # Options alone are the beginning of a command line whose command was forgotten.
     if ctx.obj != Settings():
         raise click.UsageError("Missing command.", ctx)
-    click.echo(_START, nl=False)
+    click.echo(renamed(_START, ctx), nl=False)
 
 
-def run(arguments: Sequence[str], *, stderr: TextIO) -> int:
-    """Run the command line; returns the exit code and never raises."""
+def refuse_unsupported_system() -> None:
+    """Raises ``system-unsupported`` where files cannot be locked as the state needs it: without
+    fcntl(2), which Windows does not have.
+    """
+    if find_spec("fcntl") is None:
+        raise Failed(
+            "system-unsupported",
+            f"migrate does not run on this system ({sys.platform}).",
+            why="It needs the file locks of POSIX, which Windows does not have.",
+            remedy="Run it on Linux or macOS: on Windows in WSL 2 or in a container.",
+        )
+
+
+def run(arguments: Sequence[str], *, stderr: TextIO, name: str = ORDINARY) -> int:
+    """Run the command line; returns the exit code and never raises. ``name`` is the program's as
+    its help shows it.
+    """
     traceback = "--traceback" in arguments
     if COMPLETION_VARIABLE in os.environ:
         from migrator.cli.completion import use_own_bash_completion
 
         use_own_bash_completion()
     try:
-        result = cli.main(args=list(arguments), prog_name="migrate", standalone_mode=False)
+        result = cli.main(args=list(arguments), prog_name=name, standalone_mode=False)
         return result if isinstance(result, int) else exit_codes.DONE
     except MigratorError as error:
         _say(
@@ -160,7 +185,7 @@ def run(arguments: Sequence[str], *, stderr: TextIO) -> int:
 
 
 def _usage(error: click.UsageError, stderr: TextIO) -> int:
-    command = error.ctx.command_path if error.ctx is not None else "migrate"
+    command = error.ctx.command_path if error.ctx is not None else ORDINARY
     if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click 8.2
         talk(stderr, error.format_message() + "\n")
         return exit_codes.USAGE
@@ -221,7 +246,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     _end_in_order()
     _hold_standard_descriptors()
     try:
-        code = run(sys.argv[1:] if arguments is None else arguments, stderr=sys.stderr)
+        given = sys.argv[1:] if arguments is None else arguments
+        code = run(given, stderr=sys.stderr, name=program_name(sys.argv))
     except KeyboardInterrupt:  # one more signal, while it is said how the command ended
         code = exit_codes.INTERRUPTED
     # What was shown of an effect is flushed by now, so that its exit code is not changed here.

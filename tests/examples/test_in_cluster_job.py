@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,24 @@ def instructions() -> list[tuple[str, str]]:
     return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in lines)]
 
 
+def sent_to_docker(name: str) -> bool:
+    """Whether .dockerignore lets a file or folder of this checkout into the build: the last line
+    that fits decides (https://docs.docker.com/build/concepts/context/#dockerignore-files).
+    """
+    sent = True
+    for line in (ROOT / ".dockerignore").read_text().split():
+        if fnmatch(name, line.removeprefix("!").removeprefix("**/")):
+            sent = line.startswith("!")
+    return sent
+
+
+def test_nothing_but_what_the_image_is_made_of_is_sent_to_docker() -> None:
+    copied = [rest.split() for word, rest in instructions() if word == "COPY"]
+    names = {name for *names, _ in copied for name in names if not names[0].startswith("--")}
+    assert {path.name for path in ROOT.iterdir() if sent_to_docker(path.name)} == names
+    assert not sent_to_docker("__pycache__")
+
+
 def test_the_image_runs_the_command_as_a_user_without_rights() -> None:
     last = dict(instructions())
     pod = of_kind("Job")["spec"]["template"]["spec"]
@@ -119,9 +138,10 @@ def test_what_the_dockerfile_builds_from_this_checkout_runs(tmp_path: Path) -> N
     copied = [rest.split() for word, rest in instructions() if word == "COPY"]
     for *names, target in (words for words in copied if not words[0].startswith("--")):
         for name in names:
+            assert sent_to_docker(name), f"{name} is left out by .dockerignore"
             _copy(ROOT / name, source / target / (name if target == "./" else ""))
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    build = [*pip, "wheel", "--no-deps", "--wheel-dir", str(wheels), "."]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), "."]
     subprocess.run(build, cwd=source, check=True, timeout=300)
     (wheel,) = wheels.glob("*.whl")
     install = [*pip, "install", "--no-deps", "--target", str(image), str(wheel)]

@@ -432,6 +432,13 @@ KINDS: tuple[ErrorKind, ...] = (
         "Use preserve or policies.",
     ),
     ErrorKind(
+        "system-unsupported",
+        (1,),
+        "The operating system has no file locks of POSIX.",
+        "It is Windows.",
+        "Use Linux or macOS, or on Windows WSL 2 or a container.",
+    ),
+    ErrorKind(
         "target-unknown",
         (64,),
         "There is no such target.",
