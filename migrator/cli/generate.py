@@ -94,7 +94,8 @@ def command(
     if module_version is not None and module_version not in known:
         versions = f"has {', '.join(known)}" if known else "is no Terraform module"
         raise refuse(f"--module-version {module_version}: {kind} {versions}.", ctx)
-    if (out is None) == (check is None):
+    # An empty folder is a variable of a shell that is not set.
+    if bool(out) is (check is not None):
         raise refuse("Give --out FOLDER or --check TFPLAN.json, and not both.", ctx)
     if check is None and settings.output != "table":
         raise refuse("--output is for --check: code has the form of its tool.", ctx)
