@@ -40,7 +40,17 @@ class OutputFile(click.Path):
         super().__init__(readable=False, allow_dash=True)
 
 
-class MigrateCommand(click.Command):
+class HelpByTwoNames(click.Command):
+    """``-h`` and ``--help``, whoever asks first: click keeps the option that it made for the first
+    context, and one of a context without the settings of ``migrate`` would have ``--help`` alone.
+    """
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
+        """Both, in the order of a help page."""
+        return ["-h", "--help"]
+
+
+class MigrateCommand(HelpByTwoNames):
     """A command that takes the global options after its name, too.
 
     ``formats``: those in which it can give its data on stdout, empty where it gives none or always
@@ -173,7 +183,7 @@ def _given_before(ctx: click.Context, name: str) -> bool:
     return before is command_line and ctx.get_parameter_source(name) is not command_line
 
 
-class LazyGroup(click.Group):
+class LazyGroup(HelpByTwoNames, click.Group):
     """A group whose commands come from a table of modules. ``examples`` are for their help pages;
     those in ``hidden`` work and are not listed. ``words``: of the command line, after migrate.
     """

@@ -91,7 +91,7 @@ class _Root(LazyGroup):
     examples=EXAMPLES,
     hidden=HIDDEN,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"max_content_width": 100},
     epilog=exit_codes.epilog(),
     params=[*global_options()],
 )

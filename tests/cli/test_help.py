@@ -69,6 +69,13 @@ def test_global_options_are_named_on_the_page_and_not_explained(ctx: click.Conte
     assert "--assume-role" in page
 
 
+@pytest.mark.parametrize("ctx", COMMANDS, ids=IDS)
+def test_help_has_both_names_whoever_asks_first(ctx: click.Context) -> None:
+    option = ctx.command.get_help_option(click.Context(ctx.command))
+    assert option is not None
+    assert option.opts == ["-h", "--help"]
+
+
 def test_page_of_migrate_explains_every_global_option_once() -> None:
     page = cli.get_help(click.Context(cli))
     named = [name for names in GLOBAL_GROUPS.values() for name in names]

@@ -20,7 +20,6 @@ from tests.support.all_commands import all_commands, options_of
 
 COMMANDS = {path: command for path, command in all_commands()}
 # As the program has them: click keeps the option that is made first.
-HELP = ["-h", "--help"]
 GENERAL = {name.replace("_", "-") for name in GLOBAL_NAMES}
 OPTIONS = [
     (path, long_name(option), option)
@@ -46,7 +45,7 @@ def a_value(option: click.Option) -> tuple[str, Any]:
 
 
 def consumed(path: tuple[str, ...], option: click.Option) -> tuple[Any, ParameterSource]:
-    ctx = click.Context(COMMANDS[path], help_option_names=HELP)
+    ctx = click.Context(COMMANDS[path])
     return option.consume_value(ctx, {})
 
 
@@ -103,8 +102,8 @@ def settings_context(path: tuple[str, ...], folder: Path) -> click.Context:
 
     command = COMMANDS[path]
     assert isinstance(command, MigrateCommand)
-    root = click.Context(cli, help_option_names=HELP)
-    ctx = click.Context(command, parent=root, info_name=path[-1], help_option_names=HELP)
+    root = click.Context(cli)
+    ctx = click.Context(command, parent=root, info_name=path[-1])
     before = Path.cwd()
     os.chdir(folder)
     try:
