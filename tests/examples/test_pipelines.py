@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -50,6 +51,7 @@ def scripts_of(document: Mapping[str, Any]) -> list[str]:
     [
         ("vendor.github-workflows", "github-actions.yml"),
         ("vendor.github-workflows", "github-drift.yml"),
+        ("vendor.github-workflows", "github-image.yml"),
         ("vendor.gitlab-ci", "gitlab-ci.yml"),
     ],
 )
@@ -195,3 +197,77 @@ def test_text_of_a_finding_cannot_begin_another_command() -> None:
     assert "\n" not in line
     assert line.isprintable()
     assert line.startswith("::error file=f,line=1,title=a%0A%3A%3Aerror%3A%3Ab%0D%250A%2Cx%3Ay")
+
+
+DOCKER = """\
+#!/bin/sh
+echo "$*" >> "$CALLS"
+[ "$1" != "$FAILS" ]
+"""
+
+
+def build_image(tmp_path: Path, *, fails: str = "", change: str = "") -> tuple[int, list[str], str]:
+    """Run the script in a repository with a ``docker`` that notes what it is asked: how the script
+    ended, the calls, and the commit.
+    """
+    clone = tmp_path / "clone"
+    (clone / "examples").mkdir(parents=True)
+    (clone / "Dockerfile").write_text("FROM scratch\n")
+    (clone / "examples" / "pipelines").mkdir()
+    shutil.copy(FOLDER / "image.sh", clone / "examples" / "pipelines")
+    (tmp_path / "docker").write_text(DOCKER)
+    (tmp_path / "docker").chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "CALLS": str(tmp_path / "calls"),
+        "FAILS": fails,
+        "MIGRATE_REPOSITORY": "registry.example/migrate",
+    }
+    author = ("-c", "user.name=test", "-c", "user.email=test@example.com")
+    for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "first"]):
+        subprocess.run(["git", *arguments], cwd=clone, env=environment, check=True)
+    if change:
+        (clone / change).write_text("changed")
+    done = subprocess.run(
+        ["sh", "examples/pipelines/image.sh"],
+        cwd=clone,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    calls = tmp_path / "calls"
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short=12", "HEAD"],
+        cwd=clone,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    asked = calls.read_text().splitlines() if calls.exists() else []
+    return done.returncode, asked, commit.stdout.strip()
+
+
+def test_the_image_is_built_from_the_checkout_tried_and_pushed(tmp_path: Path) -> None:
+    code, asked, commit = build_image(tmp_path)
+    image = f"registry.example/migrate:{commit}"
+    assert code == 0
+    assert asked == [f"build --tag {image} .", f"run --rm {image} --version", f"push {image}"]
+
+
+@pytest.mark.parametrize("fails", ["build", "run"])
+def test_an_image_that_does_not_run_is_not_pushed(fails: str, tmp_path: Path) -> None:
+    code, asked, _ = build_image(tmp_path, fails=fails)
+    assert code == 1
+    assert [line.split()[0] for line in asked] == ["build", "run"][: len(asked)]
+
+
+def test_no_image_is_made_of_what_no_commit_holds(tmp_path: Path) -> None:
+    code, asked, _ = build_image(tmp_path, change="Dockerfile")
+    assert (code, asked) == (64, [])
+
+
+def test_the_pipelines_image_comes_from_the_script() -> None:
+    assert scripts_of(read("github-image.yml")) == ["sh examples/pipelines/image.sh"]
