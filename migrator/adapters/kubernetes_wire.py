@@ -171,7 +171,8 @@ class KubernetesWire:
         self._client: Any = ApiClient(configuration)
         self._pool = self._client.rest_client.pool_manager
         if endpoint.ca_pem is not None:  # not through Configuration: older ones take files only
-            self._pool.connection_pool_kw["ca_cert_data"] = endpoint.ca_pem
+            alone = {"ca_cert_data": endpoint.ca_pem, "ca_certs": None}
+            self._pool.connection_pool_kw.update(alone)
         server = urlsplit(endpoint.server)
         # one pool for the one host, instead of finding it again for each of thousands of reviews; a
         # proxy for plain HTTP wants whole URLs, and the manager to make them
