@@ -21,6 +21,7 @@ ON_COMMAND_LINE_ONLY: Mapping[str, str] = {
     "confirm": "it is a name that is typed again for one run",
     "break-lock": "it says that one run is dead",
     "abandon-rollback": "it gives up one roll-back",
+    "accept": "it accepts one change of one Terraform plan",
     "accept-gap": "it accepts that administrators have no access for a moment",
     "accept-timer-reach": "it accepts what is not known of one rehearsal",
     "approve": "it approves one wave",

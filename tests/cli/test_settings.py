@@ -19,7 +19,6 @@ from migrator.cli.settings_file import NAME
 from tests.support.all_commands import all_commands, options_of
 
 COMMANDS = {path: command for path, command in all_commands()}
-# As the program has them: click keeps the option that is made first.
 GENERAL = {name.replace("_", "-") for name in GLOBAL_NAMES}
 OPTIONS = [
     (path, long_name(option), option)
@@ -71,6 +70,12 @@ def test_options_of_safety_are_options_that_exist() -> None:
     assert set(ON_COMMAND_LINE_ONLY) <= names
     assert set(NOT_IN_FILE) <= names
     assert {"yes", "confirm", "break-lock"} <= set(ON_COMMAND_LINE_ONLY)
+
+
+def test_every_option_that_accepts_or_forces_is_of_one_run() -> None:
+    words = {"accept", "approve", "force", "break", "abandon", "yes", "confirm", "insecure"}
+    names = {name for _, name, _ in OPTIONS if name.partition("-")[0] in words}
+    assert names <= set(ON_COMMAND_LINE_ONLY)
 
 
 def test_every_option_that_names_an_output_is_none_of_a_file() -> None:
