@@ -89,9 +89,6 @@ def test_policy_of_a_tunnel_gives_no_shell_and_nobody_elses_session(
 @pytest.mark.parametrize(
     "cluster",
     [
-        "",
-        "a b",
-        "prod*",
         ARN + "*",
         ARN.replace("prod", "${aws:username}"),
         ARN.replace("1111", ""),
@@ -105,6 +102,14 @@ def test_policy_is_never_made_for_what_is_no_cluster(cluster: str) -> None:
     stderr = io.StringIO()
     assert run(["doctor", cluster, "--policy", "status"], stderr=stderr) == 64
     assert "cluster-arn-malformed" in stderr.getvalue()
+
+
+@pytest.mark.parametrize("cluster", ["", "a b", "prod*"])
+def test_policy_is_never_made_for_what_may_be_a_context_and_is_none(cluster: str) -> None:
+    stdout, stderr = io.StringIO(), io.StringIO()
+    assert run(["doctor", cluster, "--policy", "status"], stdout=stdout, stderr=stderr) == 1
+    assert "cluster-not-found" in stderr.getvalue()
+    assert stdout.getvalue() == ""
 
 
 def test_doctor_without_a_cluster_asks_for_it() -> None:
