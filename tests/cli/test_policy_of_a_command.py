@@ -105,11 +105,13 @@ def test_policy_is_never_made_for_what_is_no_cluster(cluster: str) -> None:
 
 
 @pytest.mark.parametrize("cluster", ["", "a b", "prod*"])
-def test_policy_is_never_made_for_what_may_be_a_context_and_is_none(cluster: str) -> None:
-    stdout, stderr = io.StringIO(), io.StringIO()
-    assert run(["doctor", cluster, "--policy", "status"], stdout=stdout, stderr=stderr) == 1
+def test_policy_is_never_made_for_what_may_be_a_context_and_is_none(
+    cluster: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stderr = io.StringIO()
+    assert run(["doctor", cluster, "--policy", "status"], stderr=stderr) == 1
     assert "cluster-not-found" in stderr.getvalue()
-    assert stdout.getvalue() == ""
+    assert capsys.readouterr().out == ""
 
 
 def test_doctor_without_a_cluster_asks_for_it() -> None:
