@@ -478,7 +478,6 @@ NOT_HERE: Mapping[str, str] = {
     "source-address-filtered": _OPENING + "; tests/adapters/test_way_on_sockets.py",
     "source-address-unknown": _OPENING + "; tests/run/test_open_endpoint.py",
     "steps-not-allowed": "no case yet; tests/cli/test_show_then_ask.py has the refusal",
-    "system-unsupported": "needs Windows; tests/packaging/test_program_name.py",
     "throttled": "no case yet: retries of a throttled call take a minute",
     "timer-cut-off": "no case yet; tests/run/test_network_policies_on_the_lab.py",
     "timer-reach-unproven": "the rehearsal takes minutes; "
