@@ -73,7 +73,7 @@ def remote(cluster: LocalCluster) -> Iterator[Callable[..., FleetDask]]:
     made = []
 
     def make(events: MemoryEvents | None = None, **more: Any) -> FleetDask:  # noqa: ANN401
-        values: dict[str, Any] = {"overall": 8, "per_account": 8, "wait": 1.0, **more}
+        values: dict[str, Any] = {"overall": 8, "per_account": 8, "wait": 5.0, **more}
         made.append(
             FleetDask(
                 DaskOptions(scheduler=Scheduler(cluster.scheduler_address), **values),
