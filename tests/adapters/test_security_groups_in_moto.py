@@ -6,7 +6,6 @@ from typing import Any, TypeAlias
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from migrator.adapters.aws_session import AwsSession
 from migrator.adapters.security_groups import Ec2Network
@@ -14,6 +13,7 @@ from migrator.adapters.tasks_threads import Threads
 from migrator.decide.reach.security_groups.security_checks import required_rules
 from migrator.model.diagnosis import RequiredRule
 from migrator.model.security_groups import OwnHost
+from tests.support.moto_aws import moto_aws
 
 REGION, NAME = "eu-central-1", "prod"
 TAG = f"kubernetes.io/cluster/{NAME}"
@@ -23,7 +23,7 @@ Rule: TypeAlias = tuple[tuple[str, int, int], str]
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[AwsSession]:
-    with mock_aws():
+    with moto_aws():
         yield AwsSession(boto3.Session("testing", "testing", region_name=REGION), run="r")
 
 

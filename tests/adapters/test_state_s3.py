@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
 
 from migrator.adapters.aws_session import AwsSession
 from migrator.adapters.clock import machine_time
@@ -17,6 +17,7 @@ from migrator.adapters.tasks_threads import Threads
 from migrator.errors import MigratorError, Refused, WrongUse
 from migrator.fleet.adapters.state import FleetBucket
 from migrator.model.plan import ClusterRef
+from tests.support.moto_aws import moto_aws
 
 AT = datetime(2026, 11, 22, 8, 0, tzinfo=timezone.utc)
 BUCKET = "migration-state"
@@ -29,7 +30,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-    with mock_aws():
+    with moto_aws():
         client = boto3.client("s3")
         client.create_bucket(Bucket=BUCKET)
         yield client
@@ -219,6 +220,24 @@ def test_a_lock_is_renewed_while_it_is_held(s3: Any) -> None:  # noqa: ANN401
         assert not state._lost.is_set()
         with pytest.raises(Refused), store().lock("ben"):
             pass
+
+
+def test_calls_of_many_threads_take_turns_in_moto(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, most = [0], [0]
+
+    def process(_stubber: object, _request: object) -> tuple[int, dict[str, str], bytes]:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        threading.Event().wait(0.01)
+        inside[0] -= 1
+        return 200, {}, b""
+
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setattr(BotocoreStubber, "process_request", process)
+    with moto_aws():
+        client = boto3.client("s3")
+        Threads(4).map(lambda key: client.get_object(Bucket=BUCKET, Key=key), ["key"] * 4)
+    assert most == [1]
 
 
 def test_a_missing_bucket_is_told(s3: Any) -> None:  # noqa: ANN401

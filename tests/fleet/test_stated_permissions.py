@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from migrator.adapters.aws_session import AwsSettings, open_session
 from migrator.adapters.tasks_threads import Threads
@@ -23,6 +22,7 @@ from migrator.lab.worlds.principals import Permissions
 from migrator.lab.worlds.world_files import build_world
 from tests.support.cli_lab import CliLab
 from tests.support.fleet_world import OPERATOR, ROLE, account_ids, fleet_file, fleet_world
+from tests.support.moto_aws import moto_aws
 from tests.support.moto_organization import MotoOrganization
 
 # A migration of a fleet of one cluster, up to where a rehearsal would take its time.
@@ -113,7 +113,7 @@ def test_an_organization_is_read_with_exactly_what_is_stated(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     called: set[str] = set()
-    with mock_aws():
+    with moto_aws():
         organization = MotoOrganization()
         organization.account("a", "/Workloads/Prod", {"team": "x"})
         session = open_session(AwsSettings(region="us-east-1"))

@@ -9,7 +9,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from migrator.adapters.aws_session import AwsSession
 from migrator.adapters.clock import machine_time
@@ -22,6 +21,7 @@ from migrator.run.roll_back import roll_back
 from tests.run.test_apply_plan import oracle, reference
 from tests.support.memory_ports import Crash, cluster_ref
 from tests.support.memory_runs import ALICE, CREATOR, DIGEST, World, company
+from tests.support.moto_aws import moto_aws
 
 BUCKET = "state"
 LOCK = "team/aws/111122223333/eu-west-1/prod/lock"
@@ -32,7 +32,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-    with mock_aws():
+    with moto_aws():
         client = boto3.client("s3")
         client.create_bucket(Bucket=BUCKET)
         yield client

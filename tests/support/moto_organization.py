@@ -12,7 +12,7 @@ REGION = "eu-central-1"
 
 
 class MotoOrganization:
-    """Made inside ``mock_aws``; the caller is the management account."""
+    """Made inside ``moto_aws``; the caller is the management account."""
 
     def __init__(self) -> None:
         self.client = boto3.client("organizations", region_name="us-east-1")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from migrator.adapters.aws_session import AwsSettings
 from migrator.adapters.tasks_threads import Threads
@@ -20,6 +19,7 @@ from migrator.fleet.ports import DiscoverPorts
 from migrator.fleet.run.discover import discover
 from migrator.ports import Raw
 from tests.support.memory_ports import Cluster, MemoryClock, MemoryEvents
+from tests.support.moto_aws import moto_aws
 from tests.support.moto_organization import REGION, MotoOrganization, assumed
 
 ROLE = "migration"
@@ -30,7 +30,7 @@ def organization(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoOrganization]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
+    with moto_aws():
         yield MotoOrganization()
 
 
@@ -47,7 +47,7 @@ def found(kind: type[FleetAccounts] = FleetAccounts, **source: Any) -> Inventory
     more = source.pop("file", {})
     document = {"role": ROLE, "regions": [REGION], **source}
     file = decode_fleet({"format": "migrator/fleet/v1", "organization": document, **more})
-    tasks = Threads(1)  # moto's backends are not made for threads
+    tasks = Threads(4)
     limits = RateLimits((RateRule("*", 10_000, 10_000),))
     sessions = FleetSessions(AwsSettings(), file.accounts, {}, limits, tasks)
     reader = file.organization.reader if file.organization else ()

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from migrator.adapters.aws_session import AwsSession
 from migrator.adapters.tasks_threads import Threads
 from migrator.errors import MigratorError
 from migrator.fleet.adapters.organizations import Organization, clusters_of
 from migrator.lab.worlds.faults import Fault
+from tests.support.moto_aws import moto_aws
 from tests.support.small_lab import CLUSTER, SmallLab
 from tests.support.stubbed_aws import answering, stubbed_session
 
@@ -24,7 +24,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> AwsSession:
     return AwsSession(boto3.Session(region_name="us-east-1"), run="r1")
 
 
-@mock_aws
+@moto_aws()
 def test_accounts_come_with_their_unit_and_tags(session: AwsSession) -> None:
     client = boto3.client("organizations", region_name="us-east-1")
     client.create_organization(FeatureSet="ALL")
@@ -57,7 +57,7 @@ def test_accounts_come_with_their_unit_and_tags(session: AwsSession) -> None:
     assert accounts["one"]["organizationalUnit"] == "/"
 
 
-@mock_aws
+@moto_aws()
 def test_an_account_in_no_organization_is_told(session: AwsSession) -> None:
     with pytest.raises(MigratorError) as caught:
         Organization(session, Threads(1)).accounts()
