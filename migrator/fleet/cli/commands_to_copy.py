@@ -54,6 +54,9 @@ def lines_of_outcome(
     spelled = str(outcome.command).replace("gates", "cutover")
     names = dict.fromkeys(_next_of(each, spelled) for each in outcome.left)
     # An account that did not answer leaves no result.
+    approved = tuple(given.get("approve") or ())
+    if outcome.unapproved:
+        given = {**given, "approve": (*approved, outcome.unapproved)}
     commands = [_command(name, spelled, given) for name in names or (spelled,)]
     return command_lines(settings, commands, "", {})
 

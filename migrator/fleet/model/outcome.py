@@ -111,7 +111,9 @@ class ClusterResult:
 
 @dataclass(frozen=True, slots=True)
 class FleetOutcome:
-    """How a command ended on a fleet. ``stopped``: why later clusters were not started."""
+    """How a command ended on a fleet. ``stopped``: why later clusters were not started.
+    ``unapproved``: the wave before which it stopped, where that waits for approval.
+    """
 
     fleet: str
     command: Command
@@ -120,6 +122,7 @@ class FleetOutcome:
     results: tuple[ClusterResult, ...]
     exit_code: int
     stopped: str = ""
+    unapproved: str = ""
     state: str = ""
     seconds: float = 0.0
 

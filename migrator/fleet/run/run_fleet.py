@@ -69,6 +69,7 @@ class _Run:
     options: FleetOptions
     results: dict[str, ClusterResult] = field(default_factory=dict)
     stopped: str = ""
+    unapproved: str = ""
     interrupted: bool = False
 
     def record(self, event: Event, **more: object) -> None:
@@ -124,6 +125,7 @@ def run_fleet(
         results=results,
         exit_code=code,
         stopped=run.stopped,
+        unapproved=run.unapproved,
         state=ports.store.location,
         seconds=(ports.clock.now() - started).total_seconds(),
     )
@@ -230,6 +232,7 @@ def _unapproved(run: _Run, wave: Wave, todo: Sequence[FleetCluster]) -> str:
             f"Begin wave {wave.name}: {run.command} on {len(todo)} clusters?"
         )
     except MigratorError as error:
+        run.unapproved = wave.name
         return f"wave {wave.name} waits for approval (--approve {wave.name}): {error.message}"
     return ""
 

@@ -276,6 +276,7 @@ def test_a_wave_that_needs_approval_is_not_begun_by_yes_alone(tmp_path: Path) ->
         first = lab.run("fleet", "apply", "--yes")  # the lab's clock does not wait for the pause
         assert first.code == 8
         assert "wave rest waits for approval (--approve rest)" in " ".join(first.out.split())
+        assert "fleet.yaml --approve rest" in " ".join((first.out + first.err).split())
         results = _aggregate(lab.run("fleet", "apply", "--yes", "--output", "json"))["results"]
         assert [result["status"] for result in results if result["wave"] == "canary"] == ["done"]
         assert "done" not in {result["status"] for result in results if result["wave"] == "rest"}
