@@ -22,6 +22,7 @@ from migrator.cli.setting_names import (
     variables_of,
 )
 from migrator.cli.settings_file import NAME, defaults_for, read_settings, said
+from migrator.cli.unknown_variables import misspelt_variables
 from migrator.errors import WrongUse
 
 _PLANS = ("plan_file", "plan_or_cluster", "plan_or_code", "plans_or_clusters", "fleet_file")
@@ -127,7 +128,7 @@ def say_settings(called: Called, ctx: click.Context, settings: Settings) -> Sett
     if not isinstance(came, _From):
         return settings
     events = events_of(settings)
-    for line in _not_read(called):
+    for line in (*_not_read(called), *misspelt_variables(ctx.find_root().command)):
         events.say("warn", line)
     used = {
         name: value

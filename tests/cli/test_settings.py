@@ -16,6 +16,7 @@ from migrator.cli.main import cli, run
 from migrator.cli.setting_names import NOT_IN_FILE, ON_COMMAND_LINE_ONLY, long_name, variables_of
 from migrator.cli.settings import GLOBAL_NAMES
 from migrator.cli.settings_file import NAME
+from migrator.cli.unknown_variables import misspelt_variables
 from tests.support.all_commands import all_commands, options_of
 
 COMMANDS = {path: command for path, command in all_commands()}
@@ -278,3 +279,42 @@ def test_variable_that_looks_like_an_answer_is_said_to_be_none(
     monkeypatch.setenv("MIGRATE_YES", "1")
     settings_of_call(monkeypatch, PROBE, "plan.json")
     assert "MIGRATE_YES is not read" in capsys.readouterr().err
+
+
+MISSPELT = {
+    "MIGRATE_REGOIN": "MIGRATE_REGION",
+    "MIGRATE_STATEDIR": "MIGRATE_STATE_DIR",
+    "MIGRATE_PLAN_STRATEGIE": "MIGRATE_PLAN_STRATEGY",
+    "MIGRATE_FLEET_APPLY_CONCURENCY": "MIGRATE_FLEET_APPLY_CONCURRENCY",
+}
+
+
+@pytest.mark.parametrize(("name", "meant"), MISSPELT.items())
+def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(
+    name: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "x")
+    (line,) = misspelt_variables(cli)
+    assert name in line
+    assert meant in line
+
+
+def test_a_variable_of_an_option_or_of_somebody_else_is_not_called_misspelt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for path, name, option in OPTIONS:
+        text, _ = a_value(option)
+        for variable in variables_of(path, name, everywhere=name in GENERAL):
+            monkeypatch.setenv(variable, text)
+    for variable in ("MIGRATE_CLOCK_URL", "MIGRATE_HOOK", "MIGRATE_REPOSITORY", "MIGRATE_X"):
+        monkeypatch.setenv(variable, "x")
+    assert list(misspelt_variables(cli)) == []
+
+
+def test_a_misspelt_variable_is_said_and_the_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MIGRATE_REGOIN", "eu-west-1")
+    assert run(["explain", "row-shadowed"], stderr=io.StringIO()) == 0
+    assert "MIGRATE_REGOIN is not read" in " ".join(capsys.readouterr().err.split())
