@@ -52,9 +52,10 @@ def read_entries(
     if entries is None:
         raise Refused(
             "no-entries-yet",
-            f"The cluster {plan.cluster.name} has no access entries to write down.",
+            f"The cluster {plan.cluster.name} has no access entries that can be read.",
             why=f"It is in {plan.cluster.authentication_mode} mode.",
-            remedy="Make a plan, and generate from that: its entries are those after apply.",
+            remedy="Make a plan and give its file in place of the cluster: "
+            "its entries are those after apply.",
         )
     return plan, live_code_entries(entries, plan, include_owned=include_owned)
 

@@ -273,7 +273,7 @@ KINDS: tuple[ErrorKind, ...] = (
         (4,),
         "Code of a live cluster was asked for, and the cluster is in CONFIG_MAP mode.",
         "EKS has no access entries in this mode.",
-        "Make a plan, and generate from that: its entries are those after apply.",
+        "Make a plan and give its file in place of the cluster: its entries are those after apply.",
         "migrate plan CLUSTER --out plan.json",
     ),
     ErrorKind(
