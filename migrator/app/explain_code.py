@@ -83,5 +83,5 @@ def _unknown(code: str) -> WrongUse:
         why=why,
         remedy=f"migrate explain {near[0]}"
         if near
-        else "All codes are in playbooks/findings.md and playbooks/errors.md.",
+        else "All codes are in playbooks/reference/findings.md and playbooks/reference/errors.md.",
     )

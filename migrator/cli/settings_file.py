@@ -20,7 +20,7 @@ from migrator.errors import WrongUse
 NAME = "migrate.yaml"
 FORMAT = "migrator/settings/v1"
 _PATHS = ("FILE", "FOLDER", "DIR", "PATH|s3://…")
-_REMEDY = "Correct it; playbooks/settings.md lists what a migrate.yaml may have."
+_REMEDY = "Correct it; playbooks/reference/settings.md lists what a migrate.yaml may have."
 Table = Mapping[str, Any]
 
 

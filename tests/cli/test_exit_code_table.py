@@ -1,5 +1,5 @@
 """Every command, of one cluster and of a fleet, in every end state of a migration: the exit codes
-are those of playbooks/exit-codes.md, and every end that is not 0 says what goes further.
+are those of playbooks/reference/exit-codes.md, and every end that is not 0 says what goes further.
 """
 
 import json

@@ -65,7 +65,7 @@ def test_unknown_code_suggests_the_nearest_and_ends_with_64() -> None:
     code, said = explained("\x1b[31mxyzzy")
     assert code == 64
     assert "\x1b" not in said
-    assert "playbooks/errors.md" in said
+    assert "playbooks/reference/errors.md" in said
 
 
 def test_plan_without_a_principal_asks_for_one(tmp_path: Path) -> None:

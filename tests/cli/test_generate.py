@@ -338,7 +338,7 @@ KINDS = get_args(CodeKind)
 # As the playbook has it.
 SPLIT = re.search(
     r"```sh\n(migrate generate .*\| awk .*?)\n```",
-    (Path(__file__).parents[2] / "playbooks" / "single-cluster.md").read_text(),
+    (Path(__file__).parents[2] / "playbooks" / "how-to" / "single-cluster.md").read_text(),
     re.DOTALL,
 )
 

@@ -30,7 +30,7 @@ def test_no_modules_import_each_other() -> None:
 
 
 def test_every_room_is_explained() -> None:
-    page = (ROOT / "playbooks" / "architecture.md").read_text(encoding="utf-8")
+    page = (ROOT / "playbooks" / "explanation" / "architecture.md").read_text(encoding="utf-8")
     existing = [
         room
         for room in ROOMS

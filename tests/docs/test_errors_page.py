@@ -1,4 +1,4 @@
-"""playbooks/errors.md is generated from the catalogue of errors, and the catalogue has every code
+"""reference/errors.md is generated from the catalogue of errors, and the catalogue has every code
 that is raised. ``UPDATE_GOLDEN=1`` writes the page.
 """
 
@@ -14,7 +14,7 @@ from migrator.model.error_catalogue import ERRORS, errors_markdown
 from tests.support.error_codes import codes_in_source
 from tests.support.golden import assert_golden
 
-PAGE = Path(__file__).parents[2] / "playbooks" / "errors.md"
+PAGE = Path(__file__).parents[2] / "playbooks" / "reference" / "errors.md"
 EXAMPLES = sorted(kind.example for kind in ERRORS.values() if kind.example.startswith("migrate "))
 
 

@@ -1,4 +1,4 @@
-"""playbooks/exit-codes.md is generated from the table. ``UPDATE_GOLDEN=1`` writes it."""
+"""playbooks/reference/exit-codes.md is generated from the table. ``UPDATE_GOLDEN=1`` writes it."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from tests.support.end_states import COMMANDS, STATES
 from tests.support.exit_codes_page import exit_codes_page
 from tests.support.golden import assert_golden
 
-PAGE = Path(__file__).parents[2] / "playbooks" / "exit-codes.md"
+PAGE = Path(__file__).parents[2] / "playbooks" / "reference" / "exit-codes.md"
 
 
 def test_exit_codes_page_is_what_the_table_says() -> None:

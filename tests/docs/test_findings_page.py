@@ -1,11 +1,11 @@
-"""playbooks/findings.md is generated from the catalogue. ``UPDATE_GOLDEN=1`` writes it."""
+"""reference/findings.md is generated from the catalogue. ``UPDATE_GOLDEN=1`` writes it."""
 
 from pathlib import Path
 
 from migrator.decide.findings.findings_catalogue import CATALOGUE, catalogue_markdown
 from tests.support.golden import assert_golden
 
-PAGE = Path(__file__).parents[2] / "playbooks" / "findings.md"
+PAGE = Path(__file__).parents[2] / "playbooks" / "reference" / "findings.md"
 
 
 def test_the_findings_page_is_the_catalogue() -> None:

@@ -20,7 +20,10 @@ from tests.support.page_reader import Reader
 from tests.support.terminal import at_terminal
 
 ROOT = Path(__file__).parents[2]
-PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.md"))
+# Decisions are records of the project: no reader follows them.
+PLAYBOOKS = sorted(
+    page for page in (ROOT / "playbooks").glob("*/*.md") if page.parent.name != "decisions"
+)
 CLUSTER = "my-cluster"
 # Commands of the AWS CLI that are no operations.
 OF_THE_CLI = ("update-kubeconfig", "wait")
@@ -72,7 +75,7 @@ FEWER = ("orders-dev", "games-test", "shared", "vault")
     "only", [FEWER, pytest.param((), marks=pytest.mark.long)], ids=["fewer", "all"]
 )
 def test_every_command_of_the_fleets_playbook_works(only: tuple[str, ...], tmp_path: Path) -> None:
-    page = ROOT / "playbooks" / f"{FLEET}.md"
+    page = ROOT / "playbooks" / "tutorials" / f"{FLEET}.md"
     take = "cp .migrate/lab/fleet.yaml fleet.yaml"
     reader = Reader(tmp_path)
     try:
@@ -93,7 +96,7 @@ def test_every_command_of_the_fleets_playbook_works(only: tuple[str, ...], tmp_p
 
 def test_every_command_of_the_page_of_worlds_works(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
-    done = reader.follow(ROOT / "playbooks" / "lab-worlds.md")
+    done = reader.follow(ROOT / "playbooks" / "reference" / "lab-worlds.md")
     assert "Principals: 4" in next(ran.out for line, ran in done if line == "migrate plan one")
     assert "AWS_ENDPOINT_URL" not in reader.environment
 
@@ -104,21 +107,21 @@ def test_every_command_of_the_way_back_for_a_fleet_works(tmp_path: Path) -> None
         fleet = json.dumps(fleet_file(1, regions=["eu-central-1"]))
         (lab.work / "fleet.yaml").write_text(fleet, encoding="utf-8")
         reader = Reader(lab.work, lab.environment())
-        reader.follow(ROOT / "playbooks" / f"{BACK}.md")
+        reader.follow(ROOT / "playbooks" / "how-to" / f"{BACK}.md")
         status = reader.run("migrate fleet status fleet.yaml --output json")
         assert json.loads(status.out)["stages"] == {"planned": 2}
 
 
 def test_answers_in_the_fleets_playbook_are_read() -> None:
     (block, *_) = re.findall(
-        r"```yaml\n(.*?)```", (ROOT / "playbooks" / f"{FLEET}.md").read_text(), re.S
+        r"```yaml\n(.*?)```", (ROOT / "playbooks" / "tutorials" / f"{FLEET}.md").read_text(), re.S
     )
     answers = decode_fleet_decisions(YAML(typ="safe", pure=True).load(block))
     assert [part.where.tags for part in answers.selected] == [{"stage": "prod"}]
 
 
 def test_commands_of_a_shell_in_the_fleets_playbook_have_options_that_exist() -> None:
-    text = (ROOT / "playbooks" / f"{FLEET}.md").read_text()
+    text = (ROOT / "playbooks" / "tutorials" / f"{FLEET}.md").read_text()
     for program in ("dask ", "migrate "):
         found = commands(text, "sh", program)
         assert found
@@ -143,7 +146,8 @@ def test_commands_of_a_shell_in_the_fleets_playbook_have_options_that_exist() ->
 )
 def test_every_command_of_a_playbook_works(path: Path, tmp_path: Path) -> None:
     # The page for the time after the cut-over is read by people who followed the one for a cluster.
-    before = commands((path.parent / "single-cluster.md").read_text(), "console", "$ ")
+    single = ROOT / "playbooks" / "how-to" / "single-cluster.md"
+    before = commands(single.read_text(), "console", "$ ")
     done = before[:-1] if path.stem == "after-cut-over" else []
     with running(tmp_path) as lab:
         # The reader has a real cluster, and no lab until the page starts one.

@@ -119,7 +119,7 @@ def as_here(text: str) -> str:
 @pytest.mark.parametrize("page", sorted(WORLDS))
 def test_every_line_of_a_page_works(page: str, tmp_path: Path) -> None:
     with running(tmp_path, WORLDS[page]) as lab:
-        text = script(f"playbooks/{page}.md")
+        text = script(f"playbooks/how-to/{page}.md")
         if page in SAID:
             text = LOG_IN + text
         done = follow(text, lab, lab.environment())
@@ -130,7 +130,7 @@ def test_every_line_of_a_page_works(page: str, tmp_path: Path) -> None:
 def test_every_line_of_the_page_for_a_proxy_works(tmp_path: Path) -> None:
     proxy = Proxy(login="jane:s@cret")
     with running(tmp_path, PUBLIC) as lab, listening(proxy.serve) as port:
-        text = script("playbooks/company-proxy.md").replace(
+        text = script("playbooks/how-to/company-proxy.md").replace(
             "proxy.example:3128", f"127.0.0.1:{port}"
         )
         environment = lab.environment()
@@ -145,7 +145,7 @@ def test_every_line_of_the_page_for_a_proxy_works(tmp_path: Path) -> None:
 @pytest.mark.parametrize("without", ["2", "3"])
 def test_each_way_of_the_page_for_nodes_lets_them_join(without: str, tmp_path: Path) -> None:
     with running(tmp_path, TRAP) as lab:
-        text = script("playbooks/node-join.md", without=without)
+        text = script("playbooks/how-to/node-join.md", without=without)
         follow(text, lab, lab.environment())
         codes = [
             {each["code"] for each in lab.document(name)["findings"]}
@@ -156,7 +156,7 @@ def test_each_way_of_the_page_for_nodes_lets_them_join(without: str, tmp_path: P
 
 def test_commands_of_the_page_for_security_groups_add_what_is_missing(tmp_path: Path) -> None:
     with running(tmp_path, GROUPS) as lab:
-        follow(script("playbooks/security-groups.md"), lab, lab.environment())
+        follow(script("playbooks/how-to/security-groups.md"), lab, lab.environment())
         before, after = (
             {row["name"]: row["state"] for row in lab.document(name)["securityGroups"]}
             for name in ("doctor.json", "after.json")

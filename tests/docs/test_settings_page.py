@@ -1,4 +1,4 @@
-"""playbooks/settings.md and the schema of migrate.yaml are generated from the options of all
+"""reference/settings.md and the schema of migrate.yaml are generated from the options of all
 commands. ``UPDATE_GOLDEN=1`` writes them.
 """
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_settings_page_is_what_the_options_say() -> None:
-    assert_golden(ROOT / "playbooks" / "settings.md", settings_page().encode())
+    assert_golden(ROOT / "playbooks" / "reference" / "settings.md", settings_page().encode())
 
 
 def test_schema_is_what_the_options_say() -> None:

@@ -1,4 +1,4 @@
-"""Prose is plain technical English: ``playbooks/glossary.md`` has a plain word for each idiom."""
+"""Prose is plain technical English: ``reference/glossary.md`` has a plain word for each idiom."""
 
 from pathlib import Path
 

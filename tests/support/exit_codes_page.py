@@ -1,4 +1,4 @@
-"""playbooks/exit-codes.md, written from the table of end states."""
+"""playbooks/reference/exit-codes.md, written from the table of end states."""
 
 from collections.abc import Iterable
 

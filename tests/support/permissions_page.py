@@ -1,4 +1,4 @@
-"""Writes ``playbooks/permissions.md``: what each command needs, from the program's own lists.
+"""Writes ``reference/permissions.md``: what each command needs, from the program's own lists.
 
 A test compares; ``UPDATE_GOLDEN=1 python -m pytest tests/docs/test_permissions_page.py`` writes it.
 """

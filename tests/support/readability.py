@@ -21,7 +21,7 @@ DENSE = 0.5  # branches a line
 WIDE = 100  # columns
 PROSE = 4  # words that make a string literal a message
 
-# Words of a private idiom. Each has a plain word of the field: see playbooks/glossary.md.
+# Words of a private idiom. Each has a plain word of the field: see playbooks/reference/glossary.md.
 IDIOMS = (
     "whoever",
     "whomever",

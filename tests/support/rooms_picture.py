@@ -1,6 +1,6 @@
 """The picture of the rooms and of the imports between them, as Mermaid reads it.
 
-``python -m tests.support.rooms_picture`` writes it into ``playbooks/architecture.md``; a test
+``python -m tests.support.rooms_picture`` writes it into ``explanation/architecture.md``; a test
 compares it with the import graph (grimp, the reader behind import-linter).
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import grimp
 
-PAGE = Path(__file__).resolve().parents[2] / "playbooks" / "architecture.md"
+PAGE = Path(__file__).resolve().parents[2] / "playbooks" / "explanation" / "architecture.md"
 COMMAND = "python -m tests.support.rooms_picture"
 
 # Rooms as a newcomer meets them: a wing is one room, the core is shown floor by floor.

@@ -1,4 +1,4 @@
-"""playbooks/settings.md and the schema of migrate.yaml, from the options of all commands."""
+"""reference/settings.md and the schema of migrate.yaml, from the options of all commands."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Makes the tables of ``playbooks/lab-worlds.md`` from the schema of world files."""
+"""Makes the tables of ``playbooks/reference/lab-worlds.md`` from the schema of world files."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "playbooks" / "lab-worlds.md"
+PAGE = ROOT / "playbooks" / "reference" / "lab-worlds.md"
 _SCHEMA = ROOT / "examples" / "schemas" / "world.schema.json"
 _MARK = "<!-- From here on made from examples/schemas/world.schema.json -->\n"
 

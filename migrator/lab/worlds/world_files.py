@@ -3,7 +3,7 @@
 A world file names accounts with their principals, and clusters with what EKS and Kubernetes hold of
 them. Everything is made up; what is left out gets a plausible value that is the same in every run
 (unique ids come from the ARN). ``examples/schemas/world.schema.json`` has every key with its
-meaning, ``playbooks/lab-worlds.md`` the words to it.
+meaning, ``playbooks/reference/lab-worlds.md`` the words to it.
 """
 
 import json

@@ -383,7 +383,7 @@ KINDS: tuple[ErrorKind, ...] = (
         (64,),
         "migrate.yaml, or a MIGRATE_ variable, has a key or a value that no option takes.",
         "A misspelt setting must not be one without effect.",
-        "Correct it; playbooks/settings.md lists the settings.",
+        "Correct it; playbooks/reference/settings.md lists the settings.",
     ),
     ErrorKind(
         "settings-unreadable",
