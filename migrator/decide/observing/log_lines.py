@@ -7,12 +7,10 @@ format; Kubernetes documentation, "Auditing" (``audit.k8s.io/v1``, annotations
 expected shape is None, never an error.
 """
 
-import json
 import re
-from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any
 
+from migrator.model.files.audit_event import AuditEvent, read_audit_event
 from migrator.model.observation import Decider, SeenLogin, SeenRequest
 
 _FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
@@ -84,37 +82,30 @@ def request_of(message: str, timestamp: int) -> SeenRequest | None:
     # Only the authenticator gives this extra field (server.go): a cheap test before JSON is read.
     if "canonicalArn" not in message:
         return None
-    try:
-        event = json.loads(message)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(event, dict):
+    event = read_audit_event(message)
+    if event is None:
         return None
     # A request has an event for each stage: the last one alone counts ("Auditing").
-    if event.get("stage") != "ResponseComplete":
+    if event.stage != "ResponseComplete":
         return None
-    user = _mapping(event.get("user"))
-    extra = _mapping(user.get("extra"))
-    arns = _texts(extra.get("canonicalArn"))
-    if not arns or not arns[0]:
+    arn = event.user.extra.canonical_arn[0] if event.user.extra.canonical_arn else ""
+    if not arn:
         return None
-    annotations = _mapping(event.get("annotations"))
-    reference = _mapping(event.get("objectRef"))
     return SeenRequest(
-        arn=arns[0],
-        username=_text(user.get("username")),
-        groups=_texts(user.get("groups")),
+        arn=arn,
+        username=event.user.username,
+        groups=event.user.groups,
         at=moment_of(timestamp),
-        allowed=annotations.get("authorization.k8s.io/decision") != "forbid",
-        by=_decider(_text(annotations.get("authorization.k8s.io/reason")), event),
-        verb=_text(event.get("verb")),
+        allowed=event.annotations.decision != "forbid",
+        by=_decider(event),
+        verb=event.verb,
         target=target_of(
-            _text(reference.get("apiGroup")),
-            _text(reference.get("resource")),
-            _text(reference.get("subresource")),
+            event.reference.api_group,
+            event.reference.resource,
+            event.reference.subresource,
         ),
-        namespace=_text(reference.get("namespace")),
-        user_agent=_text(event.get("userAgent")),
+        namespace=event.reference.namespace,
+        user_agent=event.user_agent,
     )
 
 
@@ -123,18 +114,18 @@ def login_of_request(request: SeenRequest) -> SeenLogin:
     return SeenLogin(request.arn, request.username, request.groups, request.at, "audit")
 
 
-def _decider(reason: str, event: Mapping[str, Any]) -> Decider:
+def _decider(event: AuditEvent) -> Decider:
     """What decided a request, by the reason in the audit log.
 
     RBAC's begins with ``RBAC: allowed by`` (``plugin/pkg/auth/authorizer/rbac/rbac.go``), that of
     access policies with ``EKS Access Policy``.
     """
     # The decision is about the impersonated user, not about the one who logged in.
-    if "impersonatedUser" in event:
+    if event.impersonated:
         return "impersonated"
-    if reason.startswith(_POLICY):
+    if event.annotations.reason.startswith(_POLICY):
         return "access-policy"
-    if reason.startswith(_RBAC):
+    if event.annotations.reason.startswith(_RBAC):
         return "rbac"
     return "other"
 
@@ -152,21 +143,3 @@ def target_of(api_group: str, resource: str, subresource: str) -> str:
 def moment_of(timestamp: int) -> datetime:
     """Milliseconds since 1970 as a time in UTC."""
     return datetime.fromtimestamp(timestamp / 1000, tz=timezone.utc)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    if isinstance(value, dict):
-        return value
-    return {}
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return ""
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        return ()
-    return tuple(item for item in value if isinstance(item, str))

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET, structs
 
 from migrator.decide.observing.log_lines import login_of, login_of_request, request_of
+from migrator.model.files.audit_event import AuditEvent, odd_audit_event, read_audit_event
 
 ARN = "arn:aws:iam::111122223333:role/sre"
 GRANTED = (
@@ -180,8 +182,66 @@ def test_no_json_breaks_the_reader(document: object) -> None:
     request_of(json.dumps(document), 0)
 
 
+_ODD = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+_ANY = st.recursive(_ODD, lambda x: st.lists(x) | st.dictionaries(st.text(), x), max_leaves=4)
+
+
+def _events(text: st.SearchStrategy[Any], other: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Events whose texts are drawn from ``text``; ``other`` may stand for an object or a list."""
+    texts = st.lists(text, max_size=3) | other
+    user = {
+        "username": text,
+        "groups": texts,
+        "extra": st.fixed_dictionaries({"canonicalArn": texts, "more": _ANY}) | other,
+    }
+    notes = [f"authorization.k8s.io/{name}" for name in ("decision", "reason")]
+    reference = ["apiGroup", "resource", "subresource", "namespace"]
+    optional = {
+        "verb": text,
+        "userAgent": text,
+        "user": st.fixed_dictionaries({"uid": _ANY}, optional=user) | other,
+        "annotations": st.dictionaries(st.sampled_from(notes), text) | other,
+        "objectRef": st.dictionaries(st.sampled_from(reference), text) | other,
+        "impersonatedUser": _ANY,
+        "requestObject": _ANY,
+    }
+    return st.fixed_dictionaries({"stage": text}, optional=optional)
+
+
+_OF_THE_API_SERVER = _events(st.text(max_size=5), st.nothing())
+_EVENT = _OF_THE_API_SERVER | _events(_ODD, _ODD)
+
+
+def as_read(found: AuditEvent | None) -> object:
+    """All that is read, the impersonated user as whether there is one."""
+    assert found is not None
+    return found.impersonated, structs.replace(found, impersonated_user=UNSET)
+
+
+@given(_EVENT, st.booleans())
+def test_an_event_is_read_the_same_whether_or_not_its_types_are_the_api_servers(
+    document: dict[str, Any], ascii_only: bool
+) -> None:
+    text = json.dumps(document, ensure_ascii=ascii_only)
+    assert as_read(read_audit_event(text)) == as_read(odd_audit_event(text))
+
+
+@given(_EVENT, _EVENT)
+def test_the_last_of_two_fields_with_one_name_counts(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    text = json.dumps(one)[:-1] + ", " + json.dumps(other)[1:]
+    assert as_read(read_audit_event(text)) == as_read(odd_audit_event(text))
+
+
 @pytest.mark.parametrize(
-    "message", ['{"canonicalArn"', '["canonicalArn"]', "[" * 100_000 + '"canonicalArn"']
+    "message",
+    [
+        '{"canonicalArn"',
+        '["canonicalArn"]',
+        '{"verb": "\ud800", "x": "canonicalArn"}',
+        "[" * 100_000 + '"canonicalArn"',
+    ],
 )
 def test_a_line_that_is_no_audit_event_tells_no_request(message: str) -> None:
     assert request_of(message, 0) is None
