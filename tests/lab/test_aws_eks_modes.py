@@ -174,6 +174,17 @@ def test_the_switch_makes_the_entries_of_eks_itself(lab: Lab) -> None:
     ] == [(CLUSTER_ADMIN, {"type": "cluster", "namespaces": []})]
 
 
+@pytest.mark.parametrize("seconds", [0, 1, 3])
+def test_the_switch_makes_the_entries_of_eks_itself_however_long_it_takes(
+    tmp_path: Path, seconds: int
+) -> None:
+    with serving(small_world(updateSeconds=seconds), tmp_path) as lab:
+        switch_to_entries(lab)
+        assert (
+            CREATOR in client(lab, "eks").list_access_entries(clusterName="demo")["accessEntries"]
+        )
+
+
 def test_automatic_entries_are_in_force_the_moment_the_switch_is_done(lab: Lab) -> None:
     world, cluster = lab.world, demo(lab.world)
     world.clock.freeze()

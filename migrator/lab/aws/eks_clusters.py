@@ -106,9 +106,10 @@ def update_cluster_config(call: Call) -> Mapping[str, Any]:
     detail = {"cluster": cluster.name, "update": update.type}
     if update.mode:
         detail["to"] = update.mode
+    # Asked before the update is there: one that takes no time is done at once.
+    leaves = update.mode is not None and cluster.mode(call.now) == "CONFIG_MAP"
     with call.effect(**detail):
         cluster.add_update(update)
-        leaves = update.mode is not None and cluster.mode(call.now) == "CONFIG_MAP"
         if leaves and update.outcome == "Successful":
             _schedule_automatic_entries(call, cluster, update.done_at)
     return {"update": show_update(update, call.now)}
