@@ -4,8 +4,9 @@ given, is an error.
 A typing mistake in an ARN must not look like an accepted risk.
 """
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from itertools import chain
 
 from migrator.decide.access.name_references import binding_place, is_ours, object_of
@@ -25,6 +26,11 @@ from migrator.model.principal import Arn, parse_arn
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
 _MASTERS = "system:masters"
+# ARNs of one account have most letters in common: a near name has at most two letters wrong.
+_WRONG_LETTERS = 2
+_LEAST_ALIKE = 0.6
+# Keys for which a near one is looked up: that takes time for each pair.
+_LOOKED_UP = 3
 
 
 def check_before(facts: PlanFacts, now: datetime) -> None:
@@ -39,7 +45,7 @@ def check_before(facts: PlanFacts, now: datetime) -> None:
         if problem.kind == "lost":
             lost.add(problem.section)
     mapped = {row.account for row in aws_auth.accounts}
-    answered: tuple[tuple[str, Iterable[str], Container[str]], ...] = (
+    answered: tuple[tuple[str, Iterable[str], Collection[str]], ...] = (
         ("accept_lost_sections", decisions.accept_lost_sections, lost),
         ("accounts", decisions.accounts, mapped),
         ("expand_accounts", decisions.expand_accounts, mapped),
@@ -47,7 +53,7 @@ def check_before(facts: PlanFacts, now: datetime) -> None:
         ("proof_policy", decisions.proof_policy, PROOF_KINDS),
     )
     for section, keys, known in answered:
-        _unused(section, (key for key in keys if key not in known), facts)
+        _unused(section, (key for key in keys if key not in known), known, facts)
     for group, answer in decisions.groups.items():
         _check_group(group, answer, facts)
     for account, arns in decisions.expand_accounts.items():
@@ -78,12 +84,13 @@ def check_after(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
     }
     if not any(sections.values()):
         return
-    known: set[str] = set()
+    names: set[str] = set()
     for each in decided:
         # A principal may be named by its ARN or as its row spells it.
-        known.update(map(row_key, names_of(each)))
+        names.update(names_of(each))
+    known = set(map(row_key, names))
     for section, answers in sections.items():
-        _unused(section, (key for key in answers if row_key(key) not in known), facts)
+        _unused(section, (key for key in answers if row_key(key) not in known), names, facts)
 
 
 def _check_dates(facts: PlanFacts, now: datetime) -> None:
@@ -114,9 +121,14 @@ def _ended(section: str, name: str, answer: Acceptance, now: datetime) -> Failed
     )
 
 
-def _unused(section: str, keys: Iterable[str], facts: PlanFacts) -> None:
+def _unused(
+    section: str,
+    keys: Iterable[str],
+    known: Collection[str],
+    facts: PlanFacts,
+) -> None:
     """Raises ``Failed`` ``decision-unused`` where keys of a section match nothing. ``keys``: those
-    that do not.
+    that do not. ``known``: what there is, of which the nearest one is named.
     """
     left = list(keys)
     # In API mode no row of aws-auth counts, and answers of earlier runs may remain. A kind of proof
@@ -129,8 +141,19 @@ def _unused(section: str, keys: Iterable[str], facts: PlanFacts) -> None:
             f"decisions.yaml answers what the plan does not ask: {section}: {quoted(left)}.",
             why="Nothing in this cluster matches these answers; a typing mistake would look the "
             "same.",
-            remedy="Correct the names, or take the answers away.",
+            remedy=f"Correct the names, or take the answers away.{_meant(left, known)}",
         )
+
+
+def _meant(keys: Sequence[str], known: Collection[str]) -> str:
+    """A sentence with what is nearly one of the keys; empty where nothing is."""
+    found: dict[str, None] = {}
+    for key in keys[:_LOOKED_UP]:
+        alike = max(_LEAST_ALIKE, 1 - (_WRONG_LETTERS + 0.5) / max(1, len(key)))
+        found.update(dict.fromkeys(get_close_matches(key, sorted(known), n=1, cutoff=alike)))
+    if not found:
+        return ""
+    return f" The cluster has {quoted(found)}."
 
 
 def _check_group(group: str, answer: GroupAnswer, facts: PlanFacts) -> None:

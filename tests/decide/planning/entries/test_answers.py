@@ -68,6 +68,28 @@ def test_answer_that_matches_nothing_is_an_error(decisions: Decisions) -> None:
     assert refused(world([row(DEV, "x")]), decisions) == "decision-unused"
 
 
+@pytest.mark.parametrize(
+    ("decisions", "near"),
+    [
+        (answers(DEV.replace("dev", "dve")), DEV),
+        (Decisions(accept_loss={DEV + "s": ACCEPTED}), DEV),
+        (Decisions(verify_as={DEV[:-1]: AssumeAs("x")}), DEV),
+        (group_answers(teem__a="x"), "team:a"),
+        (Decisions(accounts={OTHER: "x"}), None),
+        (answers(role("somebody-else-altogether")), None),
+    ],
+)
+def test_answer_that_is_nearly_right_names_the_one_that_there_is(
+    decisions: Decisions, near: str | None
+) -> None:
+    with pytest.raises(Failed) as error:
+        planned(world([row(DEV, "x", ["team:a"])]), decisions)
+    assert error.value.code == "decision-unused"
+    remedy = error.value.remedy or ""
+    assert ("The cluster has" in remedy) == (near is not None), remedy
+    assert near is None or f"`{near}`" in remedy
+
+
 def test_answers_to_a_finished_migration_are_no_error() -> None:
     decisions = Decisions(accounts={OTHER: "x"}, principals={DEV: PrincipalAnswer("skip")})
     assert planned(world(mode="API"), decisions).steps == ()
