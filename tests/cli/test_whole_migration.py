@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.support.cli_lab import WAIVERS, CliLab, running
+
+SCHEMAS = Path(__file__).parents[2] / "examples" / "schemas"
 
 
 @pytest.fixture
@@ -143,6 +146,19 @@ def test_files_of_a_run_are_private_and_hold_no_credentials(lab: CliLab) -> None
         assert "k8s-aws-v1." not in text
         assert "X-Amz-Signature" not in text
     assert all(path.stat().st_mode & 0o077 == 0 for path in files if path.name != "decisions.yaml")
+
+
+def test_lines_of_journal_and_evidence_fit_their_schemas(lab: CliLab) -> None:
+    _planned(lab)
+    assert lab.run("verify", "plan.json", "--baseline").code == 0
+    assert lab.run("apply", "plan.json", "--yes").code == 0
+    for name in ("journal", "evidence"):
+        schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+        (path,) = lab.work.rglob(f"{name}.jsonl")
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert len(lines) >= 3
+        for line in lines:
+            Draft202012Validator(schema).validate(json.loads(line))
 
 
 def test_a_kubeconfig_of_the_lab_holds_no_credentials_and_logs_in(lab: CliLab) -> None:

@@ -15,9 +15,10 @@ PAGES = [
     *ROOT.glob("tests/*.md"),
     *ROOT.glob(".github/**/*.md"),
 ]
-# A path in backticks that begins with a folder of the repository.
+# A path in backticks that begins with a folder of the repository; `migrator/plan/v1` is the format
+# of a document.
 NAMED = re.compile(
-    r"`((?:migrator|tests|playbooks|examples|\.ci|\.github)/[\w./-]+)`|\]\(((?!https?:|#)[^)#\s]+)"
+    r"`(?!migrator/[\w-]+/v\d+`)((?:migrator|tests|playbooks|examples|\.ci|\.github)/[\w./-]+)`|\]\(((?!https?:|#)[^)#\s]+)"
 )
 
 

@@ -1,5 +1,6 @@
-"""man/man1 is generated from the help of the commands, is read without a complaint, and is in the
-wheel. ``python -m tests.support.man_pages`` writes it.
+"""man/man1 and reference/commands.md are generated from the help of the commands; the manual pages
+are read without a complaint, and are in the wheel. ``python -m tests.support.man_pages`` writes
+both.
 """
 
 import shutil
@@ -8,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands_page import PAGE as COMMANDS_PAGE
+from tests.support.commands_page import commands_page
+from tests.support.golden import assert_golden
 from tests.support.man_pages import FOLDER, man_pages
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +25,10 @@ READERS = {
 def test_pages_are_what_the_help_says() -> None:
     found = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
     assert found == man_pages(), "python -m tests.support.man_pages"
+
+
+def test_page_of_commands_is_what_the_help_says() -> None:
+    assert_golden(COMMANDS_PAGE, commands_page().encode())
 
 
 @pytest.mark.parametrize("reader", READERS)

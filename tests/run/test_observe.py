@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from migrator.app.connect import observe_ports
 from migrator.app.settings import Settings
 from migrator.cli.operator import operator_of
 from migrator.errors import Interrupted, MigratorError, Refused
 from migrator.lab.worlds.log_store import GeneratedLog
+from migrator.model.files.schemas import usage_schema
 from migrator.model.files.snapshot import decode_usage
 from migrator.model.usage_report import LogGroup, UsageReport
 from migrator.ports import AuditLogs, QueryRows, Raw
@@ -234,6 +236,7 @@ def test_the_document_is_what_plans_take_and_the_text_says_what_is_missing(
             usage_document(report, cluster="arn:aws:eks:eu-central-1:111122223333:cluster/prod")
         )
     )
+    Draft202012Validator(usage_schema()).validate(document)
     usage = decode_usage(document)
     assert [(each.arn, each.username, each.count) for each in usage.logins] == [
         (each.arn, each.username, each.count) for each in report.usage.logins

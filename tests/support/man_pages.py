@@ -1,5 +1,6 @@
 """Manual pages from the help of the commands: ``python -m tests.support.man_pages`` writes them
-to ``man/man1``. Their language is man(7) of groff, which mandoc reads, too.
+to ``man/man1``, and the page of all commands. Their language is man(7) of groff, which mandoc
+reads, too.
 """
 
 import sys
@@ -14,6 +15,8 @@ from migrator.cli.help_pages import GLOBAL_GROUPS
 from migrator.cli.lazy import LazyGroup, MigrateCommand
 from migrator.cli.main import HIDDEN
 from tests.support.command_tree import contexts
+from tests.support.commands_page import PAGE as COMMANDS_PAGE
+from tests.support.commands_page import commands_page
 
 FOLDER = Path(__file__).parents[2] / "man" / "man1"
 _SAME_LINES = "\b"  # click's mark in front of a paragraph whose lines stay as they are
@@ -132,4 +135,5 @@ if __name__ == "__main__":
         old.unlink()
     for name, page in man_pages().items():
         (FOLDER / name).write_text(page, encoding="utf-8")
-    sys.stdout.write(f"{len(man_pages())} pages\n")
+    COMMANDS_PAGE.write_text(commands_page(), encoding="utf-8")
+    sys.stdout.write(f"{len(man_pages())} pages and {COMMANDS_PAGE.name}\n")

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from migrator.model.evidence import Evidence
 from migrator.model.files import access_document, plan, snapshot, wire
 from migrator.model.files.decisions import DecisionsDocument
 from migrator.model.files.step_payloads import PAYLOADS
+from migrator.model.journal import Record
 from migrator.model.plan import ACTIONS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -46,6 +48,66 @@ def access_schema() -> dict[str, Any]:
 def drift_schema() -> dict[str, Any]:
     """The schema of what ``migrate drift`` prints as JSON."""
     return _of(access_document.DriftJson, access_document.DRIFT_FORMAT)
+
+
+def journal_schema() -> dict[str, Any]:
+    """The schema of one line of journal.jsonl: every field is there, and no other one."""
+    schema = _of_line(Record, "A line of journal.jsonl")
+    record = schema["$defs"]["Record"]
+    return {
+        **schema,
+        "$defs": {
+            "Record": {
+                **record,
+                "required": list(record["properties"]),
+                "additionalProperties": False,
+            }
+        },
+    }
+
+
+def evidence_schema() -> dict[str, Any]:
+    """The schema of one line of evidence.jsonl."""
+    return _of_line(Evidence, "A line of evidence.jsonl")
+
+
+def _of_line(record: type, title: str) -> dict[str, Any]:
+    """The schema of a record, a line of a file whose lines have no format of their own."""
+    (root,), components = wire.schema_components(record)
+    return {"$schema": _DIALECT, "title": title, **root, "$defs": components}
+
+
+def usage_schema() -> dict[str, Any]:
+    """The schema of what ``migrate observe`` writes and ``plan --usage`` reads: the log-ins are
+    read, the rest is for people.
+    """
+    moment = {"type": "string", "format": "date-time"}
+    login = {
+        "type": "object",
+        "required": ["arn", "username", "groups", "first", "last"],
+        "properties": {
+            "arn": {"type": "string"},
+            "username": {"type": "string"},
+            "groups": {"type": "array", "items": {"type": "string"}},
+            "first": moment,
+            "last": moment,
+            "count": {"type": "integer"},
+        },
+    }
+    return {
+        "$schema": _DIALECT,
+        "title": "migrator/usage/v1",
+        "type": "object",
+        "required": ["from", "to", "complete", "logins"],
+        "properties": {
+            "format": {"const": "migrator/usage/v1"},
+            "cluster": {"type": "string"},
+            "from": moment,
+            "to": moment,
+            "complete": {"type": "boolean"},
+            "logins": {"type": "array", "items": login},
+        },
+    }
 
 
 def _of(struct: type, form: str) -> dict[str, Any]:

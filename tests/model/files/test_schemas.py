@@ -12,8 +12,11 @@ from migrator.model.files.schemas import (
     access_schema,
     decisions_schema,
     drift_schema,
+    evidence_schema,
+    journal_schema,
     plan_schema,
     snapshot_schema,
+    usage_schema,
 )
 from migrator.model.files.security_note import security_note_schema
 from tests.support.golden import assert_golden
@@ -30,6 +33,9 @@ SCHEMAS = Path(__file__).parents[3] / "examples" / "schemas"
         ("security-note", security_note_schema),
         ("access", access_schema),
         ("drift", drift_schema),
+        ("journal", journal_schema),
+        ("evidence", evidence_schema),
+        ("usage", usage_schema),
     ],
 )
 def test_a_published_schema_is_the_one_in_force(
