@@ -20,6 +20,7 @@ sys.dont_write_bytecode = False
 gc.disable()
 
 pytest_plugins = [
+    "tests.support.judge.summary",
     "tests.support.lab_fixtures",
     "tests.support.processor_time",
     "tests.support.unsynced_files",

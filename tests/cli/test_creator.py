@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from migrator.lab.judge.oracle import Oracle
 from migrator.lab.worlds.world_files import build_world
 from tests.support.creator_worlds import (
     CLUSTER,
@@ -27,6 +26,7 @@ from tests.support.creator_worlds import (
     identities,
     row,
 )
+from tests.support.judged.oracle import JudgedOracle
 from tests.support.lab_session import LabSession, lab_session
 
 ADMIN = "AmazonEKSClusterAdminPolicy"
@@ -36,13 +36,13 @@ OWN = ("STANDARD", OWN_NAME, (), (ADMIN,))
 
 
 @contextmanager
-def planned(place: Path, world: object) -> Iterator[tuple[LabSession, Oracle]]:
+def planned(place: Path, world: object) -> Iterator[tuple[LabSession, JudgedOracle]]:
     """A lab with the world, a plan of its cluster, and an oracle that has looked at the access
     before.
     """
     with lab_session(place, build_world(world)) as session:
         session.run("plan", CLUSTER, "--out", "plan.json", "--quiet")
-        yield session, Oracle(session.world)
+        yield session, JudgedOracle(session.world)
 
 
 def test_row_of_an_unknown_creator_is_put_on_the_entry_that_eks_makes(tmp_path: Path) -> None:

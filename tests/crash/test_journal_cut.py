@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from migrator.lab.judge.oracle import Oracle
 from migrator.model.access_entry import AccessEntry, Identity
 from migrator.model.plan import Plan
 from migrator.model.step import DeleteEntry
@@ -23,6 +22,7 @@ from migrator.run.roll_back import roll_back
 from tests.run.test_apply_plan import oracle, run_to_the_end
 from tests.support.crash_part import part_of
 from tests.support.crash_runs import APPLY, made, nothing_wrong, prepared, session_of
+from tests.support.judged.oracle import JudgedOracle
 from tests.support.lab_session import KILLED
 from tests.support.memory_ports import Cluster
 from tests.support.memory_runs import BOB, DIGEST, PlanBuilder, World, company
@@ -190,7 +190,7 @@ def test_a_process_that_died_and_whose_last_record_is_torn_although_its_effect_h
     found = prepared(name)
     for after in part_of(range(1, len(found.effects) + 1)):
         with session_of(found.world, tmp_path / str(after), found.files) as session:
-            watch = Oracle(session.world, stated=found.stated)
+            watch = JudgedOracle(session.world, stated=found.stated)
             assert session.migrate(*APPLY, kill=(after, "answer-lost")).returncode == KILLED
             path = next((session.folder / ".migrate").rglob(JOURNAL))
             *lines, last = path.read_bytes().splitlines(keepends=True)

@@ -15,12 +15,12 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from migrator.lab.judge.oracle import Oracle
 from migrator.lab.worlds.faults import FaultKind
 from migrator.model.way import WAY_CODES
 from tests.support.crash_part import part_of
 from tests.support.crash_runs import APPLY, Prepared, nothing_wrong, prepared, session_of
 from tests.support.crash_worlds import BY_NAME
+from tests.support.judged.oracle import JudgedOracle
 from tests.support.lab_session import KILLED, LabSession
 from tests.support.seeded_faults import COMMENT, Schedule, another_administrator, injected, schedule
 
@@ -60,7 +60,7 @@ def test_on_a_bad_day_nobody_is_wronged_and_every_command_tells_the_truth(
     found = prepared(name)
     plan = schedule(seed, found)
     with session_of(found.world, tmp_path, found.files) as session:
-        oracle = Oracle(session.world, stated=found.stated)
+        oracle = JudgedOracle(session.world, stated=found.stated)
         faults = injected(session, plan)
         with another_administrator(session, found, plan) as changed:
             for attempt in range(3):

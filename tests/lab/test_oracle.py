@@ -8,7 +8,6 @@ import pytest
 
 from migrator.errors import Failed
 from migrator.lab.control_api import ControlError
-from migrator.lab.judge.oracle import Oracle
 from migrator.lab.judge.oracle_cluster import WrongDecision
 from migrator.lab.kubernetes_controls import add_controls
 from migrator.lab.lab_client import control
@@ -16,6 +15,7 @@ from migrator.lab.server import Lab
 from migrator.lab.worlds.effects import Effect
 from migrator.lab.worlds.world_files import demo_world_path, load_world
 from migrator.model.access_entry import AccessScope
+from tests.support.judged.oracle import JudgedOracle
 from tests.support.kubernetes_lab import KubernetesLab, kubernetes_lab
 
 ADMIN = ("AmazonEKSClusterAdminPolicy", AccessScope())
@@ -54,7 +54,7 @@ def kinds(found: "list[WrongDecision]") -> set[tuple[str, str, str]]:
 
 
 def test_nothing_is_wrong_where_nothing_changes(lab: KubernetesLab) -> None:
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     effect(lab)
     report = oracle.report()
     assert (report["wrongDenials"], report["wrongAllows"], report["moments"]) == (0, 0, 0)
@@ -63,7 +63,7 @@ def test_nothing_is_wrong_where_nothing_changes(lab: KubernetesLab) -> None:
 
 
 def test_an_entry_that_gives_the_same_is_right(lab: KubernetesLab) -> None:
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     lab.add_entry(arn("dev"), "dev", ["devs"])
     effect(lab)
     assert not oracle.wrong()
@@ -71,7 +71,7 @@ def test_an_entry_that_gives_the_same_is_right(lab: KubernetesLab) -> None:
 
 
 def test_an_administrator_between_entry_and_policy_has_nothing(lab: KubernetesLab) -> None:
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     lab.add_entry(arn("admin"), "admin")
     effect(lab)
     lab.world.clock.advance(SECOND)
@@ -84,7 +84,7 @@ def test_an_administrator_between_entry_and_policy_has_nothing(lab: KubernetesLa
 
 
 def test_a_gap_that_opens_and_closes_between_two_effects_is_seen(lab: KubernetesLab) -> None:
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     lab.add_entry(arn("admin"), "admin", delay=10 * SECOND)
     effect(lab)
     lab.add_entry(arn("admin"), "admin", policies=[ADMIN], delay=11 * SECOND)
@@ -98,7 +98,7 @@ def test_a_gap_that_opens_and_closes_between_two_effects_is_seen(lab: Kubernetes
 
 
 def test_the_last_look_is_at_what_is_still_to_come(lab: KubernetesLab) -> None:
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     lab.add_entry(arn("dev"), "dev", delay=300 * SECOND)
     effect(lab)
     assert not oracle.wrong()
@@ -113,7 +113,7 @@ def test_a_bridge_counts_only_as_long_as_its_binding_is_there(lab: KubernetesLab
     that moment.
     """
     lab.bind("cluster-admin", "Group:bridge")
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     lab.add_entry(arn("admin"), "admin", ["bridge"], delay=SECOND)
     effect(lab)
     lab.world.clock.advance(3 * SECOND)
@@ -132,7 +132,7 @@ def test_a_bridge_counts_only_as_long_as_its_binding_is_there(lab: KubernetesLab
 
 
 def test_access_that_nobody_had_is_a_wrong_allow(lab: KubernetesLab) -> None:
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     lab.add_entry(arn("stranger"), "stranger", policies=[ADMIN])
     lab.add_entry(arn("dev"), "dev", ["devs"], [("AmazonEKSViewPolicy", AccessScope())])
     effect(lab)
@@ -145,7 +145,7 @@ def test_access_that_nobody_had_is_a_wrong_allow(lab: KubernetesLab) -> None:
 def test_a_token_from_before_is_asked_about_as_long_as_it_is_remembered(lab: KubernetesLab) -> None:
     lab.world.settings.token_cache = 10 * SECOND
     lab.add_entry(arn("admin"), "admin", policies=[ADMIN])
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     lab.remove_entry(
         arn("admin")
     )  # the row answers again; a token from before has neither policy nor group
@@ -159,7 +159,7 @@ def test_a_token_from_before_is_asked_about_as_long_as_it_is_remembered(lab: Kub
 
 
 def test_what_was_announced_does_not_count(lab: KubernetesLab) -> None:
-    oracle = Oracle(lab.world, stated={arn("dev"): ["denied"]})
+    oracle = JudgedOracle(lab.world, stated={arn("dev"): ["denied"]})
     lab.add_entry(arn("dev"), "dev", ["system:nobody"])
     lab.add_entry(arn("admin"), "admin")
     effect(lab)
@@ -175,14 +175,14 @@ def test_every_name_that_rbac_binds_is_a_login(lab: KubernetesLab) -> None:
     lab.bind("edit", "User:team:alice", namespace="default")
     row = {"rolearn": arn("dev"), "username": "team:{{SessionName}}", "groups": []}
     lab.set_aws_auth(mapRoles=json.dumps([row]))
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     lab.add_entry(arn("dev"), "team-{{SessionName}}")
     effect(lab)
     assert {each.login for each in oracle.wrong()} == {f"{arn('dev')} as alice"}
 
 
 def test_a_principal_that_appears_later_is_judged_from_then_on(lab: KubernetesLab) -> None:
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     lab.add_role("newcomer")
     effect(lab)
     assert not oracle.wrong()
@@ -192,13 +192,13 @@ def test_a_principal_that_appears_later_is_judged_from_then_on(lab: KubernetesLa
 
 
 def test_a_principal_that_is_gone_is_nobodys_loss(lab: KubernetesLab) -> None:
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     del lab.world.accounts["111122223333"].roles["admin"]
     effect(lab)
     assert not oracle.wrong()
 
 
-def edited(lab: KubernetesLab, oracle: Oracle, name: str) -> None:
+def edited(lab: KubernetesLab, oracle: JudgedOracle, name: str) -> None:
     """An effect by which an administrator changed a principal, told to the oracle before it
     judges.
     """
@@ -222,7 +222,7 @@ def without_developer(lab: KubernetesLab) -> None:
 def test_what_an_administrator_takes_away_is_no_wrong_denial_and_its_return_is_a_wrong_allow(
     lab: KubernetesLab,
 ) -> None:
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     without_developer(lab)
     edited(lab, oracle, "dev")
     assert not oracle.wrong()
@@ -232,7 +232,7 @@ def test_what_an_administrator_takes_away_is_no_wrong_denial_and_its_return_is_a
 
 
 def test_an_edit_of_one_principal_excuses_no_other(lab: KubernetesLab) -> None:
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     without_developer(lab)
     edited(lab, oracle, "admin")
     assert kinds(list(oracle.wrong())) == {("dev", "denied", "fresh")}
@@ -243,7 +243,7 @@ def test_until_an_edit_is_in_force_the_former_answers_are_right_and_no_longer(
 ) -> None:
     lab.world.settings.token_cache = 5 * SECOND
     lab.add_entry(arn("dev"), "dev", ["devs"])
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     lab.add_entry(arn("dev"), "dev", [], delay=4 * SECOND)  # in force at 4 s, remembered until 9 s
     edited(lab, oracle, "dev")
     lab.world.clock.advance(6 * SECOND)
@@ -262,7 +262,7 @@ def test_a_token_that_loses_its_policy_by_an_administrators_deletion_is_no_wrong
 ) -> None:
     lab.world.settings.token_cache = 5 * SECOND
     lab.add_entry(arn("admin"), "admin", policies=[ADMIN])
-    oracle = Oracle(lab.world)
+    oracle = JudgedOracle(lab.world)
     lab.remove_entry(arn("admin"))
     edited(lab, oracle, "admin")
     lab.world.clock.advance(6 * SECOND)

@@ -15,13 +15,13 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from migrator.lab.judge.oracle import Oracle
 from migrator.lab.judge.oracle_cluster import Kind, WrongDecision
 from migrator.lab.lab_client import lab_state
 from migrator.lab.worlds.effects import Effect, KillPoint
 from migrator.lab.worlds.world_files import build_world
 from tests.support.crash_worlds import BY_NAME, CrashWorld
 from tests.support.forked_cli import ForkedCli
+from tests.support.judged.oracle import JudgedOracle
 from tests.support.lab_session import KILLED, LabSession, lab_session
 
 POINTS: tuple[KillPoint, ...] = ("answer-lost", "before-next")
@@ -72,7 +72,7 @@ def prepared(name: str) -> Prepared:
         files = planned(session, world)
         stated = differences_in(files["plan.json"])
         before = lasting(session)
-        oracle = Oracle(session.world, stated=stated)
+        oracle = JudgedOracle(session.world, stated=stated)
         out = session.run(*APPLY)
         steps = len(json.loads(files["plan.json"])["steps"])
         assert f"{steps} of {steps} steps done" in out, out
@@ -192,7 +192,7 @@ def survives(prepared: Prepared, folder: Path, after: int, point: KillPoint) -> 
     wrongly answered.
     """
     with session_of(prepared.world, folder, prepared.files) as session:
-        oracle = Oracle(session.world, stated=prepared.stated)
+        oracle = JudgedOracle(session.world, stated=prepared.stated)
         killed = session.migrate(*APPLY, kill=(after, point))
         assert killed.returncode == KILLED, killed.stderr
         assert after <= len(session.effects()) <= after + _IN_FLIGHT
@@ -208,7 +208,7 @@ def goes_back(prepared: Prepared, folder: Path, after: int, point: KillPoint) ->
     answered.
     """
     with session_of(prepared.world, folder, prepared.files) as session:
-        oracle = Oracle(session.world, stated=prepared.stated)
+        oracle = JudgedOracle(session.world, stated=prepared.stated)
         assert session.migrate(*APPLY, kill=(after, point)).returncode == KILLED
         ended = session.migrate("rollback", "plan.json", "--yes", "--output", "json")
         oracle.stop()
@@ -247,7 +247,7 @@ def lasting(session: LabSession) -> object:
     return state
 
 
-def nothing_wrong(prepared: Prepared, oracle: Oracle, effects: Iterable[Effect]) -> None:
+def nothing_wrong(prepared: Prepared, oracle: JudgedOracle, effects: Iterable[Effect]) -> None:
     """No wrong answer but, without a bridge, those of administrators between their entry and its
     policy.
     """

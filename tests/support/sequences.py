@@ -24,7 +24,6 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from migrator.lab.judge.oracle import Oracle
 from migrator.lab.judge.oracle_cluster import Kind, WrongDecision
 from migrator.lab.kubernetes_api import kubernetes_api
 from migrator.lab.lab_client import credentials_of
@@ -46,6 +45,7 @@ from tests.support.crash_worlds import (
     world,
 )
 from tests.support.forked_cli import ForkedCli
+from tests.support.judged.oracle import JudgedOracle
 from tests.support.kubernetes_lab import KubernetesLab, WireClient, token_of
 from tests.support.lab_session import KILLED, LabSession
 
@@ -373,7 +373,7 @@ class Play:
     story: list[str] = field(default_factory=list)
     ran: list[Ran] = field(default_factory=list)
     edited: list[Edited] = field(default_factory=list)
-    oracle: Oracle = field(init=False)
+    oracle: JudgedOracle = field(init=False)
     _editing: tuple[Change, str] | None = None
     _waiting: list[tuple[int, threading.Event]] = field(default_factory=list)
     plans_of: set[str] = field(default_factory=set)
@@ -382,7 +382,7 @@ class Play:
         self.session.world.effects.listeners.append(
             self._seen
         )  # before the oracle's: it judges by what is right now
-        self.oracle = Oracle(self.session.world, stated=self.prepared.stated)
+        self.oracle = JudgedOracle(self.session.world, stated=self.prepared.stated)
 
     @property
     def cluster(self) -> str:

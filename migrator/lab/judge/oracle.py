@@ -9,12 +9,13 @@ remember them.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
-from migrator.lab.judge.oracle_cluster import ClusterOracle, Kind, WrongDecision
+from migrator.lab.judge.oracle_cluster import AnswerListener, ClusterOracle, Kind, WrongDecision
+from migrator.lab.kubernetes.api import KubernetesApi
 from migrator.lab.kubernetes.cluster_api import kubernetes_api
 from migrator.lab.worlds.effects import Effect
 from migrator.lab.worlds.world import World
@@ -28,7 +29,8 @@ class Oracle:
 
     ``clusters``: names, all without. ``each`` and ``most`` limit the probes (:func:`probes_of`).
     ``stated`` names, by principal ARN, differences that a plan announces: ``denied`` for access
-    that goes, ``allowed`` for what comes.
+    that goes, ``allowed`` for what comes. ``listener`` makes one that hears the
+    answers of a cluster.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Oracle:
         each: int = 12,
         most: int = 240,
         stated: Mapping[str, Collection[Kind]] | None = None,
+        listener: Callable[[KubernetesApi], AnswerListener] | None = None,
     ) -> None:
         self._world = world
         with world.lock:
@@ -47,12 +50,18 @@ class Oracle:
             judged = list(world.clusters.values())
             if clusters is not None:
                 judged = [cluster for cluster in judged if cluster.name in clusters]
-            self._clusters = [
-                ClusterOracle(
-                    world, kubernetes_api(world, cluster), each=each, most=most, stated=stated or {}
+            self._clusters = []
+            for api in (kubernetes_api(world, cluster) for cluster in judged):
+                self._clusters.append(
+                    ClusterOracle(
+                        world,
+                        api,
+                        each=each,
+                        most=most,
+                        stated=stated or {},
+                        listener=listener(api) if listener else None,
+                    )
                 )
-                for cluster in judged
-            ]
             world.oracle = self
             world.effects.listeners.append(self._after)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from migrator.decide.proving.how_known import request_text
 from migrator.lab.judge.oracle_subjects import logins_of, named, probes_of
@@ -21,6 +21,27 @@ Kind: TypeAlias = Literal["denied", "allowed"]
 Age: TypeAlias = Literal["fresh", "remembered"]
 State: TypeAlias = tuple[object, ...]
 _Key: TypeAlias = tuple[Kind, AccessRequest, Age]
+
+
+class AnswerListener(Protocol):
+    """Hears what an oracle goes by, so that an evaluator outside of the lab can judge its answers.
+    The world's lock is held.
+    """
+
+    def looked(self) -> None:
+        """From now on the RBAC objects count as they are now."""
+
+    def logged_in(self, credential: Credential, moment: datetime, user: User | None) -> None:
+        """Who an existing principal is at a moment; None for a login that is refused."""
+
+    def answered(
+        self,
+        user: User,
+        moment: datetime,
+        probes: tuple[AccessRequest, ...],
+        answers: tuple[bool, ...],
+    ) -> None:
+        """Whether a user may make each of the probes at a moment."""
 
 
 @dataclass(slots=True)
@@ -100,8 +121,10 @@ class ClusterOracle:
         each: int,
         most: int,
         stated: Mapping[str, Collection[Kind]],
+        listener: AnswerListener | None = None,
     ) -> None:
         self._world, self._api, self._stated = world, api, stated
+        self._listener = listener
         self.found: list[WrongDecision] = []
         self.questions = self.moments = 0
         self._rbac = api.authorizer.rbac
@@ -132,6 +155,8 @@ class ClusterOracle:
         """
         self._catch_up(now, effect)
         self._rbac = self._api.authorizer.rbac
+        if self._listener is not None:
+            self._listener.looked()
         self._judge(now, effect)
 
     def edited(self, principal_arns: Collection[str], now: datetime, effect: int) -> None:
@@ -193,7 +218,12 @@ class ClusterOracle:
         principal.
         """
         caller = self._world.caller_of(credential)
-        return self._api.user_at(caller, moment) if caller is not None else None
+        if caller is None:
+            return None
+        user = self._api.user_at(caller, moment)
+        if self._listener is not None:
+            self._listener.logged_in(credential, moment, user)
+        return user
 
     def _admit(self, moment: datetime) -> None:
         """Take in principals that are new: for them right is what they may do when they first
@@ -309,7 +339,12 @@ class ClusterOracle:
             return (False,) * len(self.probes)
         self.questions += len(self.probes)
         decide, rbac = self._api.authorizer.decide, self._rbac
-        return tuple(decide(user, probe, moment=moment, rbac=rbac).allowed for probe in self.probes)
+        answers = tuple(
+            decide(user, probe, moment=moment, rbac=rbac).allowed for probe in self.probes
+        )
+        if self._listener is not None:
+            self._listener.answered(user, moment, self.probes, answers)
+        return answers
 
     def _policies(self, user: User, moment: datetime) -> tuple[AssociatedPolicy, ...]:
         return self._api.authorizer.policies_of(user, moment)
