@@ -7,7 +7,7 @@ from typing import Any
 
 from migrator.app.connect import now, read_cluster
 from migrator.app.operator import Operator
-from migrator.app.snapshot import snapshot_of_manifest
+from migrator.app.snapshot import snapshot_of_file
 from migrator.model.decision import Stub
 from migrator.model.outcome import PlanOutcome
 from migrator.model.plan import Plan
@@ -15,8 +15,8 @@ from migrator.model.plan import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """An aws-auth ConfigMap in a file, YAML or JSON, and the ARN of its cluster: for a first look,
-    in which everything else is unknown.
+    """An aws-auth ConfigMap in a file, YAML or JSON, or mappings in the forms of eksctl, and the
+    ARN of its cluster: for a first look, in which everything else is unknown.
     """
 
     content: bytes
@@ -47,14 +47,14 @@ def plan(
 
     Raises what :func:`migrator.run.write_plan.plan_of_documents` raises, what
     :func:`migrator.app.snapshot.snapshot` raises for a live cluster, and what
-    :func:`migrator.app.snapshot.snapshot_of_manifest` raises for a manifest.
+    :func:`migrator.app.snapshot.snapshot_of_file` raises for a file.
     """
     from migrator.decide.reading.read_aws_auth import lines_of_rows
     from migrator.model.files.plan import plan_to_document
     from migrator.run.write_plan import plan_of_documents
 
     moment = moment or now()
-    snapshot = _snapshot(request, operator, moment)
+    snapshot, said = _snapshot(request, operator, moment)
     planned = plan_of_documents(
         snapshot,
         request.decisions,
@@ -69,18 +69,25 @@ def plan(
         digest=document["planDigest"],
         document=document,
         lines=lines_of_rows(snapshot.get("configMap")),
+        said=said,
     )
 
 
-def _snapshot(request: PlanRequest, operator: Operator, moment: datetime) -> Mapping[str, Any]:
+def _snapshot(
+    request: PlanRequest, operator: Operator, moment: datetime
+) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """The snapshot document, and what a person has to know of how it was read."""
+    said: tuple[str, ...] = ()
     match request.of:
         case str(name):
             snapshot: Mapping[str, Any] = read_cluster(operator, name, moment=moment)
         case Manifest(content=content, cluster_arn=arn):
-            snapshot = snapshot_of_manifest(content, arn, now=moment)
+            snapshot, said = snapshot_of_file(content, arn, now=moment)
         case document:
             snapshot = document
-    return snapshot if request.usage is None else {**snapshot, "usage": request.usage}
+    if request.usage is not None:
+        snapshot = {**snapshot, "usage": request.usage}
+    return snapshot, said
 
 
 def what_lifts(plan: Plan) -> str:

@@ -1,6 +1,5 @@
 """Everything that a plan needs to know of a cluster, in one document."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,13 +24,22 @@ def snapshot(
     return read_cluster(operator, cluster, connection, moment=moment)
 
 
-def snapshot_of_manifest(content: bytes, cluster_arn: str, *, now: datetime) -> dict[str, Any]:
-    """A snapshot document that knows nothing but the ConfigMap in a manifest. Raises
-    ``cluster-arn-malformed``, and what :func:`read_manifest` raises.
+def snapshot_of_file(
+    content: bytes, cluster_arn: str, *, now: datetime
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A snapshot document that knows nothing but the ConfigMap in a file, and what a person has to
+    know of the reading, a line each. Raises ``cluster-arn-malformed``, and what
+    :func:`read_config_map_file` raises.
     """
-    from migrator.decide.reading.read_manifest import read_manifest
+    from migrator.decide.reading.config_map_file import read_config_map_file
+    from migrator.model.principal import parse_cluster_arn
     from migrator.run.write_plan import snapshot_of_config_map
 
-    config_map: Mapping[str, Any] = read_manifest(content)
-    taken_at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return snapshot_of_config_map(config_map, cluster_arn, taken_at=taken_at)
+    found = read_config_map_file(content, parse_cluster_arn(cluster_arn))
+    document = snapshot_of_config_map(
+        found.config_map,
+        cluster_arn,
+        origin=found.origin,
+        taken_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
+    return document, found.said

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 @click.argument("cluster", required=False)
 @click.option("--snapshot", metavar="FILE", help="Plan from a snapshot instead of a live cluster.")
 @click.option(
-    "--config-map", metavar="FILE", help="A first look at an aws-auth file; all else is unknown."
+    "--config-map",
+    metavar="FILE",
+    help="A first look at a file: aws-auth as kubectl prints it, an eksctl ClusterConfig, or the "
+    "output of `eksctl get iamidentitymapping -o json`; all else is unknown.",
 )
 @click.option("--cluster-arn", metavar="ARN", help="Whose aws-auth the file of --config-map is.")
 @click.option("--decisions", metavar="FILE", help="What people decided (decisions.yaml).")
@@ -97,11 +100,12 @@ def _request(given: Mapping[str, Any]) -> "PlanRequest":
 def _planned(given: Mapping[str, Any]) -> "str | Mapping[str, Any] | Manifest":
     """What is planned: the name of a cluster, a snapshot, or a manifest."""
     from migrator.app.plan import Manifest
+    from migrator.model.aws_auth import MAX_FILE_BYTES
 
     if given["snapshot"] is not None:
         return read_json(given["snapshot"], "The snapshot file", "snapshot-unreadable")
     if given["config_map"] is not None:
-        content = read_bytes(given["config_map"], "The ConfigMap file")
+        content = read_bytes(given["config_map"], "The ConfigMap file", limit=MAX_FILE_BYTES)
         return Manifest(content=content, cluster_arn=given["cluster_arn"])
     return str(given["cluster"])
 
@@ -111,6 +115,8 @@ def _finish(settings: Settings, given: Mapping[str, Any], outcome: PlanOutcome) 
     from migrator.model.files.wire import pretty
 
     events = events_of(settings)
+    for line in outcome.said:
+        events.say("info", line)
     if given["out"] != "-":
         show_plan(output_of(settings), outcome)
     if given["out"] is not None:

@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias
 
 Section: TypeAlias = Literal["mapRoles", "mapUsers", "mapAccounts"]
 SECTIONS: tuple[Section, ...] = ("mapRoles", "mapUsers", "mapAccounts")
+MAX_BYTES = 1 << 20  # Kubernetes: a ConfigMap holds at most 1 MiB
+MAX_FILE_BYTES = 4 * MAX_BYTES  # no encoding makes more than four bytes of a character
 # The field manager of this tool's writes to the Kubernetes API.
 FIELD_MANAGER = "eks-access-migrator"
 # The partitions the authenticator knows: aws-iam-authenticator pkg/endpoints/partitions.go.

@@ -43,13 +43,14 @@ Outcome: TypeAlias = Succeeded | Failed | Skipped
 class PlanOutcome:
     """A plan, made now or read again. ``document`` is plan.json as data, ``digest`` its digest.
     ``lines`` gives the line of a row (``mapRoles[3]``) inside its section, where the ConfigMap is
-    at hand.
+    at hand. ``said``: what a person has to know of the file that the rows are from, a line each.
     """
 
     plan: Plan
     digest: str
     document: Mapping[str, Any]
     lines: Mapping[str, int]
+    said: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -5,13 +5,16 @@ that it is empty.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from migrator.model.access_entry import AccessEntry
 from migrator.model.node_network import NodeNetwork
 from migrator.model.plan import ClusterRef
 from migrator.model.principal import AccountRead, IamPrincipal
 from migrator.model.rbac import RbacState
+
+# Where aws-auth comes from that was not read from the cluster.
+ConfigMapOrigin: TypeAlias = Literal["manifest", "eksctl-config", "eksctl-mappings"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,10 +78,10 @@ def plan_of_documents(
 
 
 def snapshot_of_config_map(
-    config_map: Mapping[str, Any], cluster_arn: str, *, taken_at: str
+    config_map: Mapping[str, Any], cluster_arn: str, *, origin: str, taken_at: str
 ) -> dict[str, Any]:
     """A snapshot document that knows nothing but the ConfigMap: for a first look without any
-    access.
+    access. ``origin``: what kind of file the ConfigMap comes from.
 
     Raises ``WrongUse`` ``cluster-arn-malformed``.
     """
@@ -96,5 +96,6 @@ def snapshot_of_config_map(
         "takenAt": taken_at,
         "cluster": cluster,
         "configMap": {**config_map, "data": dict(config_map.get("data") or {})},
+        "configMapFrom": origin,
         "accessEntries": None,
     }

@@ -369,6 +369,62 @@ def test_a_config_map_file_that_is_none(lab: CliLab, tmp_path: Path) -> None:
     assert (wrong.code, wrong.error_code) == (64, "cluster-arn-malformed")
 
 
+ARN_OF_X = "arn:aws:eks:eu-central-1:111122223333:cluster/x"
+
+
+def test_a_first_look_at_files_of_eksctl_says_what_was_read(lab: CliLab, tmp_path: Path) -> None:
+    mapping = {"username": "dev", "groups": ["devs"]}
+    declared = {
+        "apiVersion": "eksctl.io/v1alpha5",
+        "kind": "ClusterConfig",
+        "metadata": {"name": "x", "region": "eu-central-1"},
+        "iamIdentityMappings": [{"arn": DEVELOPER, **mapping}],
+    }
+    plans = []
+    for name, document in (
+        ("declared", declared),
+        ("printed", [{"rolearn": DEVELOPER, **mapping}]),
+    ):
+        (tmp_path / name).write_text(json.dumps(document))
+        out = str(tmp_path / f"{name}.json")
+        given = ("--config-map", str(tmp_path / name), "--cluster-arn", ARN_OF_X, "--out", out)
+        ran = lab.run("plan", *given)
+        assert ran.code == 3, ran.err
+        assert "read as " in ran.err
+        assert "1 rows of mapRoles, 0 of mapUsers and 0 of mapAccounts" in ran.err
+        shown = lab.run("show", out)
+        assert "`configMap` was not read from the cluster" in shown.out
+        plans.append(json.loads(Path(out).read_text())["principals"])
+    assert plans[0] == plans[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'module "eks" {\n  aws_auth_roles = []\n}\n', "Terraform code"),
+        (b"eks:\n  mapRoles: []\n", "rows at eks.mapRoles"),
+        (b"", "is empty"),
+        (b"\x1f\x8b\x00", "gzip archive"),
+    ],
+)
+def test_a_file_of_something_else_is_named_with_the_command_that_gets_the_map(
+    content: bytes, said: str, lab: CliLab, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    ran = lab.run("plan", "--config-map", str(file), "--cluster-arn", ARN_OF_X)
+    assert (ran.code, ran.out) == (1, "")
+    assert said in ran.err
+    assert "kubectl -n kube-system get configmap aws-auth -o yaml" in ran.err
+
+
+def test_a_huge_file_is_not_read_to_its_end(lab: CliLab, tmp_path: Path) -> None:
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(1 << 40)
+    given = ("--config-map", str(tmp_path / "huge"), "--cluster-arn", ARN_OF_X)
+    assert "larger than 4 MiB" in _fails(lab, "file-too-large", "plan", *given)
+
+
 def test_a_first_look_says_that_all_else_is_unknown(lab: CliLab, tmp_path: Path) -> None:
     file = tmp_path / "aws-auth.yaml"
     row = (

@@ -19,7 +19,13 @@ EXIT_CODES = {
 }
 # What carries a code to where an error is made of it: the position of the code, and the exit code
 # of that error.
-CARRIERS = {"Difference": (0, 5), "_rule": (1, 1), "_Refusal": (0, 1), "Cause": (0, 1)}
+CARRIERS = {
+    "OtherFile": (0, 1),
+    "Difference": (0, 5),
+    "_rule": (1, 1),
+    "_Refusal": (0, 1),
+    "Cause": (0, 1),
+}
 # There a difference is one of boxes, and a rule is one of a network policy.
 ROOMS_WITH_OTHERS = {"access", "network_policies"}
 # The command line says these itself.

@@ -179,9 +179,18 @@ KINDS: tuple[ErrorKind, ...] = (
         "kubectl get configmap aws-auth -n kube-system -o yaml > aws-auth.yaml",
     ),
     ErrorKind(
+        "manifest-eksctl",
+        (1,),
+        "The eksctl file is of another cluster, or has a mapping that eksctl refuses.",
+        "Rows that eksctl never wrote are in no cluster.",
+        "Correct what the error names, or read the cluster instead.",
+        "kubectl get configmap aws-auth -n kube-system -o yaml > aws-auth.yaml",
+    ),
+    ErrorKind(
         "manifest-encoding",
         (1,),
-        "The file is text in no encoding that Kubernetes tools write.",
+        "The file is an archive or another file that is no text, or text in no encoding that "
+        "Kubernetes tools write.",
         "kubectl writes UTF-8.",
         "Read the cluster instead.",
         "kubectl get configmap aws-auth -n kube-system -o yaml > aws-auth.yaml",
@@ -189,8 +198,8 @@ KINDS: tuple[ErrorKind, ...] = (
     ErrorKind(
         "manifest-not-aws-auth",
         (1,),
-        "The file has no aws-auth ConfigMap in it.",
-        "It is looked for by its name, aws-auth.",
+        "The file has no aws-auth ConfigMap in it; the error says what it is, where that shows.",
+        "Terraform code, values of a chart, patches and tables are not what the API server holds.",
         "Read the cluster instead.",
         "kubectl get configmap aws-auth -n kube-system -o yaml > aws-auth.yaml",
     ),

@@ -24,6 +24,7 @@ from migrator.model.principal import AccountRead, IamPrincipal, parse_arn
 from migrator.model.rbac import RbacState
 from migrator.model.snapshot import (
     BeforeModeStep,
+    ConfigMapOrigin,
     Creator,
     FargateProfile,
     FargateSelector,
@@ -181,6 +182,7 @@ class _Reader:
         _object_in(cluster, "computeConfig", "cluster")
         parse_time(document.get("takenAt"), "takenAt")
         _check_config_map(document)
+        self.unknown += _origin(document.get("configMapFrom"))
         return Snapshot(
             taken_at=_text(document.get("takenAt"), "takenAt"),
             cluster=cluster_ref(cluster),
@@ -245,6 +247,15 @@ def _caller(value: object) -> str | None:
     if not caller:
         return None
     return _text(caller.get("Arn"), "callerIdentity.Arn")
+
+
+def _origin(value: object) -> list[str]:
+    """``configMap.eksctl-config`` where aws-auth is that of a file: the cluster was not asked."""
+    if value is None:
+        return []
+    if value not in get_args(ConfigMapOrigin):
+        raise _malformed("configMapFrom", " or ".join(get_args(ConfigMapOrigin)), value)
+    return [f"configMap.{value}"]
 
 
 def _check_config_map(document: Mapping[str, Any]) -> None:

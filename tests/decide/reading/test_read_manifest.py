@@ -163,9 +163,23 @@ def test_two_objects_of_the_name_are_refused() -> None:
     assert "several" in refused(f"{TEXT}---\n{TEXT}", "manifest-not-aws-auth")
 
 
-@pytest.mark.parametrize("text", ["", "text", "- a\n", "kind: Secret\n", "[]", "{}", "5"])
+@pytest.mark.parametrize("text", ["text", "- a\n", "{}", "5", "# a comment\n"])
 def test_a_file_without_a_config_map_is_refused(text: str) -> None:
     assert refused(text, "manifest-not-aws-auth") == "the file holds no ConfigMap"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "the file is empty"),
+        (" \n\n", "the file is empty"),
+        ("[]", "the file is an empty list"),
+        ("kind: Secret\n", "the file holds no ConfigMap, but Secret"),
+        ("kind: Secret\n---\nkind: Pod\n", "the file holds no ConfigMap, but Pod, Secret"),
+    ],
+)
+def test_a_file_of_something_else_is_refused_by_its_name(text: str, said: str) -> None:
+    assert refused(text, "manifest-not-aws-auth") == said
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,14 @@ def test_a_cluster_that_shows_no_access_config_is_in_config_map_mode() -> None:
     )
 
 
+def test_where_the_config_map_of_a_file_comes_from_is_kept() -> None:
+    snapshot = decode_snapshot({**BARE, "configMapFrom": "eksctl-config"})
+    assert "configMap.eksctl-config" in snapshot.unknown
+    assert "configMap" not in " ".join(decode_snapshot(BARE).unknown)
+    with pytest.raises(MigratorError, match="configMapFrom"):
+        decode_snapshot({**BARE, "configMapFrom": "a wiki"})
+
+
 def test_an_absent_config_map_is_said_and_a_forgotten_one_is_refused() -> None:
     assert decode_snapshot(BARE).config_map is None
     assert decode_snapshot(BARE).aws_auth_data == {}

@@ -52,6 +52,17 @@ _WEAKENS = {
     "identityProviderConfigs": "which groups OIDC tokens may carry is not known",
 }
 
+# aws-auth of a file: where it comes from, and what it cannot say.
+_DECLARED = {
+    "configMap.manifest": "`configMap` was not read from the cluster: it is that of a file, and "
+    "what is in force now is not known.",
+    "configMap.eksctl-config": "`configMap` was not read from the cluster: its rows are those that "
+    "eksctl writes for the iamIdentityMappings of a ClusterConfig. Rows of node groups, of other "
+    "programs and of later edits are not known.",
+    "configMap.eksctl-mappings": "`configMap` was not read from the cluster: its rows are those "
+    "that eksctl get iamidentitymapping printed. What has changed since is not known.",
+}
+
 
 def cluster_findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
     """All findings that belong to no single principal, in a fixed order."""
@@ -333,6 +344,9 @@ def _unknown(facts: PlanFacts) -> Iterator[Finding]:
             "entries-unread", f"The mode is {facts.mode}, and the access entries were not read."
         )
     for name in facts.snapshot.unknown:
+        declared = _DECLARED.get(name)
+        if declared is not None:
+            yield make_finding("input-unknown", declared)
         weakens = _WEAKENS.get(name.partition(".")[0])
         if weakens is not None:
             yield make_finding("input-unknown", f"`{name}` was not read: {weakens}.")

@@ -1,12 +1,14 @@
 """Findings about the ConfigMap as a whole, the cluster, and what was not read."""
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from migrator.model.decision import Decisions
 from migrator.model.files.plan import decode_plan, encode_plan
 from migrator.model.rbac import Subject
+from migrator.model.snapshot import ConfigMapOrigin
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL
 from tests.support.worlds import (
     ACCOUNT,
@@ -129,6 +131,12 @@ def test_lost_rows_are_not_nothing() -> None:
 )
 def test_what_was_not_read_is_said(name: str) -> None:
     assert name in finding(planned(world(unknown=(name,))), "input-unknown").message
+
+
+@pytest.mark.parametrize("origin", get_args(ConfigMapOrigin))
+def test_a_map_of_a_file_is_said_not_to_be_that_of_the_cluster(origin: str) -> None:
+    plan = planned(world([row(DEV, "x")], unknown=(f"configMap.{origin}",)))
+    assert "not read from the cluster" in finding(plan, "input-unknown").message
 
 
 def test_unread_lists_that_weaken_nothing_are_not_worth_a_word() -> None:
