@@ -465,13 +465,18 @@ def _refuse_other_region(session: "AwsSession", cluster: str, region: str, origi
 
 
 def status_ports(operator: Operator, cluster: ClusterRef) -> "StatusPorts":
-    """What a status needs; where no session can be opened the cluster is not asked."""
+    """What a status needs; where no session can be opened the cluster is not asked.
+
+    Raises ``plan-for-other-cluster`` where the profile or the Region lead to another cluster of the
+    name.
+    """
     from migrator.adapters.eks import EksCluster
     from migrator.adapters.eks_entries import EksAuthMode
     from migrator.adapters.kubernetes_api import KubernetesConfigMaps, KubernetesRbac
     from migrator.adapters.kubernetes_objects import KubernetesObjects
     from migrator.adapters.tasks_threads import Threads
     from migrator.adapters.this_process import still_runs
+    from migrator.run.begin_run import refuse_other_arn
     from migrator.run.show_status import StatusPorts
 
     settings = operator.settings
@@ -497,6 +502,7 @@ def status_ports(operator: Operator, cluster: ClusterRef) -> "StatusPorts":
         mode = EksAuthMode(session, cluster.name)
         why = error.message
         return StatusPorts(store, clock(), mode, reader, runs=still_runs, unreached=why)
+    refuse_other_arn(cluster.arn, str(connection.described["arn"]))
     return StatusPorts(
         store,
         clock(),

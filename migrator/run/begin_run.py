@@ -108,11 +108,16 @@ def refuse_without_entries(plan: Plan, snapshot: Snapshot) -> None:
 
 def refuse_other_cluster(plan: Plan, snapshot: Snapshot) -> None:
     """Raises ``Refused`` when the plan was made for another cluster than the one that was read."""
-    if plan.cluster.arn != snapshot.cluster.arn:
+    refuse_other_arn(plan.cluster.arn, snapshot.cluster.arn)
+
+
+def refuse_other_arn(planned: str, read: str) -> None:
+    """The same by the ARNs of the plan's cluster and of the one that was read."""
+    if planned != read:
         raise Refused(
             "plan-for-other-cluster",
-            f"The plan is for {plan.cluster.arn}.",
-            why=f"The cluster that was read is {snapshot.cluster.arn}.",
+            f"The plan is for {planned}.",
+            why=f"The cluster that was read is {read}.",
             remedy="Use the plan of this cluster, or the profile and region of the plan's.",
         )
 

@@ -156,7 +156,22 @@ def test_a_plan_with_fields_that_nobody_knows(lab: CliLab, tmp_path: Path) -> No
     _fails(lab, "plan-malformed", "show", str(file))
 
 
-def test_a_plan_for_another_cluster(lab: CliLab, tmp_path: Path) -> None:
+ON_PLANS = (
+    ("apply", "PLAN", "--yes"),
+    ("verify", "PLAN"),
+    ("rehearse", "PLAN", "--for", "30m", "--image", "x@sha256:" + "0" * 64),
+    ("cutover", "PLAN", "--confirm", "small"),
+    ("cutover", "PLAN", "--confirm", "small", "--gates"),
+    ("rollback", "PLAN", "--yes"),
+    ("retire", "PLAN", "--yes"),
+    ("status", "PLAN"),
+    ("report", "PLAN", "--markdown", "-"),
+    ("drift", "PLAN"),
+)
+
+
+@pytest.mark.parametrize("command", ON_PLANS, ids=lambda words: " ".join(words)[:40])
+def test_a_plan_for_another_cluster(lab: CliLab, tmp_path: Path, command: tuple[str, ...]) -> None:
     ran = lab.run("plan", "--snapshot", "snapshot.json", "--output", "json")
     snapshot = lab.document("snapshot.json")
     snapshot["cluster"]["arn"] = snapshot["cluster"]["arn"].replace("111122223333", "999988887777")
@@ -167,7 +182,8 @@ def test_a_plan_for_another_cluster(lab: CliLab, tmp_path: Path) -> None:
         3,
     )
     assert ran.code == 0
-    said = lab.run("verify", str(tmp_path / "plan.json"))
+    words = [str(tmp_path / "plan.json") if word == "PLAN" else word for word in command]
+    said = lab.run(*words)
     assert (said.code, said.error_code) == (4, "plan-for-other-cluster")
 
 
