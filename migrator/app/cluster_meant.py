@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class ClusterMeant:
     """``cluster``: a name or an ARN; ``region`` of a context without an ARN. ``other``: the context
-    of this name, where it is another cluster than the one that is called so.
+    of this name, which may be another cluster than the one that is called so.
     """
 
     cluster: str
@@ -44,8 +44,7 @@ def cluster_meant(settings: Settings, text: str) -> ClusterMeant:
     contexts = kube_contexts(settings.kubeconfig)
     found = contexts.get(text)
     if is_cluster_name(text):
-        is_other = found is not None and found.name != text
-        return ClusterMeant(text, other=found if is_other else None)
+        return ClusterMeant(text, other=found)
     if found is None:
         near = get_close_matches(text, contexts, n=3)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""

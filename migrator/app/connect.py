@@ -35,6 +35,7 @@ from migrator.ports import (
 )
 
 if TYPE_CHECKING:
+    from migrator.adapters.kube_contexts import KubeContext
     from migrator.adapters.aws_session import AwsSession
     from migrator.adapters.eks import EksCluster
     from migrator.adapters.kubernetes_client import KubernetesClient
@@ -436,10 +437,13 @@ def cluster_of_person(settings: Settings, text: str) -> "ClusterMeant":
     if meant.other is None:
         return meant
     try:
-        EksCluster(open_aws(settings), text, Threads(1)).describe_cluster()
+        session = open_aws(settings)
+        described = EksCluster(session, text, Threads(1)).describe_cluster()
     except MigratorError as error:
         # Whatever else it is, the name itself meets it again.
         return of_context(meant.other) if error.code in _NO_SUCH_CLUSTER else meant
+    if _is_same(meant.other, text, str(described["arn"]), region_given=bool(settings.region)):
+        return meant
     other = meant.other.arn or f"{meant.other.name} ({meant.other.region})"
     raise WrongUse(
         "cluster-ambiguous",
@@ -447,6 +451,20 @@ def cluster_of_person(settings: Settings, text: str) -> "ClusterMeant":
         why=f"The context, in {meant.other.file}, is {other}.",
         remedy="Give the ARN of the one that you mean.",
     )
+
+
+def _is_same(context: "KubeContext", name: str, arn: str, *, region_given: bool) -> bool:
+    """Whether a context means the cluster with this ARN, as far as it says. ``region_given``: an
+    option says the Region, so that a context of another one is not meant.
+    """
+    from migrator.model.principal import parse_cluster_arn
+
+    if context.name != name:
+        return False
+    region = parse_cluster_arn(arn).region
+    if context.region not in (None, region):
+        return region_given
+    return context.arn in (None, arn)
 
 
 _NO_SUCH_CLUSTER = ("cluster-not-found", "no-region")

@@ -125,6 +125,40 @@ def test_name_that_is_a_cluster_and_the_context_of_another_is_refused(lab: CliLa
     assert run(lab, ("status",), "e.json").error_code == ""
 
 
+OTHER_REGION, OTHER_ACCOUNT = (
+    ARN.replace(REGION, "us-east-1"),
+    ARN.replace(ACCOUNT, "999988887777"),
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "context", "code"),
+    [
+        ((), {"cluster": ARN}, ""),
+        ((), {"cluster": OTHER_REGION}, "cluster-ambiguous"),
+        ((), {"cluster": OTHER_ACCOUNT}, "cluster-ambiguous"),
+        ((), {"cluster": "c", "user": "there"}, "cluster-ambiguous"),
+        ((), {"cluster": "c", "user": "nowhere"}, ""),
+        # The Region was asked for: a context of another one is not meant.
+        (("--region", REGION), {"cluster": OTHER_REGION}, ""),
+        (("--region", REGION), {"cluster": OTHER_ACCOUNT}, "cluster-ambiguous"),
+    ],
+)
+def test_name_of_a_cluster_that_is_the_context_of_its_namesake_elsewhere_is_refused(
+    lab: CliLab, options: Sequence[str], context: dict[str, str], code: str
+) -> None:
+    words = ("eks", "get-token", "--cluster-name", "small")
+    users = {"there": login("--region", "us-east-1", *words), "nowhere": login(*words)}
+    document = {
+        "contexts": [{"name": "small", "context": context}],
+        "users": [{"name": name, "user": user} for name, user in users.items()],
+    }
+    (lab.work / "namesake").write_text(json.dumps(document))
+    environment = lab.environment(KUBECONFIG=str(lab.work / "namesake"))
+    ran = lab.run(*options, "status", "small", environment=environment)
+    assert ran.error_code == code, ran.err
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "[]", "a: [", "contexts: {}", "contexts: [1, {}]", "users: [{name: x, user: 1}]", "\0"],
