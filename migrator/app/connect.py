@@ -35,9 +35,9 @@ from migrator.ports import (
 )
 
 if TYPE_CHECKING:
-    from migrator.adapters.kube_contexts import KubeContext
     from migrator.adapters.aws_session import AwsSession
     from migrator.adapters.eks import EksCluster
+    from migrator.adapters.kube_contexts import KubeContext
     from migrator.adapters.kubernetes_client import KubernetesClient
     from migrator.adapters.kubernetes_errors import Endpoint
     from migrator.adapters.kubernetes_wire import KubernetesWire

@@ -59,7 +59,7 @@ def drift(
 
     saved = None if request.against is None else _decoded(request.against)
     connected = connection or _connect(request, operator)
-    found = _Found(request, saved, store_of(operator, connected), connected.name)
+    found = _Found(request, saved, store_of(operator, connected), connected)
     # What is compared with is read first: a cluster is not read for nothing.
     source = found.source()
     asked = AccessRequest(cluster=connected.name, answers=request.answers)
@@ -88,7 +88,7 @@ class _Found:
     request: DriftRequest
     saved: AccessDocument | None
     store: StateStore
-    name: str
+    connected: Connection
 
     def source(self) -> AccessDocument | tuple[Plan, str]:
         """The document or the plan. Raises ``nothing-to-compare``."""
@@ -106,10 +106,10 @@ class _Found:
             return read_plan(content)
         raise Failed(
             "nothing-to-compare",
-            f"There is nothing that {self.name} could be compared with.",
+            f"There is nothing that {self.connected.name} could be compared with.",
             why=f"{self.store.location} has neither a saved access document nor a plan.",
-            remedy=f"Save what is there now: migrate access {self.name} --save; or name a PLAN, or "
-            f"an access document with --against FILE.",
+            remedy=f"Save what is there now: migrate access {self.connected.described['arn']} "
+            "--save; or name a PLAN, or an access document with --against FILE.",
         )
 
     def before(

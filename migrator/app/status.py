@@ -1,12 +1,12 @@
 """Where a migration stands, from the journal and the cluster."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrator.app.connect import describe, status_ports
 from migrator.app.operator import Operator
 from migrator.model.decision import CreatorAnswer
 from migrator.model.outcome import StatusOutcome
-from migrator.model.plan import Plan
+from migrator.model.plan import ClusterRef, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +34,17 @@ def status(request: StatusRequest, operator: Operator) -> StatusOutcome:
     if not isinstance(request.of, str):
         plan, digest = request.of
         ports = status_ports(operator, plan.cluster)
-        return show_status(plan.cluster.name, ports, plan, digest, request.creator)
+        return _in_region(
+            show_status(plan.cluster.name, ports, plan, digest, request.creator), plan.cluster
+        )
     cluster = cluster_ref(describe(operator.settings, request.of))
     name, ports = cluster.name, status_ports(operator, cluster)
     content = ports.store.read("plan.json")
     if content is None:
-        return show_status(name, ports)
+        return _in_region(show_status(name, ports), cluster)
     plan, digest = read_plan(content)
-    return show_status(name, ports, plan, digest, request.creator)
+    return _in_region(show_status(name, ports, plan, digest, request.creator), cluster)
+
+
+def _in_region(outcome: StatusOutcome, cluster: ClusterRef) -> StatusOutcome:
+    return replace(outcome, region=cluster.region)

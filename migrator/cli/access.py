@@ -3,7 +3,7 @@
 import click
 
 from migrator.cli.answers import decisions_in
-from migrator.cli.commands_to_copy import below, command_lines
+from migrator.cli.commands_to_copy import below, command_lines, in_its_region
 from migrator.cli.files import write_file
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
@@ -58,7 +58,9 @@ def command(
     if out == "-":
         return found.exit_code
     output = output_of(settings)
-    do = command_lines(settings, (each.command for each in found.unknown), "PLAN", {})
+    at = found.cluster.ref
+    there = in_its_region(settings, cluster, at.name, at.region)
+    do = command_lines(there, (each.command for each in found.unknown), "PLAN", {})
 
     def table() -> str:
         return below(access_text(found, width=output.width, color=output.color), dict.fromkeys(do))

@@ -1,6 +1,7 @@
 """Commands to run next, as lines to copy: with the plan's file and the options that were given."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from migrator.app.settings import Settings
@@ -40,6 +41,16 @@ def command_lines(
         extra = () if "--leftovers" in command else more.get(command[0], ())
         lines.append(" ".join(map(shell, ("migrate", *words, *extra, *_given(settings)))))
     return lines
+
+
+def in_its_region(settings: Settings, typed: str, cluster: str, region: str) -> Settings:
+    """The settings with which a command that names the cluster alone finds the same one. ``typed``:
+    what the operator gave. Only a bare name means the Region that a command has by itself: an ARN,
+    a kubectl context and a plan have their own.
+    """
+    if settings.region or typed == cluster:
+        return settings
+    return replace(settings, region=region)
 
 
 def where_planned(settings: Settings, plan: Plan, *answers: str) -> dict[str, tuple[str, ...]]:

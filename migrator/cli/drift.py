@@ -4,7 +4,7 @@ import click
 
 from migrator.app.settings import Settings
 from migrator.cli.answers import decisions_in
-from migrator.cli.commands_to_copy import below, command_lines
+from migrator.cli.commands_to_copy import below, command_lines, in_its_region
 from migrator.cli.files import read_bytes, read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
@@ -69,12 +69,14 @@ def command(
     request = DriftRequest(of=of, against=saved, answers=decisions_in(decisions))
     found = with_changes(drift(request, operator_of(settings, yes=yes)))
     output = output_of(settings)
-    lines = settling_lines(settings, found)
+    at = found.cluster
+    there = in_its_region(settings, plan_or_cluster, at.name, at.region)
+    lines = settling_lines(there, found)
     asked = [_again(each.command, plan_or_cluster) for each in found.unknown]
     # To accept what changed is always another answer.
     if found.findings:
         asked.append(accepting(found))
-    do = dict.fromkeys(command_lines(settings, asked, plan_or_cluster, {}))
+    do = dict.fromkeys(command_lines(there, asked, plan_or_cluster, {}))
 
     def table() -> str:
         return below(drift_text(found, lines, width=output.width, color=output.color), do)

@@ -8,7 +8,7 @@ import click
 
 from migrator.app.settings import Settings
 from migrator.cli.answers import decisions_in
-from migrator.cli.commands_to_copy import below, command_lines, where_planned
+from migrator.cli.commands_to_copy import below, command_lines, in_its_region, where_planned
 from migrator.cli.files import read_plan
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.operator import operator_of
@@ -60,7 +60,10 @@ def command(
         fetch, plan_file = [f"aws s3 cp {shell(plan_file)} plan.json"], "plan.json"
     if isinstance(of, str):
         commands = tuple(into_new_file(commands))
-    do = command_lines(settings, commands, plan_file, more)
+    there = settings
+    if isinstance(of, str):
+        there = in_its_region(settings, of, standing.cluster, standing.region)
+    do = command_lines(there, commands, plan_file, more)
     do = [*fetch, *do] if do else []
     # The commands are chosen by the words; people read the name of the file.
     standing = replace(

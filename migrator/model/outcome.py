@@ -187,3 +187,4 @@ class StatusOutcome:
     opened: tuple[str, ...] = ()  # addresses that commands added to publicAccessCidrs, in words
     overdue: tuple[str, ...] = ()  # those of them whose command was killed, or is overdue
     unfinished: bool = False
+    region: str = ""  # of the cluster

@@ -1,6 +1,8 @@
 """A cluster is named by name, ARN or kubectl context in every command that takes CLUSTER."""
 
 import json
+import re
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -123,6 +125,23 @@ def test_name_that_is_a_cluster_and_the_context_of_another_is_refused(lab: CliLa
     own = {"KUBECONFIG": str(lab.work / "none")}
     assert lab.run("plan", "empty", "--out", "e.json", environment=lab.environment(**own)).code == 0
     assert run(lab, ("status",), "e.json").error_code == ""
+
+
+@pytest.mark.parametrize("command", ["status", "drift"])
+@pytest.mark.parametrize("cluster", [ARN, "alias.of-arn"])
+def test_command_to_copy_means_the_same_cluster_from_a_shell_of_another_region(
+    lab: CliLab, tmp_path: Path, command: str, cluster: str
+) -> None:
+    environment = lab.environment(KUBECONFIG=str(lab.work / "kube"), AWS_REGION="us-east-1")
+    state = ("--state-dir", str(tmp_path))
+    ran = lab.run(command, cluster, *state, environment=environment)
+    said = re.sub(r"\n +", " ", ran.out + ran.err)
+    copied = re.findall(r"migrate ((?:plan|access) .*?)(?:;|$)", said, re.M)
+    assert copied, said
+    for line in copied:
+        words = shlex.split(line)
+        again = lab.run(*words, *state[: 0 if state[0] in words else 2], environment=environment)
+        assert again.error_code == "", (line, again.err)
 
 
 OTHER_REGION, OTHER_ACCOUNT = (

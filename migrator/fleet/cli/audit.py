@@ -1,6 +1,7 @@
 """The end of ``fleet access`` and ``fleet drift``: their documents to text and exit code."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from migrator.app.settings import Settings
@@ -72,7 +73,7 @@ def _shown(
             texts.append(access_text(access_from_document(document), width=width, color=color))
             continue
         drifted: DriftOutcome = with_changes(drift_from_document(document))
-        lines = settling_lines(settings, drifted)
+        lines = settling_lines(replace(settings, region=drifted.cluster.region), drifted)
         documents[arn] = drift_to_document(drifted, lines)
         texts.append(drift_text(drifted, lines, width=width, color=color))
     return documents, texts
