@@ -103,6 +103,10 @@ def roll_back(
         undone = _asked_for(
             plan, progress, (*still_to_undo(plan, progress), *forgotten), options.only
         )
+        # A roll-back that has nothing of these principals to undo does not begin: a finished
+        # migration stays finished.
+        if not undone and progress.command != ROLL_BACK:
+            return with_bridges(plan, _outcome(plan, progress, ports, Finished(), None), ports)
         if undone:
             ports.approver.show(roll_back_proposal(plan, undone))
             ports.approver.confirm(f"Roll back on cluster {plan.cluster.name}?")

@@ -211,6 +211,20 @@ def test_somebody_elses_row_may_change_meanwhile() -> None:
     assert roll_back(plan, DIGEST, world.ports()).exit_code == 0
 
 
+def test_roll_back_that_has_nothing_of_a_principal_to_undo_does_not_begin() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    before = world.store.journal()
+    for _ in range(2):
+        nobody = RollBackOptions(only=("arn:aws:iam::111122223333:role/nobody",))
+        assert roll_back(plan, DIGEST, world.ports(), nobody).exit_code == 0
+    assert world.store.journal() == before
+    # One that was begun stays so until all that was asked for is undone.
+    assert roll_back(plan, DIGEST, world.ports(), RollBackOptions(only=(DEVS,))).exit_code == 7
+    assert roll_back(plan, DIGEST, world.ports(), RollBackOptions(only=(DEVS,))).exit_code == 7
+
+
 def test_only_takes_back_the_principals_that_were_asked_for() -> None:
     cluster, plan = company()
     world = World(cluster)
