@@ -30,7 +30,7 @@ class EksEndpointAccess:
 
     def is_changing(self) -> bool:
         """ListUpdates and DescribeUpdate. The status of the cluster does not answer this: it
-        becomes UPDATING some time after the update has begun.
+        becomes UPDATING some time after the update started.
         """
         subject = f"updates of cluster {self._cluster}"
         listed = self._session.pages(

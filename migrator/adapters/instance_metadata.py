@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from migrator.model.security_groups import OwnHost
 
-# Nobody answers outside AWS, and in a pod the answer does not arrive (hop limit 1).
+# There is no answer outside AWS, and in a pod the answer does not arrive (hop limit 1).
 _SECONDS = 1.0
 _LONGEST = 256
 _LIFETIME = "60"

@@ -22,7 +22,7 @@ def state_near(plan_file: str) -> str | None:
     here = Path.cwd().resolve()
     upwards = (plan.parent, *plan.parent.parents)
     found = [folder for folder in upwards if (folder / DEFAULT_STATE_DIR).is_dir()]
-    # The plan is here, and no state is elsewhere: nothing is to be told apart.
+    # The plan is here, and no state is elsewhere: there is nothing to choose.
     if plan.parent == here and found in ([], [here]):
         return None
     inside = _cluster_inside(plan)
@@ -38,7 +38,7 @@ def state_near(plan_file: str) -> str | None:
 
 
 def _cluster_inside(plan: Path) -> Path | None:
-    """The folder of the plan's cluster inside a state folder; None where it cannot be told."""
+    """The folder of the plan's cluster inside a state folder; None where it is not known."""
     from migrator.adapters.state_files import cluster_folder
     from migrator.errors import MigratorError
     from migrator.model.plan import ClusterRef

@@ -45,7 +45,7 @@ def command_lines(
 
 def in_its_region(settings: Settings, typed: str, cluster: str, region: str) -> Settings:
     """The settings with which a command that names the cluster alone finds the same one. ``typed``:
-    what the operator gave. Only a bare name means the Region that a command has by itself: an ARN,
+    what the operator gave. Only a bare name means the default Region: an ARN,
     a kubectl context and a plan have their own.
     """
     if settings.region or typed == cluster:

@@ -5,7 +5,7 @@ import click
 
 def page_of(group: click.Context, name: str) -> click.Context:
     """The context of a command of the group. Raises a usage error, with what was probably meant,
-    where the group has none of that name.
+    where the group has no such name.
     """
     if not isinstance(group.command, click.Group):
         raise click.UsageError(f"{group.command_path} has no commands.", group)

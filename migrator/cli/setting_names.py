@@ -15,7 +15,7 @@ import click
 # Options that several commands have with one meaning: they need no command's name.
 SHARED = ("decisions", "image", "canary-image", "lab-dir")
 # Options that answer a question of safety, or begin something that is asked about. A setting would
-# answer for runs that nobody has seen yet.
+# answer for runs that are not seen yet.
 ON_COMMAND_LINE_ONLY: Mapping[str, str] = {
     "yes": "it answers the questions of one run",
     "confirm": "it is a name that is typed again for one run",

@@ -64,7 +64,7 @@ def in_parts(
 
     An entry's part follows from its own ARN (the digest at the end of its name), so that a further
     entry moves no other one from file to file: an entry that changes its stack would be made a
-    second time, which EKS refuses. An entry that fits nowhere is a part of its own.
+    second time, which EKS refuses. An entry that fits nowhere is a separate part.
     """
     count = 1
     while True:

@@ -210,7 +210,7 @@ def _without_plan(
         unknown.append("there is no plan")
     runs = () if journal or seen.own is None else runs_seen(seen.own.entries)
     advice = MAKE_A_PLAN
-    # A new plan would not know what that run has begun (its plan is in its folder).
+    # A new plan would not know what that run has started (its plan is in its folder).
     if runs:
         unknown.append(f"how far it is: another state folder has this run ({', '.join(runs)})")
         advice = "name the state folder of that run (--state-dir)"
@@ -337,7 +337,7 @@ def _of_plan(
     begun_command = command_to_continue(
         plan, progress, is_verified=is_verified(plan, plan_digest, progress, ports.store, journal)
     )
-    # What is left of an apply comes before the rehearsal, and so does what was begun.
+    # What is left of an apply comes before the rehearsal, and so does what was started.
     if not left and not begun_command and seen[0] == "API_AND_CONFIG_MAP":
         begun_command = rehearsal_to_repeat(progress, records_of(journal, plan_digest))
     unfinished = bool(left or begun_command) or _rehearsing(progress)

@@ -225,7 +225,7 @@ def groups_of_login(username: str, groups: Sequence[str]) -> tuple[str, ...]:
     Source: apiserver ``pkg/authentication/group/authenticated_group_adder.go``.
     """
     own = tuple(dict.fromkeys(groups))
-    # A row may give this name, which means that nobody has logged in.
+    # A row may give this name, which means that there was no login.
     if username == ANONYMOUS:
         return own
     # A row that names one of the two groups has said which: the API server adds neither.

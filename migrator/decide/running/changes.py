@@ -109,8 +109,8 @@ def _entries_before(
 ) -> tuple[AccessEntry, ...]:
     """The entries that this plan did not make, as they were before their sequences began.
 
-    ``touched`` has the begun sequences by principal ARN. An entry with the tag of this plan was
-    created by it: before that there was none.
+    ``touched`` has the sequences that were started, by principal ARN. An entry with the tag of this
+    plan was created by it: before that there was none.
     """
     before: list[AccessEntry] = []
     for entry in entries:
@@ -352,7 +352,7 @@ def _on_its_way(sequence: Sequence, entry: AccessEntry | None, run: str, plan_di
 def _first(sequence: Sequence | None, found: AccessEntry, run: str) -> AccessEntry:
     """The entry as it was before the sequence began.
 
-    ``sequence`` is None for a principal whose sequence has not begun: its entry is as it was.
+    ``sequence`` is None for a principal whose sequence was not started: its entry is as it was.
     """
     if sequence is None:
         return found

@@ -79,7 +79,7 @@ def _requirements(state: RunState, sequence: Sequence, step: PlanStep) -> tuple[
     outside: list[str] = []
     for earlier in sequence[:place]:
         for required in earlier.requires:
-            # What it requires of its own sequence was done before this step.
+            # What it requires in the same sequence was done before this step.
             if state.sequence_of.get(required) != own:
                 outside.append(required)
     return (*outside, *step.requires)

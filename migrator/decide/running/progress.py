@@ -256,7 +256,7 @@ def _started(progress: Progress, sequences: Mapping[str, Sequence], record: Reco
     """
     run = record.effect.get("run")
     command = str(record.effect.get("command", ""))
-    # A cut-over, a rehearsal or a retirement has steps of its own, outside the plan.
+    # A cut-over, a rehearsal or a retirement has other steps, outside the plan.
     if command not in ENTRY_COMMANDS:
         states = _own_again(progress.states, command)
         return replace(progress, run=run, ended=None, running=command, states=states)

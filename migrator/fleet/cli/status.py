@@ -46,6 +46,6 @@ def command(ctx: click.Context, /, fleet_file: str) -> int:
         table=table,
         markdown=lambda: fleet_markdown(report),
     )
-    # What is not known or ended badly is listed above; what was planned or begun is not finished.
+    # What is not known or ended badly is listed above; what was planned or started is not finished.
     is_left = report.is_open or fleet_tone(report) == "bad"
     return exit_codes.FLEET_INCOMPLETE if is_left else exit_codes.DONE

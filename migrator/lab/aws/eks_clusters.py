@@ -106,7 +106,7 @@ def update_cluster_config(call: Call) -> Mapping[str, Any]:
     detail = {"cluster": cluster.name, "update": update.type}
     if update.mode:
         detail["to"] = update.mode
-    # Asked before the update is there: one that takes no time is done at once.
+    # Asked before the update is there: one that takes no time is done by then.
     leaves = update.mode is not None and cluster.mode(call.now) == "CONFIG_MAP"
     with call.effect(**detail):
         cluster.add_update(update)

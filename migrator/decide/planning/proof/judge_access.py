@@ -205,7 +205,7 @@ def _with_authenticated(each: PrincipalDecision, facts: PlanFacts) -> PrincipalD
 
 def _is_widened(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | None) -> bool:
     """Whether the principal gains more than what the cluster gives to every login: that has a
-    finding of its own.
+    separate finding.
     """
     if not each.access.gained:
         return False
