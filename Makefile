@@ -20,7 +20,7 @@ LAST = $(shell { git diff --name-only HEAD; git ls-files --others --exclude-stan
 TESTS = $(if $(FAST),tests/$(if $(filter 1,$(FAST)),$(LAST),$(FAST)),)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test run-tests lint coverage test-long test-crash test-control-plane dist lock test-pythons test-lowest mutation bench clean
+.PHONY: help install demo test run-tests lint docs coverage test-long test-crash test-control-plane dist lock test-pythons test-lowest mutation bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,7 @@ demo: $(DEMO_STAMP)  ## a whole migration on the embedded lab, with a report to 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
@@ -95,6 +96,9 @@ dist: $(STAMP)  ## wheel and sdist in dist/, checked, with bill of materials and
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/python -m tests.support.bill_of_materials dist
 
+docs: $(STAMP)  ## the documentation as a site in site/; a link or an anchor that leads nowhere fails
+	@$(BIN)/python -m tests.support.site site
+
 mutation: $(STAMP)  ## how many wrong versions of the deciding functions the tests notice
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'mutmut>=3.8'
 	HYPOTHESIS_PROFILE=quick $(BIN)/mutmut run --max-children 2
@@ -103,4 +107,4 @@ bench: $(STAMP)  ## ratios measured in one run
 	$(BIN)/python -m pytest -s -m benchmark tests/benchmarks
 
 clean:
-	rm -rf $(VENV) .venv-pythons dist .migrate demo mutants .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-pythons dist site .migrate demo mutants .mypy_cache .ruff_cache .pytest_cache

@@ -204,9 +204,3 @@ def test_every_aws_command_names_an_operation_and_options_that_exist(path: Path)
         }
         named = {option.removeprefix("--") for option in options if option.startswith("--")}
         assert named <= known | {"query", "output"}
-
-
-@pytest.mark.parametrize("path", [ROOT / "README.md", *PLAYBOOKS], ids=lambda path: path.stem)
-def test_links_between_documents_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text()):
-        assert (path.parent / target).exists(), target

@@ -112,7 +112,8 @@ def test_metadata_are_complete(metadata: Message) -> None:
     assert metadata["Description-Content-Type"] == "text/markdown"
     assert metadata["Summary"]
     assert metadata["Keywords"]
-    assert {*(metadata.get_all("Provides-Extra") or ())} == {"dev", "fleet", "lab", "test"}
+    extras = {*(metadata.get_all("Provides-Extra") or ())}
+    assert extras == {"dev", "docs", "fleet", "lab", "test"}
     found = metadata.get_all("Classifier") or []
     assert set(found) <= classifiers
     assert found == sorted(found, key=lambda each: each.split(" :: ")[0])
