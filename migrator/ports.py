@@ -687,8 +687,19 @@ class Approver(Protocol):
 class Events(Protocol):
     """Progress for a listener; silence is the default."""
 
-    def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
-        """One line about what happens."""
+    def say(
+        self,
+        kind: Literal["info", "step", "done", "warn"],
+        message: str,
+        **about: str,
+    ) -> None:
+        """One line about what happens. ``about``: its ``event``, a code of
+        :mod:`migrator.model.log_events`, and the ``cluster``, ``run``, ``step`` or ``principal``.
+        """
+        ...
+
+    def doing(self, what: str) -> None:
+        """What is done from now on, for a person who waits; the next call replaces it."""
         ...
 
     def progress(self, label: str, done: int, total: int) -> None:

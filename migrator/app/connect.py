@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from migrator.app.operator import Operator
+from migrator.app.operator import NoEvents, Operator
 from migrator.app.preflight import preflight, readers_of, refuse_malformed_way
 from migrator.app.settings import Settings
 from migrator.errors import Failed, MigratorError, Refused, WrongUse
@@ -151,6 +151,8 @@ def connect(
     from migrator.app.way import login_explainer, way_explainer
 
     refuse_malformed_way(settings)
+    events = NoEvents() if operator is None else operator.events
+    events.doing(f"asking EKS about {name}")
     session, name = session_for(settings, name, region=region, session=session)
     tasks = tasks or Threads(WORKERS)
     reader = EksCluster(session, name, tasks)
@@ -200,7 +202,7 @@ def _say_what_is_left_open(operator: Operator, described: Mapping[str, Any]) -> 
         return
     left = with_killed(openings, still_runs)
     for said in debt_words(left, str(described.get("name") or "CLUSTER"), now()):
-        operator.events.say("warn", said)
+        operator.events.say("warn", said, event="endpoint-open")
 
 
 def _open_endpoint(
@@ -263,8 +265,9 @@ def _tunnelled(
             remedy="Leave it out; endpoints come from DescribeCluster.",
         )
     events = operator.events
+    events.doing("opening the Session Manager tunnel")
     tunnel = open_tunnel(
-        session, parse_via(via), endpoint, say=lambda text: events.say("info", text)
+        session, parse_via(via), endpoint, say=lambda text: events.say("info", text, event="tunnel")
     )
     return operator.resources.enter_context(tunnel)
 
@@ -521,6 +524,7 @@ def status_ports(operator: Operator, cluster: ClusterRef) -> "StatusPorts":
         why = error.message
         return StatusPorts(store, clock(), mode, reader, runs=still_runs, unreached=why)
     refuse_other_arn(cluster.arn, str(connection.described["arn"]))
+    operator.events.doing("reading the mode, entries, locks and leftovers")
     return StatusPorts(
         store,
         clock(),
@@ -577,7 +581,9 @@ def _break_lock(
         ):
             raise lock_of_another(seen)
     for seen in found:
-        ports.events.say("warn", f"to be taken away: the lock of {describe_lock(seen)}")
+        ports.events.say(
+            "warn", f"to be taken away: the lock of {describe_lock(seen)}", event="locked"
+        )
     ports.approver.confirm(
         f"Take the lock of the cluster away from {owner}? Its run, if it still works, stops before "
         f"its next write."
@@ -588,7 +594,7 @@ def _break_lock(
     for seen in found:
         lock.break_lock(seen)
     if broken or found:
-        ports.events.say("warn", f"the lock of {owner} was taken away")
+        ports.events.say("warn", f"the lock of {owner} was taken away", event="locked")
 
 
 def diagnose_ports(operator: Operator, connection: Connection) -> "DiagnosePorts":

@@ -30,6 +30,7 @@ def diagnose(cluster: str, operator: Operator, pod: "Pod | None" = None) -> "Dia
     from migrator.run.diagnose import diagnose as check
 
     connection = connect(operator.settings, cluster, operator=operator)
+    operator.events.doing("checking the way to the API server, permissions, nodes and webhooks")
     return check(diagnose_ports(operator, connection), pod=pod, described=connection.described)
 
 

@@ -44,7 +44,15 @@ class AnsweredBefore:
 class NoEvents:
     """:class:`migrator.ports.Events` that are shown nowhere."""
 
-    def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
+    def say(
+        self,
+        kind: Literal["info", "step", "done", "warn"],
+        message: str,
+        **about: str,
+    ) -> None:
+        """Nothing."""
+
+    def doing(self, what: str) -> None:
         """Nothing."""
 
     def progress(self, label: str, done: int, total: int) -> None:

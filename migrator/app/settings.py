@@ -36,6 +36,7 @@ class Settings:
     quiet: bool = False
     verbose: int = 0
     log_file: str | None = None
+    log_format: str = "text"
     traceback: bool = False
 
     @property

@@ -54,7 +54,9 @@ def command(
     if out is not None:
         write_file(out, encode_access(found))
     if save:
-        events_of(settings).say("done", "saved in the state: `migrate drift` compares with it")
+        events_of(settings).say(
+            "done", "saved in the state: `migrate drift` compares with it", event="file-written"
+        )
     if out == "-":
         return found.exit_code
     output = output_of(settings)

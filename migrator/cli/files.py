@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from migrator.app.preflight import refuse_no_file, unwritable
+from migrator.cli.log_lines import THIS
+from migrator.cli.streams import erase_status
 from migrator.errors import Failed, MigratorError
 from migrator.model.plan import Plan
 
@@ -136,7 +138,9 @@ def read_plan(
     """
     from migrator.app.read_plan import read_plan as proven_plan
 
-    return proven_plan(read_bytes(path, "The plan file"))
+    plan, digest = proven_plan(read_bytes(path, "The plan file"))
+    THIS.cluster = plan.cluster.name
+    return plan, digest
 
 
 def read_decisions(
@@ -203,6 +207,7 @@ def write_files(
                 folder.rmdir()
         raise
     if "-" in files:
+        erase_status()
         sys.stdout.buffer.write(files["-"])
         sys.stdout.buffer.flush()
 

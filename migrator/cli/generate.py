@@ -173,7 +173,7 @@ def _say_next(
     """
     events = events_of(settings)
     for line in lines:
-        events.say("info", line.replace("terraform PLAN", of))
+        events.say("info", line.replace("terraform PLAN", of), event="code-note")
 
 
 def _entries(
@@ -212,7 +212,7 @@ def _write(
             remedy="Name another folder, or add --force.",
         )
     write_files({str(Path(out) / name): text.encode() for name, text in files.items()})
-    events_of(settings).say("done", f"{', '.join(files)} written to {out}")
+    events_of(settings).say("done", f"{', '.join(files)} written to {out}", event="file-written")
     _say_stale(files, Path(out), settings)
 
 
@@ -248,7 +248,9 @@ def _say_stale(
     stale = ", ".join(sorted(there - set(files)))
     if stale:
         what = f"In {folder} there are files that were not written this time: {stale}."
-        events_of(settings).say("warn", f"{what} Their entries are still in the code.")
+        events_of(settings).say(
+            "warn", f"{what} Their entries are still in the code.", event="code-note"
+        )
 
 
 def _say_left_out(
@@ -259,7 +261,7 @@ def _say_left_out(
     count = sum(len(code.left_out) for code in codes)
     if count:
         said = f"Principals without code: {count}. The files name each with the reason."
-        events_of(settings).say("info", said)
+        events_of(settings).say("info", said, event="code-note")
 
 
 def _say_blocked(
@@ -273,7 +275,9 @@ def _say_blocked(
             what = (
                 f"The plan of {plan.cluster.arn} is blocked ({codes}), and has not all principals."
             )
-            events_of(settings).say("warn", f"{what} `migrate show PLAN` says what to decide.")
+            events_of(settings).say(
+                "warn", f"{what} `migrate show PLAN` says what to decide.", event="code-note"
+            )
 
 
 def _check(
@@ -344,4 +348,4 @@ def _say_unused(
     unused = ", ".join(sorted(set(accepted) - used))
     if unused:
         what = f"--accept names no problem that can be accepted: {unused}."
-        events_of(settings).say("warn", what)
+        events_of(settings).say("warn", what, event="code-note")

@@ -129,7 +129,7 @@ def say_settings(called: Called, ctx: click.Context, settings: Settings) -> Sett
         return settings
     events = events_of(settings)
     for line in (*_not_read(called), *misspelt_variables(ctx.find_root().command)):
-        events.say("warn", line)
+        events.say("warn", line, event="setting-ignored")
     used = {
         name: value
         for name, value in {**came.memory.options(), **came.file}.items()
@@ -139,15 +139,19 @@ def say_settings(called: Called, ctx: click.Context, settings: Settings) -> Sett
     if file:
         leads = not LEADS_ELSEWHERE.isdisjoint(file)
         texts = ", ".join(said(file))
-        events.say("warn" if leads else "info", f"settings of {came.folder / NAME}: {texts}")
+        events.say(
+            "warn" if leads else "info",
+            f"settings of {came.folder / NAME}: {texts}",
+            event="setting-used",
+        )
     for kind, line in came.memory.lines({*used} - {*file}):
-        events.say(kind, line)
+        events.say(kind, line, event="setting-used")
     if came.plan is None or not ctx.params.keys() & {*_ON_A_PLAN} or settings.state_dir:
         return settings
     place = state_near(came.plan)
     if place is None or called.words == ("show",):
         return settings
-    events.say("info", f"state: {place}, found from the plan")
+    events.say("info", f"state: {place}, found from the plan", event="state-found")
     return replace(settings, state_dir=place)
 
 

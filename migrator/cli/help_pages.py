@@ -23,7 +23,7 @@ GLOBAL_GROUPS: Mapping[str, Sequence[str]] = {
     ),
     "state": ("state_dir",),
     "what is shown": ("output", "no_color", "quiet", "verbose"),
-    "log and errors": ("log_file", "traceback"),
+    "log and errors": ("log_file", "log_format", "traceback"),
 }
 
 # Its choices differ from command to command, so that it is shown with each.

@@ -18,6 +18,7 @@ from migrator.app.settings import Settings
 from migrator.cli.completed import complete_values
 from migrator.cli.examples import Examples
 from migrator.cli.help_pages import write_examples, write_options
+from migrator.cli.log_lines import THIS
 from migrator.cli.program_name import renamed
 from migrator.cli.setting_names import ON_COMMAND_LINE_ONLY, Called, long_name, variables_of
 from migrator.cli.settings import DATA_FORMATS, GLOBAL_NAMES, global_options
@@ -122,6 +123,9 @@ class MigrateCommand(HelpByTwoNames):
         ctx.obj = settings_of(ctx).with_given(
             {key: value for key, value in given.items() if not _given_before(ctx, key)}
         )
+        THIS.is_json = ctx.obj.log_format == "json"
+        THIS.command = " ".join(self.words)
+        THIS.cluster = ctx.params.get("cluster")
         self._check_outputs(ctx, outputs)
         if ctx.obj.verbose or ctx.obj.log_file:
             from migrator.cli.logs import set_up_logging

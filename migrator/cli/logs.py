@@ -8,11 +8,13 @@ import logging
 import os
 import stat
 import sys
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 from migrator.app.preflight import why_unwritable
 from migrator.app.settings import Settings
-from migrator.cli.streams import let_go_of, talk
+from migrator.cli.log_lines import Level, json_line
+from migrator.cli.streams import erase_status, let_go_of
+from migrator.cli.terminal import warn
 from migrator.errors import Failed
 
 _OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -29,12 +31,28 @@ class _OneLine(logging.Formatter):
         return "\n".join(map(terminal, super().format(record).split("\n")))
 
 
+class _JsonLine(logging.Formatter):
+    """A record as a line of ``--log-format json``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record with what it is about; a traceback is a list of lines."""
+        more: dict[str, Any] = {"event": "log", **getattr(record, "about", {})}
+        if record.name != TALK:
+            more["logger"] = record.name
+        if record.exc_info:
+            more["traceback"] = self.formatException(record.exc_info).splitlines()
+        level = cast("Level", record.levelname.lower())
+        return json_line(level, record.getMessage(), at=record.created, **more).rstrip("\n")
+
+
 def set_up_logging(settings: Settings) -> None:
     """Attach the handlers that the options ask for. Raises ``log-file-unwritable``."""
     logger = logging.getLogger("migrator")
     logger.propagate = False
     logger.setLevel(logging.DEBUG)
-    layout = _OneLine("%(asctime)s %(levelname)s %(name)s %(message)s")
+    layout: logging.Formatter = _OneLine("%(asctime)s %(levelname)s %(name)s %(message)s")
+    if settings.log_format == "json":
+        layout = _JsonLine()
     for handler in logger.handlers[:]:
         logger.removeHandler(handler)
         handler.close()
@@ -43,6 +61,7 @@ def set_up_logging(settings: Settings) -> None:
         screen = logging.StreamHandler(sys.stderr)
         screen.setLevel(logging.DEBUG if settings.verbose > 1 else logging.INFO)
         screen.addFilter(lambda record: record.name != TALK)
+        screen.addFilter(_on_own_line)
         screen.setFormatter(layout)
         logger.addHandler(screen)
     if settings.log_file is not None:
@@ -50,6 +69,12 @@ def set_up_logging(settings: Settings) -> None:
         file.setLevel(logging.DEBUG if settings.verbose > 1 else logging.INFO)
         file.setFormatter(layout)
         logger.addHandler(file)
+
+
+def _on_own_line(_record: logging.LogRecord) -> bool:
+    """Every record is shown, in the place of the line that says what is being done."""
+    erase_status()
+    return True
 
 
 class _LogFile(logging.StreamHandler[TextIO]):
@@ -60,7 +85,7 @@ class _LogFile(logging.StreamHandler[TextIO]):
         error = sys.exc_info()[1]
         logging.getLogger("migrator").removeHandler(self)
         let_go_of(self.stream)
-        talk(sys.stderr, f"! The log file ends here: {error}\n")
+        warn(f"The log file ends here: {error}", event="log-file")
 
 
 def _log_file(path: str) -> logging.Handler:
@@ -92,7 +117,7 @@ def _keep_to_owner(path: str, descriptor: int) -> None:
         os.close(descriptor)
         why = f"Others may read it, and its mode cannot be changed: {error.strerror}"
         raise _unwritable(path, why) from error
-    talk(sys.stderr, f"! {path} could be read by others; its mode is 0600 now.\n")
+    warn(f"{path} could be read by others; its mode is 0600 now.", event="log-file")
 
 
 def _unwritable(path: str, why: str) -> Failed:

@@ -17,9 +17,10 @@ from migrator.cli.completed import COMPLETION_VARIABLE
 from migrator.cli.examples import EXAMPLES
 from migrator.cli.help_pages import write_global_options
 from migrator.cli.lazy import LazyGroup
+from migrator.cli.log_lines import THIS, json_line
 from migrator.cli.program_name import ORDINARY, program_name, renamed
 from migrator.cli.settings import global_options
-from migrator.cli.streams import let_go_of, talk
+from migrator.cli.streams import erase_status, let_go_of, talk
 from migrator.cli.usage_words import usage_words
 from migrator.cli.version import show_version
 from migrator.errors import Failed, MigratorError
@@ -137,6 +138,7 @@ def run(arguments: Sequence[str], *, stderr: TextIO, name: str = ORDINARY) -> in
     its help shows it.
     """
     traceback = "--traceback" in arguments
+    THIS.begin(arguments, os.environ)
     if COMPLETION_VARIABLE in os.environ:
         from migrator.cli.completion import use_own_bash_completion
 
@@ -151,6 +153,7 @@ def run(arguments: Sequence[str], *, stderr: TextIO, name: str = ORDINARY) -> in
             error.message,
             error.why,
             error.remedy,
+            exit_code=error.exit_code,
             traceback=traceback,
         )
         return error.exit_code
@@ -164,6 +167,7 @@ def run(arguments: Sequence[str], *, stderr: TextIO, name: str = ORDINARY) -> in
             "Stopped.",
             why,
             "The same command continues from here.",
+            exit_code=exit_codes.INTERRUPTED,
             traceback=traceback,
         )
         return exit_codes.INTERRUPTED
@@ -179,14 +183,18 @@ def run(arguments: Sequence[str], *, stderr: TextIO, name: str = ORDINARY) -> in
             "Something went wrong that should not.",
             why,
             remedy,
+            exit_code=exit_codes.FAILED,
             traceback=traceback,
         )
         return exit_codes.FAILED
+    finally:
+        erase_status()
 
 
 def _usage(error: click.UsageError, stderr: TextIO) -> int:
     command = error.ctx.command_path if error.ctx is not None else ORDINARY
-    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click 8.2
+    help_asked = isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ()))  # click 8.2
+    if help_asked and not THIS.is_json:
         talk(stderr, error.format_message() + "\n")
         return exit_codes.USAGE
     _say(
@@ -195,6 +203,7 @@ def _usage(error: click.UsageError, stderr: TextIO) -> int:
         usage_words(error),
         "",
         f"{command} --help shows how it is called.",
+        exit_code=exit_codes.USAGE,
         traceback=False,
     )
     return exit_codes.USAGE
@@ -207,20 +216,27 @@ def _say(
     why: str,
     remedy: str,
     *,
+    exit_code: int,
     traceback: bool,
 ) -> None:
-    """What, why, what to do: three lines. Foreign text in them cannot leave its line."""
+    """What, why, what to do: three lines, or one of JSON. Foreign text cannot leave its line."""
+    import traceback as tracebacks
+
     from migrator.render.escape import terminal
 
+    trace = tracebacks.format_exc().splitlines() if traceback else []
+    if THIS.is_json:
+        fields: dict[str, Any] = {"code": code, "why": why, "remedy": remedy}
+        if traceback:
+            fields["traceback"] = trace
+        talk(stderr, json_line("error", message, event="error", exitCode=exit_code, **fields))
+        return
     lines = [f"error: {_clip(terminal(message))} [{terminal(code)}]"]
     if why:
         lines.append(f"why:   {_clip(terminal(why))}")
     if remedy:
         lines.append(f"do:    {_clip(terminal(remedy))}")
-    if traceback:
-        import traceback as tracebacks
-
-        lines = [*map(terminal, tracebacks.format_exc().splitlines()), *lines]
+    lines = [*map(terminal, trace), *lines]
     talk(stderr, "".join(f"{line}\n" for line in lines))
 
 

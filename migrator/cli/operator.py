@@ -8,6 +8,7 @@ import click
 
 from migrator.app.operator import Operator
 from migrator.app.settings import Settings
+from migrator.cli.log_lines import THIS
 from migrator.cli.terminal import TerminalApprover, events_of, use_color
 
 
@@ -16,7 +17,15 @@ def approver_of(
 ) -> TerminalApprover:
     """Questions at this terminal."""
     color = use_color(settings, sys.stderr, os.environ)
-    return TerminalApprover(sys.stdin, sys.stderr, yes=yes, typed=typed, color=color)
+    as_json = settings.log_format == "json"
+    return TerminalApprover(
+        sys.stdin,
+        sys.stderr,
+        yes=yes,
+        typed=typed,
+        color=color,
+        as_json=as_json,
+    )
 
 
 def operator_of(settings: Settings, *, yes: bool = False, typed: str | None = None) -> Operator:
@@ -24,9 +33,12 @@ def operator_of(settings: Settings, *, yes: bool = False, typed: str | None = No
     name. What the command holds is closed with click's context, where there is one.
     """
     context = click.get_current_context(silent=True)
+    events = events_of(settings)
+    # Said before an SDK is loaded, which alone takes a second on a slow machine.
+    events.doing(f"{THIS.command or 'migrate'} begins")
     return Operator(
         settings,
         approver_of(settings, yes=yes, typed=typed),
-        events_of(settings),
+        events,
         None if context is None else context.with_resource(ExitStack()),
     )

@@ -116,7 +116,7 @@ def _finish(settings: Settings, given: Mapping[str, Any], outcome: PlanOutcome) 
 
     events = events_of(settings)
     for line in outcome.said:
-        events.say("info", line)
+        events.say("info", line, event="notice")
     if given["out"] != "-":
         show_plan(output_of(settings), outcome)
     if given["out"] is not None:
@@ -126,11 +126,13 @@ def _finish(settings: Settings, given: Mapping[str, Any], outcome: PlanOutcome) 
 
             digest = str(outcome.document["planDigest"])
             remember(given["out"], digest, given["decisions"], settings.reader_role)
-        events.say("done", f"plan written to {given['out']}")
+        events.say("done", f"plan written to {given['out']}", event="file-written")
     if given["write_decisions"] is not None:
         from migrator.cli.decisions import write_questions
 
-        events.say("done", write_questions(given["write_decisions"], outcome.plan))
+        events.say(
+            "done", write_questions(given["write_decisions"], outcome.plan), event="file-written"
+        )
     if given["detailed_exitcode"] and outcome.plan.steps and not outcome.plan.blocked:
         return exit_codes.CHANGES_PENDING
     return outcome.exit_code

@@ -65,4 +65,6 @@ def command(
         files[markdown] = report_markdown(report).encode()
     write_files(files)
     for place in files:
-        events.say("done", f"report written to {'stdout' if place == '-' else place}")
+        events.say(
+            "done", f"report written to {'stdout' if place == '-' else place}", event="file-written"
+        )

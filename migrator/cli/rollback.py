@@ -79,6 +79,7 @@ def _leftovers(settings: Settings, given: Mapping[str, Any]) -> int:
     from migrator.model.files.snapshot import cluster_ref
     from migrator.render.leftovers import leftovers_document, leftovers_text
 
+    operator = operator_of(settings, yes=given["yes"])
     plan_or_cluster = given["plan_or_cluster"]
     named = is_cluster_name(plan_or_cluster, settings)
     cluster = (
@@ -87,7 +88,7 @@ def _leftovers(settings: Settings, given: Mapping[str, Any]) -> int:
         else read_plan(plan_or_cluster)[0].cluster
     )
     request = LeftoversRequest(cluster=cluster, break_lock=given["break_lock"])
-    outcome = remove_leftovers(request, operator_of(settings, yes=given["yes"]))
+    outcome = remove_leftovers(request, operator)
     output = output_of(settings)
     output.show_effect(
         document=lambda: leftovers_document(outcome),

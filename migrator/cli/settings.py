@@ -129,6 +129,13 @@ def global_options(formats: Sequence[str] = ALL_FORMATS) -> list[click.Option]:
         ),
         click.Option(["--log-file"], metavar="FILE", help="Write the log to a file (mode 0600)."),
         click.Option(
+            ["--log-format"],
+            type=click.Choice(["text", "json"]),
+            metavar="FORMAT",
+            help="Format of what is said on stderr and in the log file: text, or json: one object "
+            "a line. [text]",
+        ),
+        click.Option(
             ["--traceback"], is_flag=True, default=None, help="Show the traceback of an error."
         ),
     ]

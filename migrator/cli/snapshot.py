@@ -27,5 +27,7 @@ def command(ctx: click.Context, /, cluster: str, *, out: str, yes: bool) -> None
     settings = settings_of(ctx)
     write_file(out, pretty(snapshot(cluster, operator_of(settings, yes=yes))))
     events_of(settings).say(
-        "done", f"snapshot of {cluster} written to {'stdout' if out == '-' else out}"
+        "done",
+        f"snapshot of {cluster} written to {'stdout' if out == '-' else out}",
+        event="file-written",
     )

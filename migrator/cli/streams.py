@@ -7,14 +7,53 @@ import os
 from contextlib import suppress
 from typing import TextIO
 
+_ERASE = "\r\x1b[K"  # to the beginning of the line, and all of it away (ECMA-48, CR and EL)
+# Streams whose last line is a status: the next output takes its place.
+_WITH_STATUS: list[TextIO] = []
+
 
 def talk(stream: TextIO, text: str) -> None:
     """Say something that may stay unread: a reader that has gone (``2>&1 | head``, a closed
     terminal, a full disk) ends the talk and never the run.
     """
+    erase_status()
+    _write(stream, text)
+
+
+def show_status(stream: TextIO, text: str) -> None:
+    """Write the last line of a terminal again. It is cut to the terminal's width: a line that
+    wraps cannot be erased.
+    """
+    line = text[: max(1, _columns(stream) - 1)]
+    _write(stream, _ERASE + line)
+    if stream not in _WITH_STATUS:
+        _WITH_STATUS.append(stream)
+
+
+def keep_status(stream: TextIO) -> None:
+    """End a status that is to stay, a bar that is full."""
+    if stream in _WITH_STATUS:
+        _WITH_STATUS.remove(stream)
+        _write(stream, "\n")
+
+
+def erase_status() -> None:
+    """Before anything else is written, on stdout too: it may be the same terminal."""
+    while _WITH_STATUS:
+        _write(_WITH_STATUS.pop(), _ERASE)
+
+
+def _write(stream: TextIO, text: str) -> None:
     with suppress(OSError, ValueError):  # ValueError: the stream is closed
         stream.write(text)
         stream.flush()
+
+
+def _columns(stream: TextIO) -> int:
+    """Columns of a terminal; one that does not know says 0, and 80 is usual."""
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    return 80
 
 
 def let_go_of(stream: TextIO) -> None:

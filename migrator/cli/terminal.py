@@ -9,13 +9,15 @@ import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
 from migrator.app.settings import Settings
-from migrator.cli.streams import let_go_of, talk
+from migrator.cli.log_lines import THIS, json_line
+from migrator.cli.streams import erase_status, keep_status, let_go_of, show_status, talk
 from migrator.errors import Failed, Refused, WrongUse
 from migrator.model.proposal import Proposal
 from migrator.render.escape import json_for_log, terminal
@@ -27,6 +29,9 @@ logging.getLogger("migrator").addHandler(logging.NullHandler())
 _COLUMNS = re.compile(r"0*([1-9][0-9]{0,5})[0-9]*")
 _MARKS = {"info": "", "step": "- ", "done": "+ ", "warn": "! "}
 _STYLES = {"info": "", "step": "", "done": "32", "warn": "33"}
+# Without a terminal, what is being done is said when nothing else was for so many seconds: the log
+# of a pipeline shows that a long command lives, and a short one adds nothing to it.
+_SILENCE = 10.0
 
 
 def use_color(settings: Settings, stream: TextIO, environment: Mapping[str, str]) -> bool:
@@ -65,50 +70,82 @@ def _readable(columns: int) -> int:
 
 @dataclass(eq=False)
 class TerminalEvents:
-    """:class:`migrator.ports.Events` on stderr: a bar on a terminal, plain lines elsewhere."""
+    """:class:`migrator.ports.Events` on stderr: a line that is written again on a terminal, plain
+    lines elsewhere, and with ``as_json`` one JSON object a line.
+
+    ``redraws``: whether a line can be written again; None where the stream is to say it.
+    """
 
     stream: TextIO
     quiet: bool = False
     color: bool = False
-    _bar: bool = field(default=False, repr=False)
+    as_json: bool = False
+    redraws: bool | None = None
     _last: str | None = field(default=None, repr=False)
+    _spoke: float = field(default_factory=time.monotonic, repr=False)
 
-    def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
+    def say(
+        self,
+        kind: Literal["info", "step", "done", "warn"],
+        message: str,
+        **about: str,
+    ) -> None:
         """One line about what happens. ``--quiet`` leaves warnings; the log file has everything.
         What was just said (waiting, mostly) is not said again.
         """
-        _TALK.log(logging.WARNING if kind == "warn" else logging.INFO, "%s", message)
+        level = logging.WARNING if kind == "warn" else logging.INFO
+        _TALK.log(level, "%s", message, extra={"about": about})
         if (self.quiet and kind != "warn") or message == self._last:
             return
         self._last = message
+        if self.as_json:
+            fields: dict[str, Any] = dict(about)
+            self._write(json_line("warning" if kind == "warn" else "info", message, **fields))
+            return
         text = _MARKS[kind] + terminal(message)
         style = _STYLES[kind]
-        talk(
-            self.stream,
-            self._bar_ended()
-            + (f"\x1b[{style}m{text}\x1b[0m\n" if self.color and style else f"{text}\n"),
-        )
+        self._write(f"\x1b[{style}m{text}\x1b[0m\n" if self.color and style else f"{text}\n")
+
+    def doing(self, what: str) -> None:
+        """What is done from now on: on a terminal a line that the next output takes the place of;
+        elsewhere only after a silence.
+        """
+        _TALK.log(logging.INFO, "%s", what, extra={"about": {"event": "doing"}})
+        if self.quiet:
+            return
+        if self.as_json:
+            self._write(json_line("info", what, event="doing"))
+        elif self._redrawn():
+            show_status(self.stream, f"{terminal(what)} …")
+        elif time.monotonic() - self._spoke >= _SILENCE:
+            self._write(f"{terminal(what)}\n")
 
     def progress(self, label: str, done: int, total: int) -> None:
         """How far a long thing is: redrawn on a terminal; elsewhere a line at each quarter."""
         if self.quiet or total <= 0:
             return
-        if self.stream.isatty():
+        if self._redrawn() and not self.as_json:
             filled = 24 * done // total
-            talk(
-                self.stream,
-                f"\r\x1b[K{terminal(label)} [{'#' * filled}{'.' * (24 - filled)}] {done}/{total}",
-            )
-            self._bar = True
+            bar = f"[{'#' * filled}{'.' * (24 - filled)}]"
+            show_status(self.stream, f"{terminal(label)} {bar} {done}/{total}")
             if done >= total:
-                talk(self.stream, self._bar_ended())
+                keep_status(self.stream)
         elif done == total or 4 * done // total > 4 * (done - 1) // total:
-            talk(self.stream, f"{terminal(label)} {done}/{total}\n")
+            self._write(self._quarter(label, done, total))
 
-    def _bar_ended(self) -> str:
-        """What ends the bar's line, where there is one."""
-        ended, self._bar = "\n" if self._bar else "", False
-        return ended
+    def _quarter(self, label: str, done: int, total: int) -> str:
+        """A line about a quarter of a long thing."""
+        text = f"{label} {done}/{total}"
+        if self.as_json:
+            return json_line("info", text, event="progress", label=label, done=done, total=total)
+        return f"{terminal(text)}\n"
+
+    def _redrawn(self) -> bool:
+        return self.stream.isatty() if self.redraws is None else self.redraws
+
+    def _write(self, text: str) -> None:
+        self._spoke = time.monotonic()
+        talk(self.stream, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,23 +159,25 @@ class TerminalApprover:
     yes: bool = False
     typed: str | None = None
     color: bool = False
+    as_json: bool = False
 
     def show(self, proposal: Proposal) -> None:
         """The whole of it, above the question."""
         from migrator.render.proposal import proposal_text
 
-        talk(
-            self.stderr,
-            proposal_text(proposal, width=width_of(self.stderr, os.environ), color=self.color),
-        )
+        width = width_of(self.stderr, os.environ)
+        text = proposal_text(proposal, width=width, color=self.color and not self.as_json)
+        talk(self.stderr, json_line("info", text, event="proposal") if self.as_json else text)
 
     def confirm(self, question: str) -> None:
         """A yes. Raises ``no-terminal``, ``not-confirmed``."""
         if self.yes:
-            talk(self.stderr, f"{terminal(question)} yes (--yes)\n")
+            said = f"{question} yes (--yes)"
+            line = json_line("info", said, event="answered") if self.as_json else ""
+            talk(self.stderr, line or f"{terminal(said)}\n")
             return
         self._needs_terminal(question, "Answer it beforehand with --yes.")
-        answer = self._ask(f"{terminal(question)} [y/N] ")
+        answer = self._ask(f"{question} [y/N]")
         if answer.strip().lower() not in ("y", "yes"):
             raise Refused(
                 "not-confirmed", "Nothing was done.", why="The question was not answered with yes."
@@ -148,7 +187,7 @@ class TerminalApprover:
         """The name, typed again. Raises ``no-terminal``, ``name-mismatch``."""
         if self.typed is None:
             self._needs_terminal(what, "Give the name on the command line with --confirm NAME.")
-            given = self._ask(f"{terminal(what)}: ").strip()
+            given = self._ask(f"{what}:").strip()
         else:
             given = self.typed
         if given != expected:
@@ -160,7 +199,9 @@ class TerminalApprover:
             )
 
     def _ask(self, prompt: str) -> str:
-        self.stderr.write(prompt)
+        erase_status()
+        line = json_line("info", prompt, event="question") if self.as_json else ""
+        self.stderr.write(line or f"{terminal(prompt)} ")
         self.stderr.flush()
         answer = self.stdin.readline()
         if not answer:
@@ -222,6 +263,7 @@ class Output:
                 text = markdown()
             case _:
                 text = table()
+        erase_status()
         try:
             self.stdout.write(text if text.endswith("\n") else text + "\n")
             self.stdout.flush()
@@ -255,11 +297,17 @@ class Output:
 def warn_of_output(place: str, error: Exception) -> None:
     """Say on stderr that a result was not written, after the effect that it describes."""
     why = getattr(error, "why", "") or str(error) or type(error).__name__
-    talk(
-        sys.stderr,
-        f"! The result was not written to {terminal(place)}: {terminal(why)} The exit code is "
-        "that of the command; `migrate status` shows what it did.\n",
+    warn(
+        f"The result was not written to {place}: {why} The exit code is that of the command; "
+        "`migrate status` shows what it did.",
+        event="output-failed",
     )
+
+
+def warn(message: str, *, event: str) -> None:
+    """A warning on stderr of a part that has no events."""
+    line = json_line("warning", message, event=event) if THIS.is_json else ""
+    talk(sys.stderr, line or f"! {terminal(message)}\n")
 
 
 def output_of(settings: Settings) -> Output:
@@ -269,5 +317,10 @@ def output_of(settings: Settings) -> Output:
 
 def events_of(settings: Settings) -> TerminalEvents:
     """Talk on this process's stderr."""
-    color = use_color(settings, sys.stderr, os.environ)
-    return TerminalEvents(sys.stderr, quiet=settings.quiet, color=color)
+    return TerminalEvents(
+        sys.stderr,
+        quiet=settings.quiet,
+        color=use_color(settings, sys.stderr, os.environ),
+        as_json=settings.log_format == "json",
+        redraws=sys.stderr.isatty() and os.environ.get("TERM") != "dumb",
+    )

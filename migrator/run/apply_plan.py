@@ -171,7 +171,7 @@ def _ask(
         rights = writes_left(plan, progress, None, mode)
     unknown = refuse_without_iam(plan, rights, ports.own_permissions)
     if unknown:
-        ports.events.say("info", unknown)
+        ports.events.say("info", unknown, event="not-read")
     ports.approver.show(apply_proposal(plan, writes))
     ports.approver.confirm(f"Apply this to cluster {plan.cluster.name}?")
 
@@ -347,7 +347,7 @@ def _shown_break_glass(plan: Plan, ports: RunPorts, chain: tuple[str, ...]) -> s
     glass = look_at_break_glass(plan, ports.permissions, chain)
     if glass is None:
         return ""
-    ports.events.say("info" if glass.shown else "warn", str(glass))
+    ports.events.say("info" if glass.shown else "warn", str(glass), event="break-glass")
     if not glass.shown:
         return ""
     return str(glass)

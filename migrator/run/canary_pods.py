@@ -82,7 +82,7 @@ def canary_pods(
                 made[principal_key(role)] = found
             else:
                 reasons[principal_key(role)] = f"no canary pod: {found}"
-                ports.events.say("warn", f"no canary pod for {role}: {found}")
+                ports.events.say("warn", f"no canary pod for {role}: {found}", event="canary-pod")
         yield Canaries(made, reasons)
 
 
@@ -109,6 +109,7 @@ def _made(
             f"canary: makes pod {pod.name} ({image}) in namespace {pod.namespace}, on Fargate "
             f"profile {pod.profile} "
             f"of {role}; it is removed again",
+            event="canary-pod",
         )
         error = journal.carry_out(
             pod.full_name,
@@ -152,7 +153,7 @@ def await_arrival(ports: RunPorts, pod: CanaryPod) -> Arrival:
             return Arrival(_stuck(pod, seen))
         line = _waiting(pod, seen)
         if line != said:
-            ports.events.say("info", line)
+            ports.events.say("info", line, event="canary-pod")
         said = line
         ports.clock.sleep(POLL)
 
@@ -233,10 +234,14 @@ def _removed_or_said(ports: RunPorts, pod: CanaryPod) -> bool:
             return True
     except MigratorError as error:
         ports.events.say(
-            "warn", f"canary pod {pod.full_name} could not be removed: {error.message}"
+            "warn",
+            f"canary pod {pod.full_name} could not be removed: {error.message}",
+            event="canary-pod",
         )
     by_hand = f"kubectl delete pod {pod.name} --namespace {pod.namespace}"
-    ports.events.say("warn", f"canary pod {pod.full_name} is still there. By hand: {by_hand}")
+    ports.events.say(
+        "warn", f"canary pod {pod.full_name} is still there. By hand: {by_hand}", event="canary-pod"
+    )
     return False
 
 
@@ -250,7 +255,9 @@ def _removed(ports: RunPorts, pod: CanaryPod) -> bool:
         return True
     if not is_canary(found):
         ports.events.say(
-            "warn", f"pod {pod.full_name} is on record as a canary and is none: it is left alone"
+            "warn",
+            f"pod {pod.full_name} is on record as a canary and is none: it is left alone",
+            event="canary-pod",
         )
         return True
     ports.pods.delete(pod.namespace, pod.name)
@@ -259,7 +266,7 @@ def _removed(ports: RunPorts, pod: CanaryPod) -> bool:
         if ports.clock.now() >= until:
             return False
         ports.clock.sleep(POLL)
-    ports.events.say("done", f"canary pod {pod.full_name} is removed")
+    ports.events.say("done", f"canary pod {pod.full_name} is removed", event="canary-pod")
     return True
 
 
@@ -277,6 +284,7 @@ def _noted(ports: RunPorts) -> list[CanaryPod]:
         ports.events.say(
             "warn",
             f"{RECORD} cannot be read; canary pods carry the label eks-access-migrator/canary",
+            event="canary-pod",
         )
         return []
 

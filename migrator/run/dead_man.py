@@ -64,7 +64,9 @@ def hold(ports: TimerPorts, within: timedelta = RENEW_WITHIN) -> str:
         try:
             lease = ports.objects.read("Lease", NAME)
         except MigratorError as error:
-            ports.events.say("warn", error.message)  # not to be able to look is no renewal
+            ports.events.say(
+                "warn", error.message, event="timer"
+            )  # not to be able to look is no renewal
         else:
             if lease is not None and _said(lease, OVER):
                 return "over"
@@ -95,6 +97,7 @@ def _put_back(ports: TimerPorts, original: Mapping[str, Any]) -> None:
                     "done",
                     f"{AWS_AUTH} was never blanked, and another writer changed it: their "
                     "version is left in place",
+                    event="timer",
                 )
                 return
             if state == "foreign" and found is not None:
@@ -108,10 +111,10 @@ def _put_back(ports: TimerPorts, original: Mapping[str, Any]) -> None:
         except MigratorError as error:
             if error.code == "not-found":  # the Lease, deleted since it was read
                 return
-            ports.events.say("warn", f"{AWS_AUTH} is not back yet: {error.message}")
+            ports.events.say("warn", f"{AWS_AUTH} is not back yet: {error.message}", event="timer")
             ports.clock.sleep(POLL)
         else:
-            ports.events.say("done", f"{AWS_AUTH} is as it was")
+            ports.events.say("done", f"{AWS_AUTH} is as it was", event="timer")
             return
 
 

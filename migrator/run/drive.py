@@ -52,7 +52,7 @@ def drive(run: OneRun) -> Finished:
         if keys or looks:
             continue
         waits = [action for action in actions if isinstance(action, Wait)]
-        run.ports.events.say("info", f"waiting: {waits[0].why}")
+        run.ports.events.say("info", f"waiting: {waits[0].why}", event="waiting")
         run.ports.clock.sleep(_pause(run, waits))
         # Several sequences may wait for one thing: it is read once.
         wanted = dict.fromkeys(wait.look for wait in waits)
@@ -168,7 +168,13 @@ def one_action(
         case ReadFirst():
             run.look(action)
         case Do(step):
-            run.ports.events.say("step", describe(step.effect.kind, step.principal_arn))
+            run.ports.events.say(
+                "step",
+                describe(step.effect.kind, step.principal_arn),
+                event="step",
+                step=step.id,
+                principal=step.principal_arn or "",
+            )
             execute(run, step)
         case Adopt(step, why):
             entry = run.state.observed.entries.get(step.principal_arn or "")
@@ -177,18 +183,21 @@ def one_action(
                 run.mode_step_done()
         case Undo(step):
             run.ports.events.say(
-                "warn", f"taking back {describe(step.effect.kind, step.principal_arn)}"
+                "warn",
+                f"taking back {describe(step.effect.kind, step.principal_arn)}",
+                event="step-undone",
+                step=step.id,
             )
             take_back(run, action)
         case TakeOver(_, entry):
-            run.ports.events.say("warn", _taken_over(entry))
+            run.ports.events.say("warn", _taken_over(entry), event="entry-taken-over")
             run.record(None, "backed-up", entry_record(entry))
         case LeaveInPlace(step, why):
             run.record(step.id, "refused", {"undo": True, "code": "no-way-back", "message": why})
-            run.ports.events.say("warn", why)
+            run.ports.events.say("warn", why, event="step-kept", step=step.id)
         case GiveUp(step, difference):
             run.record(step.id, "refused", {"code": difference.code, "message": difference.message})
-            run.ports.events.say("warn", difference.message)
+            run.ports.events.say("warn", difference.message, event="step-refused", step=step.id)
         case _:
             assert_never(action)
 
@@ -233,7 +242,7 @@ def _settled(run: OneRun, step_id: str, arn: str | None, error: MigratorError) -
     """Whether the sequence can continue after this error of the API."""
     if error.code in PRINCIPAL_REFUSALS:
         run.journal.refuse(step_id, error, why=error.why)
-        run.ports.events.say("warn", f"{arn}: {error.message}")
+        run.ports.events.say("warn", f"{arn}: {error.message}", event="step-refused", step=step_id)
         return True
     if error.code in ("entry-exists", "entry-not-found") and arn is not None:
         run.ports.clock.sleep(POLL)  # a read may lag behind the write that this answer shows

@@ -287,7 +287,9 @@ def _found_instead(run: OneRun, step: Step) -> str:
     if run.state.observed.bindings.get(binding_key(effect)) is None:
         return "not there"
     run.ports.events.say(
-        "warn", f"the binding {binding_key(effect)} is not as this run made it: it stays"
+        "warn",
+        f"the binding {binding_key(effect)} is not as this run made it: it stays",
+        event="waiting",
     )
     return "not as this run made it: left as it is"
 

@@ -36,6 +36,7 @@ def hold_cluster(
     """Hold both locks for a command. Raises ``locked`` while another run holds one,
     ``lock-not-possible``.
     """
+    ports.events.doing("taking the lock of the cluster")
     chain = chain_of(ports.reader)
     holder = replace(
         ports.lock.holder(chain[-1]),

@@ -91,7 +91,9 @@ class LeasedLock:
             return
         seconds = min(lasts(record), TAG_SECONDS)
         self._ports.events.say(
-            "info", f"waiting: {seconds} seconds, until the other run has no write under way"
+            "info",
+            f"waiting: {seconds} seconds, until the other run has no write under way",
+            event="locked",
         )
         self._ports.time.wait(seconds)
 
@@ -132,6 +134,7 @@ class LeasedLock:
             f"create, update and "
             f"delete on leases in kube-system; a tag takes {int(self._ports.tag.settle_seconds)} "
             f"seconds longer.",
+            event="locked",
         )
         try:
             held = self._take(self._ports.tag, holder, TAG_SECONDS)
@@ -463,7 +466,9 @@ def await_end(
         if judgement != "wait":
             if judgement in ("dead", "over") and record is not None:
                 ports.events.say(
-                    "warn", f"took over the lock of a run that ended: {describe_lock(found)}"
+                    "warn",
+                    f"took over the lock of a run that ended: {describe_lock(found)}",
+                    event="locked",
                 )
             return found
         if watched is None and record is not None:
@@ -474,6 +479,7 @@ def await_end(
                 f"waiting: the cluster is locked by {describe_lock(found)}. If that run has died, "
                 f"this run takes "
                 f"the lock over at {until:%H:%M:%S} UTC.",
+                event="locked",
             )
         time.wait(_LOOK)
         looked = records.read()

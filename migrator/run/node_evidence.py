@@ -147,6 +147,6 @@ def watch_nodes(
             return looked
         line = progress_line(role_arn, looked.judgement)
         if line != said:
-            ports.events.say("info", f"waiting: {line}")
+            ports.events.say("info", f"waiting: {line}", event="node")
         said = line
         ports.clock.sleep(LOOK_AGAIN)

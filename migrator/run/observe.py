@@ -75,6 +75,7 @@ def observe(ports: ObservePorts, options: ObserveOptions = ObserveOptions()) -> 
             "info",
             f"going on with the scan that stopped, of the window to "
             f"{scan.window.end:%Y-%m-%d %H:%MZ}",
+            event="logs-read",
         )
     scanner = Scanner(ports.logs, ports.events, lambda found: _save(ports, found))
     try:
@@ -117,7 +118,9 @@ def _method(ports: ObservePorts, options: ObserveOptions, window: Window) -> Sca
         if error.code not in ("iam-denied", "query-failed"):
             raise
         ports.events.say(
-            "info", f"Logs Insights cannot be used ({error.code}): events are read page by page"
+            "info",
+            f"Logs Insights cannot be used ({error.code}): events are read page by page",
+            event="logs-read",
         )
         return "filter"
     return "insights"
@@ -149,7 +152,7 @@ def _agree(ports: ObservePorts, scan: Scan) -> None:
             f"takes its time"
         )
     text = f"Logs Insights {cost}" if scan.method == "insights" else f"FilterLogEvents {cost}"
-    ports.events.say("info", f"{text}.")
+    ports.events.say("info", f"{text}.", event="logs-read")
     if scanned >= ASK_FROM:
         ports.approver.confirm(f"{text}. Go on?")
 
@@ -212,7 +215,9 @@ def _stopped(
             list(found["cut"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
-        ports.events.say("warn", "what an earlier scan left cannot be read: starting afresh")
+        ports.events.say(
+            "warn", "what an earlier scan left cannot be read: starting afresh", event="logs-read"
+        )
         return None
     same = (
         scan.since == options.since
@@ -242,7 +247,9 @@ def _aws_auth(ports: ObservePorts) -> Mapping[str, str] | None:
         found = ports.config_maps.read()
     except MigratorError as error:
         ports.events.say(
-            "warn", f"aws-auth could not be read, so nothing is said of rows: {error.message}"
+            "warn",
+            f"aws-auth could not be read, so nothing is said of rows: {error.message}",
+            event="not-read",
         )
         return None
     if found is None:
@@ -255,6 +262,8 @@ def _entries(ports: ObservePorts) -> Iterator[str] | None:
     try:
         found = ports.reader.list_access_entries()
     except MigratorError as error:
-        ports.events.say("warn", f"access entries could not be read: {error.message}")
+        ports.events.say(
+            "warn", f"access entries could not be read: {error.message}", event="not-read"
+        )
         return None
     return iter([str(each["principalArn"]) for each in found or ()])

@@ -36,6 +36,7 @@ from migrator.ports import (
     TaskRunner,
 )
 from migrator.run.journaled_run import JournaledRun
+from migrator.run.run_events import RunEvents
 
 EVIDENCE_FILE = "evidence.jsonl"
 _FIELDS = {"update": "updates", "entry": "entries", "binding": "bindings", "row": "rows"}
@@ -97,7 +98,7 @@ class OneRun:
         settings: RunSettings = DEFAULTS,
     ) -> None:
         self.plan = plan
-        self.ports = ports
+        self.ports = replace(ports, events=RunEvents(ports.events, self._about))
         self.settings = settings
         self.journal = JournaledRun(self.record)
         self._lock = threading.RLock()
@@ -116,6 +117,10 @@ class OneRun:
     def run_id(self) -> str:
         """The run's id."""
         return self.state.run
+
+    def _about(self) -> Mapping[str, str]:
+        """What everything that is said in this run is about."""
+        return {"cluster": self.plan.cluster.name, "run": self.run_id}
 
     @property
     def digest(self) -> str:

@@ -143,7 +143,11 @@ def _open(ports: OpenPorts, opening: Opening) -> None:
     ports.clock.sleep(_SETTLE)
     _wait_for_closers(ports, opening)
     _change(ports, lambda now: _with(now, opening.cidr), opening.run)
-    ports.events.say("done", f"publicAccessCidrs admits {opening.cidr} while this command runs")
+    ports.events.say(
+        "done",
+        f"publicAccessCidrs admits {opening.cidr} while this command runs",
+        event="endpoint-opened",
+    )
 
 
 def _wait_for_closers(ports: OpenPorts, opening: Opening) -> None:
@@ -190,14 +194,20 @@ def keep_renewed(ports: OpenPorts, opening: Opening, wait: Callable[[float], boo
                 return
         except MigratorError as error:
             # There is time for more attempts before it is overdue.
-            ports.events.say("warn", f"{opening.cidr} is not renewed yet: {error.message}")
+            ports.events.say(
+                "warn", f"{opening.cidr} is not renewed yet: {error.message}", event="endpoint-open"
+            )
 
 
 def _renew(ports: OpenPorts, opening: Opening) -> bool:
     """Have the tag of an opening say that the command lasts longer; False where there is no tag."""
     tagged = _of_run(ports.access.read(), opening.run)
     if tagged is None:
-        ports.events.say("warn", f"Another command removed {opening.cidr} from publicAccessCidrs.")
+        ports.events.say(
+            "warn",
+            f"Another command removed {opening.cidr} from publicAccessCidrs.",
+            event="endpoint-open",
+        )
         return False
     ports.access.write_opening(replace(opening, until=ports.clock.now() + LONGEST_OPENING))
     return True
@@ -236,12 +246,14 @@ def _close_once_interrupted(ports: OpenPorts, opening: Opening, command: str) ->
             "info",
             f"closing: {opening.cidr} leaves publicAccessCidrs where no other command needs it; "
             "an update of the endpoint takes minutes",
+            event="endpoint-open",
         )
         _close_with_tries(ports, opening)
     except KeyboardInterrupt:
         ports.events.say(
             "warn",
             f"The closing continues. A second signal stops it, and then `{command}` closes.",
+            event="endpoint-open",
         )
         _close_with_tries(ports, opening)
 
@@ -251,7 +263,9 @@ def _close_with_tries(ports: OpenPorts, opening: Opening) -> None:
         try:
             close_opening(ports, opening)
         except MigratorError as error:
-            ports.events.say("warn", f"{opening.cidr} is not closed yet: {error.message}")
+            ports.events.say(
+                "warn", f"{opening.cidr} is not closed yet: {error.message}", event="endpoint-open"
+            )
             ports.clock.sleep(_POLL)
         else:
             return
@@ -278,9 +292,15 @@ def close_opening(ports: OpenPorts, opening: Opening) -> None:
         if needed_by_others(ports.access.read().openings, opening):
             _change(ports, lambda now: _with(now, opening.cidr), opening.run)
         elif removed:
-            ports.events.say("done", f"publicAccessCidrs is without {opening.cidr} again")
+            ports.events.say(
+                "done",
+                f"publicAccessCidrs is without {opening.cidr} again",
+                event="endpoint-closed",
+            )
         else:
-            ports.events.say("done", f"publicAccessCidrs does not have {opening.cidr}")
+            ports.events.say(
+                "done", f"publicAccessCidrs does not have {opening.cidr}", event="endpoint-closed"
+            )
     ports.access.remove_opening(opening.run)
     _record(ports, "closed", opening)
 
@@ -444,7 +464,7 @@ def _settled(ports: OpenPorts) -> EndpointSeen:
                 why=f"It is InProgress after {_PATIENCE.total_seconds() / 60:.0f} minutes.",
                 remedy="Look at the cluster's updates, and run the command again.",
             )
-        ports.events.say("info", "waiting: an update of the endpoint runs")
+        ports.events.say("info", "waiting: an update of the endpoint runs", event="waiting")
         ports.clock.sleep(_POLL)
     return ports.access.read()
 

@@ -119,7 +119,7 @@ def remove_leftovers(cluster: str, ports: RunPorts, objects: ClusterObjects) -> 
         shown = own_objects(held.ports.rbac, held.ports.reader, timer)
         left = shown.leftovers()
         for each in left:
-            ports.events.say("info", each.describe(cluster))
+            ports.events.say("info", each.describe(cluster), event="leftover")
         asked = tuple(each for each in left if each.removable)
         if not asked:
             return LeftoversOutcome(cluster, (), left)
@@ -212,7 +212,7 @@ class _Removal:
 
     def _note_removed(self, each: Leftover, name: str) -> None:
         self.removed.append(each)
-        self._held.ports.events.say("done", f"removed: {name}")
+        self._held.ports.events.say("done", f"removed: {name}", event="leftover-removed")
 
     def kept(self) -> tuple[Leftover, ...]:
         """What is left now: needed, changed, or new since the question."""

@@ -50,6 +50,7 @@ from migrator.run.look_again import refuse_differences
 from migrator.run.rehearsal_conditions import refuse_conditions
 from migrator.run.rehearsal_evidence import BEAT, BeatingClock, HeldStore
 from migrator.run.rehearsal_watch import Trouble, Watcher
+from migrator.run.run_events import RunEvents
 from migrator.run.timer_reach import refuse_timer_cut_off
 from migrator.run.verify_access import VerifyOptions, verify_access
 
@@ -175,8 +176,8 @@ class _RehearsalRun:
         waiting: Clock,
     ) -> None:
         self._plan, self._digest, self._objects, self._options = plan, plan_digest, objects, options
-        self.ports, self._waiting = held.ports, waiting
-        ports = held.ports
+        ports = replace(held.ports, events=RunEvents(held.ports.events, self._about))
+        self.ports, self._waiting = ports, waiting
         self._held = held.lock
         # Putting the map back needs no lock: a run that lost it must not leave aws-auth blank, and
         # the write is guarded by the resourceVersion.
@@ -192,6 +193,10 @@ class _RehearsalRun:
         self._error: MigratorError | None = None
         self._renewed = ports.clock.now()
         self._verification: VerifyOutcome | None = None
+
+    def _about(self) -> Mapping[str, str]:
+        """What everything that is said in this rehearsal is about."""
+        return {"cluster": self._plan.cluster.name, "run": self._progress.run or ""}
 
     def begin(self, caller: str, config_map: Mapping[str, Any] | None) -> None:
         """Back up and journal the start; after an interruption the backup of then is what
@@ -270,7 +275,7 @@ class _RehearsalRun:
             case brain.StartTimer():
                 self._start_timer()
             case brain.AwaitTimer():
-                self.ports.events.say("info", "waiting: the timer's Job starts")
+                self.ports.events.say("info", "waiting: the timer's Job starts", event="timer")
                 self._waiting.sleep(POLL)
                 self._renew()
             case brain.Blank():
@@ -372,7 +377,9 @@ class _RehearsalRun:
             over=lambda error: error.code == "aws-auth-changed",
         )
         if refused is None:
-            self.ports.events.say("step", "aws-auth is blank: only access entries admit logins")
+            self.ports.events.say(
+                "step", "aws-auth is blank: only access entries admit logins", event="rehearsal"
+            )
 
     def _write_blank(self, version: str) -> None:
         """Blank the values, unless another writer was faster. The Lease says so first: a timer that
@@ -465,7 +472,7 @@ class _RehearsalRun:
             done=lambda shown: {"why": action.why} if shown else None,
         )
         if self._progress.of(brain.RESTORE).status in SETTLED:
-            self.ports.events.say("done", "aws-auth is as it was")
+            self.ports.events.say("done", "aws-auth is as it was", event="rehearsal")
 
     def _write_back(self, live: Mapping[str, Any] | None) -> bool:
         """Whether aws-auth, read again, is as it was."""
@@ -516,7 +523,7 @@ class _RehearsalRun:
         """Note why the rehearsal must end; the first reason counts."""
         if self._end is None:
             self._end = (why, code)
-            self.ports.events.say("warn", why)
+            self.ports.events.say("warn", why, event="rehearsal")
 
     def _began(self) -> datetime:
         return moment(self._progress.of(brain.BLANK).at) or self.ports.clock.now()

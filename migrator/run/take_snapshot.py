@@ -89,6 +89,7 @@ def take_snapshot(
     ``only``, nothing but the cluster is essential: aws-auth or entries that cannot be read, for
     whatever reason, are in ``unread``, and ``configMap`` or ``accessEntries`` is null.
     """
+    ports.events.doing("reading aws-auth, access entries, RBAC and nodes")
     found = _read_cluster(ports, described, only)
     unread = _pop_unread(found)
     document: dict[str, Any] = {
@@ -100,14 +101,19 @@ def take_snapshot(
         "usage": None,
         **found,
     }
+    ports.events.doing("reading the roles and the network of the nodes")
     _add_node_roles(ports, document, unread)
     network = node_network_of(ports.ways_out, document["cluster"])
     if network is not None:
         document["nodeNetwork"] = network
+    ports.events.doing("reading who created the cluster")
     document["creator"] = _creator(ports, document, now)
+    ports.events.doing("reading the principals in IAM")
     document["iam"] = _read_iam(ports, document, unread)
     for item in unread:
-        ports.events.say("warn", f"{item['what']} is not known: {item['message']}")
+        ports.events.say(
+            "warn", f"{item['what']} is not known: {item['message']}", event="not-read"
+        )
     if unread:
         document["unread"] = unread
     return document
@@ -288,7 +294,9 @@ def _creator_by_event(
     name, arn = str(cluster.get("name") or ""), str(cluster["arn"])
     found = _if_allowed(lambda: creation.creator_of(name, arn, created))()
     if isinstance(found, _Denied):
-        ports.events.say("info", f"the creator is not looked up in CloudTrail: {found.message}")
+        ports.events.say(
+            "info", f"the creator is not looked up in CloudTrail: {found.message}", event="not-read"
+        )
         return None
     if found is None:
         return None

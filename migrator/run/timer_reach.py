@@ -45,7 +45,7 @@ def refuse_timer_cut_off(
         return
     # A separate line: an error shows no command that is so long.
     if not accepted or answer.state == "no":
-        events.say("warn", timer_remedy(raw))
+        events.say("warn", timer_remedy(raw), event="timer")
     if answer.state != "no":
         _refuse_unproven(answer.why, events, accepted=accepted)
         return
@@ -62,7 +62,11 @@ def refuse_timer_cut_off(
 def _refuse_unproven(why: str, events: Events, *, accepted: bool) -> None:
     """Raises ``Refused`` ``timer-reach-unproven`` unless it is accepted; then it is said."""
     if accepted:
-        events.say("warn", f"accepted: whether the timer reaches the API server is unknown: {why}")
+        events.say(
+            "warn",
+            f"accepted: whether the timer reaches the API server is unknown: {why}",
+            event="timer",
+        )
         return
     raise Refused(
         "timer-reach-unproven",

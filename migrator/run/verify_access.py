@@ -78,6 +78,7 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     chosen = list(plan.principals)
     if options.only:
         chosen = [each for each in plan.principals if each.principal_arn in options.only]
+    ports.events.doing(f"logging in as {len(chosen)} principals")
     ports.reviewers.prepare(_asked_by_login(measure, chosen))
     with _canaries(measure, chosen) as canaries:
         measure = replace(measure, canaries=canaries)

@@ -2,13 +2,16 @@
 included.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from migrator.lab.lab_client import control, lab_state
+from migrator.model.files.log_line import log_line_schema
 from tests.support.lab_session import LabSession, lab_session
 
 ALICE = "arn:aws:iam::111122223333:user/alice"
@@ -86,11 +89,30 @@ def run_everything(session: LabSession) -> list[tuple[str, bytes]]:
             ["snapshot", "no-such-cluster", "--out", "none.json", "--traceback"],
         )
     ):
-        done = session.migrate(*arguments, "-vv", "--log-file", f"log-{number}.txt")
+        # Every other command in each format of the log.
+        form = ("text", "json")[number % 2]
+        talk = ("--log-format", form, "--log-file", f"log-{number}.txt")
+        done = session.migrate(*arguments, "-vv", *talk)
+        if form == "json":
+            check_lines(done.stderr)
+            check_lines((session.folder / f"log-{number}.txt").read_text("utf-8"))
         said.append((" ".join(arguments), (done.stdout + done.stderr).encode()))
         if "no-such" not in " ".join(arguments) and arguments[0] not in ("doctor", "plan"):
             assert done.returncode == 0, done.stdout + done.stderr
     return said
+
+
+def check_lines(text: str) -> None:
+    """Every line is an object of the published schema, and a step says which run it is of."""
+    schema = Draft202012Validator(log_line_schema())
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert lines
+    for line in lines:
+        schema.validate(line)
+        if line["event"] == "step":
+            assert line["cluster"] == "demo"
+            assert line["run"]
+            assert line["step"]
 
 
 def secrets_of(session: LabSession) -> dict[bytes, str]:

@@ -344,7 +344,10 @@ class Yes:
 class Silence:
     """Events: nobody listens."""
 
-    def say(self, kind: str, message: str) -> None:
+    def say(self, kind: str, message: str, **_about: str) -> None:
+        """Nothing."""
+
+    def doing(self, what: str) -> None:
         """Nothing."""
 
     def progress(self, label: str, done: int, total: int) -> None:

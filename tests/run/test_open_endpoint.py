@@ -51,7 +51,15 @@ class Here:
     def type_again(self, what: str, expected: str) -> None:
         raise AssertionError(what)
 
-    def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
+    def say(
+        self,
+        kind: Literal["info", "step", "done", "warn"],
+        message: str,
+        **_about: str,
+    ) -> None:
+        """Nothing."""
+
+    def doing(self, what: str) -> None:
         """Nothing."""
 
     def progress(self, label: str, done: int, total: int) -> None:

@@ -42,8 +42,16 @@ class Said:
 
     lines: list[str] = field(default_factory=list)
 
-    def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
+    def say(
+        self,
+        kind: Literal["info", "step", "done", "warn"],
+        message: str,
+        **_about: str,
+    ) -> None:
         self.lines.append(f"{kind}: {message}")
+
+    def doing(self, what: str) -> None:
+        """Nothing."""
 
     def progress(self, label: str, done: int, total: int) -> None:
         """Nothing."""

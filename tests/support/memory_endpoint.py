@@ -165,8 +165,16 @@ class Command:
     def type_again(self, what: str, expected: str) -> None:
         raise AssertionError(what)
 
-    def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
+    def say(
+        self,
+        kind: Literal["info", "step", "done", "warn"],
+        message: str,
+        **_about: str,
+    ) -> None:
         self.said.append(message)
+
+    def doing(self, what: str) -> None:
+        """Nothing."""
 
     def progress(self, label: str, done: int, total: int) -> None:
         """Nothing."""

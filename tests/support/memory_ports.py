@@ -733,8 +733,11 @@ class MemoryEvents:
 
     lines: list[tuple[str, str]] = field(default_factory=list)
 
-    def say(self, kind: str, message: str) -> None:
+    def say(self, kind: str, message: str, **_about: str) -> None:
         self.lines.append((kind, message))
+
+    def doing(self, what: str) -> None:
+        """Nothing."""
 
     def progress(self, label: str, done: int, total: int) -> None:
         self.lines.append(("progress", f"{label} {done}/{total}"))

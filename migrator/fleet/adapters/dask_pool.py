@@ -196,7 +196,7 @@ class DaskPool:
 
     def _turn_away(self, address: str, why: str) -> None:
         self.unfit[address] = foreign(why)
-        self._events.say("warn", f"worker {address} is not used: {foreign(why)}")
+        self._events.say("warn", f"worker {address} is not used: {foreign(why)}", event="worker")
 
 
 class Bell:

@@ -78,7 +78,9 @@ class FleetDask:
             if not announced and not pool.settled:
                 announced = True
                 self._events.say(
-                    "info", f"waiting for workers of dask, up to {self._options.wait:g} s"
+                    "info",
+                    f"waiting for workers of dask, up to {self._options.wait:g} s",
+                    event="worker",
                 )
             time.sleep(0.1)
 

@@ -41,7 +41,11 @@ def executor_of(fleet: Fleet, asked: Asked, here: JobRunner, operator: Operator)
     scheduler = scheduler_of(asked)
     events = operator.events
     if scheduler is not None and fleet.settings.profile:
-        events.say("info", "workers use their own credentials; --profile is for this machine alone")
+        events.say(
+            "info",
+            "workers use their own credentials; --profile is for this machine alone",
+            event="worker",
+        )
     limits = fleet.file.concurrency
     options = DaskOptions(
         overall=asked.concurrency or limits.overall,

@@ -136,7 +136,7 @@ class _Shown:
             operator.approver.show(planned_proposal(title, clusters, forward=forward))
         # Also where the name was given beforehand: what it permits is in the record of the run.
         if command == "cutover":
-            operator.events.say("info", "judging the gates of every cluster")
+            operator.events.say("info", "judging the gates of every cluster", event="doing")
             operator.approver.show(cut_over_proposal(name, self._judged()))
 
     def _planned(self, cluster: FleetCluster) -> PlannedCluster:

@@ -91,4 +91,8 @@ def _tell_unused(events: Events, decisions: Mapping[str, Any], outcome: FleetOut
     }
     for section, key in questions_of(decode_fleet_decisions(decisions)):
         if (section, key) not in asked:
-            events.say("warn", f"decisions.yaml answers what no cluster asks: {section}: {key}")
+            events.say(
+                "warn",
+                f"decisions.yaml answers what no cluster asks: {section}: {key}",
+                event="setting-ignored",
+            )

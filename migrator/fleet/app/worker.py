@@ -181,11 +181,19 @@ class QuietEvents:
 
     cluster: str
 
-    def say(self, kind: Literal["info", "step", "done", "warn"], message: str) -> None:
+    def say(
+        self,
+        kind: Literal["info", "step", "done", "warn"],
+        message: str,
+        **about: str,
+    ) -> None:
         """Into the log."""
-        _TALK.log(
-            logging.WARNING if kind == "warn" else logging.INFO, "%s: %s", self.cluster, message
-        )
+        level = logging.WARNING if kind == "warn" else logging.INFO
+        fields = {"cluster": self.cluster, **about}
+        _TALK.log(level, "%s: %s", self.cluster, message, extra={"about": fields})
+
+    def doing(self, what: str) -> None:
+        """Nothing: the fleet's own progress is shown."""
 
     def progress(self, label: str, done: int, total: int) -> None:
         """Nothing: the fleet's own progress is shown."""

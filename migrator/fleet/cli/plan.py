@@ -8,6 +8,7 @@ import click
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import decisions_option
 from migrator.cli.settings import OutputFormat
+from migrator.cli.streams import erase_status
 from migrator.fleet.cli.options import fleet_argument, run_options
 
 OUTPUTS = ("table", "json", "jsonl", "yaml")
@@ -59,6 +60,7 @@ def command(ctx: click.Context, /, fleet_file: str, **given: Any) -> int:  # noq
     planned = plan_fleet(request, fleet_operator_of(settings))
     if form != "jsonl":
         return fleet_ended(settings, planned.outcome, {**given, "fleet_file": fleet_file})
+    erase_status()
     sys.stdout.buffer.write(planned.matrix)
     sys.stdout.flush()
     return planned.outcome.exit_code

@@ -57,7 +57,11 @@ def command(ctx: click.Context, /, fleet_file: str, **files: str | None) -> None
     write_files({place: _form(form, report) for form, place in files.items() if place})
     for place in places:
         named = "stdout" if place == "-" else place
-        events_of(settings).say("done", f"report on {len(report.rows)} clusters written to {named}")
+        events_of(settings).say(
+            "done",
+            f"report on {len(report.rows)} clusters written to {named}",
+            event="file-written",
+        )
 
 
 def _form(form: str, report: "FleetReport") -> bytes:

@@ -69,7 +69,9 @@ def discover(file: FleetFile, ports: DiscoverPorts, only: Sequence[str] = ()) ->
     Accounts and Regions are asked concurrently. Raises ``no-organization`` and ``iam-denied`` where
     the organization itself cannot be read: without it the number of accounts to expect is unknown.
     """
+    ports.events.doing("reading the accounts of the fleet")
     accounts, left_out = _accounts(file, ports)
+    ports.events.doing(f"asking {len(accounts)} accounts for their clusters")
     wanted = tuple(only) or file.clusters
     asked = _ask_named(accounts, wanted, ports) if wanted else _ask_all(accounts, ports)
     by_id = {account.id: account for account in accounts}
@@ -243,7 +245,9 @@ def _ask(account: FleetAccount, region: str, ports: DiscoverPorts) -> _Asked:
     try:
         clusters = ports.accounts.clusters(account, region)
     except MigratorError as error:
-        ports.events.say("warn", f"account {account.id} in {region}: {error.message}")
+        ports.events.say(
+            "warn", f"account {account.id} in {region}: {error.message}", event="account-silent"
+        )
         return _Asked(_silent(account.id, region, error))
     status: AnswerStatus = "answered" if clusters else "empty"
     return _Asked(Answer(account.id, region, status, len(clusters)), tuple(clusters))

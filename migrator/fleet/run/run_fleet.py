@@ -153,7 +153,9 @@ def _begin(
     if not options.fresh:
         run.results = _done_before(run, inventory, records, going_on)
     if run.results:
-        ports.events.say("info", f"{len(run.results)} clusters are done already")
+        ports.events.say(
+            "info", f"{len(run.results)} clusters are done already", event="cluster-done"
+        )
     if not options.part:
         ports.store.write(INVENTORY_FILE, encode_inventory(inventory))
     return run
@@ -266,7 +268,9 @@ def _pause(run: _Run, wave: Wave) -> str:
         return ""
     until = ended + wave.pause
     if run.ports.clock.now() < until:
-        run.ports.events.say("info", f"wave {wave.name} begins at {utc_seconds(until)}")
+        run.ports.events.say(
+            "info", f"wave {wave.name} begins at {utc_seconds(until)}", event="wave"
+        )
     while (left := until - run.ports.clock.now()) > timedelta(0):
         if run.ports.stop_wanted():
             return "the stop file is there"
@@ -320,10 +324,12 @@ def _work(
         run.ports.events.say(
             "warn",
             "stopping: clusters that are under way are brought to an end (Ctrl-C again: not)",
+            event="stopping",
         )
 
     for runner, batch, last in rounds:
         left = [job for job in batch if job.arn not in run.results]
+        run.ports.events.doing(f"{label}: 0/{len(left)}")
         ends = runner.run(
             left, limit=limit, interrupted=interrupted, in_order=run.command in WRITING
         )
@@ -335,7 +341,9 @@ def _work(
                 failed += 1
             if not is_settled(result):
                 run.ports.events.say(
-                    "warn", f"{short_cluster(result.arn)}: {result.status}: {result.message}"
+                    "warn",
+                    f"{short_cluster(result.arn)}: {result.status}: {result.message}",
+                    event="cluster-not-done",
                 )
             run.ports.events.progress(label if last else f"{label}: mode", done, len(left))
     return failed, stopped

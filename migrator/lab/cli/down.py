@@ -28,11 +28,11 @@ def command(ctx: click.Context, /, lab_dir: str) -> None:
     directory, events = resolved(lab_dir), events_of(settings_of(ctx))
     state = lab_state(directory)
     stop(directory)
-    events.say("done", "the lab is stopped")
+    events.say("done", "the lab is stopped", event="lab")
     if os.environ.get(ENDPOINT_VARIABLE) == state["endpoint"]:
-        events.say("info", f"this shell still uses it; {LEAVE}")
+        events.say("info", f"this shell still uses it; {LEAVE}", event="lab")
     if state.get("up"):
-        events.say("info", f"start it from the beginning with: {state['up']}")
+        events.say("info", f"start it from the beginning with: {state['up']}", event="lab")
 
 
 def stop(directory: Path) -> None:

@@ -43,10 +43,10 @@ def command(
     directory, events = resolved(lab_dir), events_of(settings_of(ctx))
     if pid is None:
         control(directory, "POST", "kill", {"cancel": True})
-        events.say("done", "no process is killed")
+        events.say("done", "no process is killed", event="lab")
         return
     count = int(control(directory, "GET", "effects")["count"]) + after
     point = "before-next" if before_next else "answer-lost"
     control(directory, "POST", "kill", {"pid": pid, "after": count, "point": point})
     when = f"before effect {count + 1}" if before_next else f"after effect {count}"
-    events.say("done", f"process {pid} is killed {when}")
+    events.say("done", f"process {pid} is killed {when}", event="lab")

@@ -40,7 +40,7 @@ def command(ctx: click.Context, /, lab_dir: str) -> int:
     if not sys.stdin.isatty():
         return _wait(Call([program], environment))
     name = str(lab_state(directory)["world"])
-    events.say("info", f"a shell that uses the lab {name}; leave it with: exit")
+    events.say("info", f"a shell that uses the lab {name}; leave it with: exit", event="lab")
     folder = Path(tempfile.mkdtemp(prefix="shell-", dir=directory))
     try:
         kind = Path(program).name
@@ -49,7 +49,11 @@ def command(ctx: click.Context, /, lab_dir: str) -> int:
     finally:
         # It has the keys of the lab's operator.
         shutil.rmtree(folder, ignore_errors=True)
-    events.say("done", "left the shell of the lab, which runs on; stop it with: migrate lab down")
+    events.say(
+        "done",
+        "left the shell of the lab, which runs on; stop it with: migrate lab down",
+        event="lab",
+    )
     return 0
 
 

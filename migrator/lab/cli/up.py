@@ -76,18 +76,18 @@ def command(
     )
     try:
         for text in not_copied(directory):
-            events.say("warn", f"not copied: {text}")
-        events.say("done", f"the lab runs; its state is in {directory}")
+            events.say("warn", f"not copied: {text}", event="lab")
+        events.say("done", f"the lab runs; its state is in {directory}", event="lab")
         elsewhere = (
             ""
             if directory == resolved(default_directory())
             else f" --lab-dir {shell(str(directory))}"
         )
-        events.say("info", f'use it with: eval "$(migrate lab env{elsewhere})"')
-        events.say("info", f"or in a separate shell: migrate lab shell{elsewhere}")
+        events.say("info", f'use it with: eval "$(migrate lab env{elsewhere})"', event="lab")
+        events.say("info", f"or in a separate shell: migrate lab shell{elsewhere}", event="lab")
         if fleet:
             copied = shell(str(directory / FLEET_FILE))
-            events.say("info", f"take its fleet file with: cp {copied} {FLEET_FILE}")
+            events.say("info", f"take its fleet file with: cp {copied} {FLEET_FILE}", event="lab")
         return None if detach else process.wait()
     except KeyboardInterrupt:
         process.terminate()

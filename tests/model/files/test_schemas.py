@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from migrator.model.canonical import pretty_bytes
+from migrator.model.files.log_line import log_line_schema
 from migrator.model.files.schemas import (
     access_schema,
     decisions_schema,
@@ -36,6 +37,7 @@ SCHEMAS = Path(__file__).parents[3] / "examples" / "schemas"
         ("journal", journal_schema),
         ("evidence", evidence_schema),
         ("usage", usage_schema),
+        ("log", log_line_schema),
     ],
 )
 def test_a_published_schema_is_the_one_in_force(
