@@ -23,6 +23,7 @@ _PAGE = re.compile(r"^- \[[^\]]+\]\((?P<page>[^)]+)\)")
 _FOLDERS = ("playbooks", "examples")
 _PROJECT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 _OTHERS = (*_PROJECT, "README.md", "LICENSE", "tests/**/*.md")
+_TEST = re.compile(r"\]\((tests/[\w/]+\.py)")
 
 
 def navigation() -> list[dict[str, Any]]:
@@ -44,6 +45,8 @@ def _files() -> Iterator[Path]:
         yield from (path for path in (ROOT / folder).rglob("*") if path.is_file())
     for pattern in _OTHERS:
         yield from ROOT.glob(pattern)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    yield from (ROOT / name for name in set(_TEST.findall(readme)))
 
 
 def build(folder: Path) -> None:
