@@ -42,7 +42,7 @@ REACH = (
 )
 # Run line by line by a reader of their own, on worlds of their own.
 BACK = "roll-back-of-a-fleet"
-READ = (FLEET, BACK, "lab-worlds")
+READ = (FLEET, BACK, "lab-worlds", "first-migration")
 
 
 def commands(text: str, fence: str, prompt: str) -> list[list[str]]:
@@ -99,6 +99,26 @@ def test_every_command_of_the_page_of_worlds_works(tmp_path: Path) -> None:
     done = reader.follow(ROOT / "playbooks" / "reference" / "lab-worlds.md")
     assert "Principals: 4" in next(ran.out for line, ran in done if line == "migrate plan one")
     assert "AWS_ENDPOINT_URL" not in reader.environment
+
+
+@pytest.mark.timeout(300)
+def test_every_command_of_the_first_migration_works(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    page = ROOT / "playbooks" / "tutorials" / "first-migration.md"
+    try:
+        done = reader.follow(page, stop_before="migrate lab down")
+        said = {line: ran.out for line, ran in done}
+        assert (
+            "no principal gains access, no principal loses access"
+            in (said["migrate plan one --out plan.json"])
+        )
+        assert "shadowed-by-entry" in said["migrate access one"]
+        assert "All 9 gates are open." in said["migrate cutover plan.json --gates"]
+        assert (tmp_path / "report.html").is_file()
+        status = reader.run("migrate status plan.json --output json")
+        assert json.loads(status.out)["mode"] == "API"
+    finally:
+        reader.run("migrate lab down")
 
 
 def test_every_command_of_the_way_back_for_a_fleet_works(tmp_path: Path) -> None:
