@@ -101,6 +101,8 @@ class Measure:
     automatic: Mapping[str, EntrySpec] = field(default_factory=dict)
     # principals whose entry a run of this plan made and did not undo
     made: frozenset[str] = frozenset()
+    # why the entry of a principal matches no login any more, by ARN
+    dead: Mapping[str, str] = field(default_factory=dict)
 
     def phase(self, principal: PlannedPrincipal) -> Phase:
         """``before`` while the principal has not been moved. An entry that was made and is missing

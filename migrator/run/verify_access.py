@@ -11,10 +11,12 @@ from dataclasses import replace
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.planning.order.required_proof import asked_proof
+from migrator.decide.planning.principals.find_principal import IamIndex
 from migrator.decide.proving.announced import announced_access
 from migrator.decide.proving.verdicts import cluster_verdict, verdict_of
 from migrator.decide.reading.row_keys import principal_key
 from migrator.decide.running.automatic_entries import automatic_in, plan_over, wider_entries
+from migrator.decide.running.dead_entries import dead_entries
 from migrator.decide.running.progress import SETTLED
 from migrator.errors import WrongUse
 from migrator.model.access_entry import AccessEntry
@@ -29,6 +31,7 @@ from migrator.model.evidence import (
 from migrator.model.files.plan import plan_to_document
 from migrator.model.outcome import VerifyOutcome
 from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.model.principal import IamPrincipal
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import CreateEntry, ProofClass
 from migrator.run.begin_run import RunPorts, progress_in, refuse_other_cluster
@@ -74,6 +77,7 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
         announced=announced,
         automatic=automatic,
         made=made,
+        dead=_dead_now(plan, snapshot),
     )
     chosen = list(plan.principals)
     if options.only:
@@ -119,6 +123,23 @@ def _made(plan: Plan, ports: RunPorts, snapshot: Snapshot) -> frozenset[str]:
     progress = progress_in(ports.store.journal(), plan, str(plan_to_document(plan)["planDigest"]))
     made = [step for step in steps if progress.of(step.id).status in SETTLED]
     return frozenset(str(step.principal_arn) for step in made)
+
+
+def _dead_now(plan: Plan, snapshot: Snapshot) -> dict[str, str]:
+    """Principals whose entry matches no login any more, with the reason: IAM has deleted them, or
+    made them again, since the entry was made.
+    """
+    entries = snapshot.access_entries or ()
+    iam = IamIndex(snapshot.iam_principals, snapshot.accounts_read, snapshot.cluster.account_id)
+    known: dict[str, IamPrincipal | None] = {}
+    for entry in entries:
+        found = iam.find(entry.principal_arn)
+        # What was not read, or cannot be told from another one, is not known to be dead.
+        if found.principal is not None or found.state == "absent":
+            known[entry.principal_arn] = found.principal
+    digest = str(plan_to_document(plan)["planDigest"])
+    dead = dead_entries(plan, digest, entries, known)
+    return {arn: f"the entry is dead: {why}" for arn, why in dead}
 
 
 def _refuse_strangers(plan: Plan, options: VerifyOptions) -> None:
@@ -223,6 +244,7 @@ def current_verdicts(
         ports,
         options,
         automatic=automatic,
+        dead=_dead_now(plan, snapshot),
     )
     return _verdicts(measure, list(plan.principals), ())
 
@@ -310,6 +332,9 @@ def _verdicts(
             written=None if entry is None else entry.modified_at or entry.created_at,
             required=_asked(measure, principal),
         )
+        # A login that was seen is of the principal that IAM had then.
+        if principal.principal_arn in measure.dead and principal.action != "skip":
+            verdict = replace(verdict, verdict="failed", why=measure.dead[principal.principal_arn])
         # What EKS's own entry gives beyond the row is no proof of more than a part.
         if why is not None and verdict.verdict != "failed":
             verdict = replace(verdict, verdict="partial", why=why)
