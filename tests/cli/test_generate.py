@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from migrator.cli.files import write_files
 from migrator.cli.main import run
@@ -20,6 +21,7 @@ from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.canonical import digest_of
 from migrator.model.code_entries import CodeKind
+from migrator.model.files.schemas import terraform_check_schema, terraform_fleet_check_schema
 from tests.support.plans import generated, plan, principal
 
 CONFIG_MAP = """\
@@ -76,6 +78,7 @@ def test_check_as_json_is_one_document_also_where_it_refuses(
 ) -> None:
     assert _check("cluster-replaced", "--output", "json")[0] == 4
     found = json.loads(capsys.readouterr().out)
+    Draft202012Validator(terraform_check_schema()).validate(found)
     [problem] = found["problems"]
     assert problem["address"] == "module.eks.aws_eks_cluster.this[0]"
     assert problem["fault"] == "cluster-replaced"
@@ -307,6 +310,7 @@ def test_fleet_check_judges_each_cluster_by_its_own_plan(
     assert shown[1].startswith("  not judged: helm_release.x (helm_release: its objects")
     assert _ended(*CHECK_TWO, "--output", "json")[0] == 4
     found = json.loads(capsys.readouterr().out)
+    Draft202012Validator(terraform_fleet_check_schema()).validate(found)
     assert [len(each["problems"]) for each in found["clusters"]] == [0, 1]
     assert [each["cluster"] for each in found["clusters"]] == [CLUSTER, OTHER]
     assert found["otherClusters"] == ["other"]

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from migrator.fleet.model.files.records import outcome_schema
 from tests.support.cli_lab import CliLab, Ran, running
 from tests.support.fleet_world import CI, account_ids, fleet_file, fleet_world
 
@@ -61,6 +63,7 @@ def test_a_plan_of_every_cluster_that_can_be_read_and_a_status_of_every_other(
 ) -> None:
     before = mixed.effects()
     ran = mixed.run("fleet", "plan", "--output", "json")
+    Draft202012Validator(outcome_schema()).validate(_aggregate(ran))
     found = _aggregate(ran)
     assert (ran.code, found["exitCode"]) == (8, 8)
     states = {result["arn"].rpartition("/")[2]: result["status"] for result in found["results"]}

@@ -17,6 +17,8 @@ from migrator.model.files.schemas import (
     journal_schema,
     plan_schema,
     snapshot_schema,
+    terraform_check_schema,
+    terraform_fleet_check_schema,
     usage_schema,
 )
 from migrator.model.files.security_note import security_note_schema
@@ -37,6 +39,8 @@ SCHEMAS = Path(__file__).parents[3] / "examples" / "schemas"
         ("journal", journal_schema),
         ("evidence", evidence_schema),
         ("usage", usage_schema),
+        ("terraform-check", terraform_check_schema),
+        ("terraform-fleet-check", terraform_fleet_check_schema),
         ("log", log_line_schema),
     ],
 )

@@ -252,6 +252,49 @@ def outcome_to_document(outcome: FleetOutcome) -> dict[str, Any]:
     }
 
 
+def outcome_schema() -> dict[str, Any]:
+    """The schema of ``migrator/fleet-outcome/v1``; a later version may write more."""
+    references, components = wire.schema_components(_Answer, _LeftOut, _Result)
+    answer, left_out, result = references
+    text, number = {"type": "string"}, {"type": "integer"}
+    accounts = {
+        "expected": number,
+        "answered": number,
+        "silent": {"type": "array", "items": answer},
+        "leftOut": {"type": "array", "items": left_out},
+    }
+    missing = {"arn": text, "why": text}
+    properties = {
+        "format": {"const": OUTCOME_FORMAT},
+        "fleet": text,
+        "command": text,
+        "run": text,
+        "exitCode": number,
+        "stopped": text,
+        "seconds": {"type": "number"},
+        "state": text,
+        "accounts": {"type": "object", "required": list(accounts), "properties": accounts},
+        "missing": {
+            "type": "array",
+            "items": {"type": "object", "required": list(missing), "properties": missing},
+        },
+        "clusters": {
+            "type": "object",
+            "required": ["total"],
+            "additionalProperties": number,
+        },
+        "results": {"type": "array", "items": result},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": OUTCOME_FORMAT,
+        "type": "object",
+        "required": list(properties),
+        "properties": properties,
+        "$defs": components,
+    }
+
+
 def jsonl(documents: Iterable[Mapping[str, Any]]) -> bytes:
     """One compact object a line: what GitHub Actions and Step Functions take as a matrix."""
     return b"".join(canonical_bytes(document) + b"\n" for document in documents)

@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from migrator.fleet.model.files.audit import fleet_access_schema, fleet_drift_schema
+from migrator.fleet.model.files.records import outcome_schema
 from migrator.fleet.model.files.report import FORMAT, fleet_report_schema, report_document
 from migrator.fleet.model.report import FleetReport
 from migrator.model.canonical import pretty_bytes
@@ -25,7 +26,11 @@ def test_the_published_schema_is_the_one_in_force() -> None:
 
 @pytest.mark.parametrize(
     ("name", "schema"),
-    [("fleet-access", fleet_access_schema()), ("fleet-drift", fleet_drift_schema())],
+    [
+        ("fleet-access", fleet_access_schema()),
+        ("fleet-drift", fleet_drift_schema()),
+        ("fleet-outcome", outcome_schema()),
+    ],
 )
 def test_the_schema_of_a_reading_is_the_one_in_force(name: str, schema: dict[str, Any]) -> None:
     Draft202012Validator.check_schema(schema)
