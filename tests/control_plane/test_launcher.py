@@ -2,6 +2,7 @@
 everywhere.
 """
 
+import gzip
 import http.client
 import json
 import os
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from botocore.credentials import Credentials
 from migrator.lab.kubernetes.default_objects import new_registry
 from migrator.model.access_entry import AccessScope, AuthenticationMode
 from tests.control_plane.authenticator_rules import faults
-from tests.support.control_plane import record
+from tests.support.control_plane import random_answers, record
 from tests.support.control_plane.bed import STS, EmbeddedBed, fresh_token, rows, who
 from tests.support.control_plane.binaries import Binaries, find_binaries
 from tests.support.control_plane.binaries import main as binaries_main
@@ -33,6 +35,7 @@ from tests.support.control_plane.certificates import Authority
 from tests.support.control_plane.logins import MODES as MODES_OF_LOGINS
 from tests.support.control_plane.policy_webhook import PolicyWebhook
 from tests.support.control_plane.processes import NotReadyError, Programs, answers, free_port
+from tests.support.control_plane.random_answers import Size
 from tests.support.control_plane.real_bed import ADMIN, RealBed, aggregated
 from tests.support.control_plane.recorded import AWS_AUTH, MODES
 from tests.support.control_plane.state_files import write_files
@@ -439,7 +442,10 @@ def test_recording_what_answers_alike_changes_no_answer(tmp_path: Path) -> None:
     """The embedded lab gives the recorded answers, so recording it must give the recorded files
     back.
     """
-    modes = record.record_modes(EmbeddedBed(), "v")
+    said = {"aws-iam-authenticator": "v9", "etcd": "9", "kube-apiserver": "v9"}
+    size = Size(seed=7, logins=20, reviews=20, texts=5)
+    record.record_all(lambda: nullcontext(EmbeddedBed()), tmp_path, said, size)
+    modes, aws_auth = (json.loads((tmp_path / path.name).read_text()) for path in (MODES, AWS_AUTH))
     for ours, theirs in zip(
         modes["vectors"], json.loads(MODES.read_text())["vectors"], strict=True
     ):
@@ -447,16 +453,23 @@ def test_recording_what_answers_alike_changes_no_answer(tmp_path: Path) -> None:
             {"extra": sorted(theirs["answer"]["extra"])} if "extra" in theirs["answer"] else {}
         )
         assert ours == theirs | {"answer": wanted}
-    aws_auth = record.record_aws_auth(EmbeddedBed(), "v")
     assert aws_auth["vectors"] == json.loads(AWS_AUTH.read_text())["vectors"]
-    rbac = record.record_rbac(EmbeddedBed(), "s")
+    rbac = json.loads(gzip.decompress((tmp_path / record.RBAC.name).read_bytes()))
     assert rbac["sars"] == record.recorded_rbac()["sars"]
-    record.write(tmp_path, json.loads(MODES.read_text()), json.loads(AWS_AUTH.read_text()), rbac)
-    for path in (MODES, AWS_AUTH):
+    drawn = random_answers.load(tmp_path / random_answers.FILE.name)
+    assert (random_answers.size_of(drawn), drawn["versions"]) == (size, said)
+    assert modes["authenticator"] == aws_auth["authenticator"] == "v9"
+    assert rbac["server"].startswith("kube-apiserver v")
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_same_answers_are_written_as_the_same_bytes(tmp_path: Path) -> None:
+    files = (MODES, AWS_AUTH, record.RBAC)
+    documents = json.loads(MODES.read_text()), json.loads(AWS_AUTH.read_text())
+    record.write(tmp_path, *documents, record.recorded_rbac())
+    for path in files[:2]:
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        (MODES.name, AWS_AUTH.name, record.RBAC.name)
-    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in files)
 
 
 def test_a_login_is_asked_for_over_the_bed(lab: KubernetesLab) -> None:

@@ -30,6 +30,9 @@ class Bed(Protocol):
     def put(self, found: Json) -> None:
         """Make or replace an object, as an administrator."""
 
+    def aggregate(self) -> None:
+        """Return once aggregated ClusterRoles have the rules that they select."""
+
     def settle(self) -> None:
         """Return once everything that was changed is in force."""
 
@@ -154,6 +157,9 @@ class EmbeddedBed:
 
     def put(self, found: Json) -> None:
         self.lab.api.registry.load(found)
+
+    def aggregate(self) -> None:
+        """Its registry aggregates with each write."""
 
     def settle(self) -> None:
         self.lab.world.clock.advance(SETTLED)

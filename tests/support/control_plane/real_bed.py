@@ -132,6 +132,11 @@ class RealBed:
             answer = self.ask(ADMIN, "PUT", f"{place}/{metadata['name']}", body)
         assert answer.code in (200, 201), answer
 
+    def aggregate(self) -> None:
+        """A bare API server leaves it to the launcher."""
+        if self._binaries.controller_manager is None:
+            self._fill_aggregated_roles()
+
     def settle(self) -> None:
         """Wait until a login by a new entry and a login by a new row are answered as the mode wants
         it.

@@ -3,22 +3,27 @@ components are.
 
 The questions stay as they are in ``tests/data``; each answer is replaced by what the real
 authenticator and the real kube-apiserver say now, and the files name the versions that said it.
-``vectors-parse.jsonl.gz`` is not refreshed: it is what the authenticator's own code makes of 4,000
-texts, and takes a Go program to record.
+``vectors-random.json.gz`` holds their answers to questions that are drawn from a seed, which it
+names. ``vectors-parse.jsonl.gz`` is not refreshed: it is what the authenticator's own code makes of
+4,000 texts, and takes a Go program to record.
 """
 
 import gzip
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.support.control_plane import random_answers
 from tests.support.control_plane.bed import Bed, could
-from tests.support.control_plane.binaries import authenticator_version, find_binaries
+from tests.support.control_plane.binaries import find_binaries, versions
 from tests.support.control_plane.logins import MODES as ALL_MODES
-from tests.support.control_plane.real_bed import ADMIN, RealBed
+from tests.support.control_plane.random_answers import Size
+from tests.support.control_plane.real_bed import RealBed
 from tests.support.control_plane.recorded import (
     AWS_AUTH,
     DATA,
@@ -99,25 +104,46 @@ def write(
     (folder / RBAC.name).write_bytes(gzip.compress(json.dumps(rbac).encode(), mtime=0))
 
 
+def record_all(
+    bed_of: Callable[[], AbstractContextManager[Bed]],
+    folder: Path,
+    said: Mapping[str, str],
+    size: Size,
+) -> None:
+    """Every file of this module. ``said`` are the components' versions; random questions get a
+    cluster of their own, because objects of the others would count for them.
+    """
+    with bed_of() as bed:
+        server = str(bed.ask(bed.admin(), "GET", "/version").body["gitVersion"])
+        authenticator = said["aws-iam-authenticator"]
+        write(
+            folder,
+            record_modes(bed, authenticator),
+            record_aws_auth(bed, authenticator),
+            record_rbac(bed, f"kube-apiserver {server}"),
+        )
+    with bed_of() as bed:
+        drawn = random_answers.document(bed, said, size)
+        random_answers.write(folder / random_answers.FILE.name, drawn)
+
+
 def main() -> int:
     """Record everything."""
     found = find_binaries(os.environ)
     if isinstance(found, str):
         sys.stderr.write(found + "\n")
         return 1
-    version = authenticator_version(found.authenticator)
-    with TemporaryDirectory(prefix="record-") as folder:
-        bed = RealBed(Path(folder), found).start()
-        try:
-            server = "kube-apiserver " + str(bed.ask(ADMIN, "GET", "/version").body["gitVersion"])
-            write(
-                DATA,
-                record_modes(bed, version),
-                record_aws_auth(bed, version),
-                record_rbac(bed, server),
-            )
-        finally:
-            bed.stop()
+
+    @contextmanager
+    def bed_of() -> Iterator[Bed]:
+        with TemporaryDirectory(prefix="record-") as folder:
+            bed = RealBed(Path(folder), found).start()
+            try:
+                yield bed
+            finally:
+                bed.stop()
+
+    record_all(bed_of, DATA, versions(found), Size())
     return 0
 
 
