@@ -277,6 +277,14 @@ _RULES: tuple[_Rule, ...] = (
         "Run the same command again later, or with a lower --max-rate.",
     ),
     _rule(
+        "ResourceLimitExceededException",
+        "limit-exceeded",
+        "The cluster has as many access entries as it may have ({subject}).",
+        "This quota cannot be raised: delete entries that no principal needs, or leave principals "
+        "out (action: skip and accept_loss), and plan again.",
+        on="CreateAccessEntry",
+    ),
+    _rule(
         "ResourceLimitExceededException ServiceQuotaExceededException LimitExceeded",
         "limit-exceeded",
         "A quota of {service} is used up ({subject}).",

@@ -5,6 +5,7 @@ answer is looked at by :mod:`migrator.adapters.observe_way`.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,9 @@ from migrator.adapters.proxy_settings import ProxyChoice
 from migrator.errors import Changed, Failed, MigratorError
 from migrator.model.way import WayEnds
 
+# How the API server begins the denial of a webhook and of a policy of its own (apiserver
+# ``pkg/admission/plugin``).
+_ADMISSION = re.compile(r"admission webhook .* denied the request|ValidatingAdmissionPolicy '")
 ANOTHER_SERVER = "Correct the address: a proxy, a tunnel or a kubeconfig leads to another server."
 
 
@@ -28,6 +32,7 @@ class Endpoint:
     the server is a tunnel's port on this machine. ``why_lost`` says why a request that failed just
     now did, where the tunnel is the cause. ``kubeconfig_proxy``: that of the kubeconfig in use.
     ``described``: the server of DescribeCluster, where ``server`` is the tunnel's port.
+    ``renew_ca`` asks whom to trust now, where no authority of ``ca_pem`` fits.
     """
 
     server: str
@@ -45,6 +50,7 @@ class Endpoint:
     )
     kubeconfig_proxy: str | None = field(default=None, repr=False)
     described: str = ""
+    renew_ca: Callable[[], str | None] | None = field(default=None, compare=False, repr=False)
 
     @property
     def access(self) -> str:
@@ -116,6 +122,14 @@ def refused(
             f"The API server of {name} does not accept this login.",
             why=text or "neither an access entry nor a row of aws-auth matches the caller",
             remedy="Use a principal that has access to the cluster (--profile, --assume-role).",
+        )
+    if status == 403 and _ADMISSION.search(text):
+        return Failed(
+            "kubernetes-denied",
+            f"An admission rule of {name} refuses {verb} {resource}.",
+            why=text,
+            remedy="No permission of the caller helps: have the rule admit it, at least while the "
+            "run lasts, then run the same command again.",
         )
     if status == 403:
         return Failed(

@@ -168,6 +168,7 @@ class KubernetesWire:
         self._looking = threading.Lock()
         self.ends = ends_of(endpoint, set_proxy(configuration, endpoint))
         configuration.connection_pool_maxsize = 32
+        self._trust = Trust(endpoint.ca_pem, endpoint.renew_ca)
         self._client: Any = ApiClient(configuration)
         self._pool = self._client.rest_client.pool_manager
         if endpoint.ca_pem is not None:  # not through Configuration: older ones take files only
@@ -180,7 +181,7 @@ class KubernetesWire:
         self._prefix = endpoint.server
         if server.scheme == "https":
             self._host = host = self._pool.connection_from_url(endpoint.server)
-            host.ConnectionCls = connection_class(Trust(endpoint.ca_pem), connect_seconds)
+            host.ConnectionCls = connection_class(self._trust, connect_seconds)
             self._prefix = server.path.rstrip("/")
 
     def send(
@@ -304,7 +305,7 @@ class KubernetesWire:
                 return _copy(self._failed[1])
             said = foreign(cause, limit=160).rstrip(".")
             seconds = min(SECONDS, self._seconds[0])
-            way = observe_way(self.ends, self.endpoint.ca_pem, seconds=seconds)
+            way = observe_way(self.ends, self._trust.ca_pem, seconds=seconds)
             found = self._explain(way, said)
             if took >= _LONG_SECONDS:
                 self._failed = (time.monotonic(), found)

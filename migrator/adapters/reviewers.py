@@ -28,6 +28,8 @@ from migrator.model.principal import Arn, parse_arn
 from migrator.model.rbac import AccessRequest
 
 _LOGIN_SECONDS = 60.0  # how long the questions of one login may use its token
+# Reviews that an authorizer fails to answer are asked again: its webhook may have been slow once.
+_UNDECIDED_PAUSES = (0.25, 1.0, 0.0)
 _WHO_AM_I = "selfsubjectreviews"
 _REFUSED_USER = re.compile(r'is forbidden: User ("(?:[^"\\]|\\.)*") cannot create')
 _SELF_REVIEWS = ("v1", "v1beta1", "v1alpha1")  # GA in Kubernetes 1.28, beta in 1.27, alpha in 1.26
@@ -234,8 +236,27 @@ class Reviewer:
 
     def can(self, request: AccessRequest) -> tuple[bool, str]:
         """SelfSubjectAccessReview: ``(allowed, reason)``. Raises ``not-authenticated`` when the
-        login is refused.
+        login is refused, and ``api-server-failed`` where the API server says neither yes nor no:
+        that is no denial, and so no proof of anything.
         """
+        answer: Mapping[str, Any] = {}
+        for pause in _UNDECIDED_PAUSES:
+            answer = self._review(request)
+            if not _is_undecided(answer):
+                reason = str(answer.get("reason") or answer.get("evaluationError") or "")
+                return bool(answer.get("allowed")) and not answer.get("denied"), reason
+            time.sleep(pause)
+        name = self._wire.endpoint.cluster_name or "the cluster"
+        raise Failed(
+            "api-server-failed",
+            f"The API server of {name} says neither that {request.verb} "
+            f"{request.path or request.resource} is allowed nor that it is denied.",
+            why=foreign(answer.get("evaluationError") or "it depends on conditions of the request"),
+            remedy="Run the same command again when its authorizers answer.",
+        )
+
+    def _review(self, request: AccessRequest) -> Mapping[str, Any]:
+        """The status of a SelfSubjectAccessReview."""
         body = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
@@ -246,9 +267,8 @@ class Reviewer:
         status, document = self._ask(self._current(), path, body, resource)
         if status == 401:
             raise refused(self._wire.endpoint, 401, b"", "create", resource)
-        answer = document.get("status", {})
-        reason = str(answer.get("reason") or answer.get("evaluationError") or "")
-        return bool(answer.get("allowed")) and not answer.get("denied"), reason
+        found: Mapping[str, Any] = document.get("status", {})
+        return found
 
     def _ask(
         self,
@@ -286,6 +306,17 @@ class Reviewer:
         if login is None or time.monotonic() - login[0] > _LOGIN_SECONDS:
             return self._begin()
         return login[1]
+
+
+def _is_undecided(answer: Mapping[str, Any]) -> bool:
+    """Whether a review was answered with neither yes nor no: an authorizer failed (Kubernetes API
+    reference, SubjectAccessReviewStatus, ``evaluationError``), or decides by conditions of the
+    request (Kubernetes enhancement 5681). RBAC that only has no rule leaves no such error.
+    """
+    if answer.get("allowed") or answer.get("denied"):
+        return False
+    conditions = any(value for key, value in answer.items() if key.lower().startswith("condition"))
+    return bool(answer.get("evaluationError")) or conditions
 
 
 def _name_in_refusal(document: Mapping[str, Any]) -> str:

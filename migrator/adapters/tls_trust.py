@@ -9,37 +9,56 @@ by its subject, and without key identifiers takes the first one, right or wrong
 (X509_STORE_CTX_get1_issuer(3)): so each is also tried alone.
 """
 
+import itertools
 import re
 import ssl
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
-from migrator.errors import Failed
+from migrator.errors import Failed, MigratorError
 
 R = TypeVar("R")
 _MOST = 8  # authorities that are tried alone
+_ASK_SECONDS = 30.0  # between two questions for other authorities
 _HOSTNAME_MISMATCH = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH
 
 
 class Trust:
-    """The authorities of ``ca_pem``; None: those of the system."""
+    """The authorities of ``ca_pem``; None: those of the system. ``renew`` asks whom to trust now:
+    an authority can be replaced while a command runs (EKS API Reference,
+    ActivateCertificateAuthority).
+    """
 
-    def __init__(self, ca_pem: str | None) -> None:
-        self._ca_pem = ca_pem
+    def __init__(self, ca_pem: str | None, renew: Callable[[], str | None] | None = None) -> None:
+        self.ca_pem = ca_pem
+        self._renew = renew
+        self._asked = -_ASK_SECONDS
+        self._asking = threading.Lock()
         self._best: ssl.SSLContext | None = None
 
     def attempt(self, handshake: Callable[[ssl.SSLContext], R]) -> R:
         """What ``handshake`` returns with the first context under which it finds the certificate to
         be signed; that context is tried first from then on. Each call must open a new connection.
 
-        Raises the error of the whole bundle where no authority fits, and ``api-server-unknown``
-        for a bundle that is none.
+        Where no authority fits, the authorities are asked for once more. Raises the error of the
+        whole bundle where none of them fits either, and ``api-server-unknown`` for a bundle that is
+        none.
         """
-        if self._best is not None:
-            return handshake(self._best)
-        first: ssl.SSLCertVerificationError | None = None
-        for pem in self._bundles():
-            context = context_of(pem)
+        known = self.ca_pem
+        try:
+            return self._first_that_fits(handshake)
+        except ssl.SSLCertVerificationError as error:
+            if error.verify_code in _HOSTNAME_MISMATCH or not self._has_others(known):
+                raise
+        return self._first_that_fits(handshake)
+
+    def _first_that_fits(self, handshake: Callable[[ssl.SSLContext], R]) -> R:
+        best, first = self._best, None
+        contexts = (context_of(pem) for pem in self._bundles())
+        for context in itertools.chain(filter(None, (best,)), contexts):
             try:
                 done = handshake(context)
             except ssl.SSLCertVerificationError as error:
@@ -54,16 +73,31 @@ class Trust:
             raise AssertionError("no bundle")
         raise first
 
+    def _has_others(self, known: str | None) -> bool:
+        """Whether there are other authorities now than those that were ``known``: found by another
+        thread meanwhile, or asked for. Many connections fail at the same time, and one of them
+        asks.
+        """
+        if self._renew is None:
+            return False
+        with self._asking:
+            if self.ca_pem == known and time.monotonic() - self._asked >= _ASK_SECONDS:
+                self._asked = time.monotonic()
+                # Who cannot be asked names no others: what the endpoint shows is the failure.
+                with suppress(MigratorError):
+                    self.ca_pem = self._renew()
+            return self.ca_pem != known
+
     def _bundles(self) -> list[str | None]:
         """The bundle, then its authorities one by one."""
-        if self._ca_pem is None:
+        if self.ca_pem is None:
             return [None]
         each = re.findall(
-            r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", self._ca_pem, re.S
+            r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", self.ca_pem, re.S
         )
         if len(each) < 2:
-            return [self._ca_pem]
-        return [self._ca_pem, *each[:_MOST]]
+            return [self.ca_pem]
+        return [self.ca_pem, *each[:_MOST]]
 
 
 def context_of(ca_pem: str | None) -> ssl.SSLContext:

@@ -163,7 +163,10 @@ def connect(
         # What killed commands left may be closed by now.
         left_open = reader.describe_cluster() if settings.open_endpoint_for_me else described
         _say_what_is_left_open(operator, left_open)
-    endpoint = endpoint_of(described, proxy_url=settings.proxy_url)
+    endpoint = replace(
+        endpoint_of(described, proxy_url=settings.proxy_url),
+        renew_ca=lambda: endpoint_of(reader.describe_cluster()).ca_pem,
+    )
     if settings.via is not None:
         endpoint = _tunnelled(settings.via, operator, session, endpoint)
     explain = way_explainer(settings, session)

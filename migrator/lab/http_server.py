@@ -43,7 +43,7 @@ class _Port:
     listener: socket.socket
     handler: Handler
     rules: WireRules
-    tls: ssl.SSLContext | None
+    tls: Callable[[], ssl.SSLContext] | None
     admits: Callable[[], bool] | None
     connections: set[socket.socket] = field(default_factory=set)
     closed: bool = False
@@ -63,13 +63,13 @@ class HttpServer:
         rules: WireRules,
         *,
         port: int = 0,
-        tls: ssl.SSLContext | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
         admits: Callable[[], bool] | None = None,
     ) -> tuple[int, Callable[[], None]]:
         """Serve ``handler`` on a port, 0 for a free one; returns the port and what closes it.
 
-        A connection that ``admits`` refuses is held without an answer, as a filter on addresses
-        does.
+        ``tls`` is asked at each connection: certificates change while a port is open. A connection
+        that ``admits`` refuses is held without an answer, as a filter on addresses does.
         """
         listener = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
         listener.setblocking(False)
@@ -79,6 +79,19 @@ class HttpServer:
             selector.register(listener, selectors.EVENT_READ, opened)
             self._wake_up()
         return int(listener.getsockname()[1]), lambda: self._close(opened)
+
+    def hang_up(self, number: int) -> None:
+        """End every connection of a port, which stays open: its server starts again."""
+        with self._lock:
+            connections = [
+                connection
+                for key in (self._selector.get_map().values() if self._selector else ())
+                if key.data is not None and key.data.listener.getsockname()[1] == number
+                for connection in key.data.connections
+            ]
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def _start(self) -> selectors.BaseSelector:
         """Start the accepting thread. The caller holds the lock."""
@@ -145,7 +158,7 @@ class HttpServer:
                 _hold(plain)
                 return
             if port.tls is not None:
-                connection = port.tls.wrap_socket(plain, server_side=True)
+                connection = port.tls().wrap_socket(plain, server_side=True)
             connection.settimeout(port.rules.idle_seconds)
             with self._lock:
                 if port.closed:

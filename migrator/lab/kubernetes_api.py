@@ -1,10 +1,13 @@
-"""The Kubernetes endpoints of a lab: one certificate authority a lab, one TLS port a cluster.
+"""The Kubernetes endpoints of a lab: one TLS port a cluster, and one certificate authority a lab,
+but for clusters that the world gives the old kind, or a rotation.
 
 A cluster's API is made when it is first asked for, which is its first DescribeCluster as a rule.
 """
 
+import ssl
 import tempfile
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from migrator.lab.http_wire import Handler, WireRules
 from migrator.lab.kubernetes.api import KubernetesApi
 from migrator.lab.kubernetes.cluster_api import kubernetes_api
 from migrator.lab.kubernetes.pod_sandbox import Surroundings
-from migrator.lab.pki import make_pki
+from migrator.lab.pki import AuthorityKind, Pki, make_pki
 from migrator.lab.worlds.world import LabCluster, World
 
 __all__ = ["KubernetesApi", "kubernetes_api", "start_cluster_server"]
@@ -32,33 +35,106 @@ _RULES = WireRules(
 )
 
 
+class _Certificates:
+    """What the endpoints of a cluster show, and the bundle with which DescribeCluster says whom to
+    trust.
+    """
+
+    def __init__(self, kind: AuthorityKind, pki: Pki) -> None:
+        self._kind = kind
+        self._made = 1
+        self.bundle = pki.ca
+        self.tls = _context(pki)
+
+    def rotate(self, now: datetime, *, is_served: bool) -> None:
+        """A further authority, the active one and so the first of the bundle (EKS user guide,
+        certificate authorities). Where it is not served yet, the endpoint still shows what the one
+        before it has signed.
+        """
+        pki = make_pki(now, self._kind, self._made)
+        self._made += 1
+        self.bundle = pki.ca + self.bundle
+        if is_served:
+            self.tls = _context(pki)
+
+
+def _context(pki: Pki) -> ssl.SSLContext:
+    # The directory has mode 0700. OpenSSL reads the key once, so it need not stay.
+    with tempfile.TemporaryDirectory(prefix="lab-pki-") as name:
+        return pki.server_context(Path(name))
+
+
 class KubernetesServers:
     """The TLS side of one lab."""
 
     def __init__(self, world: World) -> None:
-        self._pki = make_pki(world.clock.machine_now())
-        # The directory has mode 0700. OpenSSL reads the key once, so it need not stay.
-        with tempfile.TemporaryDirectory(prefix="lab-pki-") as name:
-            self._tls = self._pki.server_context(Path(name))
+        self._clock = world.clock
+        self._pki = make_pki(self._clock.machine_now())
+        self._shared_tls = _context(self._pki)
         self._server = HttpServer()
         self._inside: dict[str, int] = {}
+        self._ports: dict[str, list[int]] = {}
+        self._certificates: dict[str, _Certificates] = {}
 
     def listen(
-        self, handler: Handler, admits: Callable[[], bool] | None = None
+        self,
+        cluster: LabCluster,
+        handler: Handler,
+        admits: Callable[[], bool] | None = None,
     ) -> tuple[int, Callable[[], None]]:
         """Serve a cluster's API on a free port; returns the port and what closes it."""
-        return self._server.listen(handler, _RULES, tls=self._tls, admits=admits)
+        if cluster.certificates != "new":
+            self._own(cluster)
+        opened = self._server.listen(handler, _RULES, tls=lambda: self._tls(cluster), admits=admits)
+        self._ports.setdefault(cluster.arn, []).append(opened[0])
+        return opened
+
+    def _tls(self, cluster: LabCluster) -> ssl.SSLContext:
+        own = self._certificates.get(cluster.arn)
+        return self._shared_tls if own is None else own.tls
+
+    def ca_of(self, cluster: LabCluster) -> bytes:
+        """The authorities that DescribeCluster shows, in PEM."""
+        own = self._certificates.get(cluster.arn)
+        return self._pki.ca if own is None else own.bundle
+
+    def _own(self, cluster: LabCluster) -> _Certificates:
+        """A cluster's own certificates, made when they are first needed: of the kind that the world
+        asks for, in the middle of a rotation where it says so.
+        """
+        found = self._certificates.get(cluster.arn)
+        if found is not None:
+            return found
+        now = self._clock.machine_now()
+        if cluster.certificates == "new":
+            found = _Certificates("new", self._pki)
+        else:
+            found = _Certificates("old", make_pki(now, "old"))
+        if cluster.certificates == "rotating":
+            found.rotate(now, is_served=False)
+        self._certificates[cluster.arn] = found
+        return found
+
+    def rotate(self, cluster: LabCluster) -> None:
+        """Activate a further authority of a cluster. The API servers start again with certificates
+        that it has signed: every connection ends.
+        """
+        certificates = self._own(cluster)
+        certificates.rotate(self._clock.machine_now(), is_served=True)
+        cluster.ca_pem = certificates.bundle
+        for port in self._ports.get(cluster.arn, ()):
+            self._server.hang_up(port)
 
     def port_inside(self, cluster: LabCluster) -> int:
         """The port under which the VPC has a cluster's API: no filter on addresses is before it."""
         if cluster.arn not in self._inside:
-            self._inside[cluster.arn], stop_listening = self.listen(cluster.kube.handle)
+            self._inside[cluster.arn], stop_listening = self.listen(cluster, cluster.kube.handle)
             cluster.kube.at_stop += [stop_listening, lambda: self._inside.pop(cluster.arn)]
         return self._inside[cluster.arn]
 
     @property
     def ca_pem(self) -> bytes:
-        """The certificate that signs every cluster's endpoint of this lab."""
+        """The authority of every cluster that has none of its own."""
         return self._pki.ca
 
 
@@ -70,7 +146,7 @@ def _inside(world: World, servers: KubernetesServers, cluster: LabCluster) -> Su
     return Surroundings(
         "127.0.0.1",
         port,
-        servers.ca_pem,
+        servers.ca_of(cluster),
         clock,
         api.registry.store,
         api.service_accounts,
@@ -97,7 +173,7 @@ def start_cluster_server(world: World, cluster: LabCluster) -> tuple[str, bytes]
             world.kubernetes = KubernetesServers(world)
         servers: KubernetesServers = world.kubernetes
         api = kubernetes_api(world, cluster)
-    port, stop_listening = servers.listen(api.handle, admits=lambda: _admits(world, cluster))
+    port, stop_listening = servers.listen(cluster, api.handle, lambda: _admits(world, cluster))
     api.at_stop.append(stop_listening)
     api.jobs.start(lambda: _inside(world, servers, cluster))
-    return f"https://127.0.0.1:{port}", servers.ca_pem
+    return f"https://127.0.0.1:{port}", servers.ca_of(cluster)

@@ -44,6 +44,7 @@ def add_controls(world: World) -> None:
         "stopNode": on_cluster(lambda _, api, value: api.kubelets.stop(str(value["node"]))),
         "startNode": on_cluster(lambda _, api, value: api.kubelets.start(str(value["node"]))),
         "joinNode": on_cluster(_join_node),
+        "rotateAuthority": on_cluster(_rotate_authority),
         "fargateRoom": on_cluster(_fargate_room),
         "forgetTokens": on_cluster(lambda _, api, value: api.authenticator.forget()),
         "oracle": lambda value: control_oracle(world, value),
@@ -165,6 +166,11 @@ def _join_node(world: World, api: KubernetesApi, value: Change) -> str:
     api.registry.load(node)
     api.catch_up()
     return "joined"
+
+
+def _rotate_authority(world: World, api: KubernetesApi, value: Change) -> None:
+    """``{}``: EKS activates a further certificate authority of the cluster."""
+    world.kubernetes.rotate(api.cluster)
 
 
 def _fargate_room(world: World, api: KubernetesApi, value: Change) -> None:

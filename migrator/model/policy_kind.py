@@ -5,6 +5,7 @@ them) and "Policy evaluation logic" (an organization's policy, a boundary, a ses
 of a VPC endpoint limit a caller, whatever else it is given).
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 SERVICE_CONTROL: Final = "service control policy"
@@ -42,3 +43,15 @@ def limit_remedy(kind: str, action: str, *, policy: str = "") -> str:
     if kind == SERVICE_CONTROL and "eks:UpdateClusterConfig" in action:
         return f"{remedy}{_EGRESS}"
     return remedy
+
+
+def remedy_by_kind(refused: Iterable[tuple[str, str]], own: str) -> str:
+    """What helps against refusals: each an action and the kind of policy that limits the caller,
+    empty for the caller's own policies, for which ``own`` is said, with ``{actions}`` filled in.
+    """
+    by_kind: dict[str, list[str]] = {}
+    for action, kind in refused:
+        by_kind.setdefault(kind, []).append(action)
+    remedies = [own.format(actions=", ".join(by_kind.pop("")))] if "" in by_kind else []
+    remedies += [limit_remedy(kind, ", ".join(actions)) for kind, actions in by_kind.items()]
+    return " ".join(remedies)

@@ -38,7 +38,7 @@ from migrator.model.leftover import Leftover
 from migrator.model.network_policies.packets import Pod, PodPlace
 from migrator.model.opened_endpoint import seen_in
 from migrator.model.plan import ClusterRef
-from migrator.model.policy_kind import limit_remedy
+from migrator.model.policy_kind import remedy_by_kind
 from migrator.model.rbac import AccessRequest
 from migrator.ports import (
     AccessReviewer,
@@ -281,18 +281,8 @@ def _iam_check(command: str, refused: list[Need], permissions: Permissions) -> C
 
 def _iam_remedy(refused: list[Need], permissions: Permissions) -> str:
     """What helps, by the kind of policy that refuses: the caller's own, or one that limits it."""
-    by_kind: dict[str, list[str]] = {}
-    for need in refused:
-        by_kind.setdefault(permissions.limit_of(*need), []).append(need.action)
-    own = by_kind.pop("", [])
-    remedies = [limit_remedy(kind, ", ".join(actions)) for kind, actions in by_kind.items()]
-    if own:
-        remedies.insert(
-            0,
-            f"Give the caller {', '.join(own)}; `migrate doctor CLUSTER --policy` writes the "
-            f"policy.",
-        )
-    return " ".join(remedies)
+    own = "Give the caller {actions}; `migrate doctor CLUSTER --policy` writes the policy."
+    return remedy_by_kind([(need.action, permissions.limit_of(*need)) for need in refused], own)
 
 
 def _writes(action: str) -> bool:
@@ -348,7 +338,11 @@ def _in_the_cluster(
     if locks:
         asked |= dict.fromkeys(LOCK_REQUESTS)
     wanted = list(asked)
-    answers = dict(zip(wanted, ports.tasks.map(_asking(reviewer), wanted), strict=True))
+    try:
+        answers = dict(zip(wanted, ports.tasks.map(_asking(reviewer), wanted), strict=True))
+    except MigratorError as error:
+        said = f"{error.message} {error.why}".strip()
+        return [*checks, Check("kubernetes-permissions", "unknown", said, error.remedy)]
     for command, needs in requests.items():
         if needs:
             checks.append(_kubernetes_check(command, needs, answers))

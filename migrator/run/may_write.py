@@ -4,7 +4,7 @@ Entries and bridge come after the mode step, which is one-way: an operator who l
 they cannot be made cannot undo the mode step.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from migrator.decide.proving.how_known import request_text
 from migrator.decide.running.binding_permissions import requests_for_bindings
@@ -12,6 +12,7 @@ from migrator.decide.running.progress import Progress
 from migrator.decide.running.step_permissions import needs_of_steps
 from migrator.errors import Blocked, MigratorError
 from migrator.model.plan import Plan
+from migrator.model.policy_kind import remedy_by_kind
 from migrator.model.step import Step
 from migrator.ports import Permissions, Reviewers
 
@@ -24,18 +25,32 @@ def refuse_without_iam(plan: Plan, steps: Iterable[Step], permissions: Permissio
     needs = needs_of_steps(plan.cluster, steps)
     if not needs:
         return ""
-    refused = None if permissions is None else permissions.refused(needs, unconditional=True)
+    unknown = "IAM was not asked whether you may take these steps (iam:SimulatePrincipalPolicy)."
+    if permissions is None:
+        return unknown
+    refused = permissions.refused(needs, unconditional=True)
     if refused is None:
-        return "IAM was not asked whether you may take these steps (iam:SimulatePrincipalPolicy)."
+        return unknown
     if refused:
         raise Blocked(
             "steps-not-allowed",
             "The plan has steps that IAM refuses you.",
             why="Not allowed: " + ", ".join(sorted({action for action, _ in refused})) + ".",
-            remedy=f"`migrate doctor {plan.cluster.name} --policy` prints a policy that allows "
-            "them; or run it as a principal that may.",
+            remedy=_remedy(plan.cluster.name, refused, permissions),
         )
     return ""
+
+
+def _remedy(cluster: str, refused: Sequence[tuple[str, str]], permissions: Permissions) -> str:
+    """What helps, by the kind of policy that refuses: no policy for the caller helps against one of
+    the organization.
+    """
+    kinds = {(action, permissions.limit_of(action, resource)) for action, resource in refused}
+    own = (
+        f"`migrate doctor {cluster} --policy` prints a policy that allows {{actions}}; or run it "
+        f"as a principal that may."
+    )
+    return remedy_by_kind(sorted(kinds), own)
 
 
 def refuse_without_bindings(

@@ -25,13 +25,15 @@ from migrator.adapters import kubernetes_wire as sending
 from migrator.adapters import observe_way as observing
 from migrator.adapters.kubernetes_errors import Endpoint
 from migrator.adapters.kubernetes_wire import KubernetesWire, open_wire
+from migrator.adapters.no_way import NoWay
 from migrator.adapters.observe_way import observe_way
+from migrator.adapters.tls_trust import Trust
 from migrator.decide.reach.way.cause import HTTP, NAME, PROXY, TCP, TLS
 from migrator.decide.reach.way.name_stage import are_private
 from migrator.decide.reach.way.stages import way_cause, way_checks, way_failure
 from migrator.errors import Failed, MigratorError
 from migrator.model.way import Way
-from tests.support.way_certificates import issuer, served
+from tests.support.way_certificates import Issuer, issuer, served
 from tests.support.way_servers import (
     PAGE,
     Proxy,
@@ -729,6 +731,40 @@ def test_old_authorities_work_on_every_python(python: Path, place: Place) -> Non
     command = [str(python), "-c", ASK, port, *map(str, files)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("now", "fits"), [(OLD, True), (OLDER, False)])
+def test_authority_that_was_replaced_is_asked_for_once(
+    now: Issuer, fits: bool, place: Place
+) -> None:
+    asked: list[str] = []
+
+    def renew() -> str:
+        asked.append(now.pem)
+        return now.pem
+
+    port = int(place.api(by=OLD).server.rpartition(":")[2])
+    trust = Trust(OLDER.pem, renew)
+    for _ in range(2):
+        pool = urllib3.HTTPSConnectionPool("127.0.0.1", port)
+        pool.ConnectionCls = connecting.connection_class(trust, 5)
+        if fits:
+            assert pool.urlopen("GET", "/api").status == 200
+            continue
+        with pytest.raises(NoWay, match="CERTIFICATE_VERIFY_FAILED"):
+            pool.urlopen("GET", "/api")
+    assert len(asked) == 1
+
+
+def test_who_cannot_be_asked_for_authorities_changes_no_failure(place: Place) -> None:
+    def renew() -> str:
+        raise Failed("iam-denied", "IAM does not allow eks:DescribeCluster.")
+
+    port = int(place.api(by=OLD).server.rpartition(":")[2])
+    pool = urllib3.HTTPSConnectionPool("127.0.0.1", port)
+    pool.ConnectionCls = connecting.connection_class(Trust(OLDER.pem, renew), 5)
+    with pytest.raises(NoWay, match="CERTIFICATE_VERIFY_FAILED"):
+        pool.urlopen("GET", "/api")
 
 
 def in_empty_network(do: Callable[[], Any]) -> Any:  # noqa: ANN401

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from migrator.lab.server import Lab
+from migrator.lab.worlds.principals import Limit
 from tests.support.aws_lab import (
     ABROAD,
     ALICE,
@@ -14,6 +15,7 @@ from tests.support.aws_lab import (
     FOREIGN,
     HOME,
     NODES,
+    OPERATOR,
     RUNNER,
     VIEW,
     Client,
@@ -267,6 +269,44 @@ def test_linux_nodes_need_permission_to_pass_the_role(lab: Lab) -> None:
     code, message = refused(eks, NODES, type="EC2_LINUX")
     assert (code, "iam:PassRole" in message) == ("AccessDeniedException", True)
     assert create(eks, NODES, type="HYBRID_LINUX")["type"] == "HYBRID_LINUX"
+
+
+def test_cluster_has_only_so_many_entries(lab: Lab, eks: Client) -> None:
+    has = len(eks.list_access_entries(clusterName="demo")["accessEntries"])
+    lab.world.settings.most_entries = has + 1
+    create(eks, RUNNER)
+    assert refused(eks, OPERATOR)[0] == "ResourceLimitExceededException"
+
+
+@pytest.mark.parametrize(
+    ("limit", "ends"),
+    [
+        (
+            Limit("service control policy", "arn:scp", denied=("eks:*",)),
+            "with an explicit deny in a service control policy: arn:scp",
+        ),
+        (
+            Limit("service control policy", allowed=("iam:*",)),
+            "because no service control policy allows the eks:CreateAccessEntry action",
+        ),
+        (
+            Limit("permissions boundary", "arn:b", allowed=("eks:Describe*",)),
+            "because no permissions boundary allows the eks:CreateAccessEntry action",
+        ),
+    ],
+)
+def test_limit_denies_what_the_callers_policies_allow(lab: Lab, limit: Limit, ends: str) -> None:
+    home = lab.world.accounts[HOME]
+    if limit.kind == "permissions boundary":
+        home.roles["operator"].permissions.limits = (limit,)
+    else:
+        home.service_control = (limit,)
+    code, message = refused(client(lab, "eks"), RUNNER)
+    assert code == "AccessDeniedException"
+    assert message.endswith(ends)
+    lab.world.settings.management_account = HOME
+    if limit.kind == "service control policy":
+        create(client(lab, "eks"), RUNNER)
 
 
 def test_nothing_refused_is_an_effect(lab: Lab, eks: Client) -> None:

@@ -62,6 +62,82 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         yield running
 
 
+@pytest.mark.parametrize(
+    ("cluster", "said"),
+    [
+        (
+            {"describe": {"outpostConfig": {"outpostArns": ["arn:aws:outposts:::outpost/op-1"]}}},
+            "Local Amazon EKS cluster only supports bootstrapClusterCreatorAdminPermissions=true "
+            "and authenticationMode=CONFIG_MAP for AccessConfig.",
+        ),
+        (
+            {"version": "1.28", "platformVersion": "eks.5"},
+            "The cluster's platform version eks.5 does not support access entries.",
+        ),
+    ],
+)
+def test_cluster_that_cannot_have_entries_keeps_its_mode(
+    cluster: dict[str, object], said: str, tmp_path: Path
+) -> None:
+    with serving(small_world(**cluster), tmp_path) as lab:
+        eks = client(lab, "eks")
+        assert error_of(set_mode, eks=eks, mode="API_AND_CONFIG_MAP") == (
+            "InvalidRequestException",
+            said,
+        )
+        assert mode_of(eks) == ("CONFIG_MAP", "ACTIVE")
+
+
+def test_auto_mode_and_capabilities_have_entries_with_their_policies(tmp_path: Path) -> None:
+    roles = f"arn:aws:iam::{HOME}:role"
+    world = small_world(
+        authenticationMode="API_AND_CONFIG_MAP",
+        capabilities=[
+            {"capabilityName": "argo", "type": "ARGOCD", "roleArn": f"{roles}/ci/runner"}
+        ],
+        describe={
+            "roleArn": f"{roles}/operator",
+            "computeConfig": {"enabled": True, "nodeRoleArn": NODES},
+        },
+    )
+    found = {}
+    with serving(world, tmp_path) as lab:
+        eks = client(lab, "eks")
+        for arn in (f"{roles}/operator", f"{roles}/ci/runner", NODES):
+            at = {"clusterName": "demo", "principalArn": arn}
+            entry = eks.describe_access_entry(**at)["accessEntry"]
+            policies = eks.list_associated_access_policies(**at)["associatedAccessPolicies"]
+            names = {
+                each["policyArn"].rpartition("AmazonEKS")[2]: each["accessScope"]["namespaces"]
+                for each in policies
+            }
+            found[arn.rpartition("/")[2]] = (entry["type"], entry["username"], names)
+    assert found["nodes"][::2] == ("EC2", {"AutoNodePolicy": []})
+    assert found["runner"] == (
+        "STANDARD",
+        f"arn:aws:sts::{HOME}:assumed-role/runner/ARGOCD",
+        {"ArgoCDClusterPolicy": [], "ArgoCDPolicy": ["argocd"]},
+    )
+    assert found["operator"][2].keys() == {
+        f"{part}{of}Policy"
+        for part in ("BlockStorage", "Compute", "LoadBalancing", "Networking")
+        for of in ("", "Cluster")
+    }
+
+
+def test_public_endpoint_has_at_most_40_ranges(tmp_path: Path) -> None:
+    ranges = [f"192.0.2.{number}/32" for number in range(41)]
+    with serving(small_world(), tmp_path) as lab:
+        eks = client(lab, "eks")
+
+        def let_in(count: int) -> object:
+            access = {"publicAccessCidrs": ranges[:count]}
+            return eks.update_cluster_config(name="demo", resourcesVpcConfig=access)
+
+        assert error_of(let_in, count=41)[0] == "InvalidParameterException"
+        let_in(40)
+
+
 def mode_of(eks: Client) -> tuple[str, str]:
     cluster = eks.describe_cluster(name="demo")["cluster"]
     return cluster["accessConfig"]["authenticationMode"], cluster["status"]

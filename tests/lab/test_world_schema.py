@@ -29,8 +29,22 @@ FULL: Mapping[str, Any] = {
     "accounts": [
         {
             "id": "111122223333",
-            "roles": [{"name": "a", "trust": {"aws": ["*"]}, "allowedActions": ["*"]}],
-            "users": [{"name": "u", "allowedActions": ["*"]}],
+            "serviceControlPolicies": [{"allowedActions": ["*"]}],
+            "roles": [
+                {
+                    "name": "a",
+                    "trust": {"aws": ["*"]},
+                    "allowedActions": ["*"],
+                    "permissionsBoundary": {"allowedActions": ["*"]},
+                }
+            ],
+            "users": [
+                {
+                    "name": "u",
+                    "allowedActions": ["*"],
+                    "permissionsBoundary": {"allowedActions": ["*"]},
+                }
+            ],
             "instanceProfiles": [{"name": "p"}],
             "instances": [{"id": "i-1", "region": "r", "privateDnsName": "n"}],
             "networks": [{"region": "r", "prefixLists": [{"id": "pl-1"}]}],

@@ -52,15 +52,16 @@ class Call:
 
     def require(self, action: str, resource: str) -> None:
         """Raise the service's denial unless the caller may do ``action`` on ``resource``."""
-        permissions = self.caller.permissions
-        if permissions.allows(action):
+        refusal = self.caller.permissions.refusal(action)
+        if refusal is None and (fault := self.faults.get("denied")):
+            refusal = fault.limit.refusal(action)
+        if refusal is None:
             return
         # IAM user guide, "Troubleshoot access denied error messages".
-        kind = f" with an explicit deny in a {permissions.denied_by}"
         raise CommonError(
             "denied",
             f"User: {self.caller.arn} is not authorized to perform: {action} on resource: "
-            f"{resource}{kind if permissions.denied_by else ''}",
+            f"{resource}{refusal}",
         )
 
     @contextmanager

@@ -14,6 +14,7 @@ from migrator.lab.worlds.lab_cluster import LabCluster, LabUpdate
 from migrator.lab.worlds.raw_parts import items_of, part_of
 from migrator.model.access_entry import AuthenticationMode
 
+MOST_CIDRS = 40  # public ranges of one cluster
 STEPS: Mapping[AuthenticationMode, AuthenticationMode] = {
     "CONFIG_MAP": "API_AND_CONFIG_MAP",
     "API_AND_CONFIG_MAP": "API",
@@ -48,7 +49,7 @@ def show(call: Call, cluster: LabCluster) -> dict[str, Any]:
         "createdAt": cluster.created_at,
         "version": cluster.version,
         "endpoint": endpoint,
-        "roleArn": call.account.arn_of("role/eks-cluster-role"),
+        "roleArn": cluster.role_arn,
         "resourcesVpcConfig": cluster.vpc_config_at(call.as_of),
         "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4"},
         "logging": {"clusterLogging": cluster.logging_at(call.as_of)},
@@ -157,6 +158,7 @@ def _access_update(call: Call, cluster: LabCluster) -> LabUpdate:
     update = _new_update(
         call, cluster, "AccessConfigUpdate", [("AuthenticationMode", json.dumps(target))]
     )
+    _refuse_without_entries(cluster)
     if STEPS.get(current) != target:
         raise AwsError(
             "InvalidParameterException",
@@ -164,6 +166,39 @@ def _access_update(call: Call, cluster: LabCluster) -> LabUpdate:
         )
     update.mode = target
     return update
+
+
+def _refuse_without_entries(cluster: LabCluster) -> None:
+    """Raise InvalidRequestException for a cluster that cannot have access entries. The first text
+    is that of CreateCluster (eksctl issue 7552); none of UpdateClusterConfig has been published for
+    either, so the second one is the lab's.
+    """
+    if cluster.raw.get("outpostConfig"):
+        raise AwsError(
+            "InvalidRequestException",
+            "Local Amazon EKS cluster only supports bootstrapClusterCreatorAdminPermissions=true "
+            "and authenticationMode=CONFIG_MAP for AccessConfig.",
+        )
+    first = _FIRST_PLATFORM.get(cluster.version, 0)
+    if int(cluster.platform_version.rpartition(".")[2]) < first:
+        raise AwsError(
+            "InvalidRequestException",
+            f"The cluster's platform version {cluster.platform_version} does not support access "
+            f"entries.",
+        )
+
+
+# The first platform version with access entries (EKS user guide, "Setting up access entries").
+_FIRST_PLATFORM: Mapping[str, int] = {
+    "1.23": 17,
+    "1.24": 15,
+    "1.25": 12,
+    "1.26": 11,
+    "1.27": 10,
+    "1.28": 6,
+    "1.29": 1,
+    "1.30": 2,
+}
 
 
 def _schedule_automatic_entries(call: Call, cluster: LabCluster, at: datetime) -> None:
@@ -197,6 +232,13 @@ def _endpoint_update(call: Call, cluster: LabCluster) -> LabUpdate:
             "Cluster is already at the desired configuration with endpointPrivateAccess: "
             f"{private} , endpointPublicAccess: {public}, and Public Endpoint Restrictions: "
             f"[{', '.join(now['publicAccessCidrs'])}]",
+        )
+    # The quota is in the AWS general reference, "Amazon EKS endpoints and quotas"; the text is not
+    # published.
+    if len(wanted["publicAccessCidrs"]) > MOST_CIDRS:
+        raise AwsError(
+            "InvalidParameterException",
+            f"The number of publicAccessCidrs must be at most {MOST_CIDRS}.",
         )
     if not wanted["endpointPublicAccess"] and not wanted["endpointPrivateAccess"]:
         raise AwsError(

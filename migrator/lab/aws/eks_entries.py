@@ -83,6 +83,7 @@ def create_access_entry(call: Call) -> Mapping[str, Any]:
             "The specified access entry resource is already in use on this cluster.",
             409,
         )
+    _refuse_one_too_many(call, cluster)
     username, groups = names_of(entry_type, arn, params)
     entry = LabEntry(
         principal_arn=text,
@@ -101,6 +102,18 @@ def create_access_entry(call: Call) -> Mapping[str, Any]:
     return {"accessEntry": show(cluster, entry)}
 
 
+def _refuse_one_too_many(call: Call, cluster: LabCluster) -> None:
+    """Raise ResourceLimitExceededException for a cluster that has as many entries as it may (AWS
+    general reference, "Amazon EKS endpoints and quotas"); the API's text is not published.
+    """
+    most = call.world.settings.most_entries
+    if len(cluster.entries(call.now)) >= most:
+        raise AwsError(
+            "ResourceLimitExceededException",
+            f"The cluster has reached the maximum of {most} access entries.",
+        )
+
+
 def describe_access_entry(call: Call) -> Mapping[str, Any]:
     """DescribeAccessEntry."""
     cluster = find_cluster(call, "clusterName")
@@ -110,7 +123,8 @@ def describe_access_entry(call: Call) -> Mapping[str, Any]:
 
 def update_access_entry(call: Call) -> Mapping[str, Any]:
     """UpdateAccessEntry: declarative, so groups are replaced and what is left out goes back to the
-    default.
+    default. The default of an entry that EKS made is the username that EKS gave it, as far as is
+    known.
     """
     text = str(call.need("principalArn"))
     refuse_service_linked(text)
@@ -124,6 +138,8 @@ def update_access_entry(call: Call) -> Mapping[str, Any]:
     if arn is None:
         raise no_entry()
     username, groups = names_of(entry.type, arn, call.params)
+    if entry.automatic and not call.params.get("username"):
+        username = entry.username
     changed = replace(entry, username=username, kubernetes_groups=groups, modified_at=call.now)
     with call.effect(cluster=cluster.name, principalArn=text):
         _write(call, cluster, text, changed)

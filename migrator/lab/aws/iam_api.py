@@ -314,7 +314,7 @@ def simulate_principal_policy(call: Call) -> Mapping[str, Any]:
     principal = call.world.principal(arn)
     if principal is None:
         raise AwsError("NoSuchEntity", f"The principal {arn} cannot be found.", 404)
-    permissions = principal.permissions
+    permissions = call.world.permissions_of(principal)
     actions = items_of(call.params, "ActionNames")
     resources = call.params.get("ResourceArns") or ["*"]
     results = [
@@ -333,22 +333,24 @@ def simulate_principal_policy(call: Call) -> Mapping[str, Any]:
 
 def _decision(permissions: Permissions, action: str) -> str:
     """``EvalDecision`` (IAM API Reference, EvaluationResult)."""
-    if permissions.allows(action):
+    refusal = permissions.refusal(action)
+    if refusal is None:
         return "allowed"
-    if not Permissions(permissions.denied).allows(action):
-        return "explicitDeny"
-    return "implicitDeny"
+    return "implicitDeny" if refusal.startswith(" because no ") else "explicitDeny"
 
 
 def _limits(permissions: Permissions, action: str) -> Mapping[str, Any]:
     """What EvaluationResult says of the organization's policies and of a permissions boundary,
     where one of them denies.
     """
-    if Permissions(permissions.denied).allows(action):
-        return {}
-    if permissions.denied_by.startswith("service control policy"):
+    kind = ""
+    if not Permissions(permissions.denied).allows(action):
+        kind = permissions.denied_by
+    elif limit := permissions.limit_of(action):
+        kind = limit.kind
+    if kind.startswith("service control policy"):
         return {"OrganizationsDecisionDetail": {"AllowedByOrganizations": False}}
-    if permissions.denied_by.startswith("permissions boundary"):
+    if kind.startswith("permissions boundary"):
         return {"PermissionsBoundaryDecisionDetail": {"AllowedByPermissionsBoundary": False}}
     return {}
 

@@ -98,7 +98,7 @@ def _may_assume(call: Call, role: IamRole) -> bool:
     The lab's principals may do everything unless the world says otherwise, so one question covers
     both.
     """
-    if not call.caller.permissions.allows("sts:AssumeRole"):
+    if "denied" in call.faults or not call.caller.permissions.allows("sts:AssumeRole"):
         return False
     return trusts(role.trust_policy, call.caller, call.params.get("ExternalId"))
 

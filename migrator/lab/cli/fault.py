@@ -23,6 +23,8 @@ _DEFAULTS = {
     "cluster": "",
     "change": "edit",
     "node": "",
+    "by": "service-control-policy",
+    "policy": "",
 }
 _HELP = """\
 Inject a fault into calls whose name matches OPERATION: eks:CreateAccessEntry, "iam:*", "*",
@@ -41,13 +43,25 @@ expired-credentials  the caller's credentials have expired
 update-fails         the update of the cluster that it starts ends as outcome=Failed or Cancelled
 second-writer        before it another writer changes aws-auth: change=edit, recreate or delete
 node-stops           just before it the kubelet of node=NAME stops renewing its lease
+ca-rotates           just before it EKS replaces the cluster's certificate authority
+undecided            a review of access says neither yes nor no: an authorizer failed
+denied               a policy denies it, by=service-control-policy, permissions-boundary,
+                     session-policy, vpc-endpoint-policy or identity-based-policy, with
+                     the ARN policy=ARN; in the cluster an admission webhook does
 
 \b
 When it strikes      after skip=N matching calls, times=N times, each with probability=P
                      drawn from seed=N: the same calls meet the same faults in every run
-Several clusters     cluster=NAME says where a second writer writes or a node stops
+Several clusters     cluster=NAME says where a second writer, a node or an authority is
 """
-_TEXTS = ("outcome", "cluster", "change", "node")  # a cluster's name may look like a number
+_TEXTS = (
+    "outcome",
+    "cluster",
+    "change",
+    "node",
+    "by",
+    "policy",
+)  # a cluster's name may look like a number
 
 
 @click.command(

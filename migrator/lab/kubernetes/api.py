@@ -26,7 +26,7 @@ from migrator.lab.kubernetes.quotas import check_quota
 from migrator.lab.kubernetes.registry import Registry, Write
 from migrator.lab.kubernetes.request_info import RequestInfo, request_info
 from migrator.lab.kubernetes.resources import ResourceType
-from migrator.lab.kubernetes.reviews import REVIEWS, VERSIONS, Reviews
+from migrator.lab.kubernetes.reviews import AUTHORIZATION, REVIEWS, VERSIONS, Reviews
 from migrator.lab.kubernetes.service_accounts import ServiceAccountTokens, request_token
 from migrator.lab.kubernetes.status import (
     ApiError,
@@ -44,6 +44,17 @@ from migrator.lab.worlds.in_force import EntriesInForce
 from migrator.lab.worlds.world import Caller, LabCluster, World
 
 _ACROSS_NAMESPACES = ("list", "watch", "deletecollection")
+# Of a webhook that answers with 403, as those of policy engines do (apiserver
+# ``pkg/admission/plugin/webhook/errors/statuserror.go``).
+_REFUSED_BY_WEBHOOK = (
+    'admission webhook "validate.policies.example.com" denied the request: changes of access need '
+    "an approval"
+)
+# As the apiserver says that a webhook of its chain did not answer: its error beside a decision that
+# is none (apiserver ``plugin/pkg/authorizer/webhook``).
+_AUTHORIZER_FAILED = (
+    'Post "https://127.0.0.1:9443/authorize?timeout=30s": context deadline exceeded'
+)
 _HEALTH = frozenset(("/healthz", "/livez", "/readyz"))
 
 
@@ -153,11 +164,13 @@ class KubernetesApi:
         asking.decision = self.authorizer.decide(user, asked)
         if not asking.decision.allowed:
             raise _denied(user, info, asking.decision.reason)
+        if "denied" in faults:
+            raise ApiError(403, "Forbidden", _REFUSED_BY_WEBHOOK)
         if not info.resource:
             return self._non_resource(info)
         review = REVIEWS.get((info.group, info.resource))
         if review is not None and info.version in VERSIONS[info.group]:
-            return self._review(request, info, user)
+            return self._review(request, info, user, is_undecided="undecided" in faults)
         kind = self.registry.types.find(info.group, info.version, info.resource)
         if kind is None:
             raise no_such_resource()
@@ -180,7 +193,14 @@ class KubernetesApi:
         """The user of a token: of IAM, or of a service account."""
         return self.authenticator.user_of(token) or self.service_accounts.user_of(token)
 
-    def _review(self, request: Request, info: RequestInfo, user: User) -> Response:
+    def _review(
+        self,
+        request: Request,
+        info: RequestInfo,
+        user: User,
+        *,
+        is_undecided: bool,
+    ) -> Response:
         """Answer a review. Reviews are created and not stored, so every other verb is a 405."""
         if info.verb != "create":
             raise method_not_allowed()
@@ -189,6 +209,9 @@ class KubernetesApi:
             raise ApiError(400, "BadRequest", "the body is no review")
         body.setdefault("apiVersion", f"{info.group}/{info.version}")
         body.setdefault("kind", REVIEWS[info.group, info.resource][0])
+        if is_undecided and info.group == AUTHORIZATION:
+            status = {"allowed": False, "evaluationError": _AUTHORIZER_FAILED}
+            return json_response(201, {**body, "status": status})
         return json_response(201, self._reviews.answer(info.resource, user, body, info.namespace))
 
     def _non_resource(self, info: RequestInfo) -> Response:

@@ -11,7 +11,11 @@ from typing import Any
 from migrator.lab.worlds.faults import Fault, FaultKind
 from migrator.lab.worlds.world import World
 
-CONTROLS: Mapping[FaultKind, str] = {"second-writer": "touchAwsAuth", "node-stops": "stopNode"}
+CONTROLS: Mapping[FaultKind, str] = {
+    "second-writer": "touchAwsAuth",
+    "node-stops": "stopNode",
+    "ca-rotates": "rotateAuthority",
+}
 
 
 def check_meanwhile(world: World, fault: Fault) -> None:

@@ -9,8 +9,11 @@ that makes the same calls).
 import fnmatch
 import random
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
+
+from migrator.lab.worlds.principals import Limit
 
 FaultKind: TypeAlias = Literal[
     "latency",  # `seconds` longer
@@ -26,7 +29,26 @@ FaultKind: TypeAlias = Literal[
     # just before the call another writer writes aws-auth: `change` edit, recreate or delete
     "second-writer",
     "node-stops",  # just before the call the kubelet of `node` stops renewing its lease
+    "ca-rotates",  # just before the call the cluster's certificate authority is replaced
+    "undecided",  # a review of access is answered with neither yes nor no: an authorizer failed
+    # a policy of kind `by` denies it, in AWS's words; a webhook does in the cluster
+    "denied",
 ]
+PolicyKind: TypeAlias = Literal[
+    "identity-based-policy",
+    "service-control-policy",
+    "permissions-boundary",
+    "session-policy",
+    "vpc-endpoint-policy",
+]
+# As AWS's texts name them.
+_POLICY_KINDS: Mapping[PolicyKind, str] = {
+    "identity-based-policy": "identity-based policy",
+    "service-control-policy": "service control policy",
+    "permissions-boundary": "permissions boundary",
+    "session-policy": "session policy",
+    "vpc-endpoint-policy": "VPC endpoint policy",
+}
 Outcome: TypeAlias = Literal["Failed", "Cancelled"]
 Change: TypeAlias = Literal["edit", "recreate", "delete"]
 
@@ -35,9 +57,9 @@ Change: TypeAlias = Literal["edit", "recreate", "delete"]
 class Fault:
     """One injected fault and how often it has struck.
 
-    ``cluster`` says where a second writer writes or a node stops; it may be left out in a world of
-    one cluster. Raises :class:`ValueError` for values that mean nothing: a schedule that never
-    strikes hides what it should show.
+    ``cluster`` says where a second writer writes, a node stops or an authority is replaced; it may
+    be left out in a world of one cluster. Raises :class:`ValueError` for values that mean nothing:
+    a schedule that never strikes hides what it should show.
     """
 
     operation: str
@@ -54,6 +76,8 @@ class Fault:
     cluster: str = ""
     change: Change = "edit"
     node: str = ""
+    by: PolicyKind = "service-control-policy"
+    policy: str = ""  # its ARN, which AWS names in one organization
     seen: int = 0
     struck: int = 0
     _random: random.Random = field(init=False, repr=False)
@@ -62,6 +86,7 @@ class Fault:
         _one_of("fault", self.kind, get_args(FaultKind))
         _one_of("outcome", self.outcome, get_args(Outcome))
         _one_of("change", self.change, get_args(Change))
+        _one_of("policy", self.by, get_args(PolicyKind))
         _between("skip", self.skip, 0)
         if self.times is not None:
             _between("times", self.times, 0)
@@ -76,6 +101,16 @@ class Fault:
         if self.kind == "stale-read" and not self.seconds:
             raise ValueError("stale-read needs how far back it reads: seconds=N")
         self._random = random.Random(f"{self.seed} {self.operation} {self.kind}")  # noqa: S311 - a schedule, no secret
+
+    @property
+    def limit(self) -> Limit:
+        """The policy by which the fault ``denied`` denies everything: the organization's with a
+        statement, the others by what they do not allow.
+        """
+        kind = _POLICY_KINDS[self.by]
+        if self.by == "service-control-policy":
+            return Limit(kind, self.policy, denied=("*",))
+        return Limit(kind, self.policy, allowed=())
 
     def strikes(self, operation: str) -> bool:
         """Whether this call is hit. Counts the call.

@@ -22,7 +22,12 @@ from migrator.model.access_entry import (
 )
 
 UpdateStatus: TypeAlias = Literal["InProgress", "Failed", "Cancelled", "Successful"]
-AUTOMATIC = frozenset({"creator", "nodegroups", "fargate", "capabilities", "service-linked"})
+AUTOMATIC = frozenset(
+    {"creator", "nodegroups", "fargate", "capabilities", "auto-mode", "service-linked"}
+)
+# ``old``: authorities as of Kubernetes 1.16 and before. ``rotating``: two of them, and the endpoint
+# still shows a certificate of the second one.
+Certificates: TypeAlias = Literal["new", "old", "rotating"]
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 
@@ -157,6 +162,7 @@ class LabCluster:
     propagation: timedelta = timedelta(seconds=2)
     update_duration: timedelta = timedelta(seconds=3)
     status_override: str | None = None
+    certificates: Certificates = "new"
     network: str = "eksctl"  # the layout of its groups: migrator.lab.worlds.network
     # Which entries EKS makes automatically. A world can leave some out: EKS was observed to do so
     # with Fargate.
@@ -169,6 +175,12 @@ class LabCluster:
     def arn(self) -> str:
         """``arn:aws:eks:REGION:ACCOUNT:cluster/NAME``."""
         return f"arn:{self.partition}:eks:{self.region}:{self.account}:cluster/{self.name}"
+
+    @property
+    def role_arn(self) -> str:
+        """The role by which EKS acts for the cluster."""
+        usual = f"arn:{self.partition}:iam::{self.account}:role/eks-cluster-role"
+        return str(self.raw.get("roleArn") or usual)
 
     # What holds when.
 

@@ -5,7 +5,7 @@ anywhere else.
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -18,6 +18,29 @@ from migrator.model.principal import Arn
 IAM_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A policy that gives nothing and limits what others give: an organization's, a boundary, that
+    of a session or of a VPC endpoint. ``kind`` is as AWS's texts name it.
+    """
+
+    kind: str
+    arn: str = ""
+    denied: tuple[str, ...] = ()
+    allowed: tuple[str, ...] | None = None
+
+    def refusal(self, action: str) -> str:
+        """How a denial ends that this policy is the reason of (IAM user guide, "Troubleshoot access
+        denied error messages"); empty where it is none.
+        """
+        if _any_matches(self.denied, action):
+            named = f": {self.arn}" if self.arn else ""
+            return f" with an explicit deny in a {self.kind}{named}"
+        if self.allowed is None or _any_matches(self.allowed, action):
+            return ""
+        return f" because no {self.kind} allows the {action} action"
+
+
 @dataclass(slots=True)
 class Permissions:
     """What a principal may do: everything, but for ``denied``; or only ``allowed`` when that is
@@ -25,20 +48,35 @@ class Permissions:
 
     Patterns as in a policy (``eks:*``, ``eks:CreateAccessEntry``), case-insensitive. ``denied_by``:
     the kind of policy that denies, as AWS's text names it (``service control policy: ARN``); empty:
-    the text does not name it.
+    the text does not name it. ``limits`` come from outside.
     """
 
     denied: tuple[str, ...] = ()
     allowed: tuple[str, ...] | None = None
     denied_by: str = ""
+    limits: tuple[Limit, ...] = ()
 
     def allows(self, action: str) -> bool:
         """Whether ``action`` (``eks:DescribeCluster``) is allowed."""
-        if any(_matches(pattern, action) for pattern in self.denied):
-            return False
-        if self.allowed is None:
-            return True
-        return any(_matches(pattern, action) for pattern in self.allowed)
+        return self.refusal(action) is None
+
+    def refusal(self, action: str) -> str | None:
+        """How AWS's denial of ``action`` ends, after the resource; None where it is allowed."""
+        if _any_matches(self.denied, action):
+            return f" with an explicit deny in a {self.denied_by}" if self.denied_by else ""
+        if limit := self.limit_of(action):
+            return limit.refusal(action)
+        if self.allowed is None or _any_matches(self.allowed, action):
+            return None
+        return f" because no identity-based policy allows the {action} action"
+
+    def limit_of(self, action: str) -> Limit | None:
+        """The first policy from outside that denies ``action``."""
+        return next((limit for limit in self.limits if limit.refusal(action)), None)
+
+
+def _any_matches(patterns: Iterable[str], action: str) -> bool:
+    return any(_matches(pattern, action) for pattern in patterns)
 
 
 def _matches(pattern: str, action: str) -> bool:
@@ -157,6 +195,7 @@ class Account:
     unit: str | None = None
     status: str = "ACTIVE"
     tags: dict[str, str] = field(default_factory=dict)
+    service_control: tuple[Limit, ...] = ()  # the organization's policies for this account
     root: RootUser = field(init=False)
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ Code that reads or changes a world holds ``world.lock``. Rules of AWS are in the
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -67,6 +67,7 @@ class Settings:
         "203.0.113.10"  # where clients of cluster endpoints seem to come from (RFC 5737)
     )
     management_account: str | None = None  # of the organization
+    most_entries: int = 3_000  # of a cluster; the quota is the same for everybody
     caller_in_vpc: bool = False  # clients of cluster endpoints are hosts of the clusters' VPC
 
 
@@ -233,8 +234,20 @@ class World:
             principal_id=principal.id,
             session_name=credential.session_name or "",
             access_key_id=credential.access_key_id,
-            permissions=principal.permissions,
+            permissions=self.permissions_of(principal),
         )
+
+    def permissions_of(self, principal: Principal) -> Permissions:
+        """What a principal may do within the organization's policies, which do not bind the
+        management account (Organizations user guide, "Service control policies").
+        """
+        parsed = parse_arn(principal.arn)
+        account = parsed.account if parsed else ""
+        own = principal.permissions
+        if account == self.settings.management_account or account not in self.accounts:
+            return own
+        limits = self.accounts[account].service_control
+        return replace(own, limits=(*limits, *own.limits)) if limits else own
 
 
 def _letters(count: int) -> str:

@@ -11,14 +11,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from migrator.errors import Failed
 from migrator.lab.worlds.automatic_entries import SERVICE_ROLE, automatic_entries
 from migrator.lab.worlds.entry_shapes import entry_arn, names_of
-from migrator.lab.worlds.lab_cluster import AUTOMATIC, LabCluster, LabEntry, LabPolicy, LabUpdate
+from migrator.lab.worlds.lab_cluster import (
+    AUTOMATIC,
+    Certificates,
+    LabCluster,
+    LabEntry,
+    LabPolicy,
+    LabUpdate,
+)
 from migrator.lab.worlds.network import LAYOUTS, Network
-from migrator.lab.worlds.principals import Account, Instance, InstanceProfile, Permissions, make_id
+from migrator.lab.worlds.principals import (
+    Account,
+    Instance,
+    InstanceProfile,
+    Limit,
+    Permissions,
+    make_id,
+)
 from migrator.lab.worlds.world import IamRole, IamUser, Settings, World
 from migrator.model.access_entry import AccessScope
 from migrator.model.files.yaml_document import YamlError, load_yaml
@@ -165,6 +179,7 @@ def _settings(top: _Part) -> Settings:
         operator=top.get("operator"),
         region=str(part.get("region", "eu-central-1")),
         caller_address=str(part.get("callerAddress", "203.0.113.10")),
+        most_entries=int(part.get("accessEntriesPerCluster", 3_000)),
         caller_in_vpc=bool(part.get("callerInVpc", False)),
         management_account=top.get("managementAccount"),
     )
@@ -177,6 +192,9 @@ def _account(part: _Part) -> Account:
     account.unit = part.get("unit")
     account.status = str(part.get("status", "ACTIVE"))
     account.tags = part.labels("tags")
+    account.service_control = tuple(
+        _limit("service control policy", item) for item in part.parts("serviceControlPolicies")
+    )
     for item in part.parts("roles"):
         role = _role(account, item)
         account.roles[role.name.lower()] = role
@@ -196,9 +214,25 @@ def _account(part: _Part) -> Account:
 
 
 def _permissions(part: _Part) -> Permissions:
-    """What a principal may do: everything but ``deniedActions``, or ``allowedActions`` alone."""
-    allowed = part.texts("allowedActions") if "allowedActions" in part.raw else None
-    return Permissions(part.texts("deniedActions"), allowed)
+    """What a principal may do: everything but ``deniedActions``, or ``allowedActions`` alone, and
+    within its boundary.
+    """
+    limits: tuple[Limit, ...] = ()
+    boundary = part.get("permissionsBoundary")
+    if boundary is not None:
+        place = f"{part.where}.permissionsBoundary"
+        limits = (_limit("permissions boundary", _Part(boundary, place)),)
+    return Permissions(part.texts("deniedActions"), _allowed(part), limits=limits)
+
+
+def _allowed(part: _Part) -> tuple[str, ...] | None:
+    return part.texts("allowedActions") if "allowedActions" in part.raw else None
+
+
+def _limit(kind: str, part: _Part) -> Limit:
+    limit = Limit(kind, str(part.get("arn", "")), part.texts("deniedActions"), _allowed(part))
+    part.done()
+    return limit
 
 
 def _role(account: Account, part: _Part) -> IamRole:
@@ -358,7 +392,11 @@ def _cluster(world: World, part: _Part) -> None:
         update_duration=part.seconds("updateSeconds", settings.update_duration.total_seconds()),
         status_override=part.get("status"),
         network=str(part.get("network", "eksctl")),
+        certificates=part.get("certificates", "new"),
     )
+    if cluster.certificates not in get_args(Certificates):
+        known = ", ".join(get_args(Certificates))
+        raise part.wrong(f"certificates knows {known}, not {cluster.certificates}")
     if cluster.network not in LAYOUTS:
         raise part.wrong(f"network knows {', '.join(LAYOUTS)}, not {cluster.network}")
     if "automatic" in part.raw:

@@ -105,9 +105,9 @@ KINDS: tuple[ErrorKind, ...] = (
     ErrorKind(
         "kubernetes-denied",
         (1,),
-        "RBAC does not allow the call.",
-        "The caller has another identity than expected, or lacks the rule.",
-        "Give the caller what the error names, or use another principal.",
+        "RBAC or an admission rule does not allow the call.",
+        "The caller has another identity than expected, or lacks the rule; or a webhook denies it.",
+        "Give the caller what the error names, use another principal, or admit what the run makes.",
         "migrate doctor CLUSTER",
     ),
     ErrorKind(

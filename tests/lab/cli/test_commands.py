@@ -35,6 +35,9 @@ LINES: dict[str, str] = {
     "update-fails": "eks:UpdateClusterConfig update-fails outcome=Cancelled",
     "second-writer": '"kubernetes:update configmaps" second-writer times=1 change=recreate '
     "cluster=demo",
+    "ca-rotates": '"kubernetes:*" ca-rotates times=1 cluster=demo',
+    "undecided": '"kubernetes:create selfsubjectaccessreviews" undecided times=1',
+    "denied": "eks:UpdateClusterConfig denied by=permissions-boundary policy=arn:aws:iam::1:p",
     "node-stops": "eks:* node-stops node=ip-10-0-1-11.eu-central-1.compute.internal",
 }
 
