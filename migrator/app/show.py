@@ -22,7 +22,7 @@ def show(request: ShowRequest) -> PlanOutcome:
     from migrator.model.files.plan import plan_to_document
 
     plan, digest = read_plan(request.content)
-    return PlanOutcome(plan=plan, digest=digest, document=plan_to_document(plan), lines={})
+    return PlanOutcome(plan=plan, digest=digest, document=plan_to_document(plan), lines=plan.lines)
 
 
 def note_for_soc(outcome: PlanOutcome, source: str | None = None) -> "SecurityNote":

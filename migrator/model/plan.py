@@ -45,7 +45,7 @@ class AccessChange:
 @dataclass(frozen=True, slots=True)
 class PlannedPrincipal:
     """A principal with its one action. ``sources`` are all its rows, shadowed ones included, in
-    document order.
+    document order; ``lines`` are theirs, each inside its section, empty in plans of before.
 
     ``entry`` is None for ``skip`` and ``block`` (``proposed`` may hold a block's best answer); for
     ``await`` it is what EKS is expected to make, and ``entry_after`` what it is updated to, where
@@ -62,6 +62,7 @@ class PlannedPrincipal:
     required_proof: ProofClass = "live"
     access: AccessChange = AccessChange()
     findings: tuple[str, ...] = ()
+    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,20 @@ class Plan:
             found.setdefault(step.principal_arn or f"step {step.id}", []).append(step)
         sequences = {key: tuple(steps) for key, steps in found.items()}
         object.__setattr__(self, "sequences", sequences)
+
+    @property
+    def lines(self) -> dict[str, int]:
+        """``mapRoles[3]`` -> its line inside the section, for every row that the plan names with
+        one: a row without a principal has a finding.
+        """
+        found = {
+            finding.source: finding.line
+            for finding in self.findings
+            if finding.source is not None and finding.line is not None
+        }
+        for principal in self.principals:
+            found.update(zip(principal.sources, principal.lines, strict=False))
+        return found
 
     @property
     def blocked(self) -> bool:

@@ -18,7 +18,6 @@ from migrator.render.facts import (
     after_facts,
     before_facts,
     is_link,
-    lines_of_findings,
     place,
     place_of,
     short_arn,
@@ -113,7 +112,7 @@ def cards(report: Report) -> tuple[Card, ...]:
     plan = report.plan
     verdicts = {each.principal_arn: each for each in report.verification.verdicts}
     notes = _notes_by_principal(report)
-    lines = {**lines_of_findings(plan), **report.lines}
+    lines = {**plan.lines, **report.lines}
     return tuple(
         _card(
             f"p{number}",

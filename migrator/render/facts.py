@@ -59,17 +59,6 @@ def place_of(source: str, line: int | None) -> str:
     return f"{source} line {line}"
 
 
-def lines_of_findings(plan: Plan) -> dict[str, int]:
-    """The lines of those rows that a finding is about."""
-    lines: dict[str, int] = {}
-    for finding in plan.findings:
-        # A finding about the cluster, or about an entry, has no row.
-        if finding.source is None or finding.line is None:
-            continue
-        lines[finding.source] = finding.line
-    return lines
-
-
 def policy_words(policy: AssociatedPolicy) -> str:
     """``AmazonEKSViewPolicy in shop, web`` or ``AmazonEKSClusterAdminPolicy in the whole
     cluster``.

@@ -15,7 +15,6 @@ from migrator.render.facts import (
     after_facts,
     before_facts,
     is_link,
-    lines_of_findings,
     place,
     place_of,
     short_arn,
@@ -28,7 +27,7 @@ _SEVERITIES = ("block", "warn", "info")
 
 def plan_markdown(plan: Plan, *, lines: Mapping[str, int] | None = None) -> str:
     """The whole plan: summary first, then principals, findings, steps."""
-    known = {**lines_of_findings(plan), **(lines or {})}
+    known = {**plan.lines, **(lines or {})}
     parts = [_head(plan), _principals(plan, known), _findings(plan), _steps(plan)]
     return "\n".join(part for part in parts if part)
 

@@ -19,7 +19,6 @@ from migrator.render.facts import (
     access_words,
     after_facts,
     before_facts,
-    lines_of_findings,
     place,
     place_of,
     short_arn,
@@ -54,7 +53,7 @@ def plan_table(
     """The whole plan as text. ``ask`` says what a person does about blockers; ``lines`` maps a row
     (``mapRoles[3]``) to its line inside the section.
     """
-    known = {**lines_of_findings(plan), **(lines or {})}
+    known = {**plan.lines, **(lines or {})}
     parts = [header(plan), Text(""), _principals(plan, known, width)]
     if plan.findings:
         parts += [findings_list(plan, plan.findings), Text("")]

@@ -16,7 +16,9 @@ from jsonschema import Draft202012Validator
 import migrator
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.read_manifest import read_manifest
+from migrator.errors import Failed
 from migrator.model.canonical import pretty_bytes
+from migrator.model.files.plan import decode_plan_with_digest, plan_digest, plan_to_document
 from migrator.model.files.schemas import plan_schema, snapshot_schema
 from tests.support.example_snapshots import EXAMPLES, FACTS, snapshot_of
 from tests.support.forked_cli import forked_clis
@@ -74,3 +76,38 @@ def test_the_command_prints_the_same_bytes_as_the_library(name: str) -> None:
     assert second.stdout.encode() == first.stdout
     blocked = any(finding["severity"] == "block" for finding in plan_of(name)["findings"])
     assert first.returncode == (3 if blocked else 0), first.stderr
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_saved_plan_is_shown_as_it_was_when_it_was_made(name: str, form: str) -> None:
+    """Each row with its line, in a folder that has neither the snapshot nor the ConfigMap."""
+    made = forked_clis().run(
+        ["plan", "--snapshot", str(EXAMPLES / name / "snapshot.json"), "--output", form],
+        Path.cwd(),
+        os.environ,
+    )
+    saved = str(EXAMPLES / name / "plan.json")
+    shown = forked_clis().run(["show", saved, "--output", form], Path.cwd(), os.environ)
+    assert " line " in made.stdout
+    assert shown.stdout.partition("\nFor the SOC:")[0].rstrip() == made.stdout.rstrip()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plan_of_before_without_lines_is_read_with_its_digest(name: str) -> None:
+    document = plan_of(name)
+    for principal in document["principals"]:
+        principal.pop("lines", None)
+    document["planDigest"] = plan_digest(document)
+    plan, digest = decode_plan_with_digest(pretty_bytes(document))
+    assert digest == document["planDigest"]
+    assert plan_to_document(plan) == document
+
+
+def test_a_plan_whose_rows_do_not_have_a_line_each_is_refused() -> None:
+    document = plan_of("forty-two-roles")
+    document["principals"][0]["lines"].append(1)
+    document["planDigest"] = plan_digest(document)
+    with pytest.raises(Failed, match="contradicts itself") as caught:
+        decode_plan_with_digest(pretty_bytes(document))
+    assert caught.value.code == "plan-inconsistent"

@@ -38,7 +38,7 @@ def explain(
     """
     principal = _find(plan, principal_arn)
     findings = tuple(finding for finding in plan.findings if _is_about(finding, principal))
-    known = _lines_of_findings(plan) | dict(lines or {})
+    known = plan.lines | dict(lines or {})
     after = _after(plan, principal)
     return Explanation(
         principal_arn=principal.principal_arn,
@@ -55,15 +55,6 @@ def explain(
         log_ins_before=population_of(principal.before, principal.principal_arn),
         log_ins_after=None if after is None else population_of(after, principal.principal_arn),
     )
-
-
-def _lines_of_findings(plan: Plan) -> dict[str, int]:
-    """The lines of the rows that a finding is about: a plan does not keep the ConfigMap's text."""
-    lines: dict[str, int] = {}
-    for finding in plan.findings:
-        if finding.source is not None and finding.line is not None:
-            lines[finding.source] = finding.line
-    return lines
 
 
 def _means(plan: Plan, principal: PlannedPrincipal) -> str:

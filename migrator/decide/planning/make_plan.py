@@ -101,6 +101,7 @@ def _principal(each: PrincipalDecision, facts: PlanFacts) -> PlannedPrincipal:
         required_proof=_required_proof(each, shown, facts),
         access=each.access,
         findings=tuple(dict.fromkeys(note.code for note in each.notes)),
+        lines=tuple(row.line for row in each.candidate.rows),
     )
 
 

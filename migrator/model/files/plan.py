@@ -107,6 +107,9 @@ def _refuse_other_derived_fields(plan: Plan, document: dict[str, Any]) -> None:
     for step, written in zip(plan.steps, document["steps"], strict=True):
         if written["preconditions"] != preconditions_of(step.effect):
             wrong = f"The preconditions of step {step.id} are not those of {step.effect.kind}."
+    for principal in plan.principals:
+        if principal.lines and len(principal.lines) != len(principal.sources):
+            wrong = f"The rows of {principal.principal_arn} do not have a line each."
     if wrong:
         raise Failed(
             "plan-inconsistent",

@@ -186,8 +186,10 @@ class Access(Strict, omit_defaults=True):
     log_ins_lost: tuple[LogIns, ...] = ()
 
 
-class Principal(Strict):
-    """One principal with its action."""
+class Principal(Strict, omit_defaults=True):
+    """One principal with its action. ``lines`` are those of ``sources``, each inside its section;
+    a plan of before has none, and keeps its digest.
+    """
 
     principal_arn: str
     sources: tuple[str, ...]
@@ -199,6 +201,7 @@ class Principal(Strict):
     required_proof: ProofClass
     access: Access
     findings: tuple[str, ...]
+    lines: tuple[int, ...] = ()
 
 
 class Finding(Strict):
