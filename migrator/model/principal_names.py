@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Final
 
+from migrator.model.principal import parse_arn
+
 # `place` of a row, as tables print it; no IAM name has brackets (IAM API Reference, CreateRole).
 _ROW: Final = re.compile(r"(map(?:Roles|Users|Accounts)\[\d{1,6}\])(?: line \d+)?")
 _MOST_CANDIDATES = 3
@@ -18,7 +20,8 @@ def row_meant(wanted: str) -> str | None:
 
 def arns_meant(arns: Iterable[str], wanted: str) -> tuple[str, ...]:
     """The ARNs that ``wanted`` can mean: the whole ARN, else an end of it that begins behind a
-    colon or a slash (``111122223333:role/ci/runner``, ``role/ci/runner``, ``runner``).
+    colon or a slash (``111122223333:role/ci/runner``, ``role/ci/runner``, ``runner``), also as
+    aws-auth spells it, without a role's path (``role/runner``).
     """
     known = tuple(arns)
     if wanted in known:
@@ -26,7 +29,18 @@ def arns_meant(arns: Iterable[str], wanted: str) -> tuple[str, ...]:
     # Text of a row may hold an ARN: one that is written in full is not looked for inside it.
     if not wanted or wanted.startswith("arn:"):
         return ()
-    return tuple(arn for arn in known if arn.endswith((f"/{wanted}", f":{wanted}")))
+    ends = (f"/{wanted}", f":{wanted}")
+    return tuple(arn for arn in known if arn.endswith(ends) or _in_aws_auth(arn).endswith(ends))
+
+
+def _in_aws_auth(arn: str) -> str:
+    """The ARN as a row that matches has it: of a role without its path (aws-iam-authenticator,
+    ``pkg/arn/arn.go``).
+    """
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.kind != "role":
+        return arn
+    return str(parsed.pathless)
 
 
 def nearest_arns(arns: Sequence[str], wanted: str) -> tuple[str, ...]:
