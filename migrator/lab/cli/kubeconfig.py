@@ -11,6 +11,7 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.terminal import output_of
 from migrator.errors import Failed
 from migrator.lab.cli.place import lab_directory_option, resolved
+from migrator.model.plan import ClusterRef
 
 
 @click.command(
@@ -28,22 +29,21 @@ from migrator.lab.cli.place import lab_directory_option, resolved
 def command(
     ctx: click.Context, /, cluster: str | None, principal: str | None, lab_dir: str
 ) -> None:
-    """Print a kubeconfig for CLUSTER (the only one, where there is one). It holds no credentials:
-    kubectl asks migrate token for a login each time.
+    """Print a kubeconfig for CLUSTER, a name or an ARN (the only one, where there is one). It holds
+    no credentials: kubectl asks migrate token for a login each time.
     """
-    from migrator.adapters.eks import EksCluster
-    from migrator.adapters.tasks_threads import Threads
-    from migrator.app.connect import open_aws
+    from migrator.app.connect import describe
     from migrator.lab.cli.credentials import find_principal
     from migrator.lab.lab_client import control, enter_lab, lab_state
+    from migrator.model.files.snapshot import cluster_ref
 
     directory = resolved(lab_dir)
     enter_lab(directory, os.environ)
     state = lab_state(directory)
-    name = _cluster_name(cluster, control(directory, "GET", "world"))
+    wanted = cluster or _only_cluster(control(directory, "GET", "world"))
     arn = state["operator"] if principal is None else find_principal(directory, principal)
-    described = EksCluster(open_aws(settings_of(ctx)), name, Threads(1)).describe_cluster()
-    kubeconfig = _kubeconfig(described, name, _login(state, arn))
+    described = describe(settings_of(ctx), wanted)
+    kubeconfig = _kubeconfig(described, _login(state, arn, cluster_ref(described)))
     from migrator.model.files.yaml_text import yaml_text
 
     output_of(settings_of(ctx)).show(
@@ -51,31 +51,31 @@ def command(
     )
 
 
-def _cluster_name(wanted: str | None, world: Mapping[str, Any]) -> str:
-    names = [str(cluster["name"]) for cluster in world["clusters"]]
-    if wanted is None and len(names) == 1:
-        return names[0]
-    if wanted not in names:
-        why = f"The lab has {', '.join(names)}."
-        raise Failed(
-            "cluster-not-found", "Which cluster of the lab?", why=why, remedy="Name one of them."
-        )
-    return wanted
+def _only_cluster(world: Mapping[str, Any]) -> str:
+    """The ARN of the lab's cluster, where it has one. Raises ``cluster-not-found``."""
+    arns = [str(cluster["arn"]) for cluster in world["clusters"]]
+    if len(arns) == 1:
+        return arns[0]
+    raise Failed(
+        "cluster-not-found",
+        "Which cluster of the lab?",
+        why=f"The lab has {', '.join(arns)}.",
+        remedy="Give the name or the ARN of one of them.",
+    )
 
 
-def _login(state: Mapping[str, Any], arn: str) -> dict[str, str]:
+def _login(state: Mapping[str, Any], arn: str, cluster: ClusterRef) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": str(state["endpoint"]),
-        "AWS_REGION": str(state["region"]),
+        "AWS_REGION": cluster.region,
         "AWS_SHARED_CREDENTIALS_FILE": str(state["credentialsFile"]),
         "AWS_CONFIG_FILE": str(state["configFile"]),
         "AWS_PROFILE": str(state["profiles"][arn]),
     }
 
 
-def _kubeconfig(
-    described: Mapping[str, Any], name: str, environment: Mapping[str, str]
-) -> dict[str, Any]:
+def _kubeconfig(described: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    name = str(described["name"])
     server = {
         "server": described["endpoint"],
         "certificate-authority-data": described["certificateAuthority"]["data"],
