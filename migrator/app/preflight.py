@@ -82,11 +82,13 @@ def refuse_missing_extra(
     """
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
+        from migrator.adapters.installed_package import install_command
+
         raise WrongUse(
             "extra-missing",
             f"{what} needs the extra {extra}, which is not installed.",
             why=f"Python finds no package {', '.join(missing)}.",
-            remedy=f"pip install 'eks-access-migrator[{extra}]'{instead}",
+            remedy=f"{install_command(extra)}{instead}",
         )
 
 

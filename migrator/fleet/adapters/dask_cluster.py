@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from migrator.adapters.foreign_text import foreign
+from migrator.adapters.installed_package import install_command
 from migrator.errors import Failed, MigratorError, WrongUse
 from migrator.fleet.adapters.dask_scheduler import Scheduler
 
@@ -142,8 +143,7 @@ def _missing(error: ImportError) -> MigratorError:
         "executor-missing",
         "The dask executor is not installed.",
         why=foreign(error),
-        remedy="pip install 'eks-access-migrator[fleet]', or leave --executor out: threads do the "
-        "same work.",
+        remedy=f"{install_command('fleet')}, or leave --executor out: threads do the same work.",
     )
 
 

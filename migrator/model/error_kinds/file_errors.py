@@ -109,7 +109,7 @@ KINDS: tuple[ErrorKind, ...] = (
         "The command needs a part of the package that is not installed.",
         "Heavy libraries are extras.",
         "Install the extra that the error names.",
-        "pip install 'eks-access-migrator[fleet]'",
+        "pip install 'WHEEL[fleet]'",
     ),
     ErrorKind(
         "file-not-found",

@@ -16,7 +16,7 @@ KINDS: tuple[ErrorKind, ...] = (
         "The dask executor is not installed.",
         "It is an extra.",
         "Install it, or leave --executor out: threads do the same work.",
-        "pip install 'eks-access-migrator[fleet]'",
+        "pip install 'WHEEL[fleet]'",
     ),
     ErrorKind(
         "fleet-malformed",
