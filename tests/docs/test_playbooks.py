@@ -14,9 +14,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from migrator.fleet.model.files.decisions import decode_fleet_decisions
-from tests.support.cli_lab import running
+from tests.support.cli_lab import WORLD, running
 from tests.support.fleet_world import fleet_file, fleet_world
 from tests.support.page_reader import Reader
+from tests.support.printed_policy import CLUSTER, for_a_reader
 from tests.support.terminal import at_terminal
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +25,6 @@ ROOT = Path(__file__).parents[2]
 PLAYBOOKS = sorted(
     page for page in (ROOT / "playbooks").glob("*/*.md") if page.parent.name != "decisions"
 )
-CLUSTER = "my-cluster"
 # Commands of the AWS CLI that are no operations.
 OF_THE_CLI = ("update-kubeconfig", "wait")
 FLEET = "fleet"
@@ -167,23 +167,25 @@ def test_commands_of_a_shell_in_the_fleets_playbook_have_options_that_exist() ->
 def test_every_command_of_a_playbook_works(path: Path, tmp_path: Path) -> None:
     # The page for the time after the cut-over is read by people who followed the one for a cluster.
     single = ROOT / "playbooks" / "how-to" / "single-cluster.md"
-    before = commands(single.read_text(), "console", "$ ")
-    done = before[:-1] if path.stem == "after-cut-over" else []
-    with running(tmp_path) as lab:
+    retire = "migrate retire plan.json --yes"
+    with running(tmp_path, for_a_reader(WORLD)) as lab:
         # The reader has a real cluster, and no lab until the page starts one.
         environment = lab.environment()
-        environment.pop("MIGRATE_LAB_DIR", None)
-        for command in [*done, *commands(path.read_text(), "console", "$ ")]:
-            assert command[0] == "migrate", command
-            words = [word.replace(CLUSTER, "small") for word in command[1:]]
-            ran = lab.run(*words, environment=environment)
-            assert ran.code == 0, f"{shlex.join(command)}: {ran.code}\n{ran.out}\n{ran.err}"
+        # The reader's shell finds the program of this tree.
+        for name in ("MIGRATE_LAB_DIR", "PATH"):
+            environment.pop(name)
+        reader = Reader(lab.work, environment)
+        if path.stem == "after-cut-over":
+            reader.follow(single, stop_before=retire)
+        if path.stem == "log-lines":
+            reader.run(f"migrate plan {CLUSTER} --out plan.json")
+        reader.follow(path)
 
 
 # What the README's reader types at a question of a command.
 TYPED = {
-    "apply": ("Apply this to cluster small? [y/N]", "y"),
-    "cutover": ("the cluster's name:", "small"),
+    "apply": (f"Apply this to cluster {CLUSTER}? [y/N]", "y"),
+    "cutover": ("the cluster's name:", CLUSTER),
 }
 
 
@@ -191,21 +193,20 @@ def test_every_command_of_the_readme_works_at_a_terminal(tmp_path: Path) -> None
     found = commands((ROOT / "README.md").read_text(), "console", "$ ")
     lines = [command[1:] for command in found if command[0] == "migrate"]
     assert {"plan", "apply", "rehearse", "cutover"} <= {line[0] for line in lines}
-    with running(tmp_path) as lab:
-        read = lab.run("snapshot", "small", "--out", "-")
+    with running(tmp_path, for_a_reader(WORLD)) as lab:
+        read = lab.run("snapshot", CLUSTER, "--out", "-")
         rows = json.loads(read.out)["configMap"]
         (lab.work / "aws-auth.yaml").write_text(json.dumps(rows), encoding="utf-8")
         for line in lines:
-            arguments = [word.replace(CLUSTER, "small") for word in line]
             if line[0] in TYPED:
-                seen = at_terminal(lab, arguments, *TYPED[line[0]])
+                seen = at_terminal(lab, line, *TYPED[line[0]])
                 assert seen.code == 0, f"{shlex.join(line)}: {seen.code}\n{seen.text}{seen.after}"
                 continue
-            ran = lab.run(*arguments)
+            ran = lab.run(*line)
             # A first look without the cluster has principals that a person must decide.
             expected = 3 if "--config-map" in line else 0
             assert ran.code == expected, f"{shlex.join(line)}: {ran.code}\n{ran.out}\n{ran.err}"
-        assert json.loads(lab.run("--output", "json", "status", "small").out)["mode"] == "API"
+        assert json.loads(lab.run("--output", "json", "status", CLUSTER).out)["mode"] == "API"
 
 
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)

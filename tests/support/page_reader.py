@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 def lines_of(text: str) -> Iterator[tuple[str, int]]:
     """``(command, exit code)`` of every line; what follows a here-document's line belongs to it."""
-    for block in _BLOCKS.findall(text):
+    for block in map(textwrap.dedent, _BLOCKS.findall(text)):
         for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
             first, _, rest = part.rstrip("\n").partition("\n")
             said = _EXIT_CODE.search(first)
@@ -68,7 +69,7 @@ class Reader:
         if entered:
             return self._enter(entered.group(1))
         words = shlex.split(line, comments=True)
-        if words[0] == "migrate" and not {">", ">>", "|", "<<END"} & set(words):
+        if words[0] == "migrate" and not {">", ">>", "2>", "|", "<<END"} & set(words):
             done = forked_clis().run(words[1:], self.folder, self.environment)
             return Ran(done.returncode, done.stdout, done.stderr)
         ended = subprocess.run(
