@@ -59,11 +59,23 @@ def discover_fleet(fleet: Fleet, request: FleetRequest, operator: Operator) -> t
         events=operator.events,
         tasks=tasks,
     )
-    found = discover(file, ports, asked.clusters)
+    found = discover(file, ports, _named_clusters(fleet, asked))
     accounts = found.inventory.accounts
     sessions.know(accounts)
     worker = replace(fleet.worker, accounts={account.id: account for account in accounts})
     return replace(fleet, worker=worker), found
+
+
+def _named_clusters(fleet: Fleet, asked: Asked) -> tuple[str, ...]:
+    """The ARNs of the clusters that the command is limited to; empty: of all."""
+    from migrator.fleet.decide.clusters_meant import clusters_meant
+    from migrator.fleet.model.files.records import INVENTORY_FILE, decode_inventory
+
+    if not asked.clusters:
+        return ()
+    content = fleet_store(fleet).read(INVENTORY_FILE)
+    known = decode_inventory(content).clusters if content else ()
+    return clusters_meant(asked.clusters, [each.arn for each in known])
 
 
 def fleet_ports(fleet: Fleet, asked: Asked, operator: FleetOperator) -> FleetPorts:

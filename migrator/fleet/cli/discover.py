@@ -16,9 +16,10 @@ from migrator.fleet.cli.options import fleet_argument
 @click.option(
     "--cluster",
     "clusters",
-    metavar="ARN",
+    metavar="CLUSTER",
     multiple=True,
-    help="Only this cluster; may be repeated.",
+    help="Only this cluster: its ARN, ACCOUNT/REGION/NAME as tables print it, or its name; may be "
+    "repeated.",
 )
 @click.option(
     "--concurrency",

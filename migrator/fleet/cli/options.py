@@ -27,9 +27,10 @@ def read_options(function: F) -> F:
         click.option(
             "--cluster",
             "clusters",
-            metavar="ARN",
+            metavar="CLUSTER",
             multiple=True,
-            help="Only this cluster; may be repeated.",
+            help="Only this cluster: its ARN, ACCOUNT/REGION/NAME as tables print it, or its name; "
+            "may be repeated.",
         ),
         click.option(
             "--concurrency",

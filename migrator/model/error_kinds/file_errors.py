@@ -29,7 +29,7 @@ KINDS: tuple[ErrorKind, ...] = (
     ErrorKind(
         "cluster-ambiguous",
         (64,),
-        "A name is that of a cluster, and of a kubectl context of another cluster.",
+        "A name means several clusters: one here and a kubectl context, or two of a fleet.",
         "A cluster is named by its name, its ARN or a kubectl context.",
         "Give the ARN of the one that you mean.",
     ),

@@ -19,6 +19,14 @@ KINDS: tuple[ErrorKind, ...] = (
         "pip install 'WHEEL[fleet]'",
     ),
     ErrorKind(
+        "fleet-cluster-unknown",
+        (64,),
+        "A name that --cluster of a fleet command has means no cluster of the fleet.",
+        "A cluster is named by its ARN, or as the last discovery found it.",
+        "Give its ARN, or list the clusters.",
+        "migrate fleet discover fleet.yaml",
+    ),
+    ErrorKind(
         "fleet-malformed",
         (1,),
         "A field of the fleet file is unknown, or of the wrong type.",

@@ -118,6 +118,11 @@ def test_one_cluster_alone_by_its_arn_leaves_the_fleets_record_alone(mixed: CliL
     arn = f"arn:aws:eks:eu-central-1:{account_ids(3)[0]}:cluster/c0000"
     ran = mixed.run("fleet", "plan", "--cluster", arn, "--output", "json")
     assert [result["arn"] for result in _aggregate(ran)["results"]] == [arn]
+    for spelled in (f"{account_ids(3)[0]}/eu-central-1/c0000", "c0000"):
+        same = mixed.run("fleet", "plan", "--cluster", spelled, "--output", "json")
+        assert [result["arn"] for result in _aggregate(same)["results"]] == [arn]
+    unknown = mixed.run("fleet", "rollback", "--cluster", "nope", "--yes")
+    assert (unknown.code, unknown.error_code) == (64, "fleet-cluster-unknown")
     missing = mixed.run("fleet", "plan", "--cluster", arn + "x", "--output", "json")
     assert (missing.code, _aggregate(missing)["missing"][0]["arn"]) == (8, arn + "x")
     assert (mixed.work / ".migrate/fleet/test/inventory.json").read_bytes() == before
