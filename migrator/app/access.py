@@ -1,5 +1,6 @@
 """Who can log in to a cluster now, as what, and by which row, entry or policy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,11 +51,15 @@ def read_access(
     connection: Connection,
     *,
     moment: datetime | None = None,
+    also: Sequence[str] = (),
 ) -> tuple[AccessDocument, Snapshot]:
-    """The access of a cluster, and the snapshot that it follows from. Raises as :func:`access`."""
+    """The access of a cluster, and the snapshot that it follows from. ``also``: principals of which
+    it says what IAM has, even where the cluster does not name them. Raises as :func:`access`.
+    """
     from migrator.decide.auditing.access_now import access_now
     from migrator.model.files.snapshot import decode_snapshot
 
-    document = read_log_ins(operator, connection, moment=moment)
+    document = read_log_ins(operator, connection, moment=moment, also=also)
     snapshot = decode_snapshot(document)
-    return access_now(snapshot, document.get("unread", ()), request.answers), snapshot
+    found = access_now(snapshot, document.get("unread", ()), request.answers, also=also)
+    return found, snapshot

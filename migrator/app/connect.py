@@ -6,7 +6,7 @@ only when it talks to a cluster.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -361,18 +361,27 @@ _SHOW_THE_MAKER = ("nodegroups", "fargateProfiles", "capabilities")
 
 
 def read_log_ins(
-    operator: Operator, connection: Connection, *, moment: datetime | None = None
+    operator: Operator,
+    connection: Connection,
+    *,
+    moment: datetime | None = None,
+    also: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The part of the snapshot document that says who can log in: aws-auth, the access entries,
     their principals in IAM, the creator. What cannot be read is under ``unread``, and nothing is
-    raised for it. ``moment``: when it is taken, None: now.
+    raised for it. ``moment``: when it is taken, None: now. ``also``: principals that IAM is asked
+    for besides.
     """
     from migrator.run.read_history import with_history
     from migrator.run.take_snapshot import take_snapshot
 
     ports = replace(snapshot_ports(operator, connection), ways_out=None)
     document = take_snapshot(
-        ports, now=moment or now(), described=connection.described, only=_SHOW_THE_MAKER
+        ports,
+        now=moment or now(),
+        described=connection.described,
+        only=_SHOW_THE_MAKER,
+        also=also,
     )
     return with_history(document, store_of(operator, connection))
 

@@ -63,9 +63,16 @@ def drift(
     # What is compared with is read first: a cluster is not read for nothing.
     source = found.source()
     asked = AccessRequest(cluster=connected.name, answers=request.answers)
-    now, snapshot = read_access(asked, operator, connected, moment=moment)
+    also = _principals(source)
+    now, snapshot = read_access(asked, operator, connected, moment=moment, also=also)
     before = found.before(source, now, snapshot)
     return find_drift(before.document, now, against=before.words, unknown=before.unknown)
+
+
+def _principals(source: AccessDocument | tuple[Plan, str]) -> tuple[str, ...]:
+    """Who is compared: IAM may have lost them since, and the cluster may not name them any more."""
+    named = source if isinstance(source, AccessDocument) else source[0]
+    return tuple(each.principal_arn for each in named.principals)
 
 
 def _decoded(saved: SavedAccess) -> AccessDocument:

@@ -1,5 +1,8 @@
 """``migrate drift``: what changed since the plan was carried out, or since the access was saved."""
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import click
 
 from migrator.app.settings import Settings
@@ -13,6 +16,9 @@ from migrator.cli.settings import ALL_FORMATS
 from migrator.cli.status import is_cluster_name
 from migrator.cli.terminal import output_of
 from migrator.model.drift import DriftOutcome
+
+if TYPE_CHECKING:
+    from migrator.render.drift_commands import OwnCommands
 
 
 @click.command(
@@ -52,7 +58,6 @@ def command(
     from migrator.app.drift import DriftRequest, SavedAccess, drift
     from migrator.model.files.access_document import drift_to_document
     from migrator.render.drift import drift_markdown, drift_text, with_changes
-    from migrator.render.drift_commands import accepting
 
     settings = settings_of(ctx)
     of = (
@@ -69,24 +74,55 @@ def command(
     request = DriftRequest(of=of, against=saved, answers=decisions_in(decisions))
     found = with_changes(drift(request, operator_of(settings, yes=yes)))
     output = output_of(settings)
-    at = found.cluster
-    there = in_its_region(settings, plan_or_cluster, at.name, at.region)
-    lines = settling_lines(there, found)
-    asked = [_again(each.command, plan_or_cluster) for each in found.unknown]
-    # To accept what changed is always another answer.
-    if found.findings:
-        asked.append(accepting(found))
-    do = dict.fromkeys(command_lines(there, asked, plan_or_cluster, {}))
+    named = _Named(settings, plan_or_cluster, found, is_plan=not isinstance(of, str))
+    lines = named.settling()
+    do = named.after()
 
     def table() -> str:
         return below(drift_text(found, lines, width=output.width, color=output.color), do)
 
     output.show(
-        document=lambda: drift_to_document(found, lines),
+        document=lambda: drift_to_document(found, lines, do),
         table=table,
-        markdown=lambda: drift_markdown(found, lines),
+        markdown=lambda: drift_markdown(found, lines, do),
     )
     return found.exit_code(detailed=detailed_exitcode)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The commands of a drift as lines to copy. ``given``: the plan or cluster as it was named."""
+
+    settings: Settings
+    given: str
+    found: DriftOutcome
+    is_plan: bool
+
+    @property
+    def there(self) -> Settings:
+        """The settings with which the cluster's name means this cluster."""
+        at = self.found.cluster
+        return in_its_region(self.settings, self.given, at.name, at.region)
+
+    def settling(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """What settles each finding."""
+        from migrator.render.drift_commands import own_commands
+
+        return settling_lines(self.there, self.found, own_commands(self.found.cluster.name))
+
+    def after(self) -> list[str]:
+        """What reads more, then what accepts the access as it is after the other commands."""
+        from migrator.render.drift_commands import own_commands
+
+        cluster = self.found.cluster.name
+        commands = [_again(each.command, self.given) for each in self.found.unknown]
+        # To accept what changed is always another answer.
+        if self.found.findings:
+            commands.append(own_commands(cluster).accept)
+            # A plan stays as it is: what was accepted is compared with by the cluster's name.
+            if self.is_plan:
+                commands.append(("drift", cluster))
+        return [*dict.fromkeys(command_lines(self.there, commands, self.given, {}))]
 
 
 def _again(
@@ -102,11 +138,18 @@ def _again(
 def settling_lines(
     settings: Settings,
     found: DriftOutcome,
+    own: "OwnCommands",
 ) -> dict[tuple[str, str], tuple[str, ...]]:
     """What settles each finding, as lines to copy."""
     from migrator.render.drift_commands import Settle, settling_commands
+    from migrator.render.escape import shell
+
+    profile = f" --profile={shell(settings.profile)}" if settings.profile else ""
 
     def line(each: Settle) -> str:
-        return each if isinstance(each, str) else command_lines(settings, [each], "PLAN", {})[0]
+        if isinstance(each, str):
+            return f"{each}{profile}"
+        return command_lines(settings, [each], "PLAN", {})[0]
 
-    return {key: tuple(map(line, commands)) for key, commands in settling_commands(found).items()}
+    commands = settling_commands(found, own)
+    return {key: tuple(map(line, lines)) for key, lines in commands.items()}

@@ -11,6 +11,7 @@ DriftCode: TypeAlias = Literal[
     "cluster-made-again",
     "mode-changed",
     "entry-added",
+    "entry-substituted",
     "automatic-entry-added",
     "entry-deleted",
     "entry-changed",
@@ -46,6 +47,8 @@ class DriftKind:
     settling: Settling
 
 
+# In the order in which findings are listed and their commands are run: what brings entries back,
+# then what plans again, which reads them, and last what accepts the access as it is then.
 _KINDS = (
     DriftKind(
         "cluster-made-again",
@@ -53,25 +56,6 @@ _KINDS = (
         "EKS cannot change the mode back and keeps the time of creation: the cluster was deleted, "
         "and another one has its name.",
         "plan",
-    ),
-    DriftKind(
-        "mode-changed",
-        "Authentication mode changed",
-        "The mode only goes forward, and changes what aws-auth gives.",
-        "accept",
-    ),
-    DriftKind(
-        "entry-added",
-        "Access entry added",
-        "It admits its principal from now on, and a row of the principal decides nothing.",
-        "delete-entry",
-    ),
-    DriftKind(
-        "automatic-entry-added",
-        "Access entry of EKS added",
-        "EKS made it for one of its roles, a managed node group, a Fargate profile or the "
-        "creator: EKS makes it again where it is deleted.",
-        "accept",
     ),
     DriftKind(
         "entry-deleted",
@@ -94,6 +78,13 @@ _KINDS = (
         "make-again",
     ),
     DriftKind(
+        "sso-role-replaced",
+        "Identity Center role replaced",
+        "IAM Identity Center made the role of this permission set again under another suffix: its "
+        "people can log in only when the successor has the entry.",
+        "hand-over",
+    ),
+    DriftKind(
         "entry-orphaned",
         "Access entry without principal",
         "IAM no longer has the principal: no login matches the entry, not even that of a principal "
@@ -101,11 +92,23 @@ _KINDS = (
         "delete-entry",
     ),
     DriftKind(
-        "sso-role-replaced",
-        "Identity Center role replaced",
-        "IAM Identity Center made the role of this permission set again under another suffix: its "
-        "people can log in only when the successor has the entry.",
-        "hand-over",
+        "entry-added",
+        "Access entry added",
+        "It admits its principal from now on, and a row of the principal decides nothing.",
+        "delete-entry",
+    ),
+    DriftKind(
+        "mode-changed",
+        "Authentication mode changed",
+        "The mode only goes forward. In API mode a principal without an entry cannot log in.",
+        "plan",
+    ),
+    DriftKind(
+        "entry-substituted",
+        "Access entry in place of what admitted before",
+        "The row, the entry or the role that it takes the place of admits no login: without this "
+        "entry its principal cannot log in.",
+        "plan",
     ),
     DriftKind(
         "principal-deleted",
@@ -129,8 +132,8 @@ _KINDS = (
     ),
     DriftKind(
         "row-returned",
-        "Row in an inert aws-auth",
-        "In API mode the row gives nothing, and the person who wrote it takes it for access.",
+        "Text written to an inert aws-auth",
+        "In API mode aws-auth gives nothing, and the person who wrote it takes it for access.",
         "delete-map",
     ),
     DriftKind(
@@ -164,6 +167,13 @@ _KINDS = (
         "dropped alone.",
         "plan",
     ),
+    DriftKind(
+        "automatic-entry-added",
+        "Access entry of EKS added",
+        "EKS made it for one of its roles, a managed node group, a Fargate profile or the "
+        "creator: EKS makes it again where it is deleted.",
+        "accept",
+    ),
 )
 DRIFT_KINDS: Mapping[DriftCode, DriftKind] = {kind.code: kind for kind in _KINDS}
 
@@ -174,7 +184,8 @@ class DriftFinding:
     id, a section of aws-auth; empty for the cluster. ``changes``: field by field.
 
     ``was`` and ``now``: the entry, where the finding is about one. ``successor``: who has taken the
-    principal's place.
+    principal's place, and ``successor_entry`` what entry it has now. ``wanted``: the entry that the
+    principal, or its successor, has when this is settled.
     """
 
     code: DriftCode
@@ -184,11 +195,23 @@ class DriftFinding:
     was: EntryNow | None = None
     now: EntryNow | None = None
     successor: str | None = None
+    successor_entry: EntryNow | None = None
+    wanted: EntryNow | None = None
 
     @property
     def kind(self) -> DriftKind:
         """What the code means."""
         return DRIFT_KINDS[self.code]
+
+
+@dataclass(frozen=True, slots=True)
+class SettledChange:
+    """A change that took nothing away and gave nothing, or that another one made good: nothing is
+    to be done. ``subject``: as that of a finding.
+    """
+
+    subject: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +225,7 @@ class DriftOutcome:
     against: str
     taken_at: str
     findings: tuple[DriftFinding, ...] = ()
+    settled: tuple[SettledChange, ...] = ()
     unknown: tuple[Unknown, ...] = ()
 
     def exit_code(self, *, detailed: bool = False) -> int:

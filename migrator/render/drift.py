@@ -1,6 +1,6 @@
 """What changed in a cluster, for people: the terminal, and Markdown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -55,6 +55,9 @@ def drift_text(
         parts.append(_of(_finding(finding), width, color=color))
         commands = lines.get((finding.code, finding.subject), ())
         parts += [f"  do:  {command}\n" for command in commands]
+    rest = [foreign(f"settled: {each.what}", "dim") for each in drift.settled]
+    if rest:
+        parts.append(_of(Group(Text(""), *rest), width, color=color))
     unknown = [foreign(f"unknown: {line}", "yellow") for line in unknown_lines(drift.unknown)]
     if unknown:
         parts.append(_of(Group(Text(""), *unknown), width, color=color))
@@ -93,17 +96,31 @@ def _finding(finding: DriftFinding) -> Group:
 def drift_markdown(
     drift: DriftOutcome,
     lines: Lines,
+    after: Sequence[str] = (),
 ) -> str:
-    """All findings for a ticket or an issue; commands are code blocks."""
+    """All findings for a ticket or an issue; commands are code blocks. ``after``: the commands that
+    come after those of the findings.
+    """
     parts = [f"# Drift of {markdown(drift.cluster.name)}\n\n{markdown(headline(drift))}\n"]
     for finding in drift.findings:
         parts.append(f"\n## {finding.code}: {markdown(finding.what)}\n\n{finding.kind.why}\n")
         if finding.changes:
             parts.append("\n" + "".join(f"- {markdown(each)}\n" for each in finding.changes))
         commands = lines.get((finding.code, finding.subject), ())
-        if commands:
-            parts.append("\n```sh\n" + "".join(f"{each}\n" for each in commands) + "```\n")
+        parts += _code(commands)
+    if drift.settled:
+        parts.append("\n## Settled\n\n")
+        parts += [f"- {markdown(each.what)}\n" for each in drift.settled]
     unknown = [*unknown_lines(drift.unknown)]
     if unknown:
         parts.append("\n## Unknown\n\n" + "".join(f"- {markdown(each)}\n" for each in unknown))
+    if after:
+        parts.append("\n## Then\n")
+        parts += _code(after)
     return "".join(parts)
+
+
+def _code(commands: Sequence[str]) -> Iterator[str]:
+    """Commands as one block."""
+    if commands:
+        yield "\n```sh\n" + "".join(f"{each}\n" for each in commands) + "```\n"

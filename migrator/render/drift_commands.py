@@ -5,6 +5,7 @@ A person runs them, or accepts what is there now.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from migrator.model.access_document import EntryNow
@@ -19,12 +20,44 @@ Settle: TypeAlias = str | tuple[str, ...]
 NEW_PLAN = "new-plan.json"
 
 
-def settling_commands(drift: DriftOutcome) -> dict[tuple[str, str], tuple[Settle, ...]]:
+@dataclass(frozen=True, slots=True)
+class OwnCommands:
+    """What this program is asked to do with the cluster: ``plan`` again, ``retire`` by that plan,
+    and ``accept`` the access of now as the one that is compared with.
+    """
+
+    plan: tuple[str, ...]
+    retire: tuple[str, ...]
+    accept: tuple[str, ...]
+
+
+def own_commands(cluster: str) -> OwnCommands:
+    """Those for one cluster, by what names it."""
+    return OwnCommands(
+        ("plan", cluster, "--out", NEW_PLAN),
+        ("retire", NEW_PLAN),
+        ("access", cluster, "--save"),
+    )
+
+
+def settling_commands(
+    drift: DriftOutcome,
+    own: OwnCommands,
+) -> dict[tuple[str, str], tuple[Settle, ...]]:
     """For each finding, by code and subject, what settles it, in order."""
-    return {
-        (each.code, each.subject): tuple(_SETTLE[each.kind.settling](each, drift))
-        for each in drift.findings
+    # A plan of the cluster as it is now; its retirement keeps a backup of aws-auth.
+    of_program: Mapping[Settling, tuple[Settle, ...]] = {
+        "plan": (own.plan,),
+        "delete-map": (own.plan, own.retire),
+        "accept": (own.accept,),
     }
+    found: dict[tuple[str, str], tuple[Settle, ...]] = {}
+    for each in drift.findings:
+        commands = of_program.get(each.kind.settling)
+        if commands is None:
+            commands = tuple(_OF_EKS[each.kind.settling](each, drift))
+        found[each.code, each.subject] = commands
+    return found
 
 
 def _call(
@@ -44,33 +77,39 @@ def _put_entry(
     drift: DriftOutcome,
 ) -> Iterator[Settle]:
     """The entry as it was."""
-    was, now, arn = finding.was, finding.now, finding.subject
-    if was is None:
+    yield from _bring(finding.wanted, finding.now, finding.subject, drift)
+
+
+def _bring(
+    wanted: EntryNow | None,
+    now: EntryNow | None,
+    arn: str,
+    drift: DriftOutcome,
+) -> Iterator[Settle]:
+    """What makes the entry that is there the wanted one."""
+    if wanted is None:
         return
     if now is None:
-        yield from _make(was, arn, drift)
-    # EKS API: the type of an entry cannot be changed.
-    elif now.type != was.type:
+        yield from _make(wanted, arn, drift)
+    # EKS API: the type of an entry cannot be changed. An entry that is dead stays tied to the
+    # principal that was deleted.
+    elif now.type != wanted.type or now.state == "dead":
         yield _call("delete-access-entry", drift, arn)
-        yield from _make(was, arn, drift)
+        yield from _make(wanted, arn, drift)
     else:
-        yield from _correct(was, now, arn, drift)
+        yield from _correct(wanted, now, arn, drift)
 
 
 def _make(
     entry: EntryNow,
     arn: str,
     drift: DriftOutcome,
-    named: str = "",
 ) -> Iterator[Settle]:
-    """A new entry with its policies. ``named``: whose default name the entry has, where that is
-    another principal.
-    """
+    """A new entry with its policies."""
     more: dict[str, object] = {"type": entry.type}
     # EKS API: username and groups are given for type STANDARD only.
     if entry.type == "STANDARD":
-        default = default_username(named or arn, EntrySpec())
-        if entry.username not in ("", default):
+        if entry.username not in ("", default_username(arn, EntrySpec())):
             more["username"] = entry.username
         if entry.kubernetes_groups:
             more["kubernetesGroups"] = list(entry.kubernetes_groups)
@@ -88,24 +127,24 @@ def _associate(
 
 
 def _correct(
-    was: EntryNow,
+    wanted: EntryNow,
     now: EntryNow,
     arn: str,
     drift: DriftOutcome,
 ) -> Iterator[Settle]:
     """The fields that differ. To associate a policy again replaces its scope."""
-    identity = (was.username, was.kubernetes_groups)
-    if was.type == "STANDARD" and identity != (now.username, now.kubernetes_groups):
-        groups = list(was.kubernetes_groups)
+    identity = (wanted.username, wanted.kubernetes_groups)
+    if wanted.type == "STANDARD" and identity != (now.username, now.kubernetes_groups):
+        groups = list(wanted.kubernetes_groups)
         yield _call(
-            "update-access-entry", drift, arn, username=was.username, kubernetesGroups=groups
+            "update-access-entry", drift, arn, username=wanted.username, kubernetesGroups=groups
         )
-    wanted = {policy.policy_arn for policy in was.access_policies}
-    for policy in was.access_policies:
+    kept = {policy.policy_arn for policy in wanted.access_policies}
+    for policy in wanted.access_policies:
         if policy not in now.access_policies:
             yield _associate(policy, arn, drift)
     for policy in now.access_policies:
-        if policy.policy_arn not in wanted:
+        if policy.policy_arn not in kept:
             yield _call("disassociate-access-policy", drift, arn, policyArn=policy.policy_arn)
 
 
@@ -116,60 +155,20 @@ def _delete_entry(
     yield _call("delete-access-entry", drift, finding.subject)
 
 
-def _make_again(
-    finding: DriftFinding,
-    drift: DriftOutcome,
-) -> Iterator[Settle]:
-    """The same entry, tied to the principal that has the name now."""
-    yield _call("delete-access-entry", drift, finding.subject)
-    if finding.now is not None:
-        yield from _make(finding.now, finding.subject, drift)
-
-
 def _hand_over(
     finding: DriftFinding,
     drift: DriftOutcome,
 ) -> Iterator[Settle]:
-    """The same entry for the successor, then the old one goes."""
-    if finding.now is not None and finding.successor is not None:
-        yield from _make(finding.now, finding.successor, drift, named=finding.subject)
-    yield _call("delete-access-entry", drift, finding.subject)
+    """The same entry for the successor, then the old one is deleted where it is still there."""
+    if finding.successor is not None:
+        yield from _bring(finding.wanted, finding.successor_entry, finding.successor, drift)
+    if finding.now is not None:
+        yield from _delete_entry(finding, drift)
 
 
-def _plan(
-    _finding: DriftFinding,
-    drift: DriftOutcome,
-) -> Iterator[Settle]:
-    yield ("plan", drift.cluster.name, "--out", NEW_PLAN)
-
-
-def _delete_map(
-    _finding: DriftFinding,
-    drift: DriftOutcome,
-) -> Iterator[Settle]:
-    """A plan of the cluster as it is now, whose retirement keeps a backup."""
-    yield ("plan", drift.cluster.name, "--out", NEW_PLAN)
-    yield ("retire", NEW_PLAN)
-
-
-def accepting(drift: DriftOutcome) -> tuple[str, ...]:
-    """What makes the access of now the one that is compared with."""
-    return ("access", drift.cluster.name, "--save")
-
-
-def _accept(
-    _finding: DriftFinding,
-    drift: DriftOutcome,
-) -> Iterator[Settle]:
-    yield accepting(drift)
-
-
-_SETTLE: Mapping[Settling, Callable[[DriftFinding, DriftOutcome], Iterator[Settle]]] = {
+_OF_EKS: Mapping[Settling, Callable[[DriftFinding, DriftOutcome], Iterator[Settle]]] = {
     "put-entry": _put_entry,
-    "make-again": _make_again,
+    "make-again": _put_entry,
     "hand-over": _hand_over,
     "delete-entry": _delete_entry,
-    "plan": _plan,
-    "delete-map": _delete_map,
-    "accept": _accept,
 }

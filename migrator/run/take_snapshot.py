@@ -6,7 +6,7 @@ says "unknown" and never "empty", and ``unread`` says why. IAM is listed per acc
 principals are asked for, and asked one by one for few.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -77,6 +77,7 @@ def take_snapshot(
     now: datetime,
     described: Raw | None = None,
     only: Collection[str] | None = None,
+    also: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The snapshot document (``migrator/snapshot/v1``).
 
@@ -88,6 +89,7 @@ def take_snapshot(
     ``only``: the lists that are read besides aws-auth, the access entries and IAM; None: all. With
     ``only``, nothing but the cluster is essential: aws-auth or entries that cannot be read, for
     whatever reason, are in ``unread``, and ``configMap`` or ``accessEntries`` is null.
+    ``also``: principals that IAM is asked for besides those that the cluster names.
     """
     ports.events.doing("reading aws-auth, access entries, RBAC and nodes")
     found = _read_cluster(ports, described, only)
@@ -109,7 +111,7 @@ def take_snapshot(
     ports.events.doing("reading who created the cluster")
     document["creator"] = _creator(ports, document, now)
     ports.events.doing("reading the principals in IAM")
-    document["iam"] = _read_iam(ports, document, unread)
+    document["iam"] = _read_iam(ports, document, unread, also)
     for item in unread:
         ports.events.say(
             "warn", f"{item['what']} is not known: {item['message']}", event="not-read"
@@ -366,13 +368,16 @@ def _moment(value: object) -> datetime | None:
 
 
 def _read_iam(
-    ports: SnapshotPorts, document: Mapping[str, Any], unread: list[dict[str, str]]
+    ports: SnapshotPorts,
+    document: Mapping[str, Any],
+    unread: list[dict[str, str]],
+    also: Iterable[str],
 ) -> dict[str, Any]:
     """What IAM says of every principal of the document, account by account, and which accounts were
-    listed completely. What was not allowed is added to ``unread``.
+    listed completely. What was not allowed is added to ``unread``. ``also``: further principals.
     """
     accounts: dict[str, set[str]] = {}
-    for text in _principals_of(document):
+    for text in (*_principals_of(document), *also):
         arn = _readable(text)
         if arn is None:
             continue

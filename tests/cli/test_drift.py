@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from migrator.model.drift import DRIFT_KINDS
 from migrator.model.files.schemas import access_schema, drift_schema
 from tests.support.drift_lab import (
     ADMIN,
@@ -23,7 +22,7 @@ from tests.support.drift_lab import (
     DriftLab,
     drift_lab,
 )
-from tests.support.remedy_lab import ROLE, row
+from tests.support.remedy_lab import ACCOUNT, ROLE, row
 
 MODES = {
     "dual": "API_AND_CONFIG_MAP",
@@ -31,6 +30,7 @@ MODES = {
     "made": "API_AND_CONFIG_MAP",
     "map": "API_AND_CONFIG_MAP",
     "plan": "CONFIG_MAP",
+    "kept": "CONFIG_MAP",
 }
 Changes = Mapping[str, Callable[[DriftLab], object]]
 
@@ -96,15 +96,13 @@ def test_entries_are_put_back_by_the_printed_commands(shared: DriftLab) -> None:
     ]
     for finding in document["findings"]:
         lab.follow(finding["commands"])
-    # The successor has the entry: what is left is that the new one is not the old one.
-    _, document = lab.drift()
-    subjects = {each["subject"] for each in document["findings"]}
-    assert subjects == set(lab.sso)
+    # The successor has the entry of the role that it replaced.
+    ran, document = lab.drift()
+    assert (ran.code, _codes(document)) == (0, [])
+    assert lab.sso[0] in {each["subject"] for each in document["settled"]}
     access = json.loads(lab.ok("access CLUSTER --output json").out)
     logs_in = {each["principalArn"]: each["logsIn"] for each in access["principals"]}
     assert logs_in[lab.sso[1]] == "yes"
-    lab.ok("access CLUSTER --save")
-    assert lab.drift()[0].code == 0
 
 
 def test_entry_of_another_type_and_dead_entries_are_made_again(shared: DriftLab) -> None:
@@ -121,12 +119,10 @@ def test_entry_of_another_type_and_dead_entries_are_made_again(shared: DriftLab)
     assert found["entry-dead"]["subject"] == lab.role("ci")
     for finding in document["findings"]:
         lab.follow(finding["commands"])
-    _, document = lab.drift()
-    # The new principal has the entry now, and the orphan was deleted: drift until accepted.
-    assert set(_codes(document)) == {"principal-made-again", "entry-deleted"}
-    lab.follow(document["findings"][-1]["commands"])
-    lab.ok("access CLUSTER --save")
-    assert lab.drift()[0].code == 0
+    ran, document = lab.drift()
+    assert (ran.code, _codes(document)) == (0, [])
+    settled = {each["subject"] for each in document["settled"]}
+    assert settled == {lab.role("ci"), lab.role("dev")}
 
 
 def test_rows_that_come_back_are_inert_in_api_mode_and_retired(shared: DriftLab) -> None:
@@ -138,8 +134,8 @@ def test_rows_that_come_back_are_inert_in_api_mode_and_retired(shared: DriftLab)
     assert (ran.code, _codes(document)) == (2, ["row-returned"])
     assert "gives nothing in API mode" in document["findings"][0]["what"]
     lab.follow(document["findings"][0]["commands"])
-    _, document = lab.drift()
-    assert _codes(document) == ["row-deleted"]
+    ran, document = lab.drift()
+    assert (ran.code, _codes(document)) == (0, [])
 
 
 def test_rows_of_a_cluster_that_reads_them_are_planned_again(shared: DriftLab) -> None:
@@ -191,6 +187,67 @@ def test_plan_is_what_a_cluster_is_compared_with_from_before_apply_on(shared: Dr
     assert "taken as applied" in " ".join(elsewhere.out.split())
 
 
+def test_plan_is_kept_to_by_a_hand_over_and_by_deleting_what_is_dead(shared: DriftLab) -> None:
+    lab = _cluster(shared, "kept")
+    old, new = lab.sso
+    lab.write_rows(
+        row(f"{ROLE}/operator", "operator", "system:masters"),
+        row(f"{ROLE}/second-admin", "second", "system:masters"),
+        row(f"{ROLE}/{lab.sso_names[0]}", "sso:{{SessionName}}", "viewers"),
+        row(lab.role("dev"), "dev", "devs"),
+        row(lab.role("ci"), "ci", "cis"),
+    )
+    lab.ok("plan CLUSTER --out plan.json")
+    assert lab.run("apply", "plan.json", "--yes").code in (0, 7)
+    _replace_sso(lab)
+    lab.eks("create_access_entry", new, username="someone", kubernetesGroups=["others"])
+    lab.eks("associate_access_policy", new, policyArn=ADMIN, accessScope=WHOLE)
+    lab.iam("delete_role", RoleName="kept-dev")
+    lab.make_again("kept-ci")
+    drift = ("drift", "plan.json", "--output", "json")
+    document = json.loads(lab.run(*drift).out)
+    Draft202012Validator(drift_schema()).validate(document)
+    by_code = {each["code"]: each for each in document["findings"]}
+    assert {"sso-role-replaced", "entry-orphaned", "entry-dead"} <= by_code.keys()
+    handed = by_code["sso-role-replaced"]["commands"]
+    operations = [each.split()[2] for each in handed]
+    # The successor's own entry is corrected, before the old one is deleted.
+    assert operations == [
+        "update-access-entry",
+        "disassociate-access-policy",
+        "delete-access-entry",
+    ]
+    for finding in document["findings"]:
+        lab.follow([each for each in finding["commands"] if each.startswith("aws ")])
+    document = json.loads(lab.run(*drift).out)
+    # What is left is about rows, which admit by the name alone, and is accepted.
+    assert {each["code"] for each in document["findings"]} == {"principal-deleted"}
+    assert {lab.role("ci"), old} <= {each["subject"] for each in document["settled"]}
+    identity = json.loads(lab.run("access", "kept", "--output", "json").out)
+    (found,) = (each for each in identity["principals"] if each["principalArn"] == new)
+    assert found["entry"]["username"] == "sso:{{SessionName}}"
+    assert found["entry"]["kubernetesGroups"] == ["viewers"]
+    lab.follow(document["commands"])
+    last = document["commands"][-1]
+    assert last == "migrate drift kept --region eu-central-1", "the plan itself stays as it is"
+    assert json.loads(lab.run(*last.split()[1:], "--output", "json").out)["findings"] == []
+
+
+def test_commands_name_the_cluster_as_it_was_given(shared: DriftLab) -> None:
+    """A cluster of the same name may be in the Region that is the default one."""
+    lab = _cluster(shared, "api")
+    arn = f"arn:aws:eks:eu-central-1:{ACCOUNT}:cluster/api"
+    nothing = lab.run("drift", arn, "--state-dir", "elsewhere")
+    assert nothing.error_code == "nothing-to-compare"
+    assert f"migrate access {arn} --save" in nothing.err
+    lab.ok("access CLUSTER --save")
+    lab.eks("create_access_entry", lab.role("new"))
+    for given in ((arn,), ("api", "--region", "eu-central-1")):
+        document = json.loads(lab.run("drift", *given, "--output", "json").out)
+        assert document["commands"] == ["migrate access api --save --region eu-central-1"]
+    lab.eks("delete_access_entry", lab.role("new"))
+
+
 def test_saved_document_of_another_cluster_is_refused(shared: DriftLab) -> None:
     lab = _cluster(shared, "api")
     lab.ok("access CLUSTER --out access.json --quiet")
@@ -217,21 +274,3 @@ def test_unreachable_api_server_is_unknown_and_no_drift(shared: DriftLab) -> Non
         lab.heal()
     assert (ran.code, _codes(document)) == (1, [])
     assert {each["about"] for each in document["unknown"]} == {"aws-auth"}
-
-
-def test_every_kind_of_drift_is_settled_somewhere_here() -> None:
-    """By name: a new kind needs a world and its commands run."""
-    covered = {
-        *ENTRIES,
-        *("entry-dead", "entry-orphaned", "principal-made-again"),
-        *("row-returned", "row-deleted", "row-added", "row-changed"),
-        *("account-added", "aws-auth-text-changed"),
-    }
-    # Of these the command is `plan` or `access --save`, which other kinds run.
-    same_command = {
-        *("cluster-made-again", "mode-changed", "automatic-entry-added"),
-        *("principal-deleted", "account-deleted"),
-    }
-    assert covered | same_command == set(DRIFT_KINDS)
-    settled = {kind.settling for code, kind in DRIFT_KINDS.items() if code in same_command}
-    assert settled <= {"plan", "accept"}

@@ -24,7 +24,7 @@ from migrator.decide.planning.principals.find_principal import Found, liveness
 from migrator.decide.planning.principals.plan_facts import UNUSED, PlanFacts, gather
 from migrator.decide.reading.effective_rows import ambiguous_users
 from migrator.decide.reading.read_aws_auth import read_aws_auth
-from migrator.decide.reading.row_keys import canonical_arn, principal_key
+from migrator.decide.reading.row_keys import canonical_arn, principal_key, row_key
 from migrator.decide.reading.templates import rendered_row
 from migrator.decide.reading.text_folding import fold
 from migrator.decide.reading.unread_rows import unread_rows
@@ -93,9 +93,12 @@ def access_now(
     snapshot: Snapshot,
     unread: Iterable[Mapping[str, Any]] = (),
     decisions: Decisions = NO_DECISIONS,
+    *,
+    also: Iterable[str] = (),
 ) -> AccessDocument:
     """The access of a cluster. ``unread``: that of the snapshot's document, ``{what, message}``.
-    ``decisions``: who the creator is, where a person answered that.
+    ``decisions``: who the creator is, where a person answered that. ``also``: ARNs of principals
+    that are in the document even where nothing names them, with what IAM says of them.
 
     Raises ``Failed`` ``decision-invalid`` for such an answer that cannot be right.
     """
@@ -107,10 +110,13 @@ def access_now(
         {str(item["what"]): str(item.get("message", "")) for item in unread},
     )
     principals = [_principal(each, facts) for each in candidates_of(facts.plan)]
+    named = [*filter(_is_named, principals)]
+    keys = {row_key(each.principal_arn) for each in named}
+    others = {row_key(arn): _unnamed(arn, facts) for arn in also if row_key(arn) not in keys}
     return AccessDocument(
         taken_at=snapshot.taken_at,
         cluster=ClusterNow(snapshot.cluster, _created_at(snapshot)),
-        principals=tuple(sorted(filter(_is_named, principals), key=_by_arn)),
+        principals=tuple(sorted([*named, *others.values()], key=_by_arn)),
         accounts=tuple(_accounts(aws_auth, facts)),
         problems=tuple(_problems(aws_auth, snapshot)),
         unknown=tuple(_unknown(principals, aws_auth, facts)),
@@ -162,6 +168,22 @@ def _principal(
     return replace(principal, logs_in=logs_in, why=why, identities=identities)
 
 
+def _unnamed(
+    arn: str,
+    facts: _Facts,
+) -> PrincipalAccess:
+    """What IAM says of a principal that nothing in the cluster names."""
+    found = facts.plan.find(arn)
+    known = found.principal
+    return PrincipalAccess(
+        principal_arn=arn,
+        logs_in="no",
+        principal_state=_state(arn, found),
+        principal_id=known.id if known else None,
+        successor=found.elsewhere if _is_sso(arn) else None,
+    )
+
+
 def _state(
     arn: str,
     found: Found,
@@ -170,6 +192,10 @@ def _state(
     parsed = parse_arn(arn)
     if parsed is not None and parsed.kind in _NOT_IN_IAM:
         return "not-in-iam"
+    # Names are unique in an account (IAM user guide, "IAM identifiers"): a role of this name under
+    # another path is another principal.
+    if found.principal is not None and row_key(found.arn) != row_key(arn):
+        return "absent"
     return found.state
 
 

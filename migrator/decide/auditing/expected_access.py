@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from migrator.decide.planning.entries.entry_identity import identity_of_spec
-from migrator.decide.reading.row_keys import row_key
+from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.decide.running.progress import RETIRE, SETTLED, Progress
 from migrator.decide.steps.entry_states import final_spec
 from migrator.model.access_document import (
@@ -224,12 +224,23 @@ def _add_rows(
         return
     still = {row_key(row.arn) for each in now.principals for row in each.rows}
     is_inert = now.cluster.ref.authentication_mode == "API"
+    by_name = _by_name(principals)
     for row in _rows_of(facts.plan):
-        key = row_key(row.arn)
-        if is_inert and key not in still:
+        if is_inert and row_key(row.arn) not in still:
             continue
+        key = by_name.get(principal_key(row.arn), row_key(row.arn))
         known = principals.get(key) or PrincipalAccess(row.arn, "unknown", "unread")
         principals[key] = replace(known, rows=(*known.rows, row))
+
+
+def _by_name(principals: Mapping[str, PrincipalAccess]) -> dict[str, str]:
+    """The principal that a row names: rows have the ARN of a role without its path. A row that may
+    be of several roles stays under its own ARN.
+    """
+    found: dict[str, list[str]] = {}
+    for key, each in principals.items():
+        found.setdefault(principal_key(each.principal_arn), []).append(key)
+    return {name: keys[0] for name, keys in found.items() if len(keys) == 1}
 
 
 def _rows_of(plan: Plan) -> Iterator[AccessRow]:

@@ -1,12 +1,11 @@
 """The end of ``fleet access`` and ``fleet drift``: their documents to text and exit code."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from migrator.app.settings import Settings
 from migrator.cli import exit_codes
-from migrator.cli.commands_to_copy import below
+from migrator.cli.commands_to_copy import below, command_lines
 from migrator.cli.drift import settling_lines
 from migrator.cli.terminal import output_of
 from migrator.fleet.app.asked import Asked
@@ -31,7 +30,9 @@ def audit(settings: Settings, given: Mapping[str, Any], command: Command) -> int
     )
     found = audit_fleet(request, fleet_operator_of(settings))
     output = output_of(settings)
-    documents, texts = _shown(settings, found, width=output.width, color=output.color)
+    documents, texts = _shown(
+        settings, found, str(given["fleet_file"]), width=output.width, color=output.color
+    )
     do = lines_of_outcome(settings, found.outcome, given)
 
     def table() -> str:
@@ -52,6 +53,7 @@ def audit(settings: Settings, given: Mapping[str, Any], command: Command) -> int
 def _shown(
     settings: Settings,
     found: AuditedFleet,
+    fleet_file: str,
     *,
     width: int,
     color: bool,
@@ -64,6 +66,7 @@ def _shown(
     )
     from migrator.render.access import access_text
     from migrator.render.drift import drift_text, with_changes
+    from migrator.render.drift_commands import OwnCommands
 
     documents: dict[str, Mapping[str, Any]] = {}
     texts: list[str] = []
@@ -73,7 +76,13 @@ def _shown(
             texts.append(access_text(access_from_document(document), width=width, color=color))
             continue
         drifted: DriftOutcome = with_changes(drift_from_document(document))
-        lines = settling_lines(replace(settings, region=drifted.cluster.region), drifted)
-        documents[arn] = drift_to_document(drifted, lines)
+        own = OwnCommands(
+            ("fleet", "plan", fleet_file, "--cluster", arn),
+            ("fleet", "retire", fleet_file, "--cluster", arn),
+            ("fleet", "access", fleet_file, "--save", "--cluster", arn),
+        )
+        lines = settling_lines(settings, drifted, own)
+        after = command_lines(settings, [own.accept], "", {}) if drifted.findings else []
+        documents[arn] = drift_to_document(drifted, lines, after)
         texts.append(drift_text(drifted, lines, width=width, color=color))
     return documents, texts

@@ -137,7 +137,16 @@ class Finding(wire.Strict):
     was: NowEntry | None
     now: NowEntry | None
     successor: str | None
+    successor_entry: NowEntry | None
+    wanted: NowEntry | None
     commands: tuple[str, ...]
+
+
+class Settled(wire.Strict):
+    """A change about which nothing is to be done."""
+
+    subject: str
+    what: str
 
 
 class DriftJson(wire.Strict):
@@ -149,7 +158,9 @@ class DriftJson(wire.Strict):
     against: str
     against_taken_at: str
     findings: tuple[Finding, ...]
+    settled: tuple[Settled, ...]
     unknown: tuple[NotKnown, ...]
+    commands: tuple[str, ...]
 
 
 def access_to_document(access: AccessDocument) -> dict[str, Any]:
@@ -222,9 +233,13 @@ def drift_from_document(document: Mapping[str, Any]) -> DriftOutcome:
 
 
 def drift_to_document(
-    drift: DriftOutcome, commands: Mapping[tuple[str, str], tuple[str, ...]]
+    drift: DriftOutcome,
+    commands: Mapping[tuple[str, str], tuple[str, ...]],
+    after: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """The drift as JSON values. ``commands``: what settles a finding, by code and subject."""
+    """The drift as JSON values. ``commands``: what settles a finding, by code and subject.
+    ``after``: what is run after these.
+    """
     findings = []
     for each in drift.findings:
         more = {"why": each.kind.why, "commands": commands.get((each.code, each.subject), ())}
@@ -236,7 +251,9 @@ def drift_to_document(
         "against": drift.against,
         "againstTakenAt": drift.taken_at,
         "findings": findings,
+        "settled": _list(drift.settled, Settled),
         "unknown": _list(drift.unknown, NotKnown),
+        "commands": list(after),
     }
 
 
@@ -244,7 +261,12 @@ def _finding(each: Any) -> dict[str, Any]:  # noqa: ANN401 - a DriftFinding
     """The finding's own fields."""
     entries = {
         name: None if entry is None else msgspec.to_builtins(wire.struct_of(entry, NowEntry))
-        for name, entry in (("was", each.was), ("now", each.now))
+        for name, entry in (
+            ("was", each.was),
+            ("now", each.now),
+            ("successorEntry", each.successor_entry),
+            ("wanted", each.wanted),
+        )
     }
     return {
         "code": each.code,
