@@ -1,8 +1,9 @@
 """``migrate completion``: the script that a shell evaluates, and what it asks this program.
 
-zsh and fish use click's own scripts. bash has one of ours: bash takes a word apart at each colon
-(COMP_WORDBREAKS), so that an ARN would never be completed, and click's script loses either files or
-names where an argument may be both.
+bash and fish have scripts of ours. bash takes a word apart at each colon (COMP_WORDBREAKS), so that
+an ARN would never be completed, and click's script loses either files or names where an argument
+may be both. zsh uses click's script with a line more. In each, a value of ``--option=value`` takes
+the place of what follows the sign, and not of the whole word.
 """
 
 import os
@@ -11,6 +12,8 @@ import click
 from click.shell_completion import (
     BashComplete,
     CompletionItem,
+    FishComplete,
+    ZshComplete,
     add_completion_class,
     get_completion_class,
     split_arg_string,
@@ -65,6 +68,50 @@ complete -o nosort -F %(complete_func)s %(prog_name)s 2>/dev/null ||
 """
 
 
+# zsh manual, "Completion Builtin Commands": compset takes what is before the sign out of the word;
+# compadd -U leaves it out of the line, unless it is given again.
+_ZSH_LOOP = "    for type key descr in"
+_ZSH = ZshComplete.source_template.replace(
+    _ZSH_LOOP, f"    [[ $PREFIX == --*=* ]] && compset -P 1 '*='\n\n{_ZSH_LOOP}", 1
+).replace("compadd -U", 'compadd -U -i "$IPREFIX"')
+# fish takes whole words: values and files get the option in front again.
+_FISH = """\
+function %(complete_func)s;
+    set -l token (commandline -ct);
+    set -l option "";
+    if string match -q -- "--*=*" $token;
+        set option (string replace -r -- "=.*" "=" $token);
+    end;
+    set -l response (env %(complete_var)s=fish_complete COMP_WORDS=(commandline -cp) \\
+        COMP_CWORD=$token %(prog_name)s);
+    for completion in $response;
+        set -l found (string split -m 1 -- "," $completion);
+        if test $found[1] = "dir";
+            string replace -r -- "^" $option (__fish_complete_directories $found[2]);
+        else if test $found[1] = "file";
+            string replace -r -- "^" $option (__fish_complete_path $found[2]);
+        else if test $found[1] = "plain";
+            echo $option$found[2];
+        end;
+    end;
+end;
+
+complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)";
+"""
+
+
+class _Zsh(ZshComplete):
+    """zsh: click's way, and values behind an equals sign."""
+
+    source_template = _ZSH
+
+
+class _Fish(FishComplete):
+    """fish: the same."""
+
+    source_template = _FISH
+
+
 class _Bash(BashComplete):
     """bash: the line as it was typed, instead of the words that bash makes of it."""
 
@@ -87,9 +134,10 @@ class _Bash(BashComplete):
         return f"{item.type},{item.value}"
 
 
-def use_own_bash_completion() -> None:
-    """Have click answer bash in our way."""
-    add_completion_class(_Bash)
+def use_own_completion() -> None:
+    """Have click answer the shells in our way."""
+    for each in (_Bash, _Zsh, _Fish):
+        add_completion_class(each)
 
 
 @click.command(
@@ -107,7 +155,7 @@ def command(ctx: click.Context, /, shell: str) -> None:
     Put the line of the example into ~/.bashrc, ~/.zshrc (behind compinit) or
     ~/.config/fish/config.fish.
     """
-    use_own_bash_completion()
+    use_own_completion()
     found = get_completion_class(shell)
     if found is None:  # pragma: no cover - click has all three
         raise click.UsageError(f"There is no completion for {shell}.", ctx)

@@ -140,9 +140,9 @@ def run(arguments: Sequence[str], *, stderr: TextIO, name: str = ORDINARY) -> in
     traceback = "--traceback" in arguments
     THIS.begin(arguments, os.environ)
     if COMPLETION_VARIABLE in os.environ:
-        from migrator.cli.completion import use_own_bash_completion
+        from migrator.cli.completion import use_own_completion
 
-        use_own_bash_completion()
+        use_own_completion()
     try:
         result = cli.main(args=list(arguments), prog_name=name, standalone_mode=False)
         return result if isinstance(result, int) else exit_codes.DONE

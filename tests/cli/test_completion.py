@@ -227,6 +227,9 @@ def test_shell_inserts_commands_files_and_values(machine: Path, shell: str) -> N
         "migrate plan orde": "migrate plan orders",
         "migrate apply plan.json --only arn:aws:iam::111": f"migrate apply plan.json --only {ARN}",
         "migrate plan --decisions a": "migrate plan --decisions a file.yaml",
+        "migrate show plan.json --output=js": "migrate show plan.json --output=json",
+        "migrate plan --snapshot=pla": "migrate plan --snapshot=plan.json",
+        "migrate apply plan.json --only=arn:aws:iam::111": f"migrate apply plan.json --only={ARN}",
     }
     found = _typed(shell, machine, list(typed))
     assert dict(zip(typed, found, strict=True)) == typed
