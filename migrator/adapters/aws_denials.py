@@ -20,8 +20,22 @@ _REASON: Final = re.compile(
 )
 
 
+# How S3 says that a key may not be used, where AWS does not name the policy that denies it.
+_KEY_UNKNOWN: Final = "no resource-based policies allow access"
+
+
 def denial_remedy(text: str, action: str) -> str:
     """What helps against a denial. Where AWS does not name the kind of policy, all are named."""
+    remedy = _remedy(text, action)
+    if action.startswith("kms:") and _KEY_UNKNOWN in text:
+        return (
+            f"Allow {action} to the caller in the policy of the KMS key, and check that the key "
+            "exists in this Region."
+        )
+    return remedy
+
+
+def _remedy(text: str, action: str) -> str:
     found = _reason(text)
     if found is None:
         return (
@@ -30,6 +44,9 @@ def denial_remedy(text: str, action: str) -> str:
         )
     policy = foreign(found["policy"] or "")
     remedy = limit_remedy(found["kind"].lower(), action, policy=policy)
+    # No Allow helps against a Deny.
+    if found["begin"].lower().startswith("with ") and remedy.startswith("Allow "):
+        return f"Remove the Deny of {action} and a{remedy[1:]}"
     if remedy:
         return remedy
     if found["begin"].lower() == "because no ":

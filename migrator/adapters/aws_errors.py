@@ -213,6 +213,14 @@ _RULES: tuple[_Rule, ...] = (
         "Check --state-dir.",
     ),
     _rule(
+        "NotImplemented",
+        "state-unwritable",
+        "The store has no conditional writes, without which two runs could work at the same time "
+        "({subject}).",
+        "Keep the state in Amazon S3, or in a store that obeys If-Match and If-None-Match.",
+        on="PutObject DeleteObject",
+    ),
+    _rule(
         "PreconditionFailed ConditionalRequestConflict",
         "state-changed",
         "Another writer changed the state ({subject}).",

@@ -30,6 +30,7 @@ from migrator.ports import TaskRunner
 
 LEASE = timedelta(minutes=10)  # how long a lock outlives a run that died
 _LOCK = "lock"
+_NO_TAG = '"00000000000000000000000000000000"'  # which no object has
 _MADE_ANEW = frozenset(
     {"matrix.jsonl"}
 )  # whole each time, for readers who know nothing of us; no writer appends
@@ -205,7 +206,9 @@ class StateBucket:
             raise self._held(found)
         condition = {"IfNoneMatch": "*"} if found is None else {"IfMatch": found.tag}
         try:
-            return str(self._call("put_object", Key=key, Body=content, **condition)["ETag"])
+            tag = str(self._call("put_object", Key=key, Body=content, **condition)["ETag"])
+            self._refuse_store_without_conditions(key, content)
+            return tag
         except MigratorError as error:
             if error.code != "state-changed":
                 raise
@@ -213,6 +216,27 @@ class StateBucket:
         if found is not None and found.content == content:
             return found.tag  # our own write: only the first answer was lost
         raise self._held(found)
+
+    def _refuse_store_without_conditions(self, key: str, content: bytes) -> None:
+        """Raise ``state-unwritable`` where the store writes an object although a condition does not
+        hold: a lock in it would keep no other run out. Stores that only speak like S3 do so.
+        """
+        for condition in ({"IfNoneMatch": "*"}, {"IfMatch": _NO_TAG}):
+            try:
+                self._call("put_object", Key=key, Body=content, **condition)
+            except MigratorError as error:
+                if error.code not in ("state-changed", "not-found"):
+                    raise
+                continue
+            with suppress(MigratorError):
+                self._call("delete_object", Key=key)
+            raise Failed(
+                "state-unwritable",
+                "The store takes no notice of conditional writes, without which two runs could "
+                f"work at the same time ({self.location}).",
+                remedy="Keep the state in Amazon S3, or in a store that obeys If-Match and "
+                "If-None-Match.",
+            )
 
     def _renew(self, owner: str, holder: list[str], over: threading.Event) -> None:
         """Keep the lock fresh. Once another owner has it, the next record is refused."""

@@ -217,6 +217,31 @@ def test_a_denial_is_told_by_the_kind_of_policy_in_its_text(reason: str, kind: s
     assert (_ARN in error.remedy) == (_ARN in reason)
 
 
+@pytest.mark.parametrize(
+    ("action", "reason", "remedy"),
+    [
+        (
+            "s3:PutObject",
+            "with an explicit deny in a resource-based policy",
+            "Remove the Deny of s3:PutObject and allow s3:PutObject to the caller in the policy of "
+            "the resource.",
+        ),
+        (
+            "kms:Decrypt",
+            "because the resource does not exist in this Region, no resource-based policies allow "
+            "access, or a resource-based policy explicitly denies access",
+            "Allow kms:Decrypt to the caller in the policy of the KMS key, and check that the key "
+            "exists in this Region.",
+        ),
+    ],
+)
+def test_denial_by_the_policy_of_a_resource_names_what_to_change(
+    action: str, reason: str, remedy: str
+) -> None:
+    text = f"User: arn:aws:iam::1:user/u is not authorized to perform: {action} {reason}"
+    assert answered("AccessDenied", "PutObject", text).remedy == remedy
+
+
 def test_a_service_control_policy_that_forgets_the_null_condition_is_explained() -> None:
     reason = "with an explicit deny in a service control policy"
     error = answered("AccessDeniedException", "UpdateClusterConfig", f"{_DENIED} {reason}")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,9 +28,9 @@ def of_cluster(*lines: str) -> str:
     return WORLD.replace(header, header + "".join(f"    {line}\n" for line in lines), 1)
 
 
-def of_account(line: str) -> str:
+def of_account(line: str, world: str = WORLD) -> str:
     """The same with one more key of the account."""
-    return WORLD.replace('  - id: "111122223333"\n', f'  - id: "111122223333"\n    {line}\n', 1)
+    return world.replace('  - id: "111122223333"\n', f'  - id: "111122223333"\n    {line}\n', 1)
 
 
 def of_operator(keys: str) -> str:
@@ -65,6 +65,14 @@ def while_proven(kind: str, command: tuple[str, ...] = VERIFY, **more: object) -
     return Case(command, of_cluster("certificates: old"), (PLAN, APPLY), (fault,), NOTHING)
 
 
+def in_bucket(keys: str, world: str = WORLD, effects: tuple[str, ...] | None = NOTHING) -> Case:
+    """An apply whose state is in a bucket with these keys."""
+    bucket = f"buckets: [{{name: team-state, {keys}}}]"
+    return Case((*APPLY, *STATE), of_account(bucket, world), effects=effects)
+
+
+KEY: Final = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/0a1b"
+STATE: Final = ("--state-dir", "s3://team-state/eks")
 AUTO_MODE = of_cluster(
     "authenticationMode: API_AND_CONFIG_MAP",
     f"describe: {{computeConfig: {{enabled: true, nodeRoleArn: '{ROLE}/auto-nodes'}}}}",
@@ -149,6 +157,33 @@ CASES: Mapping[str, Case] = {
     "an authorizer keeps failing while principals are proven": while_proven("undecided"),
     "an authorizer fails while doctor asks": while_proven("undecided", ("doctor", "small")),
     "entries that EKS made for Auto Mode and for a capability": Case(PLAN, AUTO_MODE, ()),
+    "CloudTrail may not be asked for the creator": Case(
+        PLAN, of_operator('deniedActions: ["cloudtrail:LookupEvents"]'), (), effects=NOTHING
+    ),
+    "a boundary does not allow the key of the state bucket": in_bucket(
+        f"kmsKey: '{KEY}'",
+        of_operator(
+            'permissionsBoundary: {allowedActions: ["eks:*", "iam:*", "sts:*", "ec2:*", "s3:*"]}'
+        ),
+    ),
+    "the key of the state bucket is in another Region": in_bucket(
+        f"kmsKey: '{KEY.replace('central', 'west')}'"
+    ),
+    "the policy of the state bucket denies a write": in_bucket("deniedActions: ['s3:Put*']"),
+    "the caller may not list the state bucket": in_bucket(
+        "region: eu-central-1", of_operator('deniedActions: ["s3:ListBucket"]')
+    ),
+    "there is no state bucket": Case((*APPLY, *STATE), effects=NOTHING),
+    "the state bucket is in another Region": in_bucket("region: us-west-2", effects=None),
+    "the store of the state refuses conditional writes": in_bucket("conditionalWrites: refused"),
+    "the store of the state ignores conditions": in_bucket(
+        "conditionalWrites: ignored", effects=("s3:PutObject", "s3:PutObject", "s3:DeleteObject")
+    ),
+    "the state bucket denies writes in the middle of apply": replace(
+        in_bucket("region: eu-central-1", effects=None),
+        faults=({"operation": "s3:PutObject", "kind": "denied", "skip": 14},),
+        again=True,
+    ),
 }
 
 

@@ -45,6 +45,7 @@ FULL: Mapping[str, Any] = {
                     "permissionsBoundary": {"allowedActions": ["*"]},
                 }
             ],
+            "buckets": [{"name": "b"}],
             "instanceProfiles": [{"name": "p"}],
             "instances": [{"id": "i-1", "region": "r", "privateDnsName": "n"}],
             "networks": [{"region": "r", "prefixLists": [{"id": "pl-1"}]}],

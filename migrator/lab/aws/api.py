@@ -17,6 +17,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
 
+from migrator.lab.aws import s3_api
 from migrator.lab.aws.call import Call, Handler
 from migrator.lab.aws.errors import EXPIRED, AwsError, CommonError, Meaning
 from migrator.lab.aws.protocol import (
@@ -81,11 +82,11 @@ class AwsApi:
         try:
             parts = read_signature(request)
             service = _service_of(parts, request)
-            if service not in SERVICES:
+            if service not in (*SERVICES, "s3"):
                 raise AwsError("UnknownService", f"the lab has no service {service}", 404)
             if parts is None and protocol != "query" and service != "sso":
                 raise CommonError("no-signature", "Missing Authentication Token")
-            protocol = service_model(service).protocol
+            protocol = "rest-xml" if service == "s3" else service_model(service).protocol
             return self._answer(service, parts, request, request_id)
         except CommonError as error:
             return write_error(protocol, error.for_protocol(protocol), request_id)
@@ -114,7 +115,10 @@ class AwsApi:
         Latency and faults strike before the lock is taken, and a lost answer after it is released:
         a slow call must not stop the others. Raises AwsError, CommonError and DropConnectionError.
         """
-        operation, params = parse_request(service, request)
+        if service == "s3":
+            operation, params = s3_api.parse(request)
+        else:
+            operation, params = parse_request(service, request)
         name = f"{service}:{operation}"
         self._world.latency.wait(name)
         faults = self._world.faults.draw(name)
@@ -148,13 +152,15 @@ class AwsApi:
             stale = faults.get("stale-read")
             if stale and operation.startswith(_READS):
                 call.as_of = now - timedelta(seconds=stale.seconds)
-            if name not in _NOT_AUTHORISED_HERE:
+            if name not in _NOT_AUTHORISED_HERE and service != "s3":
                 call.require(name, resource_of(call))
             result = handler(call)
         if lost := faults.get("lost-answer"):
             raise DropConnectionError(hang=lost.seconds)
         if service == "sts" and request.joined("accept").startswith("application/json"):
             return _sts_as_json(operation, result, request_id)
+        if service == "s3":
+            return s3_api.write(operation, result, request_id)
         return write_response(service, operation, result, request_id)
 
 

@@ -60,7 +60,23 @@ _EC2: dict[Meaning, tuple[str, int]] = {
     "unavailable": ("Unavailable", 503),
     "internal": ("InternalError", 500),
 }
-_BY_PROTOCOL = {"rest-json": _REST_JSON, "json": _JSON, "query": _QUERY, "ec2": _EC2}
+_REST_XML: dict[Meaning, tuple[str, int]] = {  # Amazon S3 API Reference, "Error responses"
+    "unknown-key": ("InvalidAccessKeyId", 403),
+    "bad-signature": ("SignatureDoesNotMatch", 403),
+    "expired-token": ("ExpiredToken", 400),
+    "no-signature": ("AccessDenied", 403),
+    "denied": ("AccessDenied", 403),
+    "throttled": ("SlowDown", 503),
+    "unavailable": ("ServiceUnavailable", 503),
+    "internal": ("InternalError", 500),
+}
+_BY_PROTOCOL = {
+    "rest-json": _REST_JSON,
+    "json": _JSON,
+    "query": _QUERY,
+    "ec2": _EC2,
+    "rest-xml": _REST_XML,
+}
 
 
 class AwsError(Exception):

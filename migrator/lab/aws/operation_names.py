@@ -31,7 +31,7 @@ def check_operation(pattern: str) -> None:
 def aws_operations() -> list[str]:
     """``service:Operation`` of all operations of AWS that the lab has."""
     found: list[str] = []
-    for service in sorted(SERVICES):
+    for service in sorted((*SERVICES, "s3")):
         operations = importlib.import_module(f"migrator.lab.aws.{service}_api").OPERATIONS
         found += [f"{service}:{operation}" for operation in sorted(operations)]
     return found

@@ -322,7 +322,9 @@ def write_error(protocol: str, error: AwsError, request_id: str) -> Response:
         body = json.dumps({"__type": error.code, "message": error.message, **error.fields}).encode()
         return Response(error.status, body, "application/x-amz-json-1.1", headers)
     code, message = _xml(error.code), _xml(error.message)
-    if protocol == "ec2":
+    if protocol == "rest-xml":
+        text = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    elif protocol == "ec2":
         inner = f"<Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
         text = f"<Response>{inner}<RequestID>{request_id}</RequestID></Response>"
     else:

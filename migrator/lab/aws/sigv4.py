@@ -174,7 +174,7 @@ def _string_to_sign(request: Request, parts: SignedParts) -> str:
     """
     lines = [
         request.method,
-        canonical_path(request.raw_path),
+        request.raw_path if parts.scope.service == "s3" else canonical_path(request.raw_path),
         _canonical_query(request.raw_query, parts.presigned),
         *(
             f"{name}:{_SPACES.sub(' ', request.joined(name).strip())}"

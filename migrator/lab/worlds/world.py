@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from migrator.lab.worlds.buckets import Bucket
 from migrator.lab.worlds.clock import LabClock
 from migrator.lab.worlds.effects import EffectLog
 from migrator.lab.worlds.faults import Faults
@@ -79,6 +80,7 @@ class World:
     faults: Faults = field(default_factory=Faults)
     latency: Latency = field(default_factory=Latency)
     accounts: dict[str, Account] = field(default_factory=dict)
+    buckets: dict[str, Bucket] = field(default_factory=dict)  # of S3, whose names are global
     clusters: dict[tuple[str, str, str], LabCluster] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     name: str = "lab"

@@ -15,6 +15,7 @@ from typing import Any, get_args
 
 from migrator.errors import Failed
 from migrator.lab.worlds.automatic_entries import SERVICE_ROLE, automatic_entries
+from migrator.lab.worlds.buckets import Bucket, ConditionalWrites
 from migrator.lab.worlds.entry_shapes import entry_arn, names_of
 from migrator.lab.worlds.lab_cluster import (
     AUTOMATIC,
@@ -89,6 +90,10 @@ def build_world(raw: object) -> World:
     for part in top.parts("accounts"):
         account = _account(part)
         world.accounts[account.id] = account
+        for item in part.parts("buckets"):
+            bucket = _bucket(account, world.settings.region, item)
+            world.buckets[bucket.name] = bucket
+        part.done()
     for part in top.parts("clusters"):
         _cluster(world, part)
     top.done()
@@ -209,8 +214,25 @@ def _account(part: _Part) -> Account:
         account.instances[instance.id] = instance
     for item in part.parts("networks"):
         account.networks[item.need("region")] = _network(item)
-    part.done()
     return account
+
+
+def _bucket(account: Account, region: str, part: _Part) -> Bucket:
+    conditional = part.get("conditionalWrites", "obeyed")
+    if conditional not in get_args(ConditionalWrites):
+        known = ", ".join(get_args(ConditionalWrites))
+        raise part.wrong(f"conditionalWrites knows {known}, not {conditional}")
+    bucket = Bucket(
+        part.need("name"),
+        account.id,
+        str(part.get("region", region)),
+        account.partition,
+        str(part.get("kmsKey", "")),
+        Limit("resource-based policy", denied=part.texts("deniedActions")),
+        conditional,
+    )
+    part.done()
+    return bucket
 
 
 def _permissions(part: _Part) -> Permissions:
