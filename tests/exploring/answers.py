@@ -414,11 +414,11 @@ def _subject(login: Login) -> SelfSubject:
 
 
 def _may(world: World, place: int, call: Call, facts: Facts) -> _Parts:
-    found = _allowed(world.cluster, call[1])
+    found = allowed(world.cluster, call[1])
     return world, found, found
 
 
-def _allowed(cluster: Cluster, arn: str) -> tuple[bool, str]:
+def allowed(cluster: Cluster, arn: str) -> tuple[bool, str]:
     login = login_of(cluster, arn)
     if login is None:
         return False, ""
