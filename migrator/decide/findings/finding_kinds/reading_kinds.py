@@ -158,8 +158,9 @@ KINDS: tuple[FindingKind, ...] = (
     FindingKind(
         "dead-node-template",
         "warn",
-        "{{EC2PrivateDNSName}} on a principal that is no EC2 instance: every login is denied.",
-        "The template needs an instance id as session name. " + _MAKES_NEW_GRANT,
+        "{{EC2PrivateDNSName}} on a principal that is no EC2 instance: its logins are denied.",
+        "The template needs an instance id as session name, which a user never has, and a role "
+        "only where a caller chooses it. " + _MAKES_NEW_GRANT,
         _NOTHING,
         ref.SERVER,
     ),

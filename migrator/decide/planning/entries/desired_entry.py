@@ -399,6 +399,12 @@ def _dead_template(
         message = f"`{EC2_NAME}` denies every login of `{row.arn}`, yet it logged in."
         return _cannot("dead-row-logged-in", message, row)
     message = f"`{EC2_NAME}` denies every login of `{candidate.arn}`: it is no EC2 instance."
+    # A caller chooses the name of a session of a role (server.go renderTemplates looks at it only).
+    if candidate.match is not None and candidate.match.kind == "role":
+        message = (
+            f"`{EC2_NAME}` denies the logins of `{candidate.arn}`, which EC2 does not assume; a "
+            "session that a caller names after an instance is admitted today, and loses that."
+        )
     return DesiredEntry("skip", None, (DraftFinding("dead-node-template", message, row=row),))
 
 
