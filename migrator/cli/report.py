@@ -3,11 +3,15 @@
 import click
 
 from migrator.cli.answers import decisions_in
+from migrator.cli.commands_to_copy import command_lines, where_planned
 from migrator.cli.files import read_plan, write_files
 from migrator.cli.lazy import MigrateCommand, OutputFile, settings_of
 from migrator.cli.operator import operator_of
 from migrator.cli.options import decisions_option, plan_argument, yes_option
 from migrator.cli.terminal import events_of
+
+# Commands that take the answers which the report was made with.
+_DECIDED = ("plan", "apply", "verify", "cutover", "rehearse", "status")
 
 
 @click.command(
@@ -54,15 +58,24 @@ def command(
     request = ReportRequest(plan=plan, digest=digest, answers=decisions_in(decisions))
     report = make_report(request, operator_of(settings, yes=yes))
     events = events_of(settings)
+    where = where_planned(settings, plan)
+    if decisions is not None:
+        where = {name: (*where.get(name, ()), "--decisions", decisions) for name in _DECIDED} | {
+            "doctor": where["doctor"]
+        }
+
+    def spell(asked: tuple[str, ...]) -> str:
+        return command_lines(settings, [asked], plan_file, where)[0]
+
     files: dict[str, bytes] = {}
     if html is not None:
         from migrator.render.html import report_html
 
-        files[html] = report_html(report).encode()
+        files[html] = report_html(report, spell).encode()
     if markdown is not None:
         from migrator.render.report import report_markdown
 
-        files[markdown] = report_markdown(report).encode()
+        files[markdown] = report_markdown(report, spell).encode()
     write_files(files)
     for place in files:
         events.say(

@@ -44,6 +44,9 @@ _BY_GATE: Mapping[str, str] = {
     "rehearsal": "rehearse",
 }
 
+# The other gates are opened by a person; these commands show what keeps them closed.
+_SHOWS_GATE: Mapping[str, str] = {"no-update-running": "status", "code": "cutover"}
+
 # What a command that opens a gate cannot run without, and no plan records: a person fills it in.
 _NEEDED: Mapping[str, Command] = {"rehearsal": ("--image", "IMAGE")}
 NEW_PLAN = "plan.json"
@@ -75,8 +78,7 @@ def commands_of_status(status: StatusOutcome) -> tuple[Command, ...]:
 def _of_state(status: StatusOutcome) -> tuple[Command, ...]:
     """The commands for the state of the plan, and for what runs left."""
     if status.exit_code == _BLOCKED:
-        questions = ("--write-decisions", "decisions.yaml")
-        return (("plan", status.cluster, *questions, "--out", PLAN),)
+        return (command_of_questions(status.cluster),)
     # The plan is in the state folder of another run, whose place is not known: a new plan would
     # not know what that run has done.
     if status.plan_digest is None and status.next != MAKE_A_PLAN:
@@ -93,8 +95,8 @@ def _of_state(status: StatusOutcome) -> tuple[Command, ...]:
 
 def _of_what_is_left(status: StatusOutcome) -> tuple[Command, ...]:
     """One command for each leftover and for what is next; each command once."""
-    commands = [_of_leftover(leftover, status) for leftover in status.leftovers]
-    commands.append(_of_next(status.next))
+    commands = [command_of_leftover(leftover, status) for leftover in status.leftovers]
+    commands.append(command_of_next(status.next))
     return tuple(filter(None, dict.fromkeys(commands)))
 
 
@@ -105,7 +107,7 @@ def commands_of_run(outcome: RunOutcome, cluster: str) -> tuple[Command, ...]:
     if isinstance(outcome.error, Changed):
         return (_plan_again(cluster),)
     if outcome.next:
-        return (_of_next(outcome.next),)
+        return (command_of_next(outcome.next),)
     if outcome.exit_code != _UNFINISHED:
         return (("status", PLAN),)
     return _of_unfinished(outcome)
@@ -166,16 +168,25 @@ def commands_of_rehearsal(outcome: RehearseOutcome) -> tuple[Command, ...]:
 
 def _of_gates(gates: Iterable[Gate], cluster: str) -> tuple[Command, ...]:
     """One command for each closed gate that a command opens, each once."""
-    found: dict[Command, None] = {}
-    for gate in gates:
-        if gate.passes:
-            continue
-        if gate.name == "plan":
-            found[_plan_again(cluster)] = None
-        elif gate.name in _BY_GATE:
-            command = (_BY_GATE[gate.name], PLAN, *_NEEDED.get(gate.name, ()))
-            found[command] = None
-    return tuple(found)
+    closed = (gate for gate in gates if not gate.passes)
+    opened = (gate for gate in closed if gate.name == "plan" or gate.name in _BY_GATE)
+    return tuple(dict.fromkeys(command_of_gate(gate, cluster) for gate in opened))
+
+
+def command_of_gate(gate: Gate, cluster: str) -> Command:
+    """What opens a closed gate, or shows what keeps it closed."""
+    if gate.name == "plan":
+        return _plan_again(cluster)
+    if gate.name in _BY_GATE:
+        return (_BY_GATE[gate.name], PLAN, *_NEEDED.get(gate.name, ()))
+    if gate.name in _SHOWS_GATE:
+        return _SHOWS_GATE[gate.name], PLAN
+    return "doctor", cluster
+
+
+def command_of_questions(cluster: str) -> Command:
+    """A new plan, with a question in decisions.yaml for each blocker."""
+    return "plan", cluster, "--write-decisions", "decisions.yaml", "--out", PLAN
 
 
 def _plan_again(cluster: str) -> Command:
@@ -183,15 +194,15 @@ def _plan_again(cluster: str) -> Command:
     return "plan", cluster, "--out", PLAN
 
 
-def _of_next(text: str) -> Command:
+def command_of_next(text: str) -> Command:
     """The command that a line about what is next begins with; empty where it names none."""
-    word = text.removeprefix("`migrate ").split(maxsplit=1)[0].rstrip(":")
+    word = text.removeprefix("`migrate ").lstrip().partition(" ")[0].rstrip(":")
     if word not in _BY_NEXT:
         return ()
     return _BY_NEXT[word], PLAN
 
 
-def _of_leftover(leftover: Leftover, status: StatusOutcome) -> Command:
+def command_of_leftover(leftover: Leftover, status: StatusOutcome) -> Command:
     """Empty where no command of this cluster settles it: another run has it in use."""
     is_own = bool(status.run) and leftover.run == status.run
     # The run of this state folder is not at its end: what it left is removed at its end.

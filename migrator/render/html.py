@@ -5,17 +5,16 @@ its proof, the gates, and the timeline of the runs. What is written here is valu
 ``templates/``.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrator.model.evidence import PROOF_CLASSES
-from migrator.model.gate import Gate
 from migrator.model.journal import Record
 from migrator.model.report import Report
 from migrator.model.security_note import SecurityNote
 from migrator.render.access_matrix import access_matrix
+from migrator.render.attention import NOTHING, Spell, anchors_of, attention_of, spelled
 from migrator.render.can_i import ASK_AS
-from migrator.render.cards import PROOF_MEANS, Card, cards, cluster_notes
+from migrator.render.cards import PROOF_MEANS, cards, cluster_notes
 from migrator.render.facts import short_arn, step_counts
 from migrator.render.headline import WORST_FIRST, figures, sentence
 from migrator.render.page import page
@@ -27,24 +26,8 @@ from migrator.render.security_note import (
     source_words,
 )
 
-_MOST_NAMED = 20
 # What the table of events shows of a record's effect.
 _SAID = ("command", "gate", "by", "code", "message", "why", "exit")
-
-
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """Something that a person should look at, reported once for all that it concerns.
-
-    ``who`` are ``(anchor, name)``, the anchor empty where there is no place to go to; ``more`` are
-    not named.
-    """
-
-    tone: str
-    what: str
-    why: str
-    who: tuple[tuple[str, str], ...]
-    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +42,13 @@ class Event:
     said: str
 
 
-def report_html(report: Report) -> str:
-    """The whole document as text; the same report gives the same bytes."""
+def report_html(report: Report, spell: Spell = spelled) -> str:
+    """The whole document as text; the same report gives the same bytes. ``spell`` writes a command
+    as a line to copy.
+    """
     told = cards(report)
     places = {card.arn: card for card in told}
+    links = {card.arn: (card.anchor, f"{card.name.path}{card.name.name}") for card in told}
     # The filters offer what the report has, and nothing else.
     judged = {card.judged for card in told}
     verdicts = [name for name in (*WORST_FIRST, "skipped") if name in judged]
@@ -74,7 +60,10 @@ def report_html(report: Report) -> str:
         plan=report.plan,
         sentence=sentence(report),
         figures=figures(report),
-        attention=tuple(_attention(report, places)),
+        attention=[
+            (each, anchors_of(each, links), spell(each.command)) for each in attention_of(report)
+        ],
+        nothing=NOTHING,
         cards=told,
         ask_as=ASK_AS,
         places=places,
@@ -100,66 +89,6 @@ def _soc(note: SecurityNote | None) -> dict[str, object] | None:
         "runs": [run_words(run) for run in note.runs] or [NOT_RUN],
         **calls_values(note.calls, note.detections),
     }
-
-
-def _attention(report: Report, places: dict[str, Card]) -> Iterable[Attention]:
-    """Each reason once, the worst first, with all that it concerns."""
-    found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
-    for tone, what, why, arn in _worries(report):
-        names = found.setdefault((tone, what, why), [])
-        name = _linked_name(arn, places)
-        if arn and name not in names:
-            names.append(name)
-    for (tone, what, why), names in found.items():
-        more = max(len(names) - _MOST_NAMED, 0)
-        yield Attention(tone, what, why, tuple(names[:_MOST_NAMED]), more)
-    for gate in report.gates:
-        if gate.passes:
-            continue
-        link = (f"g{gate.number}", f"{gate.number} {gate.name}")
-        yield Attention("warn", "closed gate", _closed(gate), (link,))
-
-
-def _linked_name(arn: str, places: dict[str, Card]) -> tuple[str, str]:
-    """``(anchor, name)``; a principal without a card has no anchor."""
-    card = places.get(arn)
-    if card is None:
-        return "", arn
-    return card.anchor, f"{card.name.path}{card.name.name}"
-
-
-def _worries(report: Report) -> Iterable[tuple[str, str, str, str]]:
-    """``(tone, what, why, ARN)`` of blocking findings, verdicts that are not ok, what runs gave up
-    or wait for.
-    """
-    for finding in report.plan.findings:
-        if finding.severity == "block":
-            yield "bad", finding.code, finding.message, finding.principal_arn or ""
-    yield from _weak_verdicts(report)
-    for arn, why in report.status.refused:
-        yield "bad", "given up", why, arn
-    for arn, why in report.status.outstanding:
-        yield "warn", "proof outstanding", why, arn
-    for why in report.status.unknown:
-        yield "warn", "not known", why, ""
-
-
-def _weak_verdicts(report: Report) -> Iterable[tuple[str, str, str, str]]:
-    """The verdicts that are not ok, in the form of :func:`_worries`, the worst first."""
-    for judged in WORST_FIRST[:-1]:
-        tone = "warn"
-        if judged == "failed":
-            tone = "bad"
-        for verdict in report.verification.verdicts:
-            if verdict.verdict == judged:
-                yield tone, judged, verdict.why, verdict.principal_arn
-
-
-def _closed(gate: Gate) -> str:
-    """Why a gate is closed."""
-    if not gate.detail:
-        return gate.state
-    return f"{gate.state}: {gate.detail}"
 
 
 def _event(report: Report, record: Record) -> Event:

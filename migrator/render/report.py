@@ -9,6 +9,7 @@ from migrator.model.journal import Record
 from migrator.model.plan import Plan
 from migrator.model.report import Report
 from migrator.model.step import Step
+from migrator.render.attention import Spell, attention_markdown, spelled
 from migrator.render.escape import markdown, markdown_code
 from migrator.render.facts import short_arn
 from migrator.render.headline import figures, sentence
@@ -17,9 +18,9 @@ from migrator.render.security_note import security_markdown
 from migrator.render.verdicts import verdict_markdown
 
 
-def report_markdown(report: Report) -> str:
+def report_markdown(report: Report, spell: Spell = spelled) -> str:
     """One document of everything that is known; :func:`migrator.render.html.report_html` says the
-    same as HTML.
+    same as HTML. ``spell`` writes a command as a line to copy.
     """
     plan, verification = report.plan, report.verification
     facts = "".join(
@@ -38,6 +39,7 @@ def report_markdown(report: Report) -> str:
     body = body.replace("# Access entries for", "## The plan for", 1).replace("\n## ", "\n### ")
     parts = [
         head,
+        attention_markdown(report, spell),
         verdict_markdown(plan, verification),
         body,
         _gates(report),

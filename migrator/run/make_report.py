@@ -60,9 +60,17 @@ def make_report(
     gates, gates_at = _gates_at_the_switch(journal)
     if mode != "API":
         gates, gates_at = gates_now(plan, plan_digest, ports, snapshot, options), None
-    status = show_status(
-        plan.cluster.name, StatusPorts(ports.store, ports.clock, ports.mode), plan, plan_digest
+    asked = StatusPorts(
+        ports.store,
+        ports.clock,
+        ports.mode,
+        ports.reader,
+        ports.rbac,
+        config_maps=ports.config_maps,
+        tasks=ports.tasks,
+        principals=None if ports.fresh_principals is None else ports.fresh_principals(),
     )
+    status = show_status(plan.cluster.name, asked, plan, plan_digest, options.creator)
     return Report(
         plan=plan,
         plan_digest=plan_digest,

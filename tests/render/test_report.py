@@ -5,6 +5,7 @@ import hashlib
 import html.parser
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from migrator.model.evidence import Evidence
 from migrator.model.finding import Finding
 from migrator.model.gate import Gate
+from migrator.model.leftover import Leftover
 from migrator.model.outcome import VerifyOutcome
 from migrator.model.report import Report
+from migrator.render.attention import NOTHING, attention_of
 from migrator.render.escape import terminal
 from migrator.render.headline import figures, sentence
 from migrator.render.html import report_html
@@ -22,6 +25,7 @@ from migrator.render.page import spans, when
 from migrator.render.report import report_markdown
 from tests.support.plans import HOSTILE, REFERENCE, hostile_text, plan, plans, principal, role
 from tests.support.reports import good, hostile, troubled
+from tests.support.taken_words import refused_words
 
 VOID = {"meta", "link", "input", "img", "br", "base"}
 
@@ -196,8 +200,70 @@ def test_attention_tells_each_reason_once_and_counts_whom_it_does_not_name() -> 
     assert "and 10 more" in section
 
 
-def test_nothing_to_look_at_is_no_section() -> None:
-    assert 'id="attention"' not in report_html(good())
+def test_nothing_to_look_at_is_said() -> None:
+    assert attention_of(good()) == ()
+    assert NOTHING in words(report_html(good()))
+    assert NOTHING in report_markdown(good())
+
+
+def _with_status(**changes: Any) -> Report:  # noqa: ANN401 - fields of a status
+    return replace(good(), status=replace(good().status, **changes))
+
+
+def _with_gate(name: str) -> Report:
+    return replace(good(), gates=(Gate(1, name, "Is it so?", "fail", "it is not", "Do it."),))
+
+
+BRIDGE = Leftover("bridge", "eks-access-migrator-bridge-r1", "bridge-r1", run="r2")
+ALICE = role("team/alice")
+WORRIES = {
+    "drift": (_with_status(changed=((ALICE, "other groups"),)), ("drift", "PLAN")),
+    "dead": (_with_status(dead=((ALICE, "made again"),)), ("drift", "PLAN")),
+    "bridge": (_with_status(leftovers=(BRIDGE,)), ("rollback", "PLAN", "--leftovers")),
+    "endpoint": (_with_status(overdue=("1.2.3.4/32",)), ("doctor", "prod", "--close-endpoint")),
+    "unknown": (_with_status(unknown=("the mode",)), ("doctor", "prod")),
+    "steps": (_with_status(done=1), ("apply", "PLAN")),
+    "going back": (_with_status(done=1, next="`migrate rollback PLAN`"), ("rollback", "PLAN")),
+    "question": (
+        replace(good(), plan=plan(findings=(Finding("row-shadowed", "block", "a", "b", "c"),))),
+        ("plan", "prod", "--write-decisions", "decisions.yaml", "--out", "PLAN"),
+    ),
+    "gate plan": (_with_gate("plan"), ("plan", "prod", "--out", "PLAN")),
+    "gate mode": (_with_gate("mode"), ("apply", "PLAN")),
+    "gate no-update-running": (_with_gate("no-update-running"), ("status", "PLAN")),
+    "gate end-state": (_with_gate("end-state"), ("apply", "PLAN")),
+    "gate proofs": (_with_gate("proofs"), ("verify", "PLAN")),
+    "gate second-admin": (_with_gate("second-admin"), ("verify", "PLAN")),
+    "gate rehearsal": (_with_gate("rehearsal"), ("rehearse", "PLAN", "--image", "IMAGE")),
+    "gate code": (_with_gate("code"), ("cutover", "PLAN")),
+    "gate nodes": (_with_gate("nodes"), ("doctor", "prod")),
+}
+
+
+@pytest.mark.parametrize(("report", "command"), WORRIES.values(), ids=WORRIES)
+def test_each_thing_to_look_at_has_its_command(report: Report, command: tuple[str, ...]) -> None:
+    (item,) = attention_of(report)
+    assert item.command == command
+    line = " ".join(("migrate", *command))
+    assert refused_words(line) == []
+    assert line in words(report_html(report))
+    assert f"  - `{line}`\n" in report_markdown(report)
+
+
+def test_a_failed_proof_is_asked_again_of_that_principal() -> None:
+    failed = next(each for each in attention_of(troubled()) if each.what == "failed")
+    assert failed.command == ("verify", "PLAN", "--only", *failed.who)
+
+
+def test_every_item_has_one_command_spelled_as_the_caller_spells_it() -> None:
+    report = troubled()
+    count = len(attention_of(report))
+    assert count > 6
+    text = report_html(report, lambda command: f"x {command[0]}")
+    assert text.count('<p class="command"><code>x ') == count
+    section = report_markdown(report, lambda command: f"x {command[0]}")
+    section = section.partition("## Needs attention\n")[2].partition("\n## ")[0]
+    assert section.count("\n  - `x ") == count == section.count("\n- **")
 
 
 def test_gates_are_those_of_the_switch_or_say_that_they_are_not_known() -> None:

@@ -110,7 +110,7 @@ def _report(planned: Plan, verdicts: tuple[PrincipalVerdict, ...], **changes: ob
 
 
 def good() -> Report:
-    """Two people, both proven, in API mode, gates as a cut-over judged them."""
+    """Two people, both proven, in API mode, every step done, gates as a cut-over judged them."""
     arns = (role("team/alice"), role("ci/runner"))
     planned = plan(*(principal(arn) for arn in arns))
     verdicts = tuple(
@@ -120,7 +120,8 @@ def good() -> Report:
     report = _report(
         planned, verdicts, gates=GATES[:1], gates_at="2026-11-22T09:30:00Z", journal=()
     )
-    return replace(report, verification=replace(report.verification, mode="API"))
+    status = replace(report.status, done=4)
+    return replace(report, verification=replace(report.verification, mode="API"), status=status)
 
 
 def troubled() -> Report:

@@ -166,6 +166,7 @@ _WHERE_PLANNED: Final[dict[str, tuple[Conditional, ...]]] = {
     "rollback": _MAKES_PARALLEL,
     "rehearse": _on_parallel("get", "patch"),
     "status": _on_parallel("get"),
+    "report": _on_parallel("get"),
 }
 # What network policies depend on.
 _WHERE_POLICIES: Final = (
