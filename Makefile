@@ -27,18 +27,19 @@ help:  ## what there is
 
 install: $(STAMP)  ## install into .venv
 
+# Not compiled: half of the time would go into files that nothing imports.
 $(STAMP): pyproject.toml requirements/dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes --no-deps \
 		--requirement requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps --no-build-isolation \
 		--editable .
 	$(BIN)/python -m pip check
 	touch $@
 
 $(DEMO_STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lab]'
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --editable '.[lab]'
 	touch $@
 
 demo: $(DEMO_STAMP)  ## a whole migration on the embedded lab, with a report to look at
@@ -86,7 +87,7 @@ lock: $(STAMP)  ## write requirements/dev.txt again: versions and hashes of all 
 test-lowest: $(STAMP)  ## the same with the lowest versions that pyproject.toml allows, on the oldest Python
 	$(BIN)/python -m tests.support.every_python --lowest
 
-test-pythons: $(STAMP)  ## the package and the demo on each Python that it is published for; ENDS=1: two of them
+test-pythons: $(STAMP)  ## the package and README.md's ways in on each Python; ENDS=1: on two of them
 	$(BIN)/python -m tests.support.every_python $(if $(ENDS),--ends)
 
 # The same commit gives the same bytes, wherever and whenever it is built.

@@ -1,13 +1,16 @@
 """Which interpreters `make test-pythons` finds, and what it leaves out in plain sight."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support import every_python
+from tests.support import every_python, readme_ways
 from tests.support.every_python import ROOT, Python, chosen, find, promised
 
+README = (ROOT / "README.md").read_text("utf-8")
 PYPROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
 
 
@@ -65,14 +68,14 @@ def test_a_version_that_is_not_here_is_named_and_a_failure_is_the_exit_code(
     monkeypatch.setattr(every_python, "find", lambda version, home: here.get(version))
     tried: list[str] = []
 
-    def passes(python: Python, *, lowest: bool) -> bool:
-        assert not lowest
+    def passes(python: Python, *, lowest: bool, ends: bool, alone: bool) -> bool:
+        assert (lowest, ends, alone) == (False, True, False)
         tried.append(python.version)
         return python.version != "3.13"
 
     monkeypatch.setattr(every_python, "_passes", passes)
     assert every_python.main(["--ends"]) == 1
-    assert tried == ["3.10", "3.13"]
+    assert sorted(tried) == ["3.10", "3.13"]
     printed = capsys.readouterr().out
     assert "3.11: skipped, because it is not here." in printed
     assert "3.12: left out by --ends" in printed
@@ -101,6 +104,63 @@ def test_a_step_that_fails_ends_its_version_with_what_it_printed(
     printed = capsys.readouterr().out
     assert "3.10: install failed\nno venv here" in printed
     assert "tests" not in printed
+
+
+def test_every_way_in_of_the_readme_is_tried() -> None:
+    """Docker is not here: tests/examples builds what the Dockerfile does."""
+    assert {*readme_ways.ways(README)} == {*readme_ways.PROGRAMS, "Docker", "make"}
+    assert readme_ways.ways(README)["make"] == readme_ways.clone_lines(README)[-1]
+    assert "`WHEEL[lab]`" in README
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    """Something that only the name of a wheel stands for."""
+    return tmp_path / "a b.whl"
+
+
+def way(command: str, wheel: Path, *, demo: bool = False) -> list[str]:
+    there = wheel.with_suffix("")
+    return readme_ways.from_wheel(command, "v/bin", wheel, Path(sys.executable), there, demo=demo)
+
+
+PROGRAM = "printf '#!/bin/sh\\necho %s\\n' WHEEL > v/bin/migrate && chmod +x v/bin/migrate"
+
+
+def test_a_way_is_followed_with_the_wheel_and_asked_for_its_version(wheel: Path) -> None:
+    printed = way(f"mkdir -p v/bin && {PROGRAM}", wheel)
+    assert printed == [f"{wheel}[lab]"]
+
+
+def test_a_way_that_puts_the_programs_elsewhere_fails(wheel: Path) -> None:
+    elsewhere = f"mkdir -p v/bin pipx/bin && {PROGRAM} && mv v/bin/migrate pipx/bin"
+    with pytest.raises(ValueError, match="not in v/bin"):
+        way(elsewhere, wheel)
+
+
+def test_a_demo_that_does_not_come_to_its_end_fails(wheel: Path) -> None:
+    with pytest.raises(ValueError, match="no end of the demo"):
+        way(f"mkdir -p v/bin && {PROGRAM}", wheel, demo=True)
+
+
+@pytest.mark.parametrize("command", ["false", "true", "v/bin/pip install WHEEL"])
+def test_a_way_that_installs_nothing_fails(
+    command: str, wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    with pytest.raises(subprocess.CalledProcessError):
+        way(command, wheel)
+
+
+def test_python3_is_the_python_that_is_tried(wheel: Path) -> None:
+    reader = readme_ways.Reader(Path(sys.executable), wheel.with_suffix(""))
+    assert reader.run("python3 -c 'import sys; print(sys.prefix)'") == [sys.prefix]
+
+
+def test_a_readme_that_begins_otherwise_is_not_followed(tmp_path: Path) -> None:
+    text = "```console\n$ curl … | sh\n```"
+    with pytest.raises(ValueError, match="not with a clone"):
+        readme_ways.from_clone(text, Path(sys.executable), tmp_path / "reader")
 
 
 def test_every_published_schema_is_compared_on_each_version() -> None:

@@ -4,9 +4,13 @@
     python -m tests.support.every_python --ends   the oldest and the newest of them
     python -m tests.support.every_python --lowest the oldest, with the lowest direct dependencies
 
-The versions are those of the classifiers in pyproject.toml. Each has its environment in
-``.venv-pythons``, with the packages of requirements/dev.txt, and is made again when one of the two
-files changes. A version that this machine does not have is named and not counted.
+The versions are those of the classifiers in pyproject.toml, two at a time. Each has its environment
+in ``.venv-pythons``, with the packages of requirements/dev.txt, and is made again when one of the
+two files changes. A version that this machine does not have is named and not counted.
+
+Then README.md is followed on each: the demo from a clone, and the wheel by every way in of its
+table. After each of them the demo is run; with ``--ends`` after the clone alone, and what the other
+ways installed says its version.
 """
 
 import hashlib
@@ -18,8 +22,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
+
+from tests.support import readme_ways
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ROOT / ".venv-pythons"
@@ -31,6 +40,7 @@ SMOKE = (
     "tests/lab/test_world_schema.py",
 )
 _CLASSIFIER = re.compile(r'^ +"Programming Language :: Python :: (3\.\d+)",$', re.MULTILINE)
+Step: TypeAlias = Callable[[], list[str]]
 _VERSION = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
 
 
@@ -106,12 +116,15 @@ def main(arguments: Sequence[str]) -> int:
             _say(f"{version}: skipped, because it is not here. `pyenv install {version}` gets it.")
         else:
             found.append(python)
-    lowest = "--lowest" in arguments
-    tried = chosen(found, ends="--ends" in arguments, lowest=lowest)
+    lowest, ends = "--lowest" in arguments, "--ends" in arguments
+    tried = chosen(found, ends=ends, lowest=lowest)
     for python in found:
         if python not in tried:
             _say(f"{python.version}: left out by {' '.join(arguments)}")
-    failed = [python.version for python in tried if not _passes(python, lowest=lowest)]
+    passes = partial(_passes, lowest=lowest, ends=ends, alone=len(tried) == 1)
+    with ThreadPoolExecutor(2) as pool:
+        passed = dict(zip(tried, pool.map(passes, tried), strict=True))
+    failed = [python.version for python in tried if not passed[python]]
     if not tried:
         _say("No Python that the package is published for is here.")
     if failed:
@@ -119,30 +132,65 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if failed or not tried else 0
 
 
-def _passes(python: Python, *, lowest: bool) -> bool:
+def _passes(python: Python, *, lowest: bool, ends: bool, alone: bool) -> bool:
     place = ENVIRONMENTS / (f"{python.version}-lowest" if lowest else python.version)
-    steps: tuple[tuple[str, Callable[[], list[str]]], ...] = (
-        ("install", lambda: install(python, place, lowest=lowest)),
-        ("pip check", lambda: run_in(place, "pip", "check")),
-        ("tests", lambda: run_in(place, "pytest", "-p", "no:cacheprovider", *smoke_options())),
-        ("demo", lambda: demo(place)),
-    )
+    steps: dict[str, Step] = {
+        "install": lambda: install(python, place, lowest=lowest),
+        "pip check": lambda: run_in(place, "pip", "check"),
+        "tests": lambda: run_in(place, "pytest", "-p", "no:cacheprovider", *smoke_options(alone)),
+        **({"demo": lambda: demo(place)} if lowest else {}),
+    }
     _say(f"{place.name}: {python.path} ({python.release})")
-    for name, step in steps:
+    if not _succeed(place.name, steps):
+        return False
+    if lowest:
+        return True
+    with tempfile.TemporaryDirectory() as folder:
+        return _succeed(place.name, ways_in(python, Path(folder), demo=not ends))
+
+
+def _succeed(name: str, steps: dict[str, Step]) -> bool:
+    """One after the other, up to the first that fails."""
+    for title, step in steps.items():
         began = time.monotonic()
         try:
             printed = step()
         except subprocess.CalledProcessError as error:
-            _say(f"{place.name}: {name} failed\n{error.output}")
+            _say(f"{name}: {title} failed\n{error.output}")
+            return False
+        except ValueError as error:
+            _say(f"{name}: {title} failed\n{error}")
             return False
         last = printed[-1] if printed else "done"
-        _say(f"{place.name}: {name}: {last.strip(' =')} ({time.monotonic() - began:.0f} s)")
+        _say(f"{name}: {title}: {last.strip(' =')} ({time.monotonic() - began:.0f} s)")
     return True
 
 
-def smoke_options() -> list[str]:
+def smoke_options(alone: bool) -> list[str]:
     """What is asked of pytest on each version: every folder whose behaviour depends on it."""
-    return ["-n", "2", "--timeout", "300", *SMOKE]
+    return ["-n", "2" if alone else "0", "--timeout", "300", *SMOKE]
+
+
+def ways_in(python: Python, folder: Path, *, demo: bool) -> dict[str, Step]:
+    """Each way of README.md to the program, in a folder of its own."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    commands = readme_ways.ways(readme)
+    wheel = readme_ways.build_wheel(folder / "wheel")
+    return {
+        "README, clone": partial(readme_ways.from_clone, readme, python.path, folder / "clone"),
+        **{
+            f"README, {commands[name]}": partial(
+                readme_ways.from_wheel,
+                commands[name],
+                programs,
+                wheel,
+                python.path,
+                folder / name,
+                demo=demo,
+            )
+            for name, programs in readme_ways.PROGRAMS.items()
+        },
+    }
 
 
 def install(python: Python, place: Path, *, lowest: bool) -> list[str]:
