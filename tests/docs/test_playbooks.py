@@ -42,7 +42,15 @@ REACH = (
 )
 # Run line by line by a reader of their own, on worlds of their own.
 BACK = "roll-back-of-a-fleet"
-READ = (FLEET, BACK, "lab-worlds", "first-migration")
+# tests/docs/test_pages_of_principals.py
+PRINCIPALS = (
+    "break-glass",
+    "fargate",
+    "identity-center",
+    "karpenter-and-own-nodes",
+    "service-linked-roles",
+)
+READ = (*PRINCIPALS, FLEET, BACK, "lab-worlds", "first-migration")
 
 
 def commands(text: str, fence: str, prompt: str) -> list[list[str]]:

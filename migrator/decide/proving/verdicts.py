@@ -76,6 +76,27 @@ def is_of_final_entry(evidence: Evidence, written: datetime | None) -> bool:
     return written is None or _moment(evidence) >= written
 
 
+def still_shown_by_nodes(
+    kept: Sequence[Evidence],
+    arn: str,
+    state: str,
+    now: datetime,
+) -> Evidence | None:
+    """The newest evidence that nodes of the role logged in through the entry as it is now; None
+    where it is too old, where something after it did not hold, or where the entry or the mode is
+    another since. ``kept``: the oldest first; ``state``: the digest of entry and mode.
+    """
+    of_role = [each for each in kept if each.principal_arn == arn and each.phase == "after"]
+    for each in reversed(of_role):
+        if each.state_digest != state or not each.holds:
+            return None
+        if _moment(each) < now - EVIDENCE_AGE:
+            return None
+        if (each.proof_class, each.attribution) == ("observed", "node"):
+            return each
+    return None
+
+
 def _has_bridge(subject: SelfSubject) -> bool:
     """Whether a login had the access of a bridge."""
     return any(group.startswith(BRIDGE_PREFIX) for group in subject.groups)

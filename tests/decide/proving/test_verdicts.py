@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.decide.proving.how_known import request_text
-from migrator.decide.proving.verdicts import cluster_verdict, counts, state_digest, verdict_of
+from migrator.decide.proving.verdicts import (
+    cluster_verdict,
+    counts,
+    state_digest,
+    still_shown_by_nodes,
+    verdict_of,
+)
 from migrator.model.access_entry import AccessEntry, Identity
 from migrator.model.canonical import canonical_bytes
 from migrator.model.evidence import (
@@ -69,6 +75,39 @@ def test_what_is_too_old_or_of_another_state_is_unknown() -> None:
         judged(replace(evidence(), state_digest=state_digest(None, "API_AND_CONFIG_MAP"))).verdict
         == "unknown"
     )
+
+
+SEEN = evidence("observed", "node", minutes=30)
+LATER = evidence("simulated", "none")
+
+
+@pytest.mark.parametrize("after", [(), (LATER,), (LATER, LATER)])
+def test_nodes_that_were_seen_still_show_an_entry_that_is_as_it_was(
+    after: tuple[Evidence, ...],
+) -> None:
+    other = replace(SEEN, principal_arn="another", probes=())
+    assert still_shown_by_nodes((SEEN, *after, other), DEVS, STATE, NOW) == SEEN
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        (),
+        (LATER,),
+        (evidence("live", "marker"),),
+        (replace(SEEN, phase="before"),),
+        (replace(SEEN, state_digest=state_digest(None, "API_AND_CONFIG_MAP")),),
+        # The entry was another one in between.
+        (SEEN, replace(LATER, state_digest=state_digest(None, "API_AND_CONFIG_MAP"))),
+        (SEEN, replace(LATER, differences=("its node is not ready",))),
+        (replace(SEEN, differences=("its node is not ready",)),),
+        (evidence("observed", "node", minutes=60 * 25),),
+    ],
+)
+def test_nodes_that_were_not_seen_by_the_entry_as_it_is_show_nothing(
+    kept: tuple[Evidence, ...],
+) -> None:
+    assert still_shown_by_nodes(kept, DEVS, STATE, NOW) is None
 
 
 def test_a_login_that_the_row_may_explain_is_partial() -> None:
