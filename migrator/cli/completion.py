@@ -47,7 +47,12 @@ _BASH = """\
     while read -r line; do
         value=${line#*,}
         case $line in
-            plain,*) COMPREPLY+=("${value#"$word"}") ;;
+            plain,*)
+                value=${value#"$word"}
+                # A row (mapRoles[3]) would be a pattern of file names.
+                value=${value//\\[/\\\\[}
+                COMPREPLY+=("${value//\\]/\\\\]}")
+                ;;
             file,*) files=-f default=default ;;
             dir,*) files=-d default=dirnames ;;
         esac

@@ -13,15 +13,22 @@ from configparser import RawConfigParser
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from migrator.app.settings import Settings
 from migrator.cli.pages import page_of
+from migrator.model.lab_record import DIRECTORY_VARIABLE, STATE_FILE
+from migrator.model.state_folder import DEFAULT_STATE_DIR
 
-# IAM names and paths, Regions, EKS names: letters, digits and +=,.@:/_-
-_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+=,.@:/-]*")
+# IAM names and paths, Regions, EKS names: letters, digits and +=,.@:/_- (the scripts of completion
+# escape the brackets of a row).
+_PLAIN = re.compile(
+    r"(?:map(?:Roles|Users)\[\d{1,6}\](?:=[A-Za-z0-9_+=,.@:/-]*)?"
+    r"|[A-Za-z0-9_][A-Za-z0-9_+=,.@:/-]*)"
+)
 _CLUSTER_ARN = re.compile(r"arn:[a-z-]+:eks:[a-z0-9-]+:\d{12}:cluster/[0-9A-Za-z_-]+")
 _LARGEST = 32 * 1024 * 1024  # bytes; of a larger file the rest is not read
 
@@ -72,14 +79,31 @@ def _cluster_arns(ctx: click.Context, _incomplete: str) -> Iterator[str]:
         yield from _CLUSTER_ARN.findall(content.decode("utf-8", "replace"))
 
 
+def _lab(ctx: click.Context) -> Mapping[str, Any] | None:
+    """What the lab of a command of the lab left in its folder; None for other commands."""
+    if "lab_dir" not in {each.name for each in ctx.command.params}:
+        return None
+    folder = _given(ctx, "lab_dir") or os.environ.get(DIRECTORY_VARIABLE)
+    with suppress(ValueError):
+        found = json.loads(_read(Path(folder or f"{DEFAULT_STATE_DIR}/lab") / STATE_FILE))
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
 def _clusters(ctx: click.Context, incomplete: str) -> Iterator[str]:
     """Their names, and those with a folder in the state; ARNs for a word that starts like
-    one.
+    one. Of a command of the lab, its clusters.
     """
-    arns = list(_cluster_arns(ctx, incomplete))
+    lab = _lab(ctx)
+    arns = [*map(str, lab.get("clusters", ()))] if lab is not None else None
+    if arns is None:
+        arns = list(_cluster_arns(ctx, incomplete))
     if incomplete.startswith("arn"):
         yield from arns
     yield from (arn.rpartition("/")[2] for arn in arns)
+    if lab is not None:
+        return
     place = Path(_given(ctx, "state_dir") or Settings().state_place)
     # PARTITION/ACCOUNT/REGION/CLUSTER
     for folder in sorted(place.glob("aws*/*/*/*/")):
@@ -146,20 +170,32 @@ def _regions(_ctx: click.Context, _incomplete: str) -> Iterator[str]:
 
 
 def _principals(ctx: click.Context, incomplete: str) -> Iterator[str]:
-    """The principals of the plan on the command line, by ARN; also by the end of it for a
-    word that has a beginning.
+    """The principals of the plan on the command line, or of the lab, by ARN; for a word that has a
+    beginning, also by an end of it that one of them has, and by their rows.
     """
+    from migrator.model.principal_names import own_ends
+
+    lab = _lab(ctx)
+    rows = {str(arn): () for arn in lab.get("profiles", ())} if lab is not None else _planned(ctx)
+    yield from rows
+    if not incomplete:
+        return
+    for arn, ends in own_ends(rows).items():
+        # One for each principal: a shell stops where two part.
+        yield from [each for each in (*ends, *rows[arn]) if each.startswith(incomplete)][:1]
+
+
+def _planned(ctx: click.Context) -> dict[str, tuple[str, ...]]:
+    """The ARNs of the plan on the command line, with their rows."""
     # With an option that has no value yet, click leaves the arguments as they are.
     words = [ctx.params.get("plan_file"), ctx.params.get("plan_or_code"), *ctx.args]
     plan = next(filter(None, words), "")
-    try:
+    with suppress(ValueError, KeyError, TypeError, AttributeError):
         found = json.loads(_read(str(plan)))["principals"]
-        arns = [str(each["principalArn"]) for each in found]
-    except (ValueError, KeyError, TypeError):
-        return
-    yield from arns
-    if incomplete:
-        yield from (arn.rpartition(":")[2] for arn in arns)
+        return {
+            str(each["principalArn"]): tuple(map(str, each.get("sources", ()))) for each in found
+        }
+    return {}
 
 
 def _principals_with_profile(ctx: click.Context, incomplete: str) -> Iterator[str]:

@@ -120,7 +120,8 @@ class Lab:
         write_private(self.directory / CA_FILE, ca_pem.decode())
         write_program(self.directory / BIN_FOLDER, PLUGIN, "session_manager_plugin.py")
         (self.directory / NOTE_FILE).unlink(missing_ok=True)
-        state = {**self._state(), "profiles": profiles}
+        clusters = sorted(each.arn for each in self.world.clusters.values())
+        state = {**self._state(), "clusters": clusters, "profiles": profiles}
         write_private(self.directory / STATE_FILE, json.dumps(state, indent=2) + "\n")
 
     def _state(self) -> dict[str, object]:

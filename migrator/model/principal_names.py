@@ -1,8 +1,10 @@
 """Names of principals as people write them: an ARN, what tables print, an end of it, a row."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import chain
 from typing import Final
 
 from migrator.model.principal import parse_arn
@@ -41,6 +43,27 @@ def _in_aws_auth(arn: str) -> str:
     if parsed is None or parsed.kind != "role":
         return arn
     return str(parsed.pathless)
+
+
+def own_ends(arns: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The ends by which each of the ARNs alone can be named, the longest first."""
+    ends = {arn: tuple(_ends(arn)) for arn in arns}
+    holders = Counter(chain.from_iterable(ends.values()))
+    return {arn: tuple(end for end in own if holders[end] == 1) for arn, own in ends.items()}
+
+
+def _ends(arn: str) -> dict[str, None]:
+    """``111122223333:role/ci/runner`` and what follows each of its signs, as IAM and as aws-auth
+    spell it.
+    """
+    found: dict[str, None] = {}
+    for spelled in (arn, _in_aws_auth(arn)):
+        # arn:PARTITION:iam::ACCOUNT:RESOURCE
+        end = spelled.split(":", 4)[-1]
+        found[end] = None
+        for sign in re.finditer("[:/]", end):
+            found[end[sign.end() :]] = None
+    return found
 
 
 def nearest_arns(arns: Sequence[str], wanted: str) -> tuple[str, ...]:

@@ -19,10 +19,15 @@ from click.shell_completion import ShellComplete
 
 from migrator.cli.completed import BY_NAME, BY_PLACEHOLDER, CompletedText
 from migrator.cli.completion_values import KINDS
+from migrator.cli.kubectl_completion import kubectl_lines
 from migrator.cli.main import cli
 from tests.support.command_tree import commands
 
 ARN = "arn:aws:iam::111122223333:role/ci/runner"
+ALICE = "arn:aws:iam::111122223333:user/alice"
+HERE, THERE = (
+    f"arn:aws:eks:{each}:111122223333:cluster/orders" for each in ("eu-central-1", "us-east-1")
+)
 ROOT = Path(__file__).parents[2]
 
 # Text that no file on this machine knows.
@@ -62,8 +67,14 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     (tmp_path / ".aws" / "credentials").write_text("[keys]\naws_access_key_id = x\n")
     (tmp_path / ".migrate/aws/111122223333/eu-central-1/payments").mkdir(parents=True)
-    (tmp_path / "plan.json").write_text(
-        json.dumps({"principals": [{"principalArn": ARN}, {"principalArn": "arn:aws:iam::1:root"}]})
+    principals = [
+        {"principalArn": ARN, "sources": ["mapRoles[3]", "mapRoles[12]"]},
+        {"principalArn": "arn:aws:iam::1:root"},
+    ]
+    (tmp_path / "plan.json").write_text(json.dumps({"principals": principals}))
+    (tmp_path / ".migrate/lab").mkdir()
+    (tmp_path / ".migrate/lab/lab.json").write_text(
+        json.dumps({"profiles": {ARN: "runner", ALICE: "alice"}, "clusters": [HERE, THERE]})
     )
     for name in ("KUBECONFIG", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
@@ -102,6 +113,19 @@ def offered(*words: str) -> list[str]:
         (("status", "o"), ["<file>", "orders"]),
         (("apply", "plan.json", "--only", ""), [ARN, "arn:aws:iam::1:root"]),
         (("explain", "plan.json", "role"), ["role/ci/runner"]),
+        (("explain", "plan.json", "role/r"), ["role/runner"]),
+        (("explain", "plan.json", "runn"), ["runner"]),
+        (("explain", "plan.json", "11112"), ["111122223333:role/ci/runner"]),
+        (("explain", "plan.json", "mapR"), ["mapRoles[3]"]),
+        (("explain", "plan.json", "mapRoles[1"), ["mapRoles[12]"]),
+        (("apply", "plan.json", "--only", "runn"), ["runner"]),
+        (("verify", "plan.json", "--as", "mapRoles[3"), ["mapRoles[3]="]),
+        (("lab", "kubeconfig", "--as", ""), [ARN, ALICE]),
+        (("lab", "kubeconfig", "--as", "al"), ["alice"]),
+        (("lab", "kubeconfig", "o"), ["orders"]),
+        (("lab", "kubeconfig", "arn"), [HERE, THERE]),
+        (("lab", "credentials", "ali"), ["alice"]),
+        (("lab", "credentials", "--lab-dir", "elsewhere", "ali"), []),
         (("explain", "row-shadowed-b"), ["<file>", "row-shadowed-by-entry"]),
         (("verify", "plan.json", "--as", "arn:aws:iam::11"), [f"{ARN}="]),
         (("verify", "plan.json", "--as", f"{ARN}=or"), [f"{ARN}=orders-admin"]),
@@ -148,14 +172,31 @@ def test_value_that_a_shell_would_read_is_not_offered(machine: Path, sign: str) 
         assert echoed.stdout == hostile
 
 
+def test_end_that_two_principals_have_is_not_offered(machine: Path) -> None:
+    arns = [f"arn:aws:iam::{account}:role/dev" for account in ("111122223333", "444455556666")]
+    principals = [{"principalArn": arn} for arn in arns]
+    (machine / "plan.json").write_text(json.dumps({"principals": principals}))
+    assert offered("explain", "plan.json", "de") == []
+    assert offered("explain", "plan.json", "role/") == []
+    assert offered("explain", "plan.json", "4444") == ["444455556666:role/dev"]
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[", b"- 1", b"contexts: 5", b"a: !!x y"])
 def test_file_that_is_damaged_is_passed_over(machine: Path, content: bytes) -> None:
-    for path in (".kube/config", ".aws/config", ".aws/credentials", "plan.json"):
+    files = (
+        ".kube/config",
+        ".aws/config",
+        ".aws/credentials",
+        "plan.json",
+        ".migrate/lab/lab.json",
+    )
+    for path in files:
         (machine / path).write_bytes(content)
     assert offered("plan", "o") == []
     assert offered("plan", "--context", "") == []
     assert offered("plan", "--profile", "") == []
     assert offered("explain", "plan.json", "") == []
+    assert offered("lab", "credentials", "") == []
 
 
 SET_UP = {
@@ -220,12 +261,16 @@ def test_shell_inserts_commands_files_and_values(machine: Path, shell: str) -> N
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed here")
     (machine / "a file.yaml").touch()
+    (machine / "mapRoles3").touch()
     typed = {
         "migrate rep": "migrate report",
         "migrate plan --write": "migrate plan --write-decisions",
         "migrate status pla": "migrate status plan.json",
         "migrate plan orde": "migrate plan orders",
         "migrate apply plan.json --only arn:aws:iam::111": f"migrate apply plan.json --only {ARN}",
+        "migrate explain plan.json runn": "migrate explain plan.json runner",
+        "migrate explain plan.json mapR": "migrate explain plan.json mapRoles[3]",
+        "migrate lab credentials 111122223333:u": "migrate lab credentials 111122223333:user/alice",
         "migrate plan --decisions a": "migrate plan --decisions a file.yaml",
         "migrate show plan.json --output=js": "migrate show plan.json --output=json",
         "migrate plan --snapshot=pla": "migrate plan --snapshot=plan.json",
@@ -233,3 +278,42 @@ def test_shell_inserts_commands_files_and_values(machine: Path, shell: str) -> N
     }
     found = _typed(shell, machine, list(typed))
     assert dict(zip(typed, found, strict=True)) == typed
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("lab", "de"), ["demo", ":36"]),
+        (("plan", "o"), ["orders", ":36"]),
+        (("plan", "--output=js",), ["json", ":36"]),
+        (("explain", "plan.json", "runn"), ["runner", ":36"]),
+        (("verify", "plan.json", "--as", ARN), [f"{ARN}=", ":38"]),
+        (("apply", "p"), [":0"]),
+        (("timer", "--service-account", ""), [":16"]),
+        (("plan", "nothing"), [":36"]),
+    ],
+)  # fmt: skip
+def test_kubectl_is_answered(machine: Path, words: tuple[str, ...], expected: list[str]) -> None:
+    assert kubectl_lines(words) == expected
+
+
+def test_kubectl_completes_the_plugin(machine: Path) -> None:
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed here")
+    pyproject = (ROOT / "pyproject.toml").read_text()
+    scripts = re.findall(r'^(kubectl\S+) = "(\S+):(\S+)"', pyproject, re.M)
+    (machine / "bin").mkdir()
+    for name, module, function in scripts:
+        program = machine / "bin" / name
+        program.write_text(f"#!{sys.executable}\nfrom {module} import {function}\n{function}()\n")
+        program.chmod(0o755)
+    environment = {"PATH": f"{machine / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    asked = subprocess.run(
+        ["kubectl", "__complete", "eks-access", "explain", "plan.json", "runn"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**environment, "HOME": str(machine)},
+        cwd=machine,
+    )
+    assert asked.stdout.splitlines() == ["runner", ":36"]
