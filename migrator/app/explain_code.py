@@ -29,10 +29,12 @@ def all_codes() -> tuple[str, ...]:
 
 def _meanings(code: str) -> Iterator[CodeMeaning]:
     from migrator.decide.findings.findings_catalogue import CATALOGUE
+    from migrator.decide.findings.rule_evidence import EVIDENCE_MEANS, evidence_of
     from migrator.model.error_catalogue import ERRORS
 
     finding, error = CATALOGUE.get(code), ERRORS.get(code)
     if finding is not None:
+        evidence = evidence_of(finding)
         yield CodeMeaning(
             code,
             "finding",
@@ -42,6 +44,7 @@ def _meanings(code: str) -> Iterator[CodeMeaning]:
             finding.remedy,
             _example(code),
             finding.reference,
+            f"{evidence}: {EVIDENCE_MEANS[evidence]}",
         )
     if error is not None:
         exits = "exit code " + " or ".join(map(str, error.exit_codes))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class CodeMeaning:
     """``sort`` is ``finding`` or ``error``; ``weight`` the severity of a finding, or the exit codes
     of an error in words. ``example`` is a command to copy or lines for decisions.yaml, and
-    ``reference`` a page; both are empty where there is none.
+    ``reference`` a page; both are empty where there is none. ``evidence`` says how the rule behind
+    a finding is known, as ``documented: …``; it is empty for an error.
     """
 
     code: str
@@ -18,3 +19,4 @@ class CodeMeaning:
     remedy: str
     example: str = ""
     reference: str = ""
+    evidence: str = ""

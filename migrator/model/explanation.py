@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from migrator.model.access_entry import EntrySpec, Identity
 from migrator.model.finding import Finding
-from migrator.model.finding_kind import FindingKind
+from migrator.model.finding_kind import Evidence, FindingKind
 from migrator.model.log_ins import LogInPopulation
 from migrator.model.plan import AccessChange, Action
 from migrator.model.step import ProofClass, Step
@@ -20,10 +20,11 @@ class ExplainedRow:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A finding with what its code means in general."""
+    """A finding with what its code means in general, and how the rule behind it is known."""
 
     finding: Finding
     kind: FindingKind
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ from typing import Literal, TypeAlias
 
 from migrator.model.finding import Severity
 
+Evidence: TypeAlias = Literal[
+    "documented", "source code", "recorded", "measured", "field report", "inferred"
+]
 Difference: TypeAlias = Literal["gain", "log-in gain", "loss"]
 
 

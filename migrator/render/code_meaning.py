@@ -27,7 +27,10 @@ def _lines(
     width: int,
 ) -> Iterator[str]:
     yield f"{meaning.code}  ({meaning.sort}, {meaning.weight})"
-    for label, text in (("what", meaning.what), ("why", meaning.why), ("do", meaning.remedy)):
+    texts = [("what", meaning.what), ("why", meaning.why), ("do", meaning.remedy)]
+    if meaning.evidence:
+        texts.append(("rule", meaning.evidence))
+    for label, text in texts:
         first = f"{label}:".ljust(len(_INDENT))
         yield from textwrap.wrap(
             text,
@@ -65,4 +68,5 @@ def _document(
     # What a code does not have is null.
     document["example"] = meaning.example or None
     document["reference"] = meaning.reference or None
+    document["evidence"] = meaning.evidence.partition(":")[0] or None
     return document

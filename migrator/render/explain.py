@@ -108,6 +108,7 @@ def _reason(reason: Reason) -> Iterable[RenderableType]:
         ("what", kind.what),
         ("why", kind.why),
         ("do", finding.remedy),
+        ("rule", reason.evidence),
         ("see", finding.reference),
     ):
         grid = Table.grid(padding=(0, 1, 0, 0))
@@ -140,6 +141,7 @@ def explanation_document(told: Explanation, principal: dict[str, Any]) -> dict[s
                 "why": reason.kind.why,
                 "remedy": reason.finding.remedy,
                 "reference": reason.finding.reference,
+                "evidence": reason.evidence,
             }
             for reason in told.reasons
         ],

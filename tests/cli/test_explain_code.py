@@ -32,6 +32,19 @@ def test_every_code_says_what_why_and_what_to_do(
     assert all(len(line) <= 100 for line in words.splitlines() if "https://" not in line)
 
 
+def test_finding_says_how_its_rule_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explained("row-shadowed")[0] == 0
+    assert "\nrule: recorded: the real authenticator" in capsys.readouterr().out
+    assert explained("row-shadowed", "--output", "json")[0] == 0
+    assert json.loads(capsys.readouterr().out)[0]["evidence"] == "recorded"
+    plan = Path(__file__).parents[2] / "examples" / "eksctl-written" / "plan.json"
+    assert explained(str(plan), "mapRoles[0]")[0] == 0
+    assert "\n    rule field report\n" in capsys.readouterr().out
+    assert explained(str(plan), "mapRoles[0]", "--output", "json")[0] == 0
+    reasons = json.loads(capsys.readouterr().out)["reasons"]
+    assert [reason["evidence"] for reason in reasons] == ["field report", "documented"]
+
+
 @pytest.mark.parametrize("code", sorted(CATALOGUE))
 def test_example_of_a_finding_is_one_that_decisions_yaml_takes(code: str) -> None:
     example = explain_code(code)[0].example

@@ -17,6 +17,7 @@ from migrator.decide.findings.finding_kinds import (
     reading_kinds,
     standard_kinds,
 )
+from migrator.decide.findings.rule_evidence import EVIDENCE_MEANS, evidence_of
 from migrator.model.finding import Finding, Severity
 from migrator.model.finding_kind import FindingKind
 
@@ -96,7 +97,9 @@ def catalogue_markdown() -> str:
         "",
         "Every finding of a plan has one of these codes. `block` must be answered before `apply` "
         "and `cutover`;",
-        "`warn` should be read; `info` explains.",
+        "`warn` should be read; `info` explains. The source of each says how its rule is known:",
+        "",
+        *(f"- *{evidence}*: {means}" for evidence, means in EVIDENCE_MEANS.items()),
         "",
     ]
     for code in sorted(CATALOGUE):
@@ -110,7 +113,7 @@ def catalogue_markdown() -> str:
             "",
             f"What to do: {kind.remedy}",
             "",
-            f"Source: <{kind.reference}>",
+            f"Source ({evidence_of(kind)}): <{kind.reference}>",
             "",
         ]
     return "\n".join(lines)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from migrator.decide.access.log_in_population import population_of
 from migrator.decide.findings.findings_catalogue import CATALOGUE
+from migrator.decide.findings.rule_evidence import evidence_of
 from migrator.decide.planning.entries.entry_identity import identity_of_spec
 from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.errors import WrongUse
@@ -49,7 +50,11 @@ def explain(
         after=after,
         entry=principal.entry or principal.proposed,
         access=principal.access,
-        reasons=tuple(Reason(finding, CATALOGUE[finding.code]) for finding in findings),
+        reasons=tuple(
+            Reason(finding, kind, evidence_of(kind))
+            for finding in findings
+            for kind in (CATALOGUE[finding.code],)
+        ),
         steps=tuple(step for step in plan.steps if step.principal_arn == principal.principal_arn),
         required_proof=principal.required_proof,
         log_ins_before=population_of(principal.before, principal.principal_arn),
