@@ -81,7 +81,10 @@ def _decoded(saved: SavedAccess) -> AccessDocument:
     return decode_access(saved.content, saved.name)
 
 
-def _connect(request: DriftRequest, operator: Operator) -> Connection:
+def _connect(
+    request: DriftRequest,
+    operator: Operator,
+) -> Connection:
     if isinstance(request.of, str):
         return connect(operator.settings, request.of, operator=operator)
     cluster = request.of[0].cluster
@@ -120,7 +123,10 @@ class _Found:
         )
 
     def before(
-        self, source: AccessDocument | tuple[Plan, str], now: AccessDocument, snapshot: "Snapshot"
+        self,
+        source: AccessDocument | tuple[Plan, str],
+        now: AccessDocument,
+        snapshot: "Snapshot",
     ) -> "ExpectedAccess":
         """The access to compare with. Raises ``plan-for-other-cluster``,
         ``access-of-other-cluster``.
@@ -139,7 +145,10 @@ class _Found:
         return expected_access(plan, progress, now, tagged=digest in tags)
 
 
-def _refuse_other(saved: AccessDocument, now: AccessDocument) -> None:
+def _refuse_other(
+    saved: AccessDocument,
+    now: AccessDocument,
+) -> None:
     arn, read = saved.cluster.ref.arn, now.cluster.ref.arn
     if arn == read:
         return

@@ -18,6 +18,7 @@ DriftCode: TypeAlias = Literal[
     "entry-dead",
     "entry-orphaned",
     "sso-role-replaced",
+    "login-lost",
     "principal-deleted",
     "principal-made-again",
     "row-added",
@@ -30,10 +31,18 @@ DriftCode: TypeAlias = Literal[
 ]
 # How a finding is settled. ``put-entry``: make or correct the entry as it was; ``make-again``:
 # delete the entry and make it again; ``hand-over``: the same for the successor; ``delete-entry``;
-# ``plan``: decide again; ``delete-map``: delete the inert aws-auth; ``accept``: save the access of
-# now as what is compared with.
+# ``apply``: plan again and apply that for the principal alone, which keeps its access while the
+# entry is made; ``plan``: decide again; ``delete-map``: delete the inert aws-auth; ``accept``: save
+# the access of now as what is compared with.
 Settling: TypeAlias = Literal[
-    "put-entry", "make-again", "hand-over", "delete-entry", "plan", "delete-map", "accept"
+    "put-entry",
+    "make-again",
+    "hand-over",
+    "delete-entry",
+    "apply",
+    "plan",
+    "delete-map",
+    "accept",
 ]
 
 
@@ -83,6 +92,12 @@ _KINDS = (
         "IAM Identity Center made the role of this permission set again under another suffix: its "
         "people can log in only when the successor has the entry.",
         "hand-over",
+    ),
+    DriftKind(
+        "login-lost",
+        "Row without effect, and no access entry",
+        "The row admitted its principal, and in API mode it gives nothing.",
+        "put-entry",
     ),
     DriftKind(
         "entry-orphaned",
@@ -185,7 +200,9 @@ class DriftFinding:
 
     ``was`` and ``now``: the entry, where the finding is about one. ``successor``: who has taken the
     principal's place, and ``successor_entry`` what entry it has now. ``wanted``: the entry that the
-    principal, or its successor, has when this is settled.
+    principal, or its successor, has when this is settled. ``interim``: what that entry
+    is made as first, where a row admits its principal, which has nothing less meanwhile.
+    ``settling``: how it is settled, where that is not what its kind says.
     """
 
     code: DriftCode
@@ -197,11 +214,18 @@ class DriftFinding:
     successor: str | None = None
     successor_entry: EntryNow | None = None
     wanted: EntryNow | None = None
+    interim: EntryNow | None = None
+    settling: Settling | None = None
 
     @property
     def kind(self) -> DriftKind:
         """What the code means."""
         return DRIFT_KINDS[self.code]
+
+    @property
+    def settled_by(self) -> Settling:
+        """How it is settled."""
+        return self.settling or self.kind.settling
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,13 @@ NEW_PLAN = "new-plan.json"
 
 @dataclass(frozen=True, slots=True)
 class OwnCommands:
-    """What this program is asked to do with the cluster: ``plan`` again, ``retire`` by that plan,
-    and ``accept`` the access of now as the one that is compared with.
+    """What this program is asked to do with the cluster: ``plan`` again, ``apply`` or ``retire`` by
+    that plan, and ``accept`` the access of now as the one that is compared with. ``apply`` is given
+    the principal; it is empty where that cannot be applied alone.
     """
 
     plan: tuple[str, ...]
+    apply: tuple[str, ...]
     retire: tuple[str, ...]
     accept: tuple[str, ...]
 
@@ -35,6 +37,7 @@ def own_commands(cluster: str) -> OwnCommands:
     """Those for one cluster, by what names it."""
     return OwnCommands(
         ("plan", cluster, "--out", NEW_PLAN),
+        ("apply", NEW_PLAN, "--only"),
         ("retire", NEW_PLAN),
         ("access", cluster, "--save"),
     )
@@ -48,14 +51,16 @@ def settling_commands(
     # A plan of the cluster as it is now; its retirement keeps a backup of aws-auth.
     of_program: Mapping[Settling, tuple[Settle, ...]] = {
         "plan": (own.plan,),
+        "apply": (own.plan,),
         "delete-map": (own.plan, own.retire),
         "accept": (own.accept,),
     }
     found: dict[tuple[str, str], tuple[Settle, ...]] = {}
     for each in drift.findings:
-        commands = of_program.get(each.kind.settling)
-        if commands is None:
-            commands = tuple(_OF_EKS[each.kind.settling](each, drift))
+        how = each.settled_by
+        commands = of_program.get(how) or tuple(_OF_EKS[how](each, drift))
+        if how == "apply" and own.apply:
+            commands = (*commands, (*own.apply, each.successor or each.subject))
         found[each.code, each.subject] = commands
     return found
 
@@ -77,27 +82,28 @@ def _put_entry(
     drift: DriftOutcome,
 ) -> Iterator[Settle]:
     """The entry as it was."""
-    yield from _bring(finding.wanted, finding.now, finding.subject, drift)
+    yield from _bring(finding, finding.now, finding.subject, drift)
 
 
 def _bring(
-    wanted: EntryNow | None,
+    finding: DriftFinding,
     now: EntryNow | None,
     arn: str,
     drift: DriftOutcome,
 ) -> Iterator[Settle]:
     """What makes the entry that is there the wanted one."""
+    wanted = finding.wanted
     if wanted is None:
         return
-    if now is None:
-        yield from _make(wanted, arn, drift)
     # EKS API: the type of an entry cannot be changed. An entry that is dead stays tied to the
     # principal that was deleted.
-    elif now.type != wanted.type or now.state == "dead":
+    if now is not None and (now.type != wanted.type or now.state == "dead"):
         yield _call("delete-access-entry", drift, arn)
-        yield from _make(wanted, arn, drift)
-    else:
-        yield from _correct(wanted, now, arn, drift)
+        now = None
+    if now is None:
+        now = finding.interim or wanted
+        yield from _make(now, arn, drift)
+    yield from _correct(wanted, now, arn, drift)
 
 
 def _make(
@@ -132,7 +138,12 @@ def _correct(
     arn: str,
     drift: DriftOutcome,
 ) -> Iterator[Settle]:
-    """The fields that differ. To associate a policy again replaces its scope."""
+    """The fields that differ; what gives comes before what takes. To associate a policy again
+    replaces its scope.
+    """
+    for policy in wanted.access_policies:
+        if policy not in now.access_policies:
+            yield _associate(policy, arn, drift)
     identity = (wanted.username, wanted.kubernetes_groups)
     if wanted.type == "STANDARD" and identity != (now.username, now.kubernetes_groups):
         groups = list(wanted.kubernetes_groups)
@@ -140,9 +151,6 @@ def _correct(
             "update-access-entry", drift, arn, username=wanted.username, kubernetesGroups=groups
         )
     kept = {policy.policy_arn for policy in wanted.access_policies}
-    for policy in wanted.access_policies:
-        if policy not in now.access_policies:
-            yield _associate(policy, arn, drift)
     for policy in now.access_policies:
         if policy.policy_arn not in kept:
             yield _call("disassociate-access-policy", drift, arn, policyArn=policy.policy_arn)
@@ -161,7 +169,7 @@ def _hand_over(
 ) -> Iterator[Settle]:
     """The same entry for the successor, then the old one is deleted where it is still there."""
     if finding.successor is not None:
-        yield from _bring(finding.wanted, finding.successor_entry, finding.successor, drift)
+        yield from _bring(finding, finding.successor_entry, finding.successor, drift)
     if finding.now is not None:
         yield from _delete_entry(finding, drift)
 

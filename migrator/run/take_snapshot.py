@@ -122,7 +122,9 @@ def take_snapshot(
 
 
 def _read_cluster(
-    ports: SnapshotPorts, described: Raw | None, only: Collection[str] | None
+    ports: SnapshotPorts,
+    described: Raw | None,
+    only: Collection[str] | None,
 ) -> dict[str, Any]:
     """Everything that depends on nothing else, at the same time. Values are :class:`_Denied` where
     not allowed.
@@ -225,13 +227,18 @@ def _pop_unread(found: dict[str, Any]) -> list[dict[str, str]]:
     return unread
 
 
-def _why(what: str, denied: _Denied | MigratorError) -> dict[str, str]:
+def _why(
+    what: str,
+    denied: _Denied | MigratorError,
+) -> dict[str, str]:
     """An item of ``unread``."""
     return {"what": what, "code": denied.code, "message": denied.message, "remedy": denied.remedy}
 
 
 def _add_node_roles(
-    ports: SnapshotPorts, document: dict[str, Any], unread: list[dict[str, str]]
+    ports: SnapshotPorts,
+    document: dict[str, Any],
+    unread: list[dict[str, str]],
 ) -> None:
     """``roleArn`` for nodes on EC2: provider id (``aws:///zone/i-…``) -> instance -> instance
     profile -> role.
@@ -260,7 +267,9 @@ def _add_node_roles(
 
 
 def _creator(
-    ports: SnapshotPorts, document: Mapping[str, Any], now: datetime
+    ports: SnapshotPorts,
+    document: Mapping[str, Any],
+    now: datetime,
 ) -> dict[str, Any] | None:
     """``{arn, source}`` of the cluster's creator, by evidence; None where there is no evidence.
 
@@ -281,7 +290,9 @@ def _creator(
 
 
 def _creator_by_event(
-    ports: SnapshotPorts, cluster: Mapping[str, Any], now: datetime
+    ports: SnapshotPorts,
+    cluster: Mapping[str, Any],
+    now: datetime,
 ) -> dict[str, Any] | None:
     """The principal that called CreateCluster, by CloudTrail."""
     creation = ports.creation
@@ -306,7 +317,8 @@ def _creator_by_event(
 
 
 def _creator_by_own_login(
-    ports: SnapshotPorts, document: Mapping[str, Any]
+    ports: SnapshotPorts,
+    document: Mapping[str, Any],
 ) -> dict[str, Any] | None:
     """The operator, where it logs in as ``kubernetes-admin`` and no row gives it that name."""
     subject = _own_login(ports)
@@ -451,7 +463,11 @@ def _users_of_bindings(document: Mapping[str, Any]) -> Iterator[str]:
                     yield str(subject.get("name", ""))
 
 
-def _arns_in(document: Mapping[str, Any], section: str, field: str) -> Iterator[str]:
+def _arns_in(
+    document: Mapping[str, Any],
+    section: str,
+    field: str,
+) -> Iterator[str]:
     """The ARNs in a field of a section's items, where the section was read."""
     for item in document.get(section) or ():
         if item.get(field):
@@ -471,7 +487,9 @@ def _readable(text: str) -> Arn | None:
 
 
 def _read_account(
-    ports: SnapshotPorts, account: str, arns: list[str]
+    ports: SnapshotPorts,
+    account: str,
+    arns: list[str],
 ) -> tuple[list[Raw], bool, bool, _Denied | None]:
     """``(items, roles complete, users complete, what was not allowed)`` of one account.
 
@@ -495,7 +513,10 @@ def _read_account(
     return [*found, *items], roles, users, denied
 
 
-def _is_meant(arn: str, item: Any) -> bool:  # noqa: ANN401 - what a single read gave
+def _is_meant(
+    arn: str,
+    item: Any,  # noqa: ANN401 - what a single read gave
+) -> bool:
     """Whether IAM's answer is the principal that was asked for: a user's path is part of who it
     is.
     """

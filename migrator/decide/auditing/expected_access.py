@@ -31,9 +31,11 @@ from migrator.model.access_entry import (
     EntrySpec,
 )
 from migrator.model.plan import Plan, PlannedPrincipal
-from migrator.model.step import Step
+from migrator.model.step import BRIDGE_GROUP, MARKER_GROUP, RUN, Step
 
 _Reached: TypeAlias = Literal["made", "as-found", "under-way"]
+# The groups that entries have while a run makes them.
+_OF_RUNS = tuple(group.removesuffix(RUN) for group in (BRIDGE_GROUP, MARKER_GROUP))
 _UNDONE = frozenset({"pending", "undone", "deferred", "refused"})
 
 
@@ -51,7 +53,8 @@ class ExpectedAccess:
 @dataclass(frozen=True, slots=True)
 class _Facts:
     """``applied``: whether the cluster shows that the plan was applied, where there is no
-    journal.
+    journal. ``half_made``: whether a run of the plan, whose journal is in another folder, may still
+    have entries to make.
     """
 
     plan: Plan
@@ -59,6 +62,7 @@ class _Facts:
     now: Mapping[str, PrincipalAccess]
     has_journal: bool
     applied: bool
+    half_made: bool = False
 
 
 def expected_access(
@@ -75,6 +79,9 @@ def expected_access(
     has_journal = bool(progress.states)
     mode = now.cluster.ref.authentication_mode
     facts = _Facts(plan, progress, found, has_journal, tagged or mode == "API")
+    # A cluster is cut over when apply has ended.
+    if tagged and not has_journal and mode != "API" and _is_half_made(facts):
+        facts = replace(facts, half_made=True)
     reached = {each.principal_arn: _reached(each, facts) for each in plan.principals}
     principals = {
         row_key(each.principal_arn): _expected(each, reached[each.principal_arn], facts)
@@ -82,6 +89,9 @@ def expected_access(
     }
     _add_rows(principals, facts, now)
     _add_of_eks(principals, plan, now)
+    unknown = _under_way(reached, plan)
+    if facts.half_made:
+        unknown = _of_other_folder(reached, plan)
     document = AccessDocument(
         taken_at=plan.created_at,
         cluster=ClusterNow(_cluster(plan, now)),
@@ -89,12 +99,14 @@ def expected_access(
         accounts=_accounts(plan, now),
         problems=now.problems,
     )
-    return ExpectedAccess(document, _words(facts), tuple(_under_way(reached, plan)))
+    return ExpectedAccess(document, _words(facts), tuple(unknown))
 
 
 def _words(facts: _Facts) -> str:
     if facts.has_journal:
         return "the plan and the journal of its runs"
+    if facts.half_made:
+        return "the plan, of which another state folder has the journal of a run"
     if facts.applied:
         return "the plan, taken as applied: there is no journal of its runs here"
     return "what the plan found: there is no journal of its runs here, and no entry has its tag"
@@ -111,6 +123,21 @@ def _under_way(
         yield Unknown("run", what, why, ("apply", "PLAN"))
 
 
+def _of_other_folder(
+    reached: Mapping[str, _Reached],
+    plan: Plan,
+) -> Iterator[Unknown]:
+    names = [arn for arn, state in reached.items() if state == "under-way"]
+    if names:
+        yield Unknown(
+            "run",
+            f"whether the entries of {len(names)} principals were deleted or are still to be made",
+            f"entries of {plan.cluster.name} have the tag of this plan, and the journal of its run "
+            "is in another state folder: ask there",
+            ("status", "PLAN"),
+        )
+
+
 def _reached(
     planned: PlannedPrincipal,
     facts: _Facts,
@@ -119,9 +146,49 @@ def _reached(
     steps = facts.plan.sequences.get(planned.principal_arn, ())
     if not steps or planned.action in ("skip", "block"):
         return "as-found"
+    if facts.half_made:
+        return "made" if _is_as_planned(planned, facts) else "under-way"
     if not facts.has_journal:
         return "made" if facts.applied else "as-found"
     return _by_journal(steps, facts.progress)
+
+
+def _found(
+    arn: str,
+    facts: _Facts,
+) -> PrincipalAccess:
+    """The principal as it is now."""
+    return facts.now.get(row_key(arn), PrincipalAccess(arn, "unknown", "unread"))
+
+
+def _is_half_made(facts: _Facts) -> bool:
+    """Whether an entry that the plan makes is not there, or has a group of a run."""
+    planned = (each.principal_arn for each in facts.plan.principals)
+    with_entry = (arn for arn in planned if final_spec(facts.plan, arn) is not None)
+    return any(_is_under_way(_found(arn, facts)) for arn in with_entry)
+
+
+def _is_under_way(found: PrincipalAccess) -> bool:
+    """Whether a run may still make the entry. EKS takes none of a principal that IAM does not
+    have.
+    """
+    if found.entry is None:
+        return found.principal_state != "absent"
+    return any(group.startswith(_OF_RUNS) for group in found.entry.kubernetes_groups)
+
+
+def _is_as_planned(
+    planned: PlannedPrincipal,
+    facts: _Facts,
+) -> bool:
+    """Whether the principal has the entry that the plan makes, dead or alive, or cannot have it."""
+    arn = planned.principal_arn
+    found = _found(arn, facts)
+    made, there = _made(final_spec(facts.plan, arn), arn, found.entry), found.entry
+    if found.principal_state == "absent" or made is None or there is None:
+        return found.principal_state == "absent"
+    # Whether it is alive, and who made it, is no part of what the plan makes.
+    return there == replace(made, state=there.state, why=there.why, made_by=there.made_by)
 
 
 def _by_journal(
@@ -142,8 +209,8 @@ def _expected(
     facts: _Facts,
 ) -> PrincipalAccess:
     arn = planned.principal_arn
-    found = facts.now.get(row_key(arn))
-    there = found.entry if found is not None else None
+    found = _found(arn, facts)
+    there = found.entry
     match reached:
         case "made":
             entry = _made(final_spec(facts.plan, arn), arn, there)
@@ -162,14 +229,14 @@ def _expected(
 
 def _state(
     planned: PlannedPrincipal,
-    found: PrincipalAccess | None,
+    found: PrincipalAccess,
 ) -> PrincipalState:
     """``absent`` where the plan says so; where it does not, what is true now is no change."""
     if planned.principal_id is not None:
         return "found"
     if "principal-absent" in planned.findings:
         return "absent"
-    return found.principal_state if found is not None else "unread"
+    return found.principal_state
 
 
 def _made(

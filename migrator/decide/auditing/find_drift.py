@@ -23,6 +23,7 @@ from migrator.model.drift import (
     DriftFinding,
     DriftOutcome,
     SettledChange,
+    Settling,
 )
 
 _MODES: Final = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")  # a cluster only ever moves right
@@ -40,9 +41,10 @@ def find_drift(
     """What changed from ``before`` to ``now``, in the order of the catalogue, then by subject.
     ``against``: what ``before`` is, in words. ``unknown``: what keeps it from being known.
     """
-    found: list[DriftFinding | SettledChange] = [*_cluster(before, now)]
+    of_cluster = [*_cluster(before, now)]
+    found: list[DriftFinding | SettledChange] = [*of_cluster]
     # Another cluster under the name has nothing to be compared with.
-    if not any(_is_other_cluster(each) for each in found):
+    if "cluster-made-again" not in {each.code for each in of_cluster}:
         found += principal_drift(before, now)
         found += _aws_auth(before, now)
     findings = [each for each in found if isinstance(each, DriftFinding)]
@@ -55,10 +57,6 @@ def find_drift(
         settled=tuple(each for each in found if isinstance(each, SettledChange)),
         unknown=(*unknown, *_unread_before(before, now), *_unread_now(now)),
     )
-
-
-def _is_other_cluster(found: DriftFinding | SettledChange) -> bool:
-    return isinstance(found, DriftFinding) and found.code == "cluster-made-again"
 
 
 def _place(finding: DriftFinding) -> tuple[int, str]:
@@ -118,7 +116,14 @@ def _cluster(
         return
     if mode != was:
         what = f"the mode is {mode}, and was {was}"
-        yield DriftFinding("mode-changed", "", what, changes[:1])
+        lost: tuple[str, ...] = ()
+        if mode == "API":
+            lost = tuple(
+                f"principals of account {each.account} that have no access entry can no longer "
+                "log in by mapAccounts"
+                for each in before.accounts
+            )
+        yield DriftFinding("mode-changed", "", what, (changes[0], *lost))
 
 
 def _aws_auth(
@@ -129,9 +134,9 @@ def _aws_auth(
     if not before.rows_read or not now.rows_read:
         return
     changes = [*_of_rows(before, now), *_of_accounts(before, now), *_of_texts(before, now)]
-    modes = {each.cluster.ref.authentication_mode for each in (before, now)}
-    if modes == {"API"}:
-        yield from map(_inert, changes)
+    if now.cluster.ref.authentication_mode == "API":
+        was_read = before.cluster.ref.authentication_mode != "API"
+        yield from (_inert(each, was_read=was_read) for each in changes)
         return
     gone = _absent(now)
     for each in changes:
@@ -142,9 +147,14 @@ def _aws_auth(
             yield each
 
 
-def _inert(finding: DriftFinding) -> DriftFinding | SettledChange:
-    """A change of an aws-auth that was not read before, and is not read now: text that was deleted
-    took nothing away.
+def _inert(
+    finding: DriftFinding,
+    *,
+    was_read: bool,
+) -> DriftFinding | SettledChange:
+    """A change of an aws-auth that is not read: text that was deleted took nothing away.
+    ``was_read``: whether it was read before, when its rows are what is known of access that was
+    lost: it is not deleted then.
     """
     inert = f"{finding.what}, which gives nothing in API mode"
     if finding.code in ("row-deleted", "account-deleted"):
@@ -152,13 +162,17 @@ def _inert(finding: DriftFinding) -> DriftFinding | SettledChange:
     # Text that is not read, of which nothing is left that was not there.
     if finding.changes and not any(each.startswith("+") for each in finding.changes):
         return SettledChange(finding.subject, inert)
-    return replace(finding, code="row-returned", what=inert)
+    settling: Settling | None = "plan" if was_read else None
+    return replace(finding, code="row-returned", what=inert, settling=settling)
 
 
 def _absent(now: AccessDocument) -> frozenset[str]:
     """The principals that IAM does not have, as rows name them."""
-    absent = {each for each in now.principals if each.principal_state == "absent"}
-    return frozenset(principal_key(each.principal_arn) for each in absent)
+    return frozenset(
+        principal_key(each.principal_arn)
+        for each in now.principals
+        if each.principal_state == "absent"
+    )
 
 
 def _of_accounts(

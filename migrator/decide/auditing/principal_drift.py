@@ -6,15 +6,25 @@ is no change to undo, and an entry of the successor of an Identity Center role i
 entry that it takes over.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
+from migrator.decide.access.authorize import MASTERS
 from migrator.decide.access.quoting import quoted
+from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN
 from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.decide.steps.entry_states import default_username
 from migrator.model.access_document import AccessDocument, EntryNow, PrincipalAccess
-from migrator.model.drift import DRIFT_KINDS, DriftCode, DriftFinding, SettledChange
+from migrator.model.access_entry import RESERVED_PREFIXES, AssociatedPolicy
+from migrator.model.drift import (
+    DRIFT_KINDS,
+    DriftCode,
+    DriftFinding,
+    SettledChange,
+    Settling,
+)
 from migrator.model.principal import parse_arn
 
 
@@ -25,6 +35,7 @@ class _Pair:
     ``entries_known``: whether its entry was read both times. ``has_row``: whether a row that the
     authenticator reads names it now. ``lost_row``: whether aws-auth admitted it before and does
     not now. ``succeeds``: whether it takes the place of a principal that IAM no longer has.
+    ``switched``: whether aws-auth was read before, and is not now.
     ``heir``: the successor that has to have its entry. ``inherits``: whether it is such an heir.
     """
 
@@ -34,6 +45,7 @@ class _Pair:
     has_row: bool
     lost_row: bool
     succeeds: bool
+    switched: bool = False
     heir: PrincipalAccess | None = None
     inherits: bool = False
 
@@ -123,20 +135,38 @@ def _is_needed(pair: _Pair) -> bool:
     return is_new and _state(pair.now.entry) != "dead" and (pair.lost_row or pair.succeeds)
 
 
+def _lost_its_login(pair: _Pair) -> bool:
+    """Whether a row admitted the principal, and nothing does since the mode is API."""
+    if not pair.switched or pair.absent:
+        return False
+    entries = {_state(pair.was.entry), _state(pair.now.entry)}
+    return bool(pair.was.rows) and pair.was.logs_in != "no" and entries <= _ADMIT_NONE
+
+
+def _replaces_its_row(pair: _Pair) -> bool:
+    """Whether an entry gives what the row gave that admits no more."""
+    if not pair.lost_row or _state(pair.was.entry) not in _ADMIT_NONE:
+        return False
+    expected = entry_of_row(pair.was)
+    is_live = _state(pair.now.entry) == "live"
+    return is_live and _content(expected) == _content(pair.now.entry)
+
+
 def _came_to_life(pair: _Pair) -> bool:
     """Whether an entry matched no login before, and does now."""
     return _state(pair.was.entry) == "dead" and _state(pair.now.entry) == "live"
 
 
-_Outcome: TypeAlias = DriftCode | Literal["settled", "elsewhere"]
-_Rule: TypeAlias = tuple[_Outcome, Callable[[_Pair], bool], str]
+# The states of an entry that matches no login, with that of none.
+_ADMIT_NONE: Final = frozenset({"", "dead"})
+_Rule: TypeAlias = tuple[DriftCode | None, Callable[[_Pair], bool], str]
 # The first that holds says what became of an entry: the code, when it holds, and what is said.
-# ``settled``: nothing is to be done. ``elsewhere``: what is found of another principal says it.
+# Without a code nothing is to be done. Without words, what is found of another principal says it.
 _OF_ENTRY: Final[tuple[_Rule, ...]] = (
-    ("elsewhere", lambda pair: pair.inherits, ""),
+    (None, lambda pair: pair.inherits, ""),
     ("sso-role-replaced", _awaits_heir, "{arn} was replaced by {successor}"),
     (
-        "settled",
+        None,
         lambda pair: pair.heir is not None and not pair.has,
         "{successor} has the entry of {arn}, which it replaced",
     ),
@@ -147,7 +177,7 @@ _OF_ENTRY: Final[tuple[_Rule, ...]] = (
     ),
     # EKS takes no entry for a principal that IAM does not have: none can be brought back.
     (
-        "settled",
+        None,
         lambda pair: pair.absent and pair.had and not pair.has,
         "the entry of {arn} was deleted, and IAM no longer has its principal",
     ),
@@ -157,7 +187,7 @@ _OF_ENTRY: Final[tuple[_Rule, ...]] = (
         "the entry of {arn} matches no login: its principal was deleted and made again",
     ),
     (
-        "settled",
+        None,
         lambda pair: _state(pair.was.entry) == "dead" and not pair.has,
         "the entry of {arn} was deleted, which matched no login",
     ),
@@ -165,6 +195,16 @@ _OF_ENTRY: Final[tuple[_Rule, ...]] = (
         "entry-deleted",
         lambda pair: pair.had and not pair.has,
         "the access entry of {arn} was deleted",
+    ),
+    (
+        "login-lost",
+        _lost_its_login,
+        "{arn} can no longer log in: its row gives nothing in API mode, and it has no access entry",
+    ),
+    (
+        None,
+        _replaces_its_row,
+        "{arn} has an access entry that gives what its row gave",
     ),
     (
         "automatic-entry-added",
@@ -189,7 +229,7 @@ _OF_ENTRY: Final[tuple[_Rule, ...]] = (
     ("entry-changed", lambda pair: pair.differs, "the access entry of {arn} was changed"),
     # Whoever made the entry again decided about the principal that has the name now.
     (
-        "settled",
+        None,
         lambda pair: pair.had and pair.has and pair.has_other_id,
         "{arn} was deleted and made again, and so was its entry",
     ),
@@ -229,7 +269,7 @@ def principal_drift(
             tables = [_OF_ENTRY, _OF_NAME]
         for rules in tables:
             rule = next((rule for rule in rules if rule[1](pair)), None)
-            if rule is not None and rule[0] != "elsewhere":
+            if rule is not None and rule[2]:
                 yield _found(rule, pair)
 
 
@@ -239,12 +279,13 @@ def _found(
 ) -> DriftFinding | SettledChange:
     """What a rule says of a principal."""
     code, _, words = rule
-    arn, heir = pair.was.principal_arn, pair.heir
-    successor = pair.now.successor if heir is None else heir.principal_arn
+    arn, successor = pair.was.principal_arn, pair.now.successor
     what = words.format(arn=quoted(arn), successor=quoted(successor or ""))
-    if code == "settled" or code == "elsewhere":  # noqa: PLR1714 - mypy narrows literals so
+    if code is None:
         return SettledChange(arn, what)
     ids = (pair.was.principal_id or "not known", pair.now.principal_id or "none")
+    wanted = _wanted(code, pair)
+    settling, interim = _settling(code, wanted, pair)
     # The fields of an entry are written out from both of its contents.
     changes = (f"id: {ids[0]} -> {ids[1]}",) if code in _BY_ID and ids[0] != ids[1] else ()
     return DriftFinding(
@@ -255,11 +296,70 @@ def _found(
         was=pair.was.entry,
         now=pair.now.entry,
         successor=successor,
-        successor_entry=None if heir is None else heir.entry,
-        wanted=pair.inherited if DRIFT_KINDS[code].settling in _BRINGS else None,
+        successor_entry=pair.heir.entry if pair.heir else None,
+        wanted=wanted,
+        interim=interim,
+        settling=settling,
     )
 
 
+def _wanted(
+    code: DriftCode,
+    pair: _Pair,
+) -> EntryNow | None:
+    """The entry that settles a finding, where one does."""
+    if code == "login-lost":
+        return entry_of_row(pair.was)
+    return pair.inherited if DRIFT_KINDS[code].settling in _BRINGS else None
+
+
+def _settling(
+    code: DriftCode,
+    wanted: EntryNow | None,
+    pair: _Pair,
+) -> tuple[Settling | None, EntryNow | None]:
+    """How a finding is settled, where that is not what its kind says; and as what its entry is made
+    first.
+    """
+    if DRIFT_KINDS[code].settling not in _BRINGS:
+        return None, None
+    # What the row gave cannot be written as an entry: a person decides.
+    if wanted is None:
+        return "plan", None
+    whose = pair.now if pair.heir is None else pair.heir
+    is_made = _state(whose.entry) in _ADMIT_NONE
+    # A new entry takes the place of the row at once, and its policies come after it: its principal
+    # would have less meanwhile.
+    if not is_made or whose.logs_in != "yes" or not wanted.access_policies:
+        return None, None
+    interim = entry_of_row(whose)
+    # What an administrator has by its row needs the bridge that `apply` builds.
+    if interim is None or interim.access_policies or wanted.type != interim.type:
+        return "apply", None
+    return None, interim
+
+
+def entry_of_row(principal: PrincipalAccess) -> EntryNow | None:
+    """The access entry that gives what the only row of a principal gives, where one can: EKS takes
+    no names with reserved prefixes, and no session's name without a colon before it.
+    """
+    parsed = parse_arn(principal.principal_arn)
+    if len(principal.rows) != 1 or parsed is None:
+        return None
+    (row,) = principal.rows
+    groups = tuple(each for each in row.groups if each != MASTERS)
+    reserved = any(each.startswith(RESERVED_PREFIXES) for each in (row.username, *groups))
+    if reserved or _NAME.fullmatch(row.username) is None:
+        return None
+    policies: tuple[AssociatedPolicy, ...] = ()
+    if MASTERS in row.groups:
+        name = f"cluster-access-policy/{CLUSTER_ADMIN}"
+        policies = (AssociatedPolicy(f"arn:{parsed.partition}:eks::aws:{name}"),)
+    return EntryNow("STANDARD", row.username, groups, policies)
+
+
+# A name that EKS takes as it is: without a template, or with a session's after a colon.
+_NAME: Final = re.compile(r"[^{]+|[^{]*:[^{]*\{\{SessionName(?:Raw)?\}\}[^{]*")
 _BRINGS: Final = frozenset({"put-entry", "make-again", "hand-over"})
 _BY_ID: Final = frozenset(
     {
@@ -295,9 +395,10 @@ def _pairs(
             _as_read(was, found, before),
             found,
             entries_known=now.entries_read,
-            has_row=reads_rows and rows and has_row(arn),
+            has_row=rows and has_row(arn),
             lost_row=had_row(arn) and not has_row(arn),
             succeeds=key in succeeding,
+            switched=not reads_rows and before.cluster.ref.authentication_mode != "API",
         )
 
 

@@ -44,7 +44,10 @@ class AuditedFleet:
     documents: Mapping[str, Mapping[str, Any]]
 
 
-def audit_fleet(request: FleetAuditRequest, operator: FleetOperator) -> AuditedFleet:
+def audit_fleet(
+    request: FleetAuditRequest,
+    operator: FleetOperator,
+) -> AuditedFleet:
     """Read every cluster. Each run reads all of them: what was read before may have changed.
 
     Raises what :func:`migrator.fleet.run.run_fleet.run_fleet` raises.
@@ -71,7 +74,10 @@ def audit_fleet(request: FleetAuditRequest, operator: FleetOperator) -> AuditedF
     return AuditedFleet(outcome, _documents(outcome, ports))
 
 
-def _documents(outcome: FleetOutcome, ports: FleetPorts) -> dict[str, Mapping[str, Any]]:
+def _documents(
+    outcome: FleetOutcome,
+    ports: FleetPorts,
+) -> dict[str, Mapping[str, Any]]:
     """What the jobs of this run left in the folders of their clusters."""
     clusters = {cluster.arn: cluster for cluster in outcome.inventory.clusters}
     name = LAST_FILES[outcome.command]

@@ -20,7 +20,11 @@ from migrator.model.files.wire import pretty
 LAST_FILES: Mapping[Command, str] = {"access": "last-access.json", "drift": "last-drift.json"}
 
 
-def access_one(cluster: FleetCluster, request: JobRequest, worker: Worker) -> ClusterResult:
+def access_one(
+    cluster: FleetCluster,
+    request: JobRequest,
+    worker: Worker,
+) -> ClusterResult:
     """Who can log in to the cluster, as ``migrate access`` says it. Raises what that raises."""
     store = worker.store(cluster)
     asked = AccessRequest(
@@ -39,7 +43,11 @@ def access_one(cluster: FleetCluster, request: JobRequest, worker: Worker) -> Cl
     return _read(cluster, "access", found.unknown, detail)
 
 
-def drift_one(cluster: FleetCluster, request: JobRequest, worker: Worker) -> ClusterResult:
+def drift_one(
+    cluster: FleetCluster,
+    request: JobRequest,
+    worker: Worker,
+) -> ClusterResult:
     """What changed in the cluster, as ``migrate drift`` says it. Raises what that raises."""
     store = worker.store(cluster)
     asked = DriftRequest(of=cluster.name, answers=answers_of(store, request))

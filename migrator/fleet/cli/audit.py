@@ -16,7 +16,11 @@ from migrator.fleet.model.fleet import Command
 from migrator.model.drift import DriftOutcome
 
 
-def audit(settings: Settings, given: Mapping[str, Any], command: Command) -> int:
+def audit(
+    settings: Settings,
+    given: Mapping[str, Any],
+    command: Command,
+) -> int:
     """Read every cluster, show what was found; returns the exit code."""
     from migrator.fleet.cli.commands_to_copy import lines_of_outcome
     from migrator.fleet.model.files.audit import audit_document
@@ -78,6 +82,7 @@ def _shown(
         drifted: DriftOutcome = with_changes(drift_from_document(document))
         own = OwnCommands(
             ("fleet", "plan", fleet_file, "--cluster", arn),
+            (),
             ("fleet", "retire", fleet_file, "--cluster", arn),
             ("fleet", "access", fleet_file, "--save", "--cluster", arn),
         )

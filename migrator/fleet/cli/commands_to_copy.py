@@ -20,7 +20,10 @@ _TAKE_DECISIONS = ("plan", "apply", "verify", "rehearse", "cutover")
 _ONE_CLUSTER = ("--cluster", "--state-dir")
 
 
-def lines_of_report(settings: Settings, report: FleetReport) -> list[str]:
+def lines_of_report(
+    settings: Settings,
+    report: FleetReport,
+) -> list[str]:
     """One line for each command that some cluster waits for, over the fleet: clusters that are done
     are not done again.
     """
@@ -46,7 +49,9 @@ def _over_the_fleet(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def lines_of_outcome(
-    settings: Settings, outcome: FleetOutcome, given: Mapping[str, Any]
+    settings: Settings,
+    outcome: FleetOutcome,
+    given: Mapping[str, Any],
 ) -> list[str]:
     """What to run where clusters are not done: the same command, a new plan, or the status."""
     if outcome.exit_code == 0:
@@ -61,13 +66,20 @@ def lines_of_outcome(
     return command_lines(settings, commands, "", {})
 
 
-def _next_of(result: ClusterResult, command: str) -> str:
+def _next_of(
+    result: ClusterResult,
+    command: str,
+) -> str:
     if result.code == "no-plan":
         return "plan"
     return _BY_STATUS.get(result.status, command)
 
 
-def _command(name: str, asked: str, given: Mapping[str, Any]) -> tuple[str, ...]:
+def _command(
+    name: str,
+    asked: str,
+    given: Mapping[str, Any],
+) -> tuple[str, ...]:
     words = ("fleet", name, str(given["fleet_file"]))
     if name == "status":
         return words

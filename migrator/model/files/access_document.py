@@ -22,7 +22,7 @@ from migrator.model.access_document import (
     PrincipalState,
     RowEffect,
 )
-from migrator.model.drift import DriftCode, DriftOutcome
+from migrator.model.drift import DriftCode, DriftOutcome, Settling
 from migrator.model.files import wire
 from migrator.model.plan import ClusterRef
 
@@ -139,6 +139,8 @@ class Finding(wire.Strict):
     successor: str | None
     successor_entry: NowEntry | None
     wanted: NowEntry | None
+    interim: NowEntry | None
+    settling: Settling
     commands: tuple[str, ...]
 
 
@@ -181,7 +183,10 @@ def access_to_document(access: AccessDocument) -> dict[str, Any]:
     return document
 
 
-def _list(values: Iterable[object], struct: type[msgspec.Struct]) -> list[Any]:
+def _list(
+    values: Iterable[object],
+    struct: type[msgspec.Struct],
+) -> list[Any]:
     return [msgspec.to_builtins(wire.struct_of(value, struct)) for value in values]
 
 
@@ -190,7 +195,10 @@ def encode_access(access: AccessDocument) -> bytes:
     return wire.pretty(access_to_document(access))
 
 
-def decode_access(content: bytes, name: str) -> AccessDocument:
+def decode_access(
+    content: bytes,
+    name: str,
+) -> AccessDocument:
     """The access document in the bytes of the file ``name``. Raises ``Failed``
     ``access-unreadable``.
     """
@@ -266,6 +274,7 @@ def _finding(each: Any) -> dict[str, Any]:  # noqa: ANN401 - a DriftFinding
             ("now", each.now),
             ("successorEntry", each.successor_entry),
             ("wanted", each.wanted),
+            ("interim", each.interim),
         )
     }
     return {
@@ -274,5 +283,6 @@ def _finding(each: Any) -> dict[str, Any]:  # noqa: ANN401 - a DriftFinding
         "what": each.what,
         "changes": list(each.changes),
         "successor": each.successor,
+        "settling": each.settled_by,
         **entries,
     }
