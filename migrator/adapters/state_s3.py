@@ -196,7 +196,7 @@ class StateBucket:
             over.set()
             renewing.join()
             with suppress(MigratorError):  # another owner's by now, or it expires without a call
-                self._call("delete_object", Key=self._key(_LOCK), IfMatch=holder[0])
+                self._release(owner, holder[0])
 
     def _take(self, owner: str) -> str:
         """Write the lock where there is none, or over an expired one; returns its tag."""
@@ -216,6 +216,16 @@ class StateBucket:
         if found is not None and found.content == content:
             return found.tag  # our own write: only the first answer was lost
         raise self._held(found)
+
+    def _release(self, owner: str, tag: str) -> None:
+        """Delete the lock; write it as expired where nothing may be deleted from the bucket."""
+        key = self._key(_LOCK)
+        try:
+            self._call("delete_object", Key=key, IfMatch=tag)
+        except MigratorError as error:
+            if error.code != "iam-denied":
+                raise
+            self._call("put_object", Key=key, Body=_lock_text(owner, timedelta()), IfMatch=tag)
 
     def _refuse_store_without_conditions(self, key: str, content: bytes) -> None:
         """Raise ``state-unwritable`` where the store writes an object although a condition does not

@@ -12,6 +12,7 @@ from typing import Any
 from migrator.decide.planning.entries.entry_identity import entry_digest
 from migrator.decide.running.actions import ReadFirst, Undo
 from migrator.decide.running.progress import PENDING
+from migrator.decide.running.waiting import UPDATE_TIMEOUT
 from migrator.decide.steps.bindings import binding_key, binding_object
 from migrator.decide.steps.entry_states import (
     ENTRY_TAG,
@@ -210,7 +211,8 @@ def _enable(run: OneRun, step: Step, effect: EnableEntries) -> None:
 
 def _switch(run: OneRun, step: Step, effect: EnableEntries) -> None:
     """Send the switch. An answer that must be looked at again (an update is running already) leaves
-    the step as it is: the next look decides.
+    the step as it is: the next look decides. It is said why, and raised once it has been the
+    answer for as long as an update may take: a cluster can be ACTIVE for days while one runs.
     """
     run.see(mode=None)
     try:
@@ -218,7 +220,12 @@ def _switch(run: OneRun, step: Step, effect: EnableEntries) -> None:
     except MigratorError as error:
         if error.code not in LOOK_AGAIN:
             raise
-        run.pause(POLL)
+        waited = run.waited_for_mode()
+        if waited >= UPDATE_TIMEOUT:
+            raise
+        why = error.why.rstrip(".") or error.message.rstrip(".")
+        run.ports.events.say("info", f"waiting: {why}", event="waiting")
+        run.pause(max(POLL, waited / 10))
         return
     run.record(step.id, "sent", {"updateId": update_id})
 

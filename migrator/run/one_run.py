@@ -105,6 +105,7 @@ class OneRun:
         self.state = run_state(plan, progress, observed, run_request)
         self._sequences = 0
         self._stopping = False
+        self._refused_since: datetime | None = None
         self._idle = threading.Condition(self._lock)
         self._bucket = full_bucket(settings.max_rate, observed.now) if settings.max_rate else None
 
@@ -157,6 +158,15 @@ class OneRun:
             raise Interrupted(
                 "interrupted", "Stopped on the way.", remedy="The same command continues from here."
             )
+
+    def waited_for_mode(self) -> timedelta:
+        """For how long EKS has refused to change the mode by answers after which it is looked
+        again, from the first call on. A run changes the mode once.
+        """
+        now = self.ports.clock.now()
+        if self._refused_since is None:
+            self._refused_since = now
+        return now - self._refused_since
 
     def see_time(self) -> None:
         """Read the clock: what is decided next depends on it."""

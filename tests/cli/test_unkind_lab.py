@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final
 
@@ -184,6 +185,12 @@ CASES: Mapping[str, Case] = {
         faults=({"operation": "s3:PutObject", "kind": "denied", "skip": 14},),
         again=True,
     ),
+    "a roll-back of the version runs while the cluster is ACTIVE, and ends": Case(
+        APPLY, of_cluster("updates: [{id: u-1, type: VersionRollback, doneAt: SOON}]")
+    ),
+    "the state bucket denies to delete the lock": replace(
+        in_bucket("deniedActions: ['s3:DeleteObject']", effects=None), again=True
+    ),
 }
 
 
@@ -194,9 +201,13 @@ def operations(lab: CliLab) -> tuple[str, ...]:
 @pytest.mark.parametrize("fault", CASES)
 def test_tool_says_and_does(fault: str, tmp_path: Path) -> None:
     case = CASES[fault]
-    with running(tmp_path, case.world) as lab:
+    soon = datetime.now(timezone.utc) + timedelta(seconds=5)  # noqa: TID251 - the lab begins now
+    with running(tmp_path, case.world.replace("SOON", f'"{soon.isoformat()}"')) as lab:
+        # Lab time stands still until the command, whatever the machine is busy with.
+        control(lab.directory, "POST", "clock", {"freeze": "SOON" in case.world})
         for command in case.before:
             assert lab.run(*command).code == 0
+        control(lab.directory, "POST", "clock", {"thaw": True})
         before = operations(lab)
         for each in case.faults:
             control(lab.directory, "POST", "fault", dict(each))

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from migrator.decide.running.waiting import UPDATE_TIMEOUT
 from migrator.errors import Blocked, Changed, Failed, MigratorError, Refused, WrongUse
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
 from migrator.model.decision import Acceptance
@@ -464,6 +465,29 @@ def test_a_failed_mode_update_is_told_and_tried_again_by_the_next_run() -> None:
     assert (outcome.exit_code, outcome.error.code) == (1, "update-failed")
     cluster.update_ends = "Successful"
     assert apply_plan(plan, DIGEST, world.ports()).exit_code == 7
+
+
+def test_mode_step_that_eks_keeps_refusing_ends_and_says_what_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    ports = world.ports()
+    why = "Cannot AccessConfigUpdate because cluster c currently has update u-1 in progress"
+
+    def refuse(*_: object, **__: object) -> str:
+        raise Failed("update-in-progress", "Another update of the cluster is running.", why=why)
+
+    monkeypatch.setattr(type(ports.mode), "switch", refuse)
+    began = ports.clock.now()
+    outcome = apply_plan(plan, DIGEST, ports)
+    assert outcome.error is not None
+    assert (outcome.exit_code, outcome.error.code) == (1, "update-in-progress")
+    assert outcome.error.why == why
+    assert UPDATE_TIMEOUT <= ports.clock.now() - began < 2 * UPDATE_TIMEOUT
+    assert cluster.effects == []
+    monkeypatch.undo()
+    assert apply_plan(plan, DIGEST, world.ports()).exit_code == 7  # the nodes are not proven yet
 
 
 def test_two_runs_at_once_one_refuses_with_the_owners_name() -> None:
