@@ -20,6 +20,8 @@ EXAMPLES: Examples = {
         "migrate plan my-cluster --out plan.json --decisions decisions.yaml",
         "migrate plan --config-map aws-auth.yaml "
         "--cluster-arn arn:aws:eks:eu-central-1:111122223333:cluster/my-cluster",
+        "migrate plan --config-map eksctl-cluster.yaml "
+        "--cluster-arn arn:aws:eks:eu-central-1:111122223333:cluster/my-cluster",
     ),
     "show": (
         "migrate show plan.json",

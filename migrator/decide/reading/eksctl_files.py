@@ -28,6 +28,7 @@ _PRINTED_FIELDS: Final = frozenset({"rolearn", "userarn", "username", "groups", 
 _SERVICES: Final = {"emr-containers": "AWSServiceRoleForAmazonEMRContainers"}
 # The resource of an ARN: which section eksctl puts its row into.
 _SECTIONS: Final[Mapping[str, Section]] = {"role": "mapRoles", "user": "mapUsers"}
+_NUMBERS: Final = "numbers of rows and lines are those of aws-auth, not of the file"
 _ARN_PARTS: Final = 6
 _ACCOUNT_DIGITS: Final = 12
 _MAX_SHOWN: Final = 60
@@ -153,6 +154,7 @@ def rows_of_config(config: Mapping[str, Any], cluster: Arn) -> RowsRead:
         left_out,
         "this is what was declared, and not what is in force: rows of node groups"
         f"{_node_groups(config)}, of other programs and of later edits are not in the file",
+        _NUMBERS,
     )
 
 
@@ -305,6 +307,7 @@ def rows_as_printed(lists: Sequence[Sequence[Any]]) -> RowsRead:
         "read as the output of eksctl get iamidentitymapping: {}",
         "this is what eksctl saw when it printed it; what it leaves out (other keys of the map, "
         "with --arn all other rows) is not in the file",
+        _NUMBERS,
     )
 
 

@@ -97,6 +97,7 @@ def test_the_example_of_the_guide_gives_the_rows_that_eksctl_writes() -> None:
     assert "4 iamIdentityMappings give 2 rows of mapRoles, 1 of mapUsers and 1" in said
     assert "declared, and not what is in force" in said
     assert "ng-1" in said
+    assert "numbers of rows and lines are those of aws-auth" in said
 
 
 def test_a_role_with_a_path_is_written_as_it_is() -> None:
