@@ -17,10 +17,13 @@ from tests.support.control_plane import random_logins, random_reviews, random_te
 from tests.support.control_plane.bed import Bed, fresh_token, who
 from tests.support.control_plane.random_logins import Asked
 from tests.support.control_plane.recorded import DATA
+from tests.support.judge.aws_auth import read
+from tests.support.judge.logins import Cluster, logins
+from tests.support.judged.bed import caller_of, cluster_of
 from tests.support.kubernetes_lab import ACCOUNT, Json
 
 FILE = DATA / "vectors-random.json.gz"
-KEY = "{{AccessKeyID}}"
+KEY, BY_LOT = "{{AccessKeyID}}", "drawn by lot"
 # Whom the rows of random texts name.
 CALLERS = tuple(
     Asked(f"arn:aws:iam::{ACCOUNT}:{kind}/{name}", f"{prefix}{name.upper():X<17}"[:21], session)
@@ -64,27 +67,40 @@ def logins_by_text(bed: Bed, size: Size) -> Iterator[tuple[TextLogin, Json | Non
 
 def document(bed: Bed, versions: Mapping[str, str], size: Size) -> dict[str, Any]:
     """Every answer of a bed. ``versions`` names the components that answer."""
-    random_logins.prepare(bed)
-    logins = [
-        shown(bed, asked, answer)
-        for made in random_logins.rounds(size.seed, size.logins)
-        for asked, answer in random_logins.answers(bed, made)
-    ]
+    answered = list(_logins(bed, size))
     questions = random_reviews.questions(size.seed, size.reviews)
     reviews = [allowed for _, allowed in random_reviews.answers(bed, questions)]
-    texts = [shown(bed, each.asked, answer) for each, answer in logins_by_text(bed, size)]
+    texts = [
+        shown(bed, each.asked, answer, Cluster("CONFIG_MAP", (), read(each.data)))
+        for each, answer in logins_by_text(bed, size)
+    ]
     return {
         "about": "Answers to the questions that tests/support/control_plane/random_*.py draws.",
         "seed": size.seed,
         "versions": dict(versions),
-        "logins": logins,
+        "logins": answered,
         "reviews": reviews,
         "texts": texts,
     }
 
 
-def shown(bed: Bed, asked: Asked, answer: Json | None) -> Any:  # noqa: ANN401 - JSON
-    """A login as it is kept: None, a refusal's text, or username and groups."""
+def _logins(bed: Bed, size: Size) -> Iterator[Any]:
+    random_logins.prepare(bed)
+    entries: list[random_logins.Entry] = []
+    for made in random_logins.rounds(size.seed, size.logins):
+        entries += made.entries
+        cluster = cluster_of(made, entries)
+        for asked, answer in random_logins.answers(bed, made):
+            yield shown(bed, asked, answer, cluster)
+
+
+def shown(bed: Bed, asked: Asked, answer: Json | None, cluster: Cluster) -> Any:  # noqa: ANN401 - JSON
+    """A login as it is kept: None, a refusal's text, or username and groups.
+
+    Where rows contradict each other, each login gets one of them: no answer is kept.
+    """
+    if len(logins(caller_of(bed, asked), cluster)) > 1:
+        return BY_LOT
     if answer is None:
         return None
     if "refused" in answer:
