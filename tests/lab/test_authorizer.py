@@ -37,6 +37,30 @@ def timeline(lab: KubernetesLab, arn: str, offsets: list[int]) -> list[tuple[str
     return found
 
 
+@pytest.mark.parametrize(
+    ("version", "verbs", "refused"),
+    [
+        ("1.34", ["get"], False),
+        ("1.35", ["get"], True),
+        ("1.35", ["get", "create"], False),
+        ("1.36", ["get"], True),
+    ],
+)
+def test_stream_into_a_pod_needs_create_from_1_35_on(
+    version: str, verbs: list[str], refused: bool, lab: KubernetesLab
+) -> None:
+    lab.cluster.version = version
+    arn = lab.add_role("debugger")
+    lab.add_entry(arn, "debugger", ["debuggers"])
+    rule = {"apiGroups": [""], "resources": ["pods/exec"], "verbs": verbs}
+    lab.load("ClusterRole", "debug", rules=[rule])
+    lab.bind("debug", "Group:debuggers")
+    answer = lab.ask(lab.token(arn), "GET", "/api/v1/namespaces/default/pods/web/exec")
+    assert (answer.code == 403) == refused
+    if refused:
+        assert 'cannot create resource "pods/exec"' in answer.body["message"]
+
+
 def test_the_gap_between_entry_and_policy_is_seen_before_and_after_it_happens(
     lab: KubernetesLab,
 ) -> None:

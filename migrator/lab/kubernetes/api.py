@@ -55,6 +55,7 @@ _REFUSED_BY_WEBHOOK = (
 _AUTHORIZER_FAILED = (
     'Post "https://127.0.0.1:9443/authorize?timeout=30s": context deadline exceeded'
 )
+_STREAMS = frozenset(("exec", "attach", "portforward"))
 _HEALTH = frozenset(("/healthz", "/livez", "/readyz"))
 
 
@@ -162,6 +163,9 @@ class KubernetesApi:
             user = speaks_as
         asked = info.access_request()
         asking.decision = self.authorizer.decide(user, asked)
+        if asking.decision.allowed and self._opens_a_stream(info):
+            info = replace(info, verb="create")
+            asking.decision = self.authorizer.decide(user, info.access_request())
         if not asking.decision.allowed:
             raise _denied(user, info, asking.decision.reason)
         if "denied" in faults:
@@ -175,6 +179,13 @@ class KubernetesApi:
         if kind is None:
             raise no_such_resource()
         return self._on_object(request, info, kind, user, faults)
+
+    def _opens_a_stream(self, info: RequestInfo) -> bool:
+        """Whether a GET by websocket opens a stream into a pod, which needs ``create`` as well from
+        Kubernetes 1.35 on (its changelog).
+        """
+        asked = (info.verb, info.resource) == ("get", "pods") and info.subresource in _STREAMS
+        return asked and [int(part) for part in self.cluster.version.split(".")[:2]] >= [1, 35]
 
     def _authenticate(self, request: Request, info: RequestInfo) -> User:
         """The user of a bearer token. Raises a 401 ApiError; which check failed is never said."""
