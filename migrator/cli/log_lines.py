@@ -4,13 +4,15 @@ JSON escapes foreign text: whatever an ARN or a message of another program holds
 line. This module is loaded for ``migrate --help``: the standard library only.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Level = Literal["debug", "info", "warning", "error", "critical"]
 VARIABLE = "MIGRATE_LOG_FORMAT"
-_OPTION = "--log-format"
+# In the arguments with a NUL before each: no argument of a process has one (execve(2)).
+_OPTION = re.compile(r"\0--log-format[=\0]([^\0]*)")
 # In every line, null where it is about none.
 _ABOUT = ("command", "cluster", "run", "step", "principal")
 
@@ -35,12 +37,8 @@ THIS = Command()  # a process runs one command at a time
 
 def _asked(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """The format that the command line names, else the environment; empty where none does."""
-    for place, each in enumerate(arguments):
-        if each.startswith(f"{_OPTION}="):
-            return each.partition("=")[2]
-        if each == _OPTION:
-            return "".join(arguments[place + 1 : place + 2])
-    return environment.get(VARIABLE, "")
+    found = _OPTION.search("\0".join(("", *arguments)))
+    return found[1] if found else environment.get(VARIABLE, "")
 
 
 def json_line(

@@ -172,9 +172,7 @@ class TerminalApprover:
     def confirm(self, question: str) -> None:
         """A yes. Raises ``no-terminal``, ``not-confirmed``."""
         if self.yes:
-            said = f"{question} yes (--yes)"
-            line = json_line("info", said, event="answered") if self.as_json else ""
-            talk(self.stderr, line or f"{terminal(said)}\n")
+            talk(self.stderr, self._line(f"{question} yes (--yes)", event="answered", end="\n"))
             return
         self._needs_terminal(question, "Answer it beforehand with --yes.")
         answer = self._ask(f"{question} [y/N]")
@@ -198,10 +196,15 @@ class TerminalApprover:
                 remedy="Check that this is the cluster you mean, then try again.",
             )
 
+    def _line(self, text: str, *, event: str, end: str) -> str:
+        """A text as one line of the log, or as it is with ``end`` behind it."""
+        if self.as_json:
+            return json_line("info", text, event=event)
+        return f"{terminal(text)}{end}"
+
     def _ask(self, prompt: str) -> str:
         erase_status()
-        line = json_line("info", prompt, event="question") if self.as_json else ""
-        self.stderr.write(line or f"{terminal(prompt)} ")
+        self.stderr.write(self._line(prompt, event="question", end=" "))
         self.stderr.flush()
         answer = self.stdin.readline()
         if not answer:

@@ -17,7 +17,7 @@ _BY_STATUS: Mapping[ClusterStatus, str] = {
     "unproven": "status",
 }
 _TAKE_DECISIONS = ("plan", "apply", "verify", "rehearse", "cutover")
-_ONE_CLUSTER = ("--cluster", "--state-dir")
+_ONE_CLUSTER = frozenset({"--cluster", "--state-dir"})
 
 
 def lines_of_report(
@@ -38,14 +38,12 @@ def _over_the_fleet(words: tuple[str, ...]) -> tuple[str, ...]:
     """The command without what names one cluster; the global options are given again anyway. A
     decisions file is named where there is one.
     """
-    without: tuple[str, ...] = _ONE_CLUSTER
+    from migrator.fleet.render.attention import without_options
+
+    without = _ONE_CLUSTER
     if not Path("decisions.yaml").is_file():
-        without = (*_ONE_CLUSTER, "--decisions")
-    kept: list[str] = []
-    for before, word in zip(("", *words), words, strict=False):
-        if word not in without and before not in without:
-            kept.append(word)
-    return tuple(kept)
+        without |= {"--decisions"}
+    return without_options(words, without)
 
 
 def lines_of_outcome(

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from migrator.fleet.model.report import AccountProgress, FleetReport, RunSeen
 from migrator.fleet.model.short_texts import short_cluster
-from migrator.fleet.render.headline import account_urgency, fleet_figures, fleet_sentence, troubles
+from migrator.fleet.render.attention import NOTHING, Needed, attention_of
+from migrator.fleet.render.headline import account_urgency, fleet_figures, fleet_sentence
 from migrator.fleet.render.names import accounts_line, count_of, short_principal, some
 from migrator.fleet.render.snippet import Asked, asked, snippet
 from migrator.fleet.render.soc import soc_markdown
@@ -56,13 +57,27 @@ def _head(report: FleetReport) -> str:
     )
 
 
+def _attention(report: FleetReport) -> str:
+    """What needs a person, with one command to copy for each item."""
+    items = attention_of(report)
+    if not items:
+        return f"## Needs attention\n\n{NOTHING}\n"
+    return (
+        "## Needs attention\n\n" + "".join(map(_item, items[:_ROWS])) + f"\n{len(items)} in all.\n"
+    )
+
+
+def _item(needed: Needed) -> str:
+    trouble = needed.trouble
+    who = f" ({markdown(_short(_some(trouble.who)))})"
+    why = markdown(_short(trouble.why))
+    head = f"- **{markdown(trouble.what)}**: {why}{who}\n"
+    return f"{head}  - {markdown_code(needed.command)}\n"
+
+
 def _tables(report: FleetReport) -> Iterable[str]:
     """The tables in the order in which they are left out where the document would be too long."""
-    yield _table(
-        "Not known, and ended badly",
-        ("What", "Why", "Where"),
-        ((each.what, each.why, _some(each.who)) for each in troubles(report)),
-    )
+    yield _attention(report)
     yield _table(
         "Open questions: one answer lifts each of them in every cluster named",
         ("Principal", "Why", "Clusters"),

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from migrator.fleet.model.report import AccountProgress, AdminAcross, ClusterRow, FleetReport
 from migrator.fleet.model.short_texts import short_cluster
+from migrator.fleet.render.attention import NOTHING, Needed, attention_of
 from migrator.fleet.render.data import TONES, Groups, fleet_data, tags_of
 from migrator.fleet.render.headline import (
+    Trouble,
     account_urgency,
     fleet_figures,
     fleet_sentence,
     fleet_tone,
-    troubles,
 )
 from migrator.fleet.render.history import run_lines
 from migrator.fleet.render.names import resource_of, short_principal, some
@@ -104,6 +105,14 @@ class Row:
     link: str = ""
 
 
+def _needed(needed: Needed, groups: Groups) -> tuple[Trouble, tuple[str, ...], int, str, str]:
+    """A trouble, whom it concerns, how many more, the button's group, and the command."""
+    trouble = needed.trouble
+    named, more = some(trouble.who, _NAMED)
+    group = groups.of(f"{trouble.what} {trouble.why}", trouble.clusters)
+    return trouble, tuple(named), more, group, needed.command
+
+
 def fleet_html(report: FleetReport) -> str:
     """The whole document as text; the same report gives the same bytes.
 
@@ -119,10 +128,8 @@ def fleet_html(report: FleetReport) -> str:
         "figures": fleet_figures(report),
         "bar": segments(report.stages),
         "means": STAGE_MEANS,
-        "troubles": [
-            (each, *some(each.who, _NAMED), groups.of(each.what, each.clusters))
-            for each in troubles(report)
-        ],
+        "attention": [_needed(each, groups) for each in attention_of(report)],
+        "nothing": NOTHING,
         "accounts": [(each, segments(each.stages), _left(each)) for each in accounts],
         "questions": [
             _asking(number, each, report, groups)

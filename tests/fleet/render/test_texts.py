@@ -3,12 +3,15 @@ fleet.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
 
 from migrator.fleet.model.outcome import ClusterResult, FleetOutcome
+from migrator.fleet.model.report import FleetReport
+from migrator.fleet.render.attention import NOTHING, attention_of
 from migrator.fleet.render.headline import fleet_figures, fleet_sentence, fleet_tone, troubles
 from migrator.fleet.render.markdown import fleet_markdown
 from migrator.fleet.render.page import fleet_html
@@ -17,6 +20,7 @@ from migrator.fleet.render.text import fleet_outcome_text
 from tests.support.fleet_reports import done, hostile, large
 from tests.support.fleet_values import result
 from tests.support.plans import HOSTILE
+from tests.support.taken_words import refused_words
 
 LARGE = large()
 GITHUB = 65_536  # characters of a pull request's text
@@ -151,7 +155,7 @@ def test_markdown_has_the_groups_and_not_every_cluster() -> None:
     for heading in (
         "# Fleet platform: 60 of 1,000 clusters migrated",
         "## Clusters by stage",
-        "## Not known, and ended badly",
+        "## Needs attention",
         "## Open questions",
         "## Clusters with the same findings",
         "## What is left: 0 accounts are done, 100 are not",
@@ -169,3 +173,27 @@ def test_an_answer_in_markdown_cannot_end_its_block() -> None:
     block = re.search(r"(`{3,})yaml\n(.*?)\n\1\n", text, re.S)
     assert block is not None
     assert block.group(1) not in block.group(2)
+
+
+@pytest.mark.parametrize("make", [large, done], ids=["large", "done"])
+def test_every_thing_to_look_at_has_one_command_in_every_form(
+    make: Callable[[], FleetReport],
+) -> None:
+    report = make()
+    items = attention_of(report)
+    text, page = fleet_markdown(report), fleet_html(report)
+    section = text.partition("## Needs attention\n")[2].partition("\n## ")[0]
+    assert section.count("\n  - `migrate fleet ") == min(len(items), 20)
+    assert page.count('<p class="command"><code>migrate fleet ') == len(items)
+    assert (NOTHING in section, NOTHING in page) == (not items, not items)
+    for each in items:
+        assert refused_words(each.command) == []
+
+
+def test_clusters_at_the_same_point_are_named_once_with_the_command_for_all() -> None:
+    report = large()
+    waiting = [each for each in attention_of(report) if each.trouble.what == "next"]
+    assert len({(each.trouble.why, each.command) for each in waiting}) == len(waiting)
+    assert all("--cluster" not in each.command for each in waiting)
+    told = {arn for each in attention_of(report) for arn in each.trouble.clusters}
+    assert {row.cluster.arn for row in report.rows if row.is_open and row.command} <= told

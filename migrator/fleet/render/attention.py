@@ -1,0 +1,61 @@
+"""What needs a person in a fleet: each reason once with all that it concerns, and the command to
+run next. Dashboard and Markdown say it first.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from migrator.fleet.model.report import ClusterRow, FleetReport
+from migrator.fleet.model.short_texts import short_cluster
+from migrator.fleet.render.headline import Trouble, troubles
+from migrator.render.attention import NOTHING, spelled
+
+__all__ = ["NOTHING", "Needed", "attention_of"]
+_CLUSTER = frozenset({"--cluster"})  # one command is for all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """A trouble, or what is next for clusters, with the command as a line to copy."""
+
+    trouble: Trouble
+    command: str
+
+
+def attention_of(report: FleetReport) -> tuple[Needed, ...]:
+    """Troubles first, then what clusters wait for, the most clusters first."""
+    found = [Needed(each, _command_of(each, report)) for each in troubles(report)]
+    told = {arn for each in troubles(report) for arn in each.clusters}
+    rows = [row for row in report.rows if row.is_open and row.command]
+    return (*found, *_waiting(row for row in rows if row.cluster.arn not in told))
+
+
+def _command_of(trouble: Trouble, report: FleetReport) -> str:
+    """What is next for its clusters; accounts and clusters that were not found are asked again."""
+    commands = [row.command[1:] for row in report.rows if row.cluster.arn in trouble.clusters]
+    known = [*filter(None, commands)]
+    if not known:
+        return spelled(("fleet", "status" if commands else "discover", report.file))
+    if len(known) == 1:
+        return spelled(known[0])
+    return spelled(without_options(known[0], _CLUSTER))
+
+
+def _waiting(rows: Iterable[ClusterRow]) -> Iterable[Needed]:
+    """Clusters at the same point, with the one command for them."""
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for row in rows:
+        command = without_options(row.command[1:], _CLUSTER)
+        groups.setdefault((row.left, command), []).append(row.cluster.arn)
+    for (left, command), arns in sorted(groups.items(), key=lambda item: -len(item[1])):
+        who = tuple(map(short_cluster, arns))
+        yield Needed(Trouble("warn", "next", left, who, clusters=tuple(arns)), spelled(command))
+
+
+def without_options(words: Sequence[str], options: frozenset[str]) -> tuple[str, ...]:
+    """The words of a command without some options and their values."""
+    kept: list[str] = []
+    for before, word in zip(("", *words), words, strict=False):
+        if options.isdisjoint((before, word)):
+            kept.append(word)
+    return tuple(kept)
