@@ -60,6 +60,10 @@ def schema_components(*structs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]: 
     for definition in components.values():
         if "description" in definition:
             definition["description"] = " ".join(definition["description"].split())
+        for name, shape in definition.get("properties", {}).items():
+            # msgspec says this of dataclasses from 0.23 on.
+            if shape.get("type") == "object" and name not in definition.get("required", ()):
+                shape.setdefault("default", {})
     return references, components
 
 
