@@ -78,4 +78,6 @@ def pytest_collection_finish() -> None:
         read_service_models_once()
     gc.collect()
     gc.freeze()
+    # What the AWS SDK makes is looked through again and again otherwise: a tenth of those tests.
+    gc.set_threshold(20_000, 20, 20)
     gc.enable()
