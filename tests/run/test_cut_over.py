@@ -74,6 +74,21 @@ def test_a_waiver_is_journaled_with_its_name() -> None:
     assert all("Jo" in effect["by"] for effect in waived)
 
 
+@pytest.mark.parametrize("tags", [{}, {"managed-by": "terraform"}])
+def test_entry_that_another_writer_has_now_with_the_same_content_closes_no_gate(
+    tags: dict[str, str],
+) -> None:
+    world, plan = applied()
+    gates = replace(OPTIONS, gates_only=True)
+    for arn, entry in list(world.cluster.entries.items()):
+        world.cluster.entries[arn] = replace(entry, tags=tags)
+    assert cut_over(plan, DIGEST, world.ports(), gates).exit_code == 0
+    # With other content it is another entry.
+    thinner = replace(world.cluster.entries[DEVS], kubernetes_groups=("others",))
+    world.cluster.entries[DEVS] = thinner
+    assert "end-state" in states(world, plan)
+
+
 def test_unknown_is_a_fail() -> None:
     world, plan = applied()
     closed = states(world, plan, replace(OPTIONS, waive_gates={}))

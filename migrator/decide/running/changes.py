@@ -9,6 +9,7 @@ from migrator.decide.planning.proof.basis import entries_basis
 from migrator.decide.running.change_words import basis_lines
 from migrator.decide.running.progress import SETTLED, Progress, sequences_of
 from migrator.decide.steps.entry_states import (
+    ABSENT,
     PLAN_TAG,
     EntryState,
     matches,
@@ -28,6 +29,7 @@ from migrator.model.step import (
     CreateEntry,
     DeleteEntry,
     EnableEntries,
+    Prove,
     Sequence,
 )
 
@@ -58,7 +60,8 @@ def as_before(
     # In CONFIG_MAP mode EKS refuses to list entries: there are none to compare.
     if entries is not None:
         touched = _touched(plan, progress, entries, plan_digest, begun=begun)
-        kept = _entries_before(touched, entries, run, plan_digest)
+        others = [each for each in entries if not _is_ours(each, touched, progress, plan_digest)]
+        kept = tuple(_first(touched.get(each.principal_arn), each, run) for each in others)
         entries = kept + _deleted(touched, entries, plan_digest)
     if _mode_step_was_ours(plan, progress, snapshot, plan_digest, begun=begun):
         cluster = replace(cluster, authentication_mode="CONFIG_MAP")
@@ -101,24 +104,47 @@ def _has_begun(progress: Progress, sequence: Sequence) -> bool:
     return any(progress.of(step.id).status != "pending" for step in sequence)
 
 
-def _entries_before(
+def _is_ours(
+    entry: AccessEntry,
     touched: Mapping[str, Sequence],
-    entries: Iterable[AccessEntry],
-    run: str,
+    progress: Progress,
     plan_digest: str,
-) -> tuple[AccessEntry, ...]:
-    """The entries that this plan did not make, as they were before their sequences began.
+) -> bool:
+    """Whether there was no such entry before this plan: it has the plan's tag, or it is what a
+    finished sequence made, and another writer has it now.
 
-    ``touched`` has the sequences that were started, by principal ARN. An entry with the tag of this
-    plan was created by it: before that there was none.
+    ``touched`` has the sequences that were started, by principal ARN.
     """
-    before: list[AccessEntry] = []
-    for entry in entries:
-        if entry.tags.get(PLAN_TAG) == plan_digest:
-            continue
-        sequence = touched.get(entry.principal_arn)
-        before.append(_first(sequence, entry, run))
-    return tuple(before)
+    if entry.tags.get(PLAN_TAG) == plan_digest:
+        return True
+    sequence = touched.get(entry.principal_arn)
+    if sequence is None or sequence_states(sequence, progress.run or "")[0] is not ABSENT:
+        return False
+    end = finished_state(sequence, progress, entry)
+    return end is not None and matches(end, entry, plan_digest)
+
+
+def finished_state(
+    sequence: Sequence,
+    progress: Progress,
+    entry: AccessEntry | None,
+) -> EntryState | None:
+    """What a sequence leaves of its entry, whoever has the entry now; None where a write of it is
+    not done, or it knows nothing of the entry. A proof that is missing changes no entry.
+
+    Infrastructure code that takes over a finished entry replaces the plan's tag by its own, and a
+    person who puts a deleted one back gives it none. The tag of another plan says that its runs
+    have the entry.
+    """
+    if entry is not None and PLAN_TAG in entry.tags:
+        return None
+    writes = [step for step in sequence if not isinstance(step.effect, Prove)]
+    if any(progress.of(step.id).status not in SETTLED for step in writes):
+        return None
+    last = sequence_states(sequence, progress.run or "")[-1]
+    if last is None:
+        return None
+    return replace(last, made_by_us=False)
 
 
 def _mode_step_was_ours(

@@ -16,7 +16,7 @@ from migrator.decide.proving.announced import unannounced_changes
 from migrator.decide.reading.aws_auth_owners import AwsAuthWriters
 from migrator.decide.reading.entry_owners import EntryReconcilers
 from migrator.decide.running.automatic_entries import without_wider
-from migrator.decide.running.changes import basis_changes
+from migrator.decide.running.changes import basis_changes, finished_state
 from migrator.decide.running.code_gate import QUESTION, judge_code, named_writers, not_covered
 from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, sequences_of
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
@@ -447,7 +447,7 @@ def end_state_changes(
             continue
         arn = principal.principal_arn
         entry = found.get(arn)
-        wanted = _last_state(sequences.get(arn), progress) or state_of(principal.entry)
+        wanted = _last_state(sequences.get(arn), progress, entry) or state_of(principal.entry)
         if matches(wanted, entry, plan_digest):
             continue
         if entry is None:
@@ -462,12 +462,20 @@ def end_state_changes(
     )
 
 
-def _last_state(sequence: Sequence | None, progress: Progress) -> EntryState | None:
+def _last_state(
+    sequence: Sequence | None,
+    progress: Progress,
+    entry: AccessEntry | None,
+) -> EntryState | None:
     """What a sequence leaves of its entry; None where it has no steps, or steps that only prove and
     know nothing of the entry.
     """
     if sequence is None:
         return None
+    # What is finished is judged by what it gives, and not by who has it now.
+    finished = finished_state(sequence, progress, entry)
+    if finished is not None and finished.type is not None:
+        return finished
     last = sequence_states(sequence, progress.run or "")[-1]
     if last is None or last.type is None:
         return None
