@@ -119,7 +119,12 @@ class CloudWatchAuditLogs:
                 ):
                     yield event
 
-    def query(self, text: str, start: datetime, end: datetime) -> QueryRows:
+    def query(
+        self,
+        text: str,
+        start: datetime,
+        end: datetime,
+    ) -> QueryRows:
         """Run a Logs Insights query and wait for it. Raises ``query-failed`` when it does not end
         well.
         """

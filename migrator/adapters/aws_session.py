@@ -141,7 +141,13 @@ class AwsSession:
         meta = self.client("sts", region=region).meta
         return str(meta.endpoint_url), str(meta.region_name)
 
-    def client(self, service: str, *, region: str | None = None, retries: bool = True) -> Any:
+    def client(
+        self,
+        service: str,
+        *,
+        region: str | None = None,
+        retries: bool = True,
+    ) -> Any:
         """A cached client. ``retries=False`` gives one that sends every request once: for what is
         one-way.
         """
@@ -151,7 +157,12 @@ class AwsSession:
                 self._clients[key] = self._new_client(service, region, retries)
             return self._clients[key]
 
-    def _new_client(self, service: str, region: str | None, retries: bool) -> Any:
+    def _new_client(
+        self,
+        service: str,
+        region: str | None,
+        retries: bool,
+    ) -> Any:
         from botocore.config import Config
 
         # total_max_attempts is left to AWS_MAX_ATTEMPTS and the profile, except where nothing may

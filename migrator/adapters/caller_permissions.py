@@ -69,7 +69,11 @@ class SimulatedPermissions:
         return self._asked(principal_arn, needs, unconditional=False)
 
     def _asked(
-        self, source: str, needs: Sequence[tuple[str, str]], *, unconditional: bool
+        self,
+        source: str,
+        needs: Sequence[tuple[str, str]],
+        *,
+        unconditional: bool,
     ) -> list[tuple[str, str]] | None:
         try:
             return self._ask(source, needs, unconditional=unconditional)
@@ -79,7 +83,11 @@ class SimulatedPermissions:
             raise
 
     def _ask(
-        self, source: str, needs: Sequence[tuple[str, str]], *, unconditional: bool
+        self,
+        source: str,
+        needs: Sequence[tuple[str, str]],
+        *,
+        unconditional: bool,
     ) -> list[tuple[str, str]]:
         by_resource: dict[str, list[str]] = {}
         for action, resource in needs:

@@ -22,7 +22,12 @@ class CloudTrailCreation:
     def __init__(self, session: AwsSession) -> None:
         self._session = session
 
-    def creator_of(self, name: str, cluster_arn: str, created_at: datetime) -> Raw | None:
+    def creator_of(
+        self,
+        name: str,
+        cluster_arn: str,
+        created_at: datetime,
+    ) -> Raw | None:
         """``{arn, source}`` of who called CreateCluster; None where no event tells it. Raises
         ``iam-denied``.
         """

@@ -21,7 +21,12 @@ class EksCluster:
     concurrently.
     """
 
-    def __init__(self, session: AwsSession, name: str, tasks: TaskRunner) -> None:
+    def __init__(
+        self,
+        session: AwsSession,
+        name: str,
+        tasks: TaskRunner,
+    ) -> None:
         self._session = session
         self._name = name
         self._tasks = tasks

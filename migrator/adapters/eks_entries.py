@@ -65,7 +65,13 @@ class EksAccessEntries:
             **_name_and_groups(entry),
         )
 
-    def update(self, principal_arn: str, entry: EntrySpec, *, token: str) -> None:
+    def update(
+        self,
+        principal_arn: str,
+        entry: EntrySpec,
+        *,
+        token: str,
+    ) -> None:
         """UpdateAccessEntry with every field: EKS resets a username that is left out. Raises
         ``entry-not-found``.
         """

@@ -15,7 +15,12 @@ _OF_ENDPOINT = frozenset({"EndpointAccessUpdate", "VpcConfigUpdate"})
 class EksEndpointAccess:
     """:class:`migrator.ports.EndpointAccess` of one cluster, by its name and its ARN."""
 
-    def __init__(self, session: AwsSession, cluster: str, arn: str) -> None:
+    def __init__(
+        self,
+        session: AwsSession,
+        cluster: str,
+        arn: str,
+    ) -> None:
         self._session = session
         self._cluster = cluster
         self._arn = arn

@@ -12,7 +12,12 @@ _TALKATIVE = ("botocore", "boto3", "s3transfer", "urllib3", "kubernetes", "clien
 _CALLS = logging.getLogger("migrator.calls")
 
 
-def log_call(what: str, subject: str, outcome: str, seconds: float) -> None:
+def log_call(
+    what: str,
+    subject: str,
+    outcome: str,
+    seconds: float,
+) -> None:
     """One line at DEBUG for a call: its name, what it was about, how it ended, how long it took."""
     if _CALLS.isEnabledFor(logging.DEBUG):
         about = f" ({foreign(subject)})" if subject else ""

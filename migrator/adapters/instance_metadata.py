@@ -59,7 +59,10 @@ def _asked(connection: http.client.HTTPConnection) -> OwnHost | None:
 
 
 def _text(
-    connection: http.client.HTTPConnection, method: str, path: str, headers: Mapping[str, str]
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
 ) -> str | None:
     """One answer as a word; None for another status, and for what is no word."""
     connection.request(method, f"/latest/{path}", headers=dict(headers))

@@ -193,7 +193,13 @@ class KubernetesRbac:
             repeatable=True,
         )
 
-    def delete_binding(self, name: str, namespace: str | None, *, seen: Raw | None = None) -> None:
+    def delete_binding(
+        self,
+        name: str,
+        namespace: str | None,
+        *,
+        seen: Raw | None = None,
+    ) -> None:
         """Delete a binding; absent is fine. ``seen``: only the object that was read, unchanged;
         else raises ``kubernetes-conflict``.
         """

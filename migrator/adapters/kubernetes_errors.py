@@ -90,7 +90,12 @@ def unreachable(endpoint: Endpoint, cause: object) -> Failed:
     )
 
 
-def no_answer(endpoint: Endpoint, verb: str, resource: str, cause: object) -> Failed:
+def no_answer(
+    endpoint: Endpoint,
+    verb: str,
+    resource: str,
+    cause: object,
+) -> Failed:
     """``api-server-no-answer``: it was sent, and may have been done."""
     return Failed(
         "api-server-no-answer",

@@ -46,7 +46,12 @@ class KubernetesObjects:
         ).json()
         return written
 
-    def patch(self, kind: str, name: str, change: Raw) -> Raw:
+    def patch(
+        self,
+        kind: str,
+        name: str,
+        change: Raw,
+    ) -> Raw:
         """A merge patch. Raises ``not-found``."""
         return self._client.write(
             "patch",

@@ -220,7 +220,13 @@ class KubernetesWire:
                 self._refuse_closed_way(error, about)
         return self._ask(request, self._seconds[1], reads=2 if again else 0)
 
-    def _ask(self, request: "_Request", seconds: float, *, reads: int) -> Answer:
+    def _ask(
+        self,
+        request: "_Request",
+        seconds: float,
+        *,
+        reads: int,
+    ) -> Answer:
         """One request, with so many seconds for its answer and tries after a lost one."""
         import urllib3
 
@@ -276,7 +282,12 @@ class KubernetesWire:
             return
         raise _copy(failed[1])
 
-    def _lost(self, error: Exception, about: tuple[str, str], took: float) -> MigratorError:
+    def _lost(
+        self,
+        error: Exception,
+        about: tuple[str, str],
+        took: float,
+    ) -> MigratorError:
         """Why there is no answer: urllib3 wraps the reason into MaxRetryError."""
         from urllib3 import exceptions as sdk
 

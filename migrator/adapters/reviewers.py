@@ -143,7 +143,12 @@ class RealReviewers:
             raise _cannot(arn, why, "Name a profile of this very principal.")
         return session
 
-    def _by_role(self, arn: str, parsed: Arn, through: str | None) -> AwsSession:
+    def _by_role(
+        self,
+        arn: str,
+        parsed: Arn,
+        through: str | None,
+    ) -> AwsSession:
         session = self._session
         if through and _key(through) != _key(arn):
             session = session.assume(through)
@@ -190,7 +195,12 @@ class Reviewer:
     login does not count.
     """
 
-    def __init__(self, wire: KubernetesWire, mint: TokenMint, session: str = "") -> None:
+    def __init__(
+        self,
+        wire: KubernetesWire,
+        mint: TokenMint,
+        session: str = "",
+    ) -> None:
         self._session = session
         self._wire = wire
         self._mint = mint

@@ -94,7 +94,12 @@ class Ec2Network:
 class _Reading:
     """One reading of the network of one cluster."""
 
-    def __init__(self, session: AwsSession, tasks: TaskRunner, cluster: Raw) -> None:
+    def __init__(
+        self,
+        session: AwsSession,
+        tasks: TaskRunner,
+        cluster: Raw,
+    ) -> None:
         self._session = session
         self._tasks = tasks
         self._vpc_config: Raw = cluster.get("resourcesVpcConfig") or {}

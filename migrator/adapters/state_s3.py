@@ -248,7 +248,12 @@ class StateBucket:
                 "If-None-Match.",
             )
 
-    def _renew(self, owner: str, holder: list[str], over: threading.Event) -> None:
+    def _renew(
+        self,
+        owner: str,
+        holder: list[str],
+        over: threading.Event,
+    ) -> None:
         """Keep the lock fresh. Once another owner has it, the next record is refused."""
         while not over.wait(self._lease.total_seconds() / 5):
             try:

@@ -101,7 +101,12 @@ class Relay:
 class _Kept:
     """Sockets that end when the relay is closed."""
 
-    def __init__(self, all_open: set[socket.socket], lock: Any, mine: tuple[Any, ...]) -> None:
+    def __init__(
+        self,
+        all_open: set[socket.socket],
+        lock: Any,
+        mine: tuple[Any, ...],
+    ) -> None:
         self._all, self._lock, self._mine = all_open, lock, mine
 
     def __enter__(self) -> None:

@@ -236,7 +236,10 @@ def open_tunnel(
 
 
 def _why(
-    tunnel: Tunnel, relay: Relay, instance: str, to: tuple[str, int]
+    tunnel: Tunnel,
+    relay: Relay,
+    instance: str,
+    to: tuple[str, int],
 ) -> Callable[[], MigratorError | None]:
     """What a failed request asks: whether the tunnel is its cause."""
 

@@ -31,7 +31,12 @@ class Accounts(Protocol):
         """
         ...
 
-    def cluster(self, account: FleetAccount, region: str, name: str) -> Raw:
+    def cluster(
+        self,
+        account: FleetAccount,
+        region: str,
+        name: str,
+    ) -> Raw:
         """DescribeCluster of one. Raises ``cluster-not-found`` and as above."""
         ...
 
@@ -62,7 +67,12 @@ class JobRunner(Protocol):
 class Veto(Protocol):
     """Asks the operator's own programs."""
 
-    def ask(self, name: str, commands: Sequence[Sequence[str]], facts: Mapping[str, Any]) -> str:
+    def ask(
+        self,
+        name: str,
+        commands: Sequence[Sequence[str]],
+        facts: Mapping[str, Any],
+    ) -> str:
         """Why something is forbidden; empty where nothing forbids it."""
         ...
 

@@ -85,7 +85,10 @@ def _share(
 
 
 def only_literal(
-    code: CodeEntries, survives: Callable[[str], bool], reason: str, *shared: str
+    code: CodeEntries,
+    survives: Callable[[str], bool],
+    reason: str,
+    *shared: str,
 ) -> CodeEntries:
     """Without the entries that hold a text which the format's reader would change.
 

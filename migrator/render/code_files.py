@@ -44,7 +44,10 @@ _MODULES: dict[CodeKind, Callable[[Plan, CodeEntries, ModuleVersion], dict[str, 
 
 
 def code_files(
-    kind: CodeKind, plan: Plan, entries: CodeEntries, module_version: ModuleVersion | None = None
+    kind: CodeKind,
+    plan: Plan,
+    entries: CodeEntries,
+    module_version: ModuleVersion | None = None,
 ) -> dict[str, str]:
     """File name -> content, UTF-8 text: the entries of the plan for one tool. ``module_version``:
     one of the kind's :data:`MODULE_VERSIONS`; None: the last.

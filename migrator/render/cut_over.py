@@ -11,7 +11,11 @@ from migrator.render.verdicts import verdict_document, verdict_table
 
 
 def cut_over_text(
-    plan: Plan, outcome: CutOverOutcome, *, width: int = MAX_WIDTH, color: bool = False
+    plan: Plan,
+    outcome: CutOverOutcome,
+    *,
+    width: int = MAX_WIDTH,
+    color: bool = False,
 ) -> str:
     """The outcome for a terminal."""
     parts = []

@@ -146,7 +146,12 @@ def _insert(text: str, section: str, stubs: Sequence[Stub]) -> str:
     return "".join([*lines[: at + 1], _block(stubs, indent), *lines[at + 1 :]])
 
 
-def _is_apart(document: CommentedMap, text: str, section: str, stubs: Sequence[Stub]) -> bool:
+def _is_apart(
+    document: CommentedMap,
+    text: str,
+    section: str,
+    stubs: Sequence[Stub],
+) -> bool:
     """Whether the stubs cannot be put into the section: it is written in braces, or has no keys."""
     if _is_closed(document, text):
         return True

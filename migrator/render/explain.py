@@ -21,7 +21,13 @@ from migrator.render.plan_table import ACTION_STYLE, SEVERITY_STYLE
 from migrator.render.text import MAX_WIDTH, foreign, text_of
 
 
-def explain(plan: Plan, told: Explanation, *, width: int = MAX_WIDTH, color: bool = False) -> str:
+def explain(
+    plan: Plan,
+    told: Explanation,
+    *,
+    width: int = MAX_WIDTH,
+    color: bool = False,
+) -> str:
     """The whole story of one principal as text for a terminal."""
     principal = next(each for each in plan.principals if each.principal_arn == told.principal_arn)
     action = Text.assemble((told.action, ACTION_STYLE[told.action]), ": ", foreign(told.means))

@@ -163,7 +163,11 @@ def _crossplane_objects(
 
 
 def _managed(
-    plan: Plan, kind: str, name: str, identity: str, given: dict[str, Any]
+    plan: Plan,
+    kind: str,
+    name: str,
+    identity: str,
+    given: dict[str, Any],
 ) -> dict[str, Any]:
     """A managed resource of Crossplane; ``identity`` is its external name."""
     return {

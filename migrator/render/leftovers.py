@@ -41,7 +41,11 @@ def leftovers_document(outcome: LeftoversOutcome) -> dict[str, Any]:
 
 
 def leftover_document(
-    leftover: Leftover, cluster: str, *, own_run: str = "", own_command: str = ""
+    leftover: Leftover,
+    cluster: str,
+    *,
+    own_run: str = "",
+    own_command: str = "",
 ) -> dict[str, Any]:
     """One leftover."""
     return {

@@ -14,7 +14,11 @@ from migrator.render.text import MAX_WIDTH, foreign, stack, text_of
 
 
 def outcome_text(
-    plan: Plan, outcome: RunOutcome, *, width: int = MAX_WIDTH, color: bool = False
+    plan: Plan,
+    outcome: RunOutcome,
+    *,
+    width: int = MAX_WIDTH,
+    color: bool = False,
 ) -> str:
     """The outcome for a terminal."""
     style = "yellow"

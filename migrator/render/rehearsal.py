@@ -9,7 +9,11 @@ from migrator.render.verdicts import verdict_document, verdict_table
 
 
 def rehearsal_text(
-    plan: Plan, outcome: RehearseOutcome, *, width: int = MAX_WIDTH, color: bool = False
+    plan: Plan,
+    outcome: RehearseOutcome,
+    *,
+    width: int = MAX_WIDTH,
+    color: bool = False,
 ) -> str:
     """The outcome for a terminal."""
     minutes, seconds = divmod(outcome.seconds, 60)

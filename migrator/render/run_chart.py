@@ -163,7 +163,10 @@ def _lanes(records: Iterable[Record], steps: Mapping[str, Step], axis: Axis) -> 
 
 
 def _lane(
-    arn: str | None, records: Sequence[Record], steps: Mapping[str, Step], axis: Axis
+    arn: str | None,
+    records: Sequence[Record],
+    steps: Mapping[str, Step],
+    axis: Axis,
 ) -> Lane:
     """The bars and marks of one principal. A bar is a step that took time; a mark is an end that is
     not simply done, or that came without a beginning.

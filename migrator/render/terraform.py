@@ -312,7 +312,10 @@ IMPORT_HEAD = comments(
 
 
 def import_blocks(
-    cluster: ClusterRef, code: CodeEntries, names: Names, module: str = ""
+    cluster: ClusterRef,
+    code: CodeEntries,
+    names: Names,
+    module: str = "",
 ) -> list[str]:
     """An ``import`` block for each entry and association of the code. ``module``: what stands
     before the addresses, with its full stop; import blocks are for the root module only.

@@ -347,7 +347,10 @@ def _import_head(
 
 
 def _imports(
-    cluster: ClusterRef, entry: CodeEntry, address: str, policies: dict[str, str]
+    cluster: ClusterRef,
+    entry: CodeEntry,
+    address: str,
+    policies: dict[str, str],
 ) -> list[str]:
     """The import blocks of an entry and of its policies: ARN of each policy -> address."""
     arn = entry.principal_arn

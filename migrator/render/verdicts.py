@@ -25,7 +25,11 @@ _WORST_FIRST: tuple[Verdict, ...] = ("failed", "unknown", "partial", "ok")
 
 
 def verdict_table(
-    plan: Plan, outcome: VerifyOutcome, *, width: int = MAX_WIDTH, color: bool = False
+    plan: Plan,
+    outcome: VerifyOutcome,
+    *,
+    width: int = MAX_WIDTH,
+    color: bool = False,
 ) -> str:
     """All verdicts as text, the worst first, and the cluster's at the end; for a baseline what was
     taken.

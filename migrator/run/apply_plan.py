@@ -88,7 +88,10 @@ class ApplyOptions:
 
 
 def apply_plan(
-    plan: Plan, plan_digest: str, ports: RunPorts, options: ApplyOptions = ApplyOptions()
+    plan: Plan,
+    plan_digest: str,
+    ports: RunPorts,
+    options: ApplyOptions = ApplyOptions(),
 ) -> RunOutcome:
     """Apply, or continue to apply. Before anything is written it raises ``Blocked`` (3),
     ``Refused`` (4: another cluster, locked), ``Changed`` (5) or ``WrongUse``; what stops it later
@@ -102,7 +105,12 @@ def apply_plan(
         return with_bridges(plan, outcome, held.ports)
 
 
-def _apply(plan: Plan, plan_digest: str, held: HeldCluster, options: ApplyOptions) -> RunOutcome:
+def _apply(
+    plan: Plan,
+    plan_digest: str,
+    held: HeldCluster,
+    options: ApplyOptions,
+) -> RunOutcome:
     """Apply under the cluster's lock: compare with the cluster that was read afresh, then start or
     continue the run. Nothing is written before every refusal has been asked.
     """
@@ -255,7 +263,12 @@ def _look_at_automatic_entries(run: OneRun, ports: RunPorts) -> None:
         run.see_entry(arn, entry)
 
 
-def _go(run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, ...]) -> RunOutcome:
+def _go(
+    run: OneRun,
+    ports: RunPorts,
+    options: ApplyOptions,
+    chain: tuple[str, ...],
+) -> RunOutcome:
     """Carry the steps out and end the run in the journal. An error is part of the outcome, with
     what was reached before it.
     """
@@ -316,7 +329,10 @@ def _last_look(run: OneRun, ports: RunPorts) -> MigratorError | None:
 
 
 def _drive_to_the_end(
-    run: OneRun, ports: RunPorts, options: ApplyOptions, chain: tuple[str, ...]
+    run: OneRun,
+    ports: RunPorts,
+    options: ApplyOptions,
+    chain: tuple[str, ...],
 ) -> Finished:
     """Drive the run. Where only the operator's own principal is left because no second admin is
     proven, try to prove one; then try to show that the break-glass principal can make its entry.

@@ -448,7 +448,10 @@ def chain_of(reader: ClusterReader) -> tuple[str, ...]:
 
 
 def observed_at_start(
-    plan: Plan, ports: RunPorts, snapshot: Snapshot, chain: tuple[str, ...]
+    plan: Plan,
+    ports: RunPorts,
+    snapshot: Snapshot,
+    chain: tuple[str, ...],
 ) -> Observed:
     """What the fresh snapshot shows. Entries that EKS will make itself are read when the run
     reaches them.

@@ -166,7 +166,12 @@ def _waiting(pod: CanaryPod, seen: PodSeen) -> str:
     return f"{line} ({seen.said})"
 
 
-def _on_node(ports: RunPorts, pod: CanaryPod, name: str, now: datetime) -> Arrival | None:
+def _on_node(
+    ports: RunPorts,
+    pod: CanaryPod,
+    name: str,
+    now: datetime,
+) -> Arrival | None:
     """What the pod's node shows; None while it shows nothing."""
     found = read_nodes(ports.nodes)
     if found is None:

@@ -88,7 +88,10 @@ _UNANSWERED = {
 
 
 def cut_over(
-    plan: Plan, plan_digest: str, ports: RunPorts, options: CutOverOptions = DEFAULTS
+    plan: Plan,
+    plan_digest: str,
+    ports: RunPorts,
+    options: CutOverOptions = DEFAULTS,
 ) -> CutOverOutcome:
     """Judge the gates; when all pass and the name was typed again, switch and verify.
 
@@ -386,7 +389,10 @@ def _stopped(gates: tuple[Gate, ...], ports: RunPorts, error: MigratorError) -> 
 
 
 def _verified(
-    plan: Plan, ports: RunPorts, options: CutOverOptions, gates: tuple[Gate, ...]
+    plan: Plan,
+    ports: RunPorts,
+    options: CutOverOptions,
+    gates: tuple[Gate, ...],
 ) -> CutOverOutcome:
     """In API mode: every principal is verified again, now that EKS reads no row."""
     verification = verify_access(plan, ports, _verify_options(options))

@@ -238,7 +238,12 @@ def describe(kind: str, principal_arn: str | None) -> str:
     return f"{kind} {principal_arn}"
 
 
-def _settled(run: OneRun, step_id: str, arn: str | None, error: MigratorError) -> bool:
+def _settled(
+    run: OneRun,
+    step_id: str,
+    arn: str | None,
+    error: MigratorError,
+) -> bool:
     """Whether the sequence can continue after this error of the API."""
     if error.code in PRINCIPAL_REFUSALS:
         run.journal.refuse(step_id, error, why=error.why)

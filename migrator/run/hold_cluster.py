@@ -31,7 +31,11 @@ class HeldCluster:
 
 @contextmanager
 def hold_cluster(
-    ports: RunPorts, command: str, plan_digest: str, *, run: str = ""
+    ports: RunPorts,
+    command: str,
+    plan_digest: str,
+    *,
+    run: str = "",
 ) -> Iterator[HeldCluster]:
     """Hold both locks for a command. Raises ``locked`` while another run holds one,
     ``lock-not-possible``.
@@ -90,7 +94,13 @@ class _Entries:
         self.lock.check()
         self.inner.create(principal_arn, entry, tags=tags, token=token)
 
-    def update(self, principal_arn: str, entry: EntrySpec, *, token: str) -> None:
+    def update(
+        self,
+        principal_arn: str,
+        entry: EntrySpec,
+        *,
+        token: str,
+    ) -> None:
         self.lock.check()
         self.inner.update(principal_arn, entry, token=token)
 
@@ -173,7 +183,13 @@ class _Rbac:
         self.lock.check()
         return self.inner.apply_binding(binding)
 
-    def delete_binding(self, name: str, namespace: str | None, *, seen: Raw | None = None) -> None:
+    def delete_binding(
+        self,
+        name: str,
+        namespace: str | None,
+        *,
+        seen: Raw | None = None,
+    ) -> None:
         self.lock.check()
         self.inner.delete_binding(name, namespace, seen=seen)
 

@@ -121,7 +121,12 @@ class OpenItems:
     read: Callable[[], Mapping[str, Document]]
     write: Callable[[Mapping[str, Document]], None]
 
-    def record(self, step: str | None, event: Event, effect: Document) -> None:
+    def record(
+        self,
+        step: str | None,
+        event: Event,
+        effect: Document,
+    ) -> None:
         """An intention is an open item until it is refused or undone."""
         items = dict(self.read())
         key = step or ""

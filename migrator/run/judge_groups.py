@@ -15,7 +15,12 @@ class JudgedGroups:
     ``.cluster``.
     """
 
-    def __init__(self, network: NetworkReader | None, cluster: Raw, reference: ClusterRef) -> None:
+    def __init__(
+        self,
+        network: NetworkReader | None,
+        cluster: Raw,
+        reference: ClusterRef,
+    ) -> None:
         self._network = network
         self._cluster = cluster
         self._region = reference.region

@@ -154,7 +154,10 @@ class LeasedLock:
         return held
 
     def _refuse_leased(
-        self, holder: LockHolder, reason: MigratorError, held: "Hold | None" = None
+        self,
+        holder: LockHolder,
+        reason: MigratorError,
+        held: "Hold | None" = None,
     ) -> None:
         """Where the Lease may be read, though not written: refuse while another run holds it."""
         if reason.code not in _DENIED:
@@ -173,7 +176,12 @@ class LeasedLock:
                     held.release()
                 raise
 
-    def _take(self, records: LockRecords, holder: LockHolder, seconds: int) -> "Hold":
+    def _take(
+        self,
+        records: LockRecords,
+        holder: LockHolder,
+        seconds: int,
+    ) -> "Hold":
         """Take the lock in one place. The first try takes one request where there is nothing."""
         time, over = self._ports.time, None
         for _ in range(_TRIES):
@@ -203,7 +211,12 @@ class LeasedLock:
             remedy="Run the same command again.",
         )
 
-    def _settled(self, records: LockRecords, version: str, sent: float) -> bool:
+    def _settled(
+        self,
+        records: LockRecords,
+        version: str,
+        sent: float,
+    ) -> bool:
         """Whether a record without compare-and-set is still ours after the pause. A request that
         took long may have overwritten a record that was settled: then it does not count.
         """
@@ -449,7 +462,10 @@ def _stamp(now: datetime) -> str:
 
 
 def await_end(
-    ports: LockPorts, records: LockRecords, token: str, seen: LockSeen
+    ports: LockPorts,
+    records: LockRecords,
+    token: str,
+    seen: LockSeen,
 ) -> LockSeen | None:
     """Watch another run's lock: what is there when it expired or was released. Raises ``locked`` as
     soon as it is renewed.

@@ -31,7 +31,12 @@ class Logins:
     why: str = ""
 
 
-def logins_of(logs: AuditLogs | None, principal_arn: str, start: datetime, end: datetime) -> Logins:
+def logins_of(
+    logs: AuditLogs | None,
+    principal_arn: str,
+    start: datetime,
+    end: datetime,
+) -> Logins:
     """Accepted and refused logins of a principal in ``start`` to ``end``, oldest first.
 
     From the authenticator's log where it is on, which has one line a login; else from the audit
@@ -57,7 +62,10 @@ def logins_of(logs: AuditLogs | None, principal_arn: str, start: datetime, end: 
 
 
 def requests_of(
-    logs: AuditLogs | None, principal_arn: str, start: datetime, end: datetime
+    logs: AuditLogs | None,
+    principal_arn: str,
+    start: datetime,
+    end: datetime,
 ) -> tuple[SeenRequest, ...]:
     """Requests of a principal in the audit log, oldest first; empty where that log cannot be
     read.
@@ -73,7 +81,10 @@ def requests_of(
 
 
 def _from_authenticator(
-    logs: AuditLogs, arn: str, start: datetime, end: datetime
+    logs: AuditLogs,
+    arn: str,
+    start: datetime,
+    end: datetime,
 ) -> tuple[SeenLogin, ...]:
     """Log-ins of a principal in the authenticator's log, between two times."""
     # A term in quotes is searched for as it is, with case; the line spells a role without its path.
@@ -91,7 +102,10 @@ def _from_authenticator(
 
 
 def _from_audit(
-    logs: AuditLogs, arn: str, start: datetime, end: datetime
+    logs: AuditLogs,
+    arn: str,
+    start: datetime,
+    end: datetime,
 ) -> tuple[SeenRequest, ...]:
     """Requests of a principal in the audit log, between two times."""
     pattern = f"{{ $.user.extra.canonicalArn[0] = {_quoted(canonical_arn(arn))} }}"
@@ -114,7 +128,13 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def evidence_of_logins(arn: str, judged: LoginJudgement, *, state: str, why: str) -> Evidence:
+def evidence_of_logins(
+    arn: str,
+    judged: LoginJudgement,
+    *,
+    state: str,
+    why: str,
+) -> Evidence:
     """Logins that the principal made itself, as evidence; it is as old as the last of them."""
     return Evidence(
         principal_arn=arn,

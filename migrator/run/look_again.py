@@ -43,7 +43,12 @@ class SourceReader:
     is no difference.
     """
 
-    def __init__(self, plan: Plan, ports: RunPorts, snapshot: Snapshot | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        ports: RunPorts,
+        snapshot: Snapshot | None = None,
+    ) -> None:
         self._planned = {p.principal_arn: p for p in plan.principals}
         self._ports = ports
         # The text that the plan was compared with, before the first write.
@@ -148,7 +153,10 @@ class SourceReader:
 
 
 def entry_differences(
-    plan: Plan, progress: Progress, entries: Iterable[AccessEntry], plan_digest: str
+    plan: Plan,
+    progress: Progress,
+    entries: Iterable[AccessEntry],
+    plan_digest: str,
 ) -> tuple[Difference, ...]:
     """Entries of the plan's principals that are not as the runs left them, or, untouched, as the
     plan keeps them.
@@ -170,7 +178,10 @@ def entry_differences(
 
 
 def binding_differences(
-    plan: Plan, progress: Progress, entries: Iterable[AccessEntry], rbac: Rbac
+    plan: Plan,
+    progress: Progress,
+    entries: Iterable[AccessEntry],
+    rbac: Rbac,
 ) -> tuple[Difference, ...]:
     """Parallel bindings that runs of the plan made, that an entry needs, and that are no longer as
     they were made.

@@ -54,7 +54,10 @@ def _remedy(cluster: str, refused: Sequence[tuple[str, str]], permissions: Permi
 
 
 def refuse_without_bindings(
-    plan: Plan, progress: Progress, reviewers: Reviewers, caller: str
+    plan: Plan,
+    progress: Progress,
+    reviewers: Reviewers,
+    caller: str,
 ) -> None:
     """Raises ``Blocked`` ``bindings-not-allowed`` where the API server says no, or cannot be asked
     as ``caller``.

@@ -48,7 +48,11 @@ def read_nodes(nodes: NodeHealth | None) -> NodesNow | None:
 
 
 def look_at_nodes(
-    ports: StepPorts, role_arn: str, *, since: datetime | None, api_mode: bool
+    ports: StepPorts,
+    role_arn: str,
+    *,
+    since: datetime | None,
+    api_mode: bool,
 ) -> Looked | None:
     """One look at the nodes of a role. None: leases may not be read.
 
@@ -76,7 +80,11 @@ def look_at_nodes(
 
 
 def evidence_of_nodes(
-    looked: Looked, role_arn: str, *, entry: AccessEntry | None, state: str
+    looked: Looked,
+    role_arn: str,
+    *,
+    entry: AccessEntry | None,
+    state: str,
 ) -> Evidence:
     """What was seen, as evidence: ``observed`` only where every node that counts was seen."""
     found = looked.judgement

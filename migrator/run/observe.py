@@ -188,7 +188,10 @@ def _save(ports: ObservePorts, scan: Scan) -> None:
 
 
 def _stopped(
-    ports: ObservePorts, options: ObserveOptions, types: frozenset[str], group: LogGroup
+    ports: ObservePorts,
+    options: ObserveOptions,
+    types: frozenset[str],
+    group: LogGroup,
 ) -> Scan | None:
     """The scan of the same request that stopped less than a day ago; None where there is none to
     continue.

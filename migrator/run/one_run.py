@@ -173,7 +173,12 @@ class OneRun:
         with self._lock:
             self.see(now=self.ports.clock.now())
 
-    def record(self, step: str | None, event: Event, effect: Mapping[str, Any]) -> None:
+    def record(
+        self,
+        step: str | None,
+        event: Event,
+        effect: Mapping[str, Any],
+    ) -> None:
         """Write to the journal, on disk before this returns, and fold it into the progress."""
         with self._lock:
             record = self.ports.store.append_record(step, event, effect, self.ports.clock.now())
@@ -194,7 +199,12 @@ class OneRun:
         """An entry as it is now."""
         self._keep("entries", arn, entry)
 
-    def wait_for(self, step_id: str, until: datetime, why: str) -> None:
+    def wait_for(
+        self,
+        step_id: str,
+        until: datetime,
+        why: str,
+    ) -> None:
         """A proof needs time: do not ask for it again before ``until``."""
         self._keep("waits", step_id, (until, why))
 
@@ -205,7 +215,12 @@ class OneRun:
             known = getattr(self.state.observed, name)
             self.see(**{name: {key: value for key, value in known.items() if key != what.name}})
 
-    def _keep(self, name: str, key: str, value: object) -> None:
+    def _keep(
+        self,
+        name: str,
+        key: str,
+        value: object,
+    ) -> None:
         with self._lock:
             self.see(**{name: {**getattr(self.state.observed, name), key: value}})
 

@@ -116,7 +116,10 @@ def _block_to_open(ports: OpenPorts, seen: EndpointSeen) -> str | None:
 
 
 def _question(
-    ports: OpenPorts, seen: EndpointSeen, block: str | None, killed: Sequence[Opening]
+    ports: OpenPorts,
+    seen: EndpointSeen,
+    block: str | None,
+    killed: Sequence[Opening],
 ) -> str:
     """What a person agrees to; empty where nothing is asked. An address that only a tag calls an
     opening is named: an administrator may have listed it.

@@ -18,7 +18,10 @@ class Waiting:
 
 
 def nodes_evidence(
-    run: OneRun, step: Step, effect: Prove, entry: AccessEntry | None
+    run: OneRun,
+    step: Step,
+    effect: Prove,
+    entry: AccessEntry | None,
 ) -> Evidence | Waiting | None:
     """What leases and logs show of the role's nodes; None where they may not be read."""
     mode = run.state.observed.mode or "API_AND_CONFIG_MAP"

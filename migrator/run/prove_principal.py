@@ -208,7 +208,12 @@ def _what_differs(evidence: Evidence) -> Iterable[str]:
             yield f"{request_text(result.probe.request)}: denied"
 
 
-def _without_login(run: OneRun, effect: Prove, entry: AccessEntry | None, why: str) -> Evidence:
+def _without_login(
+    run: OneRun,
+    effect: Prove,
+    entry: AccessEntry | None,
+    why: str,
+) -> Evidence:
     """Rules evaluated: the entry as read gives, by EKS's own rules, the name and groups that are
     right.
     """
@@ -233,7 +238,10 @@ def _without_login(run: OneRun, effect: Prove, entry: AccessEntry | None, why: s
 
 
 def _by_login(
-    run: OneRun, effect: Prove, entry: AccessEntry | None, reviewer: AccessReviewer
+    run: OneRun,
+    effect: Prove,
+    entry: AccessEntry | None,
+    reviewer: AccessReviewer,
 ) -> Evidence:
     """Log in with fresh tokens until ``IN_A_ROW`` logins were as the entry gives, or until it takes
     too long; the last login is the evidence.

@@ -56,7 +56,10 @@ def refuse_conditions(
 
 
 def _operator_proven(
-    plan: Plan, ports: RunPorts, snapshot: Snapshot, chain: tuple[str, ...]
+    plan: Plan,
+    ports: RunPorts,
+    snapshot: Snapshot,
+    chain: tuple[str, ...],
 ) -> bool:
     """A login of the operator's own principal that only its entry can explain, on the entry as it
     is now.

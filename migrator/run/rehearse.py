@@ -126,7 +126,12 @@ def rehearse(
         return show.run()
 
 
-def refuse_without_image(plan: Plan, plan_digest: str, store: StateStore, image: str) -> None:
+def refuse_without_image(
+    plan: Plan,
+    plan_digest: str,
+    store: StateStore,
+    image: str,
+) -> None:
     """Raises ``rehearsal-image`` for a rehearsal that would start a timer and has no image for it.
     One that was interrupted is only ended, which needs no Job.
     """
@@ -505,7 +510,12 @@ class _RehearsalRun:
 
     # the journal and the end
 
-    def _record(self, step: str | None, event: Event, effect: Mapping[str, Any]) -> None:
+    def _record(
+        self,
+        step: str | None,
+        event: Event,
+        effect: Mapping[str, Any],
+    ) -> None:
         """Journal it. Once it is ending, putting back does not wait for a journal that cannot be
         written.
         """

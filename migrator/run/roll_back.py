@@ -68,7 +68,10 @@ class _Rows:
 
 
 def roll_back(
-    plan: Plan, plan_digest: str, ports: RunPorts, options: RollBackOptions = DEFAULTS
+    plan: Plan,
+    plan_digest: str,
+    ports: RunPorts,
+    options: RollBackOptions = DEFAULTS,
 ) -> RunOutcome:
     """Undo what runs of the plan did.
 
@@ -133,7 +136,10 @@ def roll_back(
 
 
 def _asked_for(
-    plan: Plan, progress: Progress, steps: Iterable[Step], only: tuple[str, ...]
+    plan: Plan,
+    progress: Progress,
+    steps: Iterable[Step],
+    only: tuple[str, ...],
 ) -> tuple[Step, ...]:
     """What is undone: of all, or of these principals alone. The bridge that one of them crosses on
     its way back is removed with them, where no other entry is on it (go_back); parallel bindings
@@ -148,7 +154,12 @@ def _asked_for(
     return tuple(found)
 
 
-def _is_bridge_of(plan: Plan, progress: Progress, step: Step, only: tuple[str, ...]) -> bool:
+def _is_bridge_of(
+    plan: Plan,
+    progress: Progress,
+    step: Step,
+    only: tuple[str, ...],
+) -> bool:
     """Whether a step builds a bridge that is there, or that one of these principals crosses."""
     if not isinstance(step.effect, CreateBridge):
         return False
@@ -180,7 +191,11 @@ def _go(run: OneRun, ports: RunPorts, rows: _Rows) -> RunOutcome:
 
 
 def _rows_changed_meanwhile(
-    run: OneRun, ports: RunPorts, answered: Set[str], *, is_done: bool
+    run: OneRun,
+    ports: RunPorts,
+    answered: Set[str],
+    *,
+    is_done: bool,
 ) -> MigratorError | None:
     """The error that names principals whose row gave what they had when this run looked, and no
     longer does: between that look and the deletion of the entry, an edit can go unseen.

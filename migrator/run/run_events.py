@@ -29,6 +29,11 @@ class RunEvents:
         """Pass it on."""
         self.events.doing(what)
 
-    def progress(self, label: str, done: int, total: int) -> None:
+    def progress(
+        self,
+        label: str,
+        done: int,
+        total: int,
+    ) -> None:
         """Pass it on."""
         self.events.progress(label, done, total)

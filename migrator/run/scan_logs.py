@@ -121,12 +121,22 @@ class Scanner:
         self._ask_slice(scan, log_type, start, middle)
         self._ask_slice(scan, log_type, middle, end)
 
-    def _show_progress(self, scan: Scan, log_type: LogType, at: int) -> None:
+    def _show_progress(
+        self,
+        scan: Scan,
+        log_type: LogType,
+        at: int,
+    ) -> None:
         start, end = milliseconds(scan.window.start), milliseconds(scan.window.end)
         self.events.progress(f"{log_type} log", 1000 * (at - start) // max(1, end - start), 1000)
 
 
-def _count(scan: Scan, log_type: LogType, event: Raw, timestamp: int) -> None:
+def _count(
+    scan: Scan,
+    log_type: LogType,
+    event: Raw,
+    timestamp: int,
+) -> None:
     """Add a line of a log to the tally. One that is no log-in and no request shows until when the
     log was read.
     """

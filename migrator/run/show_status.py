@@ -397,7 +397,13 @@ def _outstanding(plan: Plan, progress: Progress) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _exit_code(*, astray: bool, unknown: bool, blocked: bool, unfinished: bool) -> int:
+def _exit_code(
+    *,
+    astray: bool,
+    unknown: bool,
+    blocked: bool,
+    unfinished: bool,
+) -> int:
     """The exit code of a status: the worst of what was found, 0 where nothing is left."""
     if astray:
         return 5
@@ -477,7 +483,12 @@ def _beyond_rows(
         return ()
 
 
-def _elsewhere(plan: Plan, plan_digest: str, progress: Progress, seen: _SeenInCluster) -> str:
+def _elsewhere(
+    plan: Plan,
+    plan_digest: str,
+    progress: Progress,
+    seen: _SeenInCluster,
+) -> str:
     """That a run from another state folder made entries or bindings of this plan; empty where none
     did.
     """

@@ -203,7 +203,10 @@ def _beside_refusal(
 
 
 def _nodes_and_canary(
-    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase
+    measure: Measure,
+    principal: PlannedPrincipal,
+    entry: AccessEntry | None,
+    phase: Phase,
 ) -> tuple[Evidence | None, Arrival]:
     """What nodes and a canary pod show of a role of nodes; nothing of another principal."""
     spec = measure.spec(principal.principal_arn)
@@ -229,7 +232,12 @@ def _why_no_login(error: MigratorError, nodes: Evidence | None, canary: Arrival)
     return " ".join(part for part in parts if part)
 
 
-def _left_out(measure: Measure, arn: str, entry: AccessEntry, phase: Phase) -> Evidence:
+def _left_out(
+    measure: Measure,
+    arn: str,
+    entry: AccessEntry,
+    phase: Phase,
+) -> Evidence:
     """An entry that the plan does not have: EKS shows it, so no login is needed as evidence."""
     at = measure.ports.clock.now().isoformat()
     return Evidence(
@@ -245,7 +253,10 @@ def _left_out(measure: Measure, arn: str, entry: AccessEntry, phase: Phase) -> E
 
 
 def _expected(
-    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase
+    measure: Measure,
+    principal: PlannedPrincipal,
+    entry: AccessEntry | None,
+    phase: Phase,
 ) -> Identity:
     """The identity that a login must have: that of today before the change, that of the entry after
     it.
@@ -375,7 +386,10 @@ def _entry_differences(
 
 
 def _dead(
-    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase
+    measure: Measure,
+    principal: PlannedPrincipal,
+    entry: AccessEntry | None,
+    phase: Phase,
 ) -> tuple[str, ...]:
     """An entry is pinned to its principal's unique id (EKS user guide, "Create access entries"):
     one that is older than the principal matches no login, and while aws-auth is asked the row hides
@@ -401,7 +415,10 @@ def _dead(
 
 
 def _unannounced(
-    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry | None, phase: Phase
+    measure: Measure,
+    principal: PlannedPrincipal,
+    entry: AccessEntry | None,
+    phase: Phase,
 ) -> tuple[str, ...]:
     """What the entry gives besides the identity before and the announced differences, whatever the
     plan's steps say.
@@ -524,7 +541,10 @@ def _without_login(
 
 
 def _by_logs(
-    measure: Measure, principal: PlannedPrincipal, entry: AccessEntry, why: str
+    measure: Measure,
+    principal: PlannedPrincipal,
+    entry: AccessEntry,
+    why: str,
 ) -> Evidence | str:
     """Logins since the entry got its shape; text instead where nothing was seen, with the
     reason.
@@ -553,7 +573,12 @@ def _by_logs(
     )
 
 
-def _logins(measure: Measure, arn: str, start: datetime, end: datetime) -> Logins:
+def _logins(
+    measure: Measure,
+    arn: str,
+    start: datetime,
+    end: datetime,
+) -> Logins:
     """From the file that was given, else from the logs."""
     usage, key = measure.options.usage, principal_key(arn)
     if usage is None:

@@ -99,7 +99,10 @@ def _index_of(snapshot: Snapshot) -> RbacIndex | None:
 
 
 def verify_with_canaries(
-    plan: Plan, plan_digest: str, ports: RunPorts, options: VerifyOptions
+    plan: Plan,
+    plan_digest: str,
+    ports: RunPorts,
+    options: VerifyOptions,
 ) -> VerifyOutcome:
     """Verify, with canary pods where ``options.canary_image`` allows them; what an earlier run left
     of them is removed either way. A verification that makes pods holds the cluster's lock. Raises
@@ -231,7 +234,10 @@ class _Counted:
 
 
 def current_verdicts(
-    plan: Plan, ports: RunPorts, snapshot: Snapshot, options: VerifyOptions = DEFAULTS
+    plan: Plan,
+    ports: RunPorts,
+    snapshot: Snapshot,
+    options: VerifyOptions = DEFAULTS,
 ) -> tuple[PrincipalVerdict, ...]:
     """The verdicts that the evidence on disk gives now, nothing asked again."""
     automatic = automatic_in(ports.store.journal())

@@ -34,7 +34,10 @@ def is_verified(
 
 
 def with_what_was_begun(
-    plan: Plan, plan_digest: str, outcome: RunOutcome, store: StateStore
+    plan: Plan,
+    plan_digest: str,
+    outcome: RunOutcome,
+    store: StateStore,
 ) -> RunOutcome:
     """The outcome of a run that has nothing left: not 0 while another command of the plan was begun
     and did not end, as a status has it.

@@ -78,7 +78,11 @@ def plan_of_documents(
 
 
 def snapshot_of_config_map(
-    config_map: Mapping[str, Any], cluster_arn: str, *, origin: str, taken_at: str
+    config_map: Mapping[str, Any],
+    cluster_arn: str,
+    *,
+    origin: str,
+    taken_at: str,
 ) -> dict[str, Any]:
     """A snapshot document that knows nothing but the ConfigMap: for a first look without any
     access. ``origin``: what kind of file the ConfigMap comes from.

@@ -173,7 +173,12 @@ class RbacIndex:
                 first[number] = min(place, first.get(number, place))
         return first
 
-    def allows(self, username: str, groups: Sequence[str], request: AccessRequest) -> Answer:
+    def allows(
+        self,
+        username: str,
+        groups: Sequence[str],
+        request: AccessRequest,
+    ) -> Answer:
         """RBAC's decision and its reason, for exactly these groups.
 
         ``system:masters`` means nothing here, and ``system:authenticated`` is not implied. The

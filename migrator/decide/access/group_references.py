@@ -330,7 +330,13 @@ def _kyverno(raw: Raw) -> Iterator[_Place]:
     yield from _in_expressions(expressions, "cel")
 
 
-def _kyverno_part(path: str, key: str, part: Raw, *, about_users: bool) -> Iterator[_Place]:
+def _kyverno_part(
+    path: str,
+    key: str,
+    part: Raw,
+    *,
+    about_users: bool,
+) -> Iterator[_Place]:
     """What one mapping of a policy names, by the key that it is found under.
 
     Subjects always count. Contexts and conditions count only in a policy that looks at users: in

@@ -156,7 +156,12 @@ class NameIndex:
             # A ClusterRole may be bound in any namespace: its accounts may be of any.
             self._add_impersonated(rule, place, role.namespace or "*")
 
-    def _add_impersonated(self, rule: PolicyRule, place: str, namespace: str) -> None:
+    def _add_impersonated(
+        self,
+        rule: PolicyRule,
+        place: str,
+        namespace: str,
+    ) -> None:
         """The ``resourceNames`` of one rule, each as what its resources make of it.
 
         ``groups``, ``users``, ``nodes`` and ``serviceaccounts`` are resources of impersonation

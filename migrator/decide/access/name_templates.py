@@ -90,7 +90,10 @@ def readings(template: str, name: str) -> tuple[dict[str, str], ...] | None:
 
 
 def _read(
-    pieces: tuple[Part, ...], text: str, values: dict[str, str], work: list[int]
+    pieces: tuple[Part, ...],
+    text: str,
+    values: dict[str, str],
+    work: list[int],
 ) -> Iterator[dict[str, str]]:
     """The readings of the rest of a name, given the values of the variables before it.
 
@@ -115,7 +118,13 @@ def _read(
         yield from _read(rest, text[len(value) :], known, work)
 
 
-def _values_at(variable: str, text: str, values: Mapping[str, str], *, last: bool) -> Iterator[str]:
+def _values_at(
+    variable: str,
+    text: str,
+    values: Mapping[str, str],
+    *,
+    last: bool,
+) -> Iterator[str]:
     """What the variable can hold at the start of ``text``, shortest first.
 
     It is one value where the variable has one already, or ends the name.

@@ -113,7 +113,10 @@ EVERYTHING = PermissionSet(grants=frozenset({Grant(None, _ALL_RULES)}))
 
 
 def permissions_of_login(
-    identity: Identity, username: str, groups: tuple[str, ...], index: RbacIndex | None
+    identity: Identity,
+    username: str,
+    groups: tuple[str, ...],
+    index: RbacIndex | None,
 ) -> PermissionSet:
     """The permissions of one login of an identity, with its rendered username and groups.
 

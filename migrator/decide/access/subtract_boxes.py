@@ -111,7 +111,12 @@ class Difference:
     _ids: dict[tuple[int, frozenset[tuple[Changes, int]]], int] = field(default_factory=dict)
     _known: dict[tuple[int, Tails, Tails], int] = field(default_factory=dict)
 
-    def subtract(self, a: Tails, b: Tails, level: int = 0) -> int:
+    def subtract(
+        self,
+        a: Tails,
+        b: Tails,
+        level: int = 0,
+    ) -> int:
         """The id of the diagram of ``a`` minus ``b``; EMPTY when every request of ``a`` is in
         ``b``.
 
@@ -133,7 +138,12 @@ class Difference:
             known = self._known[key] = self._split(level, a, b)
         return known
 
-    def _split(self, level: int, a: Tails, b: Tails) -> int:
+    def _split(
+        self,
+        level: int,
+        a: Tails,
+        b: Tails,
+    ) -> int:
         """One level of ``subtract``: the nodes of a dimension, and the answer for each below it.
 
         A node's boxes are its own and those of all nodes that it lies in. The entry that is kept

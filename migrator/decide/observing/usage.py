@@ -34,7 +34,12 @@ class Span:
     last: int
     count: int = 1
 
-    def add(self, first: int, last: int, count: int) -> None:
+    def add(
+        self,
+        first: int,
+        last: int,
+        count: int,
+    ) -> None:
         """More of the same."""
         self.first = min(self.first, first)
         self.last = max(self.last, last)
@@ -110,7 +115,13 @@ class Tally:
 
     # adding
 
-    def add_login(self, login: SeenLogin, *, count: int = 1, first: datetime | None = None) -> None:
+    def add_login(
+        self,
+        login: SeenLogin,
+        *,
+        count: int = 1,
+        first: datetime | None = None,
+    ) -> None:
         """A login, or ``count`` of them from ``first`` to ``login.at``."""
         last = milliseconds(login.at)
         begin = last
@@ -156,7 +167,12 @@ class Tally:
             names = self._logins.setdefault((request.arn, request.groups), _Names())
             names.add(request.username, begin, last, count)
 
-    def saw(self, log_type: str, timestamp: int, lines: int = 1) -> None:
+    def saw(
+        self,
+        log_type: str,
+        timestamp: int,
+        lines: int = 1,
+    ) -> None:
         """A log had a line, of whatever kind."""
         self.lines += lines
         self.days.setdefault(log_type, set()).add(timestamp // _DAY)
@@ -218,7 +234,12 @@ class Tally:
         found.sort(key=lambda each: (-each.last.timestamp(), each.arn, each.what, each.why))
         return tuple(found)
 
-    def _denial(self, key: tuple[str, str, str], span: Span, after: int) -> Denial:
+    def _denial(
+        self,
+        key: tuple[str, str, str],
+        span: Span,
+        after: int,
+    ) -> Denial:
         first, last = moment_of(span.first), moment_of(span.last)
         # Without an applied plan there is no "after".
         if self.applied is None:

@@ -40,7 +40,13 @@ _PARSE_GROUPS = '| parse @message /"groups":(?<groups>\\[[^\\]]*\\])/\n'
 _BY: Mapping[str, Decider] = {"RBAC: allowed": "rbac", "EKS Access Policy": "access-policy"}
 
 
-def query_of(log_type: LogType, start: int, end: int, *, as_login: bool) -> str:
+def query_of(
+    log_type: LogType,
+    start: int,
+    end: int,
+    *,
+    as_login: bool,
+) -> str:
     """The question about ``start <= time < end``, both in milliseconds since 1970.
 
     ``as_login``: username and groups of the caller are counted, too, because no other log has them.
@@ -57,7 +63,11 @@ def query_of(log_type: LogType, start: int, end: int, *, as_login: bool) -> str:
 
 
 def add_rows(
-    tally: Tally, log_type: LogType, rows: Iterable[Mapping[str, str]], *, as_login: bool
+    tally: Tally,
+    log_type: LogType,
+    rows: Iterable[Mapping[str, str]],
+    *,
+    as_login: bool,
 ) -> None:
     """Count what a query counted. Rows without an ARN or a number do not count.
 

@@ -29,7 +29,10 @@ _LONGEST = 256  # characters of foreign text
 
 
 def places_for(
-    role_arn: str, profiles: Iterable[FargateProfile], namespaces: Sequence[str], name: str
+    role_arn: str,
+    profiles: Iterable[FargateProfile],
+    namespaces: Sequence[str],
+    name: str,
 ) -> tuple[CanaryPod, ...] | str:
     """Where a canary of the role can go, the best place first; a text with the reason where it
     cannot.

@@ -121,7 +121,11 @@ def probes_of(
 
 
 def announced_probes(
-    principal: PlannedPrincipal, phase: Phase, index: RbacIndex | None, *, limit: int
+    principal: PlannedPrincipal,
+    phase: Phase,
+    index: RbacIndex | None,
+    *,
+    limit: int,
 ) -> tuple[Probe, ...]:
     """At most ``limit`` witnesses of the differences that the plan announces, as probes.
 

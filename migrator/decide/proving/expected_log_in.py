@@ -56,7 +56,10 @@ class ExpectedLogIn:
 
 
 def expected_log_in(
-    principal: PlannedPrincipal, phase: Phase, session_name: str, earlier: Iterable[Evidence]
+    principal: PlannedPrincipal,
+    phase: Phase,
+    session_name: str,
+    earlier: Iterable[Evidence],
 ) -> ExpectedLogIn:
     """Whether a log-in by a session of this name must be admitted.
 

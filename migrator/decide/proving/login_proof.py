@@ -88,7 +88,11 @@ def judge_logins(
 
 
 def with_requests(
-    judged: LoginJudgement, requests: Iterable[SeenRequest], *, since: datetime, admin: bool
+    judged: LoginJudgement,
+    requests: Iterable[SeenRequest],
+    *,
+    since: datetime,
+    admin: bool,
 ) -> LoginJudgement | None:
     """The logins with what an access policy decided since.
 

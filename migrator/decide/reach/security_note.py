@@ -99,7 +99,11 @@ class _Sent(NamedTuple):
 
 
 def security_note(
-    plan: Plan, digest: str, *, journal: Journal = (), source: str | None = None
+    plan: Plan,
+    digest: str,
+    *,
+    journal: Journal = (),
+    source: str | None = None,
 ) -> SecurityNote:
     """The note on a plan. ``journal``: the records of this plan's runs; ``source``: the address of
     this machine, None where it is not known.
@@ -193,7 +197,10 @@ def _with(journal: Journal, events: set[Event]) -> frozenset[str]:
 
 
 def _of_steps(
-    plan: Plan, command: str, done: frozenset[str] | None, undone: frozenset[str] | None
+    plan: Plan,
+    command: str,
+    done: frozenset[str] | None,
+    undone: frozenset[str] | None,
 ) -> Iterator[NotedCall]:
     """Calls that the plan's steps, or their undoing, send. A roll-back makes the bridge again for
     the time in which it takes access policies back.
@@ -412,7 +419,12 @@ def _place(request: AccessRequest) -> _Place:
     )
 
 
-def _request(command: str, effect: Effect, request: AccessRequest, when: str) -> NotedCall:
+def _request(
+    command: str,
+    effect: Effect,
+    request: AccessRequest,
+    when: str,
+) -> NotedCall:
     """A stated request as the audit log spells it."""
     call = f"{request.verb} {request.resource}.{request.api_group}".removesuffix(".")
     return NotedCall(

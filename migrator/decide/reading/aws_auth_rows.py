@@ -77,7 +77,12 @@ def read_rows(section: Section, root: Node | None) -> RowsRead:
     return result
 
 
-def _read_row(section: Section, index: int, item: Node, result: RowsRead) -> None:
+def _read_row(
+    section: Section,
+    index: int,
+    item: Node,
+    result: RowsRead,
+) -> None:
     """Adds one row to the result, kept or dropped.
 
     A row is dropped for what its own validation says, and the rows around it stay.

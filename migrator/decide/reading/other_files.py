@@ -38,7 +38,12 @@ class _ByText(NamedTuple):
     file: OtherFile
 
 
-def _text(pattern: str, what: str, why: str, remedy: str = READ_THE_CLUSTER) -> _ByText:
+def _text(
+    pattern: str,
+    what: str,
+    why: str,
+    remedy: str = READ_THE_CLUSTER,
+) -> _ByText:
     return _ByText(re.compile(pattern, re.M), OtherFile("manifest-not-aws-auth", what, why, remedy))
 
 

@@ -152,7 +152,12 @@ def _steps(
         yield from _both(left[i], right[j], i, j)
 
 
-def _both(left: _Token, right: _Token, i: int, j: int) -> Iterator[tuple[int, int]]:
+def _both(
+    left: _Token,
+    right: _Token,
+    i: int,
+    j: int,
+) -> Iterator[tuple[int, int]]:
     """The step that takes one character of both patterns, if there is one.
 
     ``i`` and ``j`` are their places. A class stays at its place, because it may take more.

@@ -148,7 +148,12 @@ def _named(node: Node) -> str:
     return ""
 
 
-def _by_lines(key: str, text: str, after: int, reason: str) -> Iterator[UnreadRow]:
+def _by_lines(
+    key: str,
+    text: str,
+    after: int,
+    reason: str,
+) -> Iterator[UnreadRow]:
     """Rows of a text that cannot be parsed, by the lines that look like a row's ARN.
 
     Lines up to ``after`` were parsed.

@@ -178,7 +178,10 @@ class RunState:
 
 
 def run_state(
-    plan: Plan, progress: Progress, observed: Observed, run_request: RunRequest
+    plan: Plan,
+    progress: Progress,
+    observed: Observed,
+    run_request: RunRequest,
 ) -> RunState:
     """Gather; the sequences are made once."""
     sequences = sequences_of(plan, progress)

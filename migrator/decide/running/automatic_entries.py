@@ -43,7 +43,10 @@ JOURNAL_KEY = "automaticEntries"  # in the effect of a ``backed-up`` record
 
 
 def made_by_eks(
-    entry: AccessEntry, step: Step, plan: Plan, automatic: Mapping[str, EntrySpec]
+    entry: AccessEntry,
+    step: Step,
+    plan: Plan,
+    automatic: Mapping[str, EntrySpec],
 ) -> bool:
     """Whether an entry that is met where the plan creates one is EKS's own."""
     # A cluster in CONFIG_MAP mode has no entries, so that every entry which such a plan meets is

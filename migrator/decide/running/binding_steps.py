@@ -66,7 +66,10 @@ def _create(
 
 
 def _remove(
-    state: RunState, step: PlanStep, bridge: RemoveBridge, found: Mapping[str, Any] | None
+    state: RunState,
+    step: PlanStep,
+    bridge: RemoveBridge,
+    found: Mapping[str, Any] | None,
 ) -> Action:
     """Delete the bridge when no login can depend on it any more, or adopt that it is not there."""
     whose = whose_binding(found, bridge.group)
@@ -90,7 +93,10 @@ def _remove(
 
 
 def _remove_unused(
-    state: RunState, step: PlanStep, bridge: RemoveBridge, until: datetime
+    state: RunState,
+    step: PlanStep,
+    bridge: RemoveBridge,
+    until: datetime,
 ) -> Action:
     """Delete the bridge once the entries, read again, show that no entry carries its group."""
     look = ReadFirst("carriers", bridge.group)

@@ -171,7 +171,10 @@ def _mode_step_was_ours(
 
 
 def entries_astray(
-    plan: Plan, progress: Progress, entries: Iterable[AccessEntry], plan_digest: str
+    plan: Plan,
+    progress: Progress,
+    entries: Iterable[AccessEntry],
+    plan_digest: str,
 ) -> tuple[tuple[str, str], ...]:
     """``(principal ARN, what is wrong)`` of entries that are no longer as the journal says the runs
     left them.
@@ -350,7 +353,12 @@ def _node_types(plan: Plan) -> dict[str, str]:
     return types
 
 
-def _enabled(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: str) -> bool:
+def _enabled(
+    plan: Plan,
+    progress: Progress,
+    snapshot: Snapshot,
+    plan_digest: str,
+) -> bool:
     """Whether a run of this plan switched the mode: by its journal, or by an entry with its tag."""
     for step in plan.steps:
         if not isinstance(step.effect, EnableEntries):
@@ -362,7 +370,12 @@ def _enabled(plan: Plan, progress: Progress, snapshot: Snapshot, plan_digest: st
     return any(entry.tags.get(PLAN_TAG) == plan_digest for entry in entries)
 
 
-def _on_its_way(sequence: Sequence, entry: AccessEntry | None, run: str, plan_digest: str) -> bool:
+def _on_its_way(
+    sequence: Sequence,
+    entry: AccessEntry | None,
+    run: str,
+    plan_digest: str,
+) -> bool:
     """Whether the entry is in a state that only the sequence's own steps lead to: its journal was
     lost.
     """

@@ -111,7 +111,10 @@ def _of_binding(
 
 
 def _of_entry(
-    entry: AccessEntry, bound: Set[str], unfinished: Set[str], at_work: Mapping[str, str]
+    entry: AccessEntry,
+    bound: Set[str],
+    unfinished: Set[str],
+    at_work: Mapping[str, str],
 ) -> Iterator[Leftover]:
     """Groups of ours on an entry. ``bound``: the groups that bindings of ours name."""
     plan = plan_label(entry.tags.get(PLAN_TAG, ""))

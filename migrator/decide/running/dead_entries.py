@@ -46,7 +46,10 @@ def dead_entries(
 
 
 def _why_dead(
-    planned: PlannedPrincipal, plan_digest: str, entry: AccessEntry, found: IamPrincipal | None
+    planned: PlannedPrincipal,
+    plan_digest: str,
+    entry: AccessEntry,
+    found: IamPrincipal | None,
 ) -> str:
     """An entry is pinned to the unique id that its principal had at that moment, which no API shows
     (EKS user guide, "Create access entries").

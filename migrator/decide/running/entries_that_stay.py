@@ -139,7 +139,10 @@ def _as_eks_made_it(
 
 
 def _completed_elsewhere(
-    plan: Plan, planned: PlannedPrincipal, sequence: Sequence, entry: AccessEntry
+    plan: Plan,
+    planned: PlannedPrincipal,
+    sequence: Sequence,
+    entry: AccessEntry,
 ) -> bool:
     """Whether a run from another state folder completed the entry: it has no tag of ours, for EKS
     made it, and has what the plan wants besides EKS's own policy.

@@ -175,7 +175,13 @@ def _over_automatic(step: PlanStep, entry: AccessEntry) -> Action:
     )
 
 
-def _await(state: RunState, step: PlanStep, *, met: bool, missing: bool) -> Action:
+def _await(
+    state: RunState,
+    step: PlanStep,
+    *,
+    met: bool,
+    missing: bool,
+) -> Action:
     """EKS makes some entries after the mode step (EKS user guide, "Access entries").
 
     ``met``: the entry is as the plan expects; ``missing``: there is none.

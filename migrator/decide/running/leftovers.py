@@ -71,7 +71,10 @@ def _bindings_stand(
 
 
 def _sequence_stands(
-    sequence: Sequence, entry: AccessEntry, plan_digest: str, run: str
+    sequence: Sequence,
+    entry: AccessEntry,
+    plan_digest: str,
+    run: str,
 ) -> tuple[Step, ...]:
     """The steps that have led an entry to the state in which it is; none for an entry of another
     owner.
@@ -88,7 +91,10 @@ def _sequence_stands(
 
 
 def _binding_stands(
-    step: Step, bindings: Mapping[tuple[str | None, str], Binding], plan_digest: str, run: str
+    step: Step,
+    bindings: Mapping[tuple[str | None, str], Binding],
+    plan_digest: str,
+    run: str,
 ) -> bool:
     """Whether the binding that a step makes is there with the labels of this plan and run."""
     effect = rendered(step.effect, run)

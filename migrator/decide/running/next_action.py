@@ -27,7 +27,10 @@ from migrator.model.step import Step as PlanStep
 
 
 def next_action(
-    plan: Plan, journal: Journal, observed: Observed, run_request: RunRequest
+    plan: Plan,
+    journal: Journal,
+    observed: Observed,
+    run_request: RunRequest,
 ) -> Action:
     """The one next action. ``journal`` holds the records of this plan's runs
     (:func:`progress.records_of`).

@@ -106,7 +106,12 @@ def _second_admin(state: RunState) -> str:
     return second_admin(state.plan, state.progress, observed.callers, waivers={})
 
 
-def _unmet(state: RunState, sequence: Sequence, step: PlanStep, required: str) -> str:
+def _unmet(
+    state: RunState,
+    sequence: Sequence,
+    step: PlanStep,
+    required: str,
+) -> str:
     """Why a required step does not permit this one to begin; empty when it does."""
     if state.progress.of(required).status in SETTLED:
         return ""

@@ -193,7 +193,10 @@ def _needed_again(
 
 
 def _undone(
-    states: dict[str, StepState], sequences: Mapping[str, Sequence], record: Record, step_id: str
+    states: dict[str, StepState],
+    sequences: Mapping[str, Sequence],
+    record: Record,
+    step_id: str,
 ) -> None:
     """Record that a step, and with it the later ones of its sequence, were undone."""
     before = states.get(step_id, PENDING)

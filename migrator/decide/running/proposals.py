@@ -51,7 +51,10 @@ _BACK: Mapping[str, str] = {
 
 
 def writes_left(
-    plan: Plan, progress: Progress, only: frozenset[str] | None, mode: AuthenticationMode
+    plan: Plan,
+    progress: Progress,
+    only: frozenset[str] | None,
+    mode: AuthenticationMode,
 ) -> tuple[Step, ...]:
     """Steps of an apply that change the cluster and are not done. ``only``: these principals, and
     what comes before any; None: all. ``mode``: the cluster's now, which may be switched already.
@@ -70,7 +73,12 @@ def writes_left(
     return tuple(left)
 
 
-def _is_asked_for(plan: Plan, progress: Progress, step: Step, only: frozenset[str] | None) -> bool:
+def _is_asked_for(
+    plan: Plan,
+    progress: Progress,
+    step: Step,
+    only: frozenset[str] | None,
+) -> bool:
     """Whether ``--only`` does not leave a step out. A step about the cluster serves them all, but a
     bridge is built for those who need it in this run alone (:mod:`obstacles`).
     """
@@ -90,7 +98,12 @@ def _is_asked_for(plan: Plan, progress: Progress, step: Step, only: frozenset[st
             return True
 
 
-def _is_crossed(plan: Plan, progress: Progress, only: frozenset[str], group: str) -> bool:
+def _is_crossed(
+    plan: Plan,
+    progress: Progress,
+    only: frozenset[str],
+    group: str,
+) -> bool:
     """Whether a principal that is asked for, and is not finished, carries the bridge's group."""
     for arn in only:
         sequence = plan.sequences.get(arn, ())

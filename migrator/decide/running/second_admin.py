@@ -72,7 +72,10 @@ def admins_to_prove(plan: Plan, callers: frozenset[str]) -> tuple[str, ...]:
 
 
 def second_admin(
-    plan: Plan, progress: Progress, callers: frozenset[str], waivers: Mapping[str, Acceptance]
+    plan: Plan,
+    progress: Progress,
+    callers: frozenset[str],
+    waivers: Mapping[str, Acceptance],
 ) -> str:
     """Who was shown to administer the cluster besides the operator, and how; empty where no
     one was.

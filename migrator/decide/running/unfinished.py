@@ -92,7 +92,10 @@ def _of_roll_back(progress: Progress) -> str:
 
 
 def verified_since_switch(
-    plan: Plan, progress: Progress, records: Journal, evidence: Iterable[Evidence]
+    plan: Plan,
+    progress: Progress,
+    records: Journal,
+    evidence: Iterable[Evidence],
 ) -> bool:
     """Whether a verification in API mode succeeded: the cut-over's own, by its exit code, or a
     later one that proved every principal.

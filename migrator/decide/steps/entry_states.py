@@ -195,7 +195,11 @@ def _updated(state: State, spec: EntrySpec, run: str) -> EntryState:
 
 
 def _state_of(
-    spec: EntrySpec, run: str, policies: frozenset[AssociatedPolicy] | None, *, made_by_us: bool
+    spec: EntrySpec,
+    run: str,
+    policies: frozenset[AssociatedPolicy] | None,
+    *,
+    made_by_us: bool,
 ) -> EntryState:
     """A spec as a state, with the run's id in the names of its groups. ``policies`` replaces those
     of the spec, which steps of their own associate; None is "not known".

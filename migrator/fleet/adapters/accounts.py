@@ -50,7 +50,12 @@ class FleetAccounts:
         """DescribeCluster ``.cluster`` of every cluster there."""
         return clusters_of(self._of(account, region), self._describing)
 
-    def cluster(self, account: FleetAccount, region: str, name: str) -> Raw:
+    def cluster(
+        self,
+        account: FleetAccount,
+        region: str,
+        name: str,
+    ) -> Raw:
         """DescribeCluster of one. Raises ``cluster-not-found``."""
         from migrator.adapters.eks import EksCluster
 

@@ -119,7 +119,12 @@ class DaskPool:
             **more,
         )
 
-    def tell(self, worker: PoolWorker, task: str, arguments: Mapping[str, Any]) -> None:
+    def tell(
+        self,
+        worker: PoolWorker,
+        task: str,
+        arguments: Mapping[str, Any],
+    ) -> None:
         """A word to a worker beside its jobs. Whether it arrives shows in how they end."""
         text = json.dumps({"task": task, "arguments": arguments})
         with suppress(Exception):
@@ -166,7 +171,12 @@ class DaskPool:
             key = f"about-{uuid.uuid4().hex}"
             self._asked[address] = self.submit(dask_worker.about, order, key=key, workers=[address])
 
-    def _judge(self, address: str, future: Any, seen: Mapping[str, Any]) -> None:
+    def _judge(
+        self,
+        address: str,
+        future: Any,
+        seen: Mapping[str, Any],
+    ) -> None:
         """Accept a worker, or turn it away: it must have this version of the program, and see the
         same state.
         """

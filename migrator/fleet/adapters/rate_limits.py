@@ -72,7 +72,12 @@ class RateLimits:
         """
         return lambda api: self.wait(account, region, api)
 
-    def wait(self, account: str, region: str, api: str) -> None:
+    def wait(
+        self,
+        account: str,
+        region: str,
+        api: str,
+    ) -> None:
         """Take a token of every rule that fits, and wait until the last of them is there."""
         place = "global" if api.partition(":")[0] in _GLOBAL else region
         waits = [
@@ -84,7 +89,12 @@ class RateLimits:
         if longest > 0:
             self._sleep(longest)
 
-    def _bucket(self, account: str, region: str, rule: RateRule) -> TokenBucket:
+    def _bucket(
+        self,
+        account: str,
+        region: str,
+        rule: RateRule,
+    ) -> TokenBucket:
         """The bucket of one rule in one account and Region. It has this process's share of rate and
         burst, be that less than one call: the parts of all processes add up to the rate.
         """

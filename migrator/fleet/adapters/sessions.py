@@ -153,7 +153,10 @@ class FleetSessions:
             return IamPrincipals(session, self._tasks)
 
     def by_name(
-        self, account_id: str, name: str, iam: IamPrincipals
+        self,
+        account_id: str,
+        name: str,
+        iam: IamPrincipals,
     ) -> Mapping[tuple[bool, str], Raw] | None:
         """Every principal of an account by (is a user, name); None where not all of them may be
         listed, or while fewer names than :data:`SINGLE_READS` have been asked for.
@@ -185,7 +188,12 @@ class FleetPrincipals:
     costs twice what the cheaper way does.
     """
 
-    def __init__(self, fleet: FleetSessions, session: AwsSession, tasks: TaskRunner) -> None:
+    def __init__(
+        self,
+        fleet: FleetSessions,
+        session: AwsSession,
+        tasks: TaskRunner,
+    ) -> None:
         self._fleet = fleet
         self._session = session
         self._own = IamPrincipals(session, tasks)  # instances belong to a Region
@@ -215,7 +223,12 @@ class FreshPrincipals:
     since the plan is not taken for the old one.
     """
 
-    def __init__(self, fleet: FleetSessions, session: AwsSession, tasks: TaskRunner) -> None:
+    def __init__(
+        self,
+        fleet: FleetSessions,
+        session: AwsSession,
+        tasks: TaskRunner,
+    ) -> None:
         self._fleet = fleet
         self._session = session
         self._own = IamPrincipals(session, tasks)

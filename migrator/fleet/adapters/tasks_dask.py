@@ -66,7 +66,12 @@ class FleetDask:
         self._pool = pool
         return pool
 
-    def _wait_for_workers(self, pool: DaskPool, wanted: int, until: float) -> None:
+    def _wait_for_workers(
+        self,
+        pool: DaskPool,
+        wanted: int,
+        until: float,
+    ) -> None:
         """Wait until enough workers are accepted, all were refused, or the time is up. It is said
         once, unless the workers are processes of this command.
         """

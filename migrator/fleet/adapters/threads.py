@@ -86,7 +86,13 @@ class Waiting:
     AWS throttles by account, and botocore then holds back every cluster of the one that was.
     """
 
-    def __init__(self, jobs: Sequence[Job], per_account: int, *, in_order: bool = True) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        per_account: int,
+        *,
+        in_order: bool = True,
+    ) -> None:
         self._per_account = per_account
         self._in_order = in_order
         self._busy: Counter[str] = Counter()

@@ -22,7 +22,12 @@ class Hooks:
     def __init__(self, timeout: float = TIMEOUT) -> None:
         self._timeout = timeout
 
-    def ask(self, name: str, commands: Sequence[Sequence[str]], facts: Mapping[str, Any]) -> str:
+    def ask(
+        self,
+        name: str,
+        commands: Sequence[Sequence[str]],
+        facts: Mapping[str, Any],
+    ) -> str:
         """Ask each command in turn; returns why the first one vetoed, empty where none did."""
         environment = {**os.environ, "MIGRATE_HOOK": name}
         for command in commands:

@@ -28,7 +28,12 @@ _CHECK = "workers.check"
 _TASK = "migrator.fleet.app.jobs:do_job"
 
 
-def executor_of(fleet: Fleet, asked: Asked, here: JobRunner, operator: Operator) -> JobRunner:
+def executor_of(
+    fleet: Fleet,
+    asked: Asked,
+    here: JobRunner,
+    operator: Operator,
+) -> JobRunner:
     """The runner for what may leave this process; nothing is connected or started before it is
     needed.
     """

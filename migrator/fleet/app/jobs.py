@@ -57,7 +57,10 @@ def do_job(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def do(
-    command: Command, cluster: FleetCluster, request: JobRequest, worker: Worker
+    command: Command,
+    cluster: FleetCluster,
+    request: JobRequest,
+    worker: Worker,
 ) -> ClusterResult:
     """The command on one cluster. Raises what the command on this cluster alone raises."""
     if command in READS:

@@ -222,7 +222,12 @@ def _passed_lately(facts: ClusterFacts, now: datetime) -> bool:
 class _Maker:
     """Makes the job of one cluster from the plan in its folder."""
 
-    def __init__(self, jobs: Jobs, ports: FleetPorts, request: OnPlansRequest) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        ports: FleetPorts,
+        request: OnPlansRequest,
+    ) -> None:
         from migrator.fleet.model.files.decisions import decode_fleet_decisions
 
         self._jobs = jobs

@@ -138,7 +138,12 @@ class Ending:
     waits: bool = False
 
 
-def result_of(cluster: FleetCluster, command: Command, digest: str, end: Ending) -> ClusterResult:
+def result_of(
+    cluster: FleetCluster,
+    command: Command,
+    digest: str,
+    end: Ending,
+) -> ClusterResult:
     """The ending as the fleet's record has it."""
     error = end.error
     if end.waits:

@@ -63,7 +63,13 @@ def plan_fleet(request: FleetPlanRequest, operator: FleetOperator) -> PlannedFle
     return PlannedFleet(outcome, _matrix(file, outcome, ports, part=bool(asked.clusters)))
 
 
-def _matrix(file: FleetFile, outcome: FleetOutcome, ports: FleetPorts, *, part: bool) -> bytes:
+def _matrix(
+    file: FleetFile,
+    outcome: FleetOutcome,
+    ports: FleetPorts,
+    *,
+    part: bool,
+) -> bytes:
     """The matrix, which is kept in the state, too: a reader of the state needs no output of this
     command.
     """

@@ -92,7 +92,10 @@ class Worker:
 
     @contextmanager
     def connected(
-        self, cluster: FleetCluster, described: Mapping[str, Any] | None, store: StateStore
+        self,
+        cluster: FleetCluster,
+        described: Mapping[str, Any] | None,
+        store: StateStore,
     ) -> Iterator[Connection]:
         """Ready to read a cluster whose state is ``store``; the next clusters want the sockets."""
         connection = replace(self.connect(cluster, described), store=store)
@@ -195,7 +198,12 @@ class QuietEvents:
     def doing(self, what: str) -> None:
         """Nothing: the fleet's own progress is shown."""
 
-    def progress(self, label: str, done: int, total: int) -> None:
+    def progress(
+        self,
+        label: str,
+        done: int,
+        total: int,
+    ) -> None:
         """Nothing: the fleet's own progress is shown."""
 
 

@@ -17,7 +17,10 @@ from migrator.fleet.model.fleet import Command
 
 
 def on_plans(
-    settings: Settings, given: Mapping[str, Any], command: Command, single: type[OnPlan]
+    settings: Settings,
+    given: Mapping[str, Any],
+    command: Command,
+    single: type[OnPlan],
 ) -> int:
     """Do the command on the plans of the fleet. ``single``: the request that the same options make
     for one cluster.

@@ -108,7 +108,10 @@ def _fitting(
 
 
 def _names(
-    decisions: Decisions, snapshot: Snapshot, aws_auth: AwsAuth, mapped: set[str]
+    decisions: Decisions,
+    snapshot: Snapshot,
+    aws_auth: AwsAuth,
+    mapped: set[str],
 ) -> Iterable[str]:
     """The ARNs under which answers find the principals of this cluster: their own, those of their
     rows, and the one that an answer gives to a row's principal.

@@ -64,7 +64,11 @@ def status_of(exit_code: int, code: str = "") -> ClusterStatus:
 
 
 def result_of_error(
-    arn: str, command: Command, error: MigratorError, *, at: str = ""
+    arn: str,
+    command: Command,
+    error: MigratorError,
+    *,
+    at: str = "",
 ) -> ClusterResult:
     """How a cluster ended whose command raised."""
     return ClusterResult(
@@ -146,7 +150,10 @@ def unread_of(results: Iterable[ClusterResult]) -> dict[str, ClusterResult]:
 
 
 def without_plan(
-    arn: str, command: Command, error: MigratorError, unread: Mapping[str, ClusterResult]
+    arn: str,
+    command: Command,
+    error: MigratorError,
+    unread: Mapping[str, ClusterResult],
 ) -> ClusterResult:
     """How a cluster ended that has no plan: it stays unreachable, or denied, until it is read."""
     before = unread.get(arn)

@@ -188,7 +188,10 @@ def _reason(found: Mapping[str, Sequence[str]]) -> str:
 
 
 def _progress(
-    account: str, name: str, rows: Sequence[ClusterRow], silent: str | None
+    account: str,
+    name: str,
+    rows: Sequence[ClusterRow],
+    silent: str | None,
 ) -> AccountProgress:
     """The counts of one account; what is left comes with the most clusters first. ``silent`` is why
     it did not answer completely, None where it did.

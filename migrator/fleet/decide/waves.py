@@ -99,7 +99,10 @@ def _growing(total: int) -> list[WaveRule]:
 
 
 def _wave(
-    rule: WaveRule, clusters: Sequence[FleetCluster], command: Command, tolerance: Amount | None
+    rule: WaveRule,
+    clusters: Sequence[FleetCluster],
+    command: Command,
+    tolerance: Amount | None,
 ) -> Wave:
     """The wave of a rule. A cut-over is strict unless the rule says otherwise: it cannot be
     undone.

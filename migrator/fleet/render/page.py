@@ -189,7 +189,12 @@ def _left(account: AccountProgress) -> str:
     return "nothing"
 
 
-def _asking(number: int, question: Asked, report: FleetReport, groups: Groups) -> Asking:
+def _asking(
+    number: int,
+    question: Asked,
+    report: FleetReport,
+    groups: Groups,
+) -> Asking:
     """A question with everything that its card shows. Codes of another version have no text
     here.
     """

@@ -162,7 +162,10 @@ def _begin(
 
 
 def _done_before(
-    run: _Run, inventory: Inventory, records: Sequence[FleetRecord], going_on: str | None
+    run: _Run,
+    inventory: Inventory,
+    records: Sequence[FleetRecord],
+    going_on: str | None,
 ) -> dict[str, ClusterResult]:
     """Results of earlier runs that are final, of clusters that the fleet still has."""
     still_done = run.options.still_done
@@ -207,7 +210,12 @@ def _wave(
     run.stopped = why
 
 
-def _before(run: _Run, wave: Wave, number: int, todo: Sequence[FleetCluster]) -> str:
+def _before(
+    run: _Run,
+    wave: Wave,
+    number: int,
+    todo: Sequence[FleetCluster],
+) -> str:
     """Why the wave may not begin; empty where it may. The pause before it is kept here."""
     if run.command not in WRITING:
         return _stop(run)

@@ -125,7 +125,10 @@ def ref_of(cluster: FleetCluster) -> ClusterRef:
 
 
 def facts_of(
-    cluster: FleetCluster, store: StateStore, clock: Clock, proven: ClusterResult | None = None
+    cluster: FleetCluster,
+    store: StateStore,
+    clock: Clock,
+    proven: ClusterResult | None = None,
 ) -> ClusterFacts:
     """What the files of one cluster say; ``proven`` is its latest verification, which counts for
     the plan that it was of.

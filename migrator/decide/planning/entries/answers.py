@@ -269,7 +269,10 @@ def _kept(decided: PrincipalDecision, spec: EntrySpec, note: DraftFinding) -> Pr
 
 
 def _answered_automatic(
-    decided: PrincipalDecision, spec: EntrySpec, note: DraftFinding, facts: PlanFacts
+    decided: PrincipalDecision,
+    spec: EntrySpec,
+    note: DraftFinding,
+    facts: PlanFacts,
 ) -> PrincipalDecision:
     """EKS makes the entry at the switch: an answer can only add to it, or confirm its type."""
     arn = decided.candidate.arn

@@ -67,7 +67,10 @@ def is_of_eks_own_step(entry: AccessEntry, facts: PlanFacts) -> bool:
 
 
 def beside_automatic(
-    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
+    candidate: CandidatePrincipal,
+    entry: AccessEntry,
+    desired: DesiredEntry,
+    facts: PlanFacts,
 ) -> PrincipalDecision | None:
     """The decision on an entry that EKS made and that shadows a row; None where EKS did not make
     the entry, or where it gives as much as the row.
@@ -294,7 +297,10 @@ def _thinner(
 
 
 def _of_other_kind(
-    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, row: RowMapping
+    candidate: CandidatePrincipal,
+    entry: AccessEntry,
+    desired: DesiredEntry,
+    row: RowMapping,
 ) -> PrincipalDecision | None:
     """The row is a node's: the entry that EKS made for the creator cannot become a node entry."""
     if desired.entry is None:

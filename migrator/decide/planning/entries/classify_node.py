@@ -96,7 +96,12 @@ class _Role:
         images = {_system_of(group.ami_type) for group in self.use.nodegroups}
         return self.use.systems | (images - {""})
 
-    def block(self, code: str, message: str, entry_type: EntryType | None = None) -> DesiredEntry:
+    def block(
+        self,
+        code: str,
+        message: str,
+        entry_type: EntryType | None = None,
+    ) -> DesiredEntry:
         return DesiredEntry(
             "block",
             EntrySpec(entry_type) if entry_type else None,
@@ -121,7 +126,10 @@ def is_node_template(row: RowMapping | None) -> bool:
 
 
 def classify_node(
-    row: RowMapping | None, found: Found, use: NodeUse, facts: PlanFacts
+    row: RowMapping | None,
+    found: Found,
+    use: NodeUse,
+    facts: PlanFacts,
 ) -> DesiredEntry | None:
     """What a node role needs; None for a principal that is no node. It is not called for dead rows
     and absent roles.

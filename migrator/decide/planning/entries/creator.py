@@ -73,7 +73,10 @@ def creator_entry(candidate: CandidatePrincipal, facts: PlanFacts) -> DesiredEnt
 
 
 def _until_updated(
-    candidate: CandidatePrincipal, row: RowMapping, own: EntrySpec, facts: PlanFacts
+    candidate: CandidatePrincipal,
+    row: RowMapping,
+    own: EntrySpec,
+    facts: PlanFacts,
 ) -> tuple[DraftFinding, ...]:
     """What the creator lacks between the mode step and the update of EKS's entry."""
     what = _lacking(candidate, row, own, facts)
@@ -94,7 +97,10 @@ def _until_updated(
 
 
 def _lacking(
-    candidate: CandidatePrincipal, row: RowMapping, own: EntrySpec, facts: PlanFacts
+    candidate: CandidatePrincipal,
+    row: RowMapping,
+    own: EntrySpec,
+    facts: PlanFacts,
 ) -> str:
     """What EKS's own entry does not give and the row does, in words; empty for nothing."""
     named = places_of_row(row, own, facts)

@@ -74,7 +74,10 @@ def decide_principal(candidate: CandidatePrincipal, facts: PlanFacts) -> Princip
 
 
 def _kept_by_eks(
-    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
+    candidate: CandidatePrincipal,
+    entry: AccessEntry,
+    desired: DesiredEntry,
+    facts: PlanFacts,
 ) -> PrincipalDecision:
     who, spec = identity_of_entry(entry), spec_of(entry)
     notes = (*_row_notes(candidate, facts), *_shadowed(candidate, spec, desired, facts))
@@ -161,7 +164,10 @@ def _without_entry(
 
 
 def _over_dead_entry(
-    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
+    candidate: CandidatePrincipal,
+    entry: AccessEntry,
+    desired: DesiredEntry,
+    facts: PlanFacts,
 ) -> PrincipalDecision:
     """The entry matches no log-in: the row does, where there is one."""
     before = identity_of_rows(candidate, facts)
@@ -261,7 +267,10 @@ def _dead_under_nodes(
 
 
 def _beside_entry(
-    candidate: CandidatePrincipal, entry: AccessEntry, desired: DesiredEntry, facts: PlanFacts
+    candidate: CandidatePrincipal,
+    entry: AccessEntry,
+    desired: DesiredEntry,
+    facts: PlanFacts,
 ) -> PrincipalDecision:
     """A live entry decides already, whatever the row says: keep, complete what a run left
     half-made, or block.
@@ -344,7 +353,10 @@ def _of_wrong_type(
 
 
 def _shadowed(
-    candidate: CandidatePrincipal, spec: EntrySpec, desired: DesiredEntry, facts: PlanFacts
+    candidate: CandidatePrincipal,
+    spec: EntrySpec,
+    desired: DesiredEntry,
+    facts: PlanFacts,
 ) -> tuple[DraftFinding, ...]:
     """The row that a live entry shadows, where the row would give something else."""
     row = candidate.row

@@ -19,7 +19,10 @@ _NEVER_DROPPED = frozenset({"system:authenticated", MASTERS, ""})
 
 
 def dropped_names(
-    before: Identity, after: Identity, arn: str, names: NameIndex
+    before: Identity,
+    after: Identity,
+    arn: str,
+    names: NameIndex,
 ) -> tuple[DraftFinding, ...]:
     """The finding for names that ``before`` has and ``after`` has not, and that something besides a
     binding means; none where there is no such name.

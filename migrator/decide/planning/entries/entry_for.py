@@ -57,7 +57,12 @@ def is_reserved(name: str) -> bool:
 class _Work:
     """Collects what follows from one row."""
 
-    def __init__(self, row: RowMapping, arn: str, facts: PlanFacts) -> None:
+    def __init__(
+        self,
+        row: RowMapping,
+        arn: str,
+        facts: PlanFacts,
+    ) -> None:
         self.row, self.arn, self.facts = row, arn, facts
         self.notes: list[DraftFinding] = []
         self.policies: list[AssociatedPolicy] = []
@@ -198,7 +203,12 @@ class _Work:
             )
         return []
 
-    def _renamed(self, group: str, new_name: str, places: tuple[str, ...]) -> None:
+    def _renamed(
+        self,
+        group: str,
+        new_name: str,
+        places: tuple[str, ...],
+    ) -> None:
         self._check_new_group(new_name)
         self.bindings += parallel_bindings(group, new_name, self.facts)
         self.note(
@@ -242,7 +252,12 @@ class _Work:
             return False
         return True
 
-    def _left_to_eks(self, old: str, code: str, reason: str) -> None:
+    def _left_to_eks(
+        self,
+        old: str,
+        code: str,
+        reason: str,
+    ) -> None:
         new = default_username(self.arn)
         places = dict.fromkeys(
             (*self.facts.names.of_username(old), *self.facts.names.of_username(new))

@@ -78,7 +78,10 @@ class _Order:
         self.bridge: tuple[str, ...] = ()  # what bridged sequences require in addition
 
     def add(
-        self, effect: Effect, requires: Iterable[str] = (), because_of: tuple[str, ...] = ()
+        self,
+        effect: Effect,
+        requires: Iterable[str] = (),
+        because_of: tuple[str, ...] = (),
     ) -> str:
         step_id = f"s{len(self.steps) + 1:02d}"
         needs = tuple(dict.fromkeys(requires))
@@ -189,7 +192,12 @@ class _Order:
             extra.append(BRIDGE_GROUP)
         return (*extra, MARKER_GROUP)
 
-    def _updated(self, each: PrincipalDecision, entry: EntrySpec, requires: tuple[str, ...]) -> str:
+    def _updated(
+        self,
+        each: PrincipalDecision,
+        entry: EntrySpec,
+        requires: tuple[str, ...],
+    ) -> str:
         assert each.candidate.entry is not None  # noqa: S101 - there is something to update
         changed = self._changed(each, spec_of(each.candidate.entry), entry, *requires)
         if not entry.access_policies:
@@ -241,7 +249,12 @@ class _Order:
         with_policy = replace(each.before, policies=(*each.before.policies, policy))
         return bool(compare(each.before, with_policy, self.facts.index).gained)
 
-    def _prove(self, each: PrincipalDecision, spec: EntrySpec, requires: tuple[str, ...]) -> str:
+    def _prove(
+        self,
+        each: PrincipalDecision,
+        spec: EntrySpec,
+        requires: tuple[str, ...],
+    ) -> str:
         """The proof of an entry with this spec."""
         arn = each.candidate.arn
         who = identity_of_spec(arn, spec)

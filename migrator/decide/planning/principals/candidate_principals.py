@@ -116,7 +116,12 @@ def _is_known(found: Found, match: Match) -> bool:
     return found.state == "unread" and match.kind == "user"
 
 
-def _known_otherwise(found: Found, group: RowGroup, use: NodeUse, facts: PlanFacts) -> Found:
+def _known_otherwise(
+    found: Found,
+    group: RowGroup,
+    use: NodeUse,
+    facts: PlanFacts,
+) -> Found:
     """A principal that IAM was not asked for, whose full ARN an answer, EKS or an entry shows."""
     known = answered_arn(group, facts.decisions) or use.arn
     entries = facts.entries.get(group.key, ())
@@ -252,7 +257,10 @@ def _add_left_behind(
 
 
 def _of_dead_rows(
-    group: RowGroup, match: Match, spelled: dict[str, CandidatePrincipal], facts: PlanFacts
+    group: RowGroup,
+    match: Match,
+    spelled: dict[str, CandidatePrincipal],
+    facts: PlanFacts,
 ) -> CandidatePrincipal:
     """Rows that never match. They are added to the principal that they spell, if that is in the
     plan for other reasons.

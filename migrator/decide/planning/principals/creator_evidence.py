@@ -89,7 +89,12 @@ def _can_create_clusters(arn: Arn) -> bool:
     return SERVICE_LINKED_MARK not in str(arn)
 
 
-def _check(answer: CreatorAnswer, known: Creator | None, snapshot: Snapshot, iam: IamIndex) -> None:
+def _check(
+    answer: CreatorAnswer,
+    known: Creator | None,
+    snapshot: Snapshot,
+    iam: IamIndex,
+) -> None:
     """The answer beside the cluster, the evidence and IAM. Raises ``Failed``
     ``decision-invalid``.
     """

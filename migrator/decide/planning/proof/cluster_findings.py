@@ -285,7 +285,12 @@ def _account(row: AccountRow, facts: PlanFacts) -> Finding:
     return make_finding("map-accounts", message, source=source, line=line, severity=severity)
 
 
-def _left_out(code: str, message: str, row: AccountRow, facts: PlanFacts) -> Finding:
+def _left_out(
+    code: str,
+    message: str,
+    row: AccountRow,
+    facts: PlanFacts,
+) -> Finding:
     """An account that an answer drops or lists. What it leaves out is accepted by name: without
     RBAC no name is known, and the account stays a question where the plan ends it.
     """

@@ -109,7 +109,12 @@ def _check_dates(facts: PlanFacts, now: datetime) -> None:
                 raise _ended(section, name, answer, now)
 
 
-def _ended(section: str, name: str, answer: Acceptance, now: datetime) -> Failed:
+def _ended(
+    section: str,
+    name: str,
+    answer: Acceptance,
+    now: datetime,
+) -> Failed:
     """The error for an acceptance whose date has passed."""
     return Failed(
         "decision-expired",

@@ -100,7 +100,10 @@ def _in_order(notes: tuple[DraftFinding, ...]) -> list[DraftFinding]:
 
 
 def _without_groups(
-    before: Identity, note: DraftFinding, _each: PrincipalDecision, _facts: PlanFacts
+    before: Identity,
+    note: DraftFinding,
+    _each: PrincipalDecision,
+    _facts: PlanFacts,
 ) -> Identity:
     """Groups of a node's row that its entry cannot have: the finding names each of them."""
     kept = tuple(group for group in before.groups if group not in note.groups)
@@ -108,7 +111,10 @@ def _without_groups(
 
 
 def _with_groups(
-    before: Identity, note: DraftFinding, _each: PrincipalDecision, _facts: PlanFacts
+    before: Identity,
+    note: DraftFinding,
+    _each: PrincipalDecision,
+    _facts: PlanFacts,
 ) -> Identity:
     """Groups that EKS gives every node of the type, or the API server every login by an entry, and
     that the row does not have.
@@ -120,7 +126,10 @@ def _with_groups(
 
 
 def _gone(
-    before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
+    before: Identity,
+    _note: DraftFinding,
+    each: PrincipalDecision,
+    _facts: PlanFacts,
 ) -> Identity:
     """The whole row is left behind; a principal that keeps an entry keeps its identity."""
     if each.action != "skip":
@@ -131,14 +140,20 @@ def _gone(
 
 
 def _as_by_rows(
-    _before: Identity, _note: DraftFinding, each: PrincipalDecision, facts: PlanFacts
+    _before: Identity,
+    _note: DraftFinding,
+    each: PrincipalDecision,
+    facts: PlanFacts,
 ) -> Identity:
     """The identity before the interrupted run: that of the rows."""
     return identity_of_rows(each.candidate, facts)
 
 
 def _with_creators_policy(
-    before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
+    before: Identity,
+    _note: DraftFinding,
+    each: PrincipalDecision,
+    _facts: PlanFacts,
 ) -> Identity:
     """The policy that EKS gives the creator's entry, where the entry keeps it."""
     assert each.after is not None  # noqa: S101 - without one, unexplained compares nothing
@@ -150,7 +165,10 @@ def _with_creators_policy(
 
 
 def _granted(
-    before: Identity, _note: DraftFinding, each: PrincipalDecision, _facts: PlanFacts
+    before: Identity,
+    _note: DraftFinding,
+    each: PrincipalDecision,
+    _facts: PlanFacts,
 ) -> Identity:
     """A principal that has no access today and gets what a person answered."""
     assert each.after is not None  # noqa: S101 - without one, unexplained compares nothing

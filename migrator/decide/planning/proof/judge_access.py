@@ -217,7 +217,10 @@ def _is_widened(each: PrincipalDecision, facts: PlanFacts, later: RbacIndex | No
 
 
 def _accepted_or_blocked(
-    each: PrincipalDecision, facts: PlanFacts, note: DraftFinding, gain: str
+    each: PrincipalDecision,
+    facts: PlanFacts,
+    note: DraftFinding,
+    gain: str,
 ) -> PrincipalDecision:
     """A gain that a person accepts by name, or that blocks. ``gain`` says what is accepted."""
     acceptance = accepted_gain(each, facts)

@@ -172,7 +172,12 @@ class _World:
             kubernetes_groups=spec.kubernetes_groups,
         )
 
-    def _set_policy(self, arn: str, policy_arn: str, policy: AssociatedPolicy | None) -> None:
+    def _set_policy(
+        self,
+        arn: str,
+        policy_arn: str,
+        policy: AssociatedPolicy | None,
+    ) -> None:
         """Associate a policy with an entry; None ends the association."""
         entry = self.entries[arn]
         # EKS API: an entry has each policy once; to associate it again replaces its scope.

@@ -159,7 +159,12 @@ def _check_binding(step: Step, effect: CreateBinding, read: PlanRead) -> Iterato
         yield Inconsistency(_where(step), "The basis has no binding that it copies.")
 
 
-def _is_announced(step: Step, codes: frozenset[str], group: str, read: PlanRead) -> bool:
+def _is_announced(
+    step: Step,
+    codes: frozenset[str],
+    group: str,
+    read: PlanRead,
+) -> bool:
     """Whether a principal whose rows are the reason of the step announces the group."""
     for principal in read.plan.principals:
         if set(principal.sources).isdisjoint(step.because_of):

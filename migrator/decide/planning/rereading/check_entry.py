@@ -46,7 +46,10 @@ def check_entry(
 
 
 def check_standard(
-    where: str, principal: PlannedPrincipal, entry: EntrySpec, read: PlanRead
+    where: str,
+    principal: PlannedPrincipal,
+    entry: EntrySpec,
+    read: PlanRead,
 ) -> Iterator[Inconsistency]:
     """A STANDARD entry that a run makes, or completes EKS's own to.
 

@@ -36,7 +36,12 @@ class PlanRead:
             return known
         return CandidatePrincipal(arn, self.facts.find(arn))
 
-    def is_announced(self, principal: PlannedPrincipal, codes: frozenset[str], name: str) -> bool:
+    def is_announced(
+        self,
+        principal: PlannedPrincipal,
+        codes: frozenset[str],
+        name: str,
+    ) -> bool:
         """Whether a finding of the principal with one of the codes names this group or access
         policy.
         """

@@ -98,7 +98,12 @@ def _by_policies(pod: Pod, target: Target, world: PolicyWorld) -> _Found:
     return _worst([found, *perhaps])
 
 
-def _if_it_is(plugin: Plugin, pod: Pod, target: Target, world: PolicyWorld) -> _Found:
+def _if_it_is(
+    plugin: Plugin,
+    pod: Pod,
+    target: Target,
+    world: PolicyWorld,
+) -> _Found:
     """The answer where a plugin is not there for certain, and policies deny nothing without it."""
     found = _by_plugin(plugin, pod, target, world)
     if found.state == "yes":

@@ -129,7 +129,12 @@ def _sort(raw: Raw, found: _Sorted) -> None:
         found.foreign.append(_place(raw, kind))
 
 
-def _sort_calico(raw: Raw, group: str, kind: str, found: _Sorted) -> None:
+def _sort_calico(
+    raw: Raw,
+    group: str,
+    kind: str,
+    found: _Sorted,
+) -> None:
     """The same for an object of Calico, by whichever of its two groups it was read."""
     _, name = name_of(raw)
     found.calico = True

@@ -137,7 +137,12 @@ def use_private_names(region: str, endpoint: str) -> str:
     return f"{head} --private-dns-enabled"
 
 
-def create_gateway(region: str, vpc: str, service: str, tables: Sequence[str]) -> str:
+def create_gateway(
+    region: str,
+    vpc: str,
+    service: str,
+    tables: Sequence[str],
+) -> str:
     """The command that makes a gateway endpoint of a service, with a route in each table."""
     return (
         f"aws ec2 create-vpc-endpoint {_at(region)} --vpc-id {quote(vpc)} "

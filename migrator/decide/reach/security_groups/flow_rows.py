@@ -132,7 +132,10 @@ class _Judged(NamedTuple):
 
 
 def _row(
-    network: ClusterNetwork, wanted: _Wanted, sources: Sequence[Member], ends: Sequence[Member]
+    network: ClusterNetwork,
+    wanted: _Wanted,
+    sources: Sequence[Member],
+    ends: Sequence[Member],
 ) -> RequiredRule:
     """The row of what is wanted between two sides."""
     if not (sources and ends):

@@ -116,7 +116,10 @@ def _owned_tag(network: ClusterNetwork) -> RequiredRule:
 
 
 def _tag_commands(
-    network: ClusterNetwork, sets: Sequence[Sequence[str]], chosen: Collection[str], tag: str
+    network: ClusterNetwork,
+    sets: Sequence[Sequence[str]],
+    chosen: Collection[str],
+    tag: str,
 ) -> list[str]:
     """Commands after which the chosen groups have the tag, and no other group of a node."""
     used = dict.fromkeys(group for groups in sets for group in groups)

@@ -32,7 +32,10 @@ def tag_choice(
 
 
 def _complete(
-    sets: Sequence[Groups], chosen: Groups, rank: Callable[[str], int], budget: Iterator[int]
+    sets: Sequence[Groups],
+    chosen: Groups,
+    rank: Callable[[str], int],
+    budget: Iterator[int],
 ) -> Groups | None:
     """More groups beside those that are chosen; None where they leave a set without one, or give it
     two.

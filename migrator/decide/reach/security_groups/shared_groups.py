@@ -26,7 +26,10 @@ _NEW: Final = "sg-"
 
 
 def own_groups_instead(
-    network: ClusterNetwork, flows: Sequence[RequiredRule], row: RequiredRule, shared: Sequence[str]
+    network: ClusterNetwork,
+    flows: Sequence[RequiredRule],
+    row: RequiredRule,
+    shared: Sequence[str],
 ) -> RequiredRule:
     """The row with its remedy. An additional group is replaced by a new one with the same incoming
     rules. The cluster group cannot be replaced: it is an additional one of the other cluster, where

@@ -124,7 +124,10 @@ class ClusterNetwork:
         return 3 if known.is_default else 2
 
     def flow(
-        self, sources: Sequence[Member], destinations: Sequence[Member], traffic: Traffic
+        self,
+        sources: Sequence[Member],
+        destinations: Sequence[Member],
+        traffic: Traffic,
     ) -> FlowAnswer:
         """Whether the traffic passes from each source to each destination: out of the source's
         groups and into the destination's. Answers come back without a rule (VPC user guide,

@@ -23,7 +23,10 @@ _ADMITTED_BY: Final[Mapping[str, str]] = {
 
 
 def login_not_accepted(
-    error: MigratorError, caller: str, mode: str, skew: timedelta | None
+    error: MigratorError,
+    caller: str,
+    mode: str,
+    skew: timedelta | None,
 ) -> Failed:
     """The error with the caller (an ARN; empty: another login than that of the AWS credentials),
     with what would admit it in the authentication mode, and with a clock that is off by ``skew``.

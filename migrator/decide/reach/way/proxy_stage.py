@@ -17,7 +17,10 @@ _LOGIN = (401, 407)
 
 
 def proxy_cause(
-    ends: WayEnds, resolved: Resolved | None, connected: Connected | None, tunnel: Tunnel | None
+    ends: WayEnds,
+    resolved: Resolved | None,
+    connected: Connected | None,
+    tunnel: Tunnel | None,
 ) -> Cause | None:
     """Why no tunnel through the proxy was made."""
     proxy = ends.proxy

@@ -131,7 +131,12 @@ class _Composer:
         parent.children.append(node)
         return node
 
-    def _check_key(self, node: Node, kind: Kind, event: LibyamlEvent) -> None:
+    def _check_key(
+        self,
+        node: Node,
+        kind: Kind,
+        event: LibyamlEvent,
+    ) -> None:
         """Notes a merge key, ``<<``, which is a plain scalar or has the tag ``!!merge``."""
         # go-yaml takes `<<` for a merge where nothing says that it is text (decode.go, isMerge).
         if kind == "scalar" and event.value == "<<":

@@ -123,7 +123,13 @@ class Source:
         place = self._starts[line] + int(mark.column)
         return min(place, len(self.text))
 
-    def repair(self, problem: LibyamlError, *, documents_read: int, values_read: int) -> None:
+    def repair(
+        self,
+        problem: LibyamlError,
+        *,
+        documents_read: int,
+        values_read: int,
+    ) -> None:
         """Put a stand-in where go-yaml reads on. Raises YamlProblem where it does not either.
 
         ``problem`` is libyaml's error. ``documents_read`` and ``values_read`` say how far the pass
