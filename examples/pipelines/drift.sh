@@ -6,6 +6,6 @@ code=0
 if [ -n "${CLUSTER:-}" ]; then
   migrate drift "$CLUSTER" --detailed-exitcode --output markdown > drift.md || code=$?
 else
-  { echo '```text'; migrate fleet drift --detailed-exitcode || code=$?; echo '```'; } > drift.md
+  migrate fleet drift --detailed-exitcode --output markdown > drift.md || code=$?
 fi
 exit "$code"

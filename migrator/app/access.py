@@ -6,9 +6,11 @@ from datetime import datetime
 
 from migrator.app.connect import Connection, connect, read_log_ins, store_of
 from migrator.app.operator import Operator
+from migrator.errors import Failed
 from migrator.model.access_document import AccessDocument
 from migrator.model.decision import NO_DECISIONS, Decisions
 from migrator.model.snapshot import Snapshot
+from migrator.ports import StateStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +38,49 @@ def access(
     Raises ``no-credentials``, ``cluster-not-found``, ``iam-denied`` where the cluster cannot be
     described, ``decision-invalid``, and with ``save`` what keeps the state from being written.
     """
-    from migrator.model.files.access_document import ACCESS_FILE, encode_access
-
     connected = connection or connect(operator.settings, request.cluster, operator=operator)
     found, _ = read_access(request, operator, connected, moment=moment)
     if request.save:
-        store_of(operator, connected).write(ACCESS_FILE, encode_access(found))
+        _save(found, operator, store_of(operator, connected))
     return found
+
+
+def _save(
+    found: AccessDocument,
+    operator: Operator,
+    store: StateStore,
+) -> None:
+    """Keep the document, unless the one that is kept knows more: a drift from a document that was
+    not read completely finds nothing in what is missing.
+    """
+    from migrator.model.files.access_document import ACCESS_FILE, encode_access
+
+    kept = _kept(store)
+    missing = () if kept is None else found.less_than(kept)
+    if kept is None or not missing:
+        store.write(ACCESS_FILE, encode_access(found))
+        operator.events.say(
+            "done", "saved in the state: `migrate drift` compares with it", event="file-written"
+        )
+        return
+    operator.events.say(
+        "warn",
+        f"not saved: the access of {kept.taken_at}, which is saved, knows {' and '.join(missing)}, "
+        "and this reading does not; save with credentials that read that",
+    )
+
+
+def _kept(store: StateStore) -> AccessDocument | None:
+    """The saved document; None where there is none, or none that this version reads."""
+    from migrator.model.files.access_document import ACCESS_FILE, decode_access
+
+    content = store.read(ACCESS_FILE)
+    if content is None:
+        return None
+    try:
+        return decode_access(content, ACCESS_FILE)
+    except Failed:
+        return None
 
 
 def read_access(

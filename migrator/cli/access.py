@@ -15,7 +15,7 @@ from migrator.cli.options import (
     yes_option,
 )
 from migrator.cli.settings import ALL_FORMATS
-from migrator.cli.terminal import events_of, output_of
+from migrator.cli.terminal import output_of
 
 
 @click.command(
@@ -53,10 +53,6 @@ def command(
     found = access(request, operator_of(settings, yes=yes))
     if out is not None:
         write_file(out, encode_access(found))
-    if save:
-        events_of(settings).say(
-            "done", "saved in the state: `migrate drift` compares with it", event="file-written"
-        )
     if out == "-":
         return found.exit_code
     output = output_of(settings)

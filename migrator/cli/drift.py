@@ -1,5 +1,6 @@
 """``migrate drift``: what changed since the plan was carried out, or since the access was saved."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,14 +78,16 @@ def command(
     named = _Named(settings, plan_or_cluster, found, is_plan=not isinstance(of, str))
     lines = named.settling()
     do = named.after()
+    note = named.note(lines)
 
     def table() -> str:
-        return below(drift_text(found, lines, width=output.width, color=output.color), do)
+        text = drift_text(found, lines, note=note, width=output.width, color=output.color)
+        return below(text, do)
 
     output.show(
         document=lambda: drift_to_document(found, lines, do),
         table=table,
-        markdown=lambda: drift_markdown(found, lines, do),
+        markdown=lambda: drift_markdown(found, lines, do, note=note),
     )
     return found.exit_code(detailed=detailed_exitcode)
 
@@ -108,7 +111,15 @@ class _Named:
         """What settles each finding."""
         from migrator.render.drift_commands import own_commands
 
-        return settling_lines(self.there, self.found, own_commands(self.found.cluster.name))
+        own = own_commands(self.found.cluster.name)
+        return settling_lines(self.there, self.found, own, self.settings.profile)
+
+    def note(self, lines: Mapping[tuple[str, str], Sequence[str]]) -> str:
+        """Whose credentials the AWS CLI needs: it takes no role on its command line."""
+        role = self.settings.assume_role
+        if not role or not calls_aws(lines):
+            return ""
+        return f"The aws commands are meant for {role[-1]}: assume that role before them."
 
     def after(self) -> list[str]:
         """What reads more, then what accepts the access as it is after the other commands."""
@@ -139,17 +150,23 @@ def settling_lines(
     settings: Settings,
     found: DriftOutcome,
     own: "OwnCommands",
+    profile: str | None = None,
 ) -> dict[tuple[str, str], tuple[str, ...]]:
-    """What settles each finding, as lines to copy."""
+    """What settles each finding, as lines to copy. ``profile``: that of the AWS CLI."""
     from migrator.render.drift_commands import Settle, settling_commands
     from migrator.render.escape import shell
 
-    profile = f" --profile={shell(settings.profile)}" if settings.profile else ""
+    more = f" --profile={shell(profile)}" if profile else ""
 
     def line(each: Settle) -> str:
         if isinstance(each, str):
-            return f"{each}{profile}"
+            return f"{each}{more}"
         return command_lines(settings, [each], "PLAN", {})[0]
 
     commands = settling_commands(found, own)
     return {key: tuple(map(line, lines)) for key, lines in commands.items()}
+
+
+def calls_aws(lines: Mapping[tuple[str, str], Sequence[str]]) -> bool:
+    """Whether any of the lines is a command of the AWS CLI."""
+    return any(line.startswith("aws ") for commands in lines.values() for line in commands)

@@ -154,6 +154,22 @@ class AccessDocument:
         """1 where something is unknown, else 0."""
         return 1 if self.unknown else 0
 
+    def less_than(self, other: "AccessDocument") -> tuple[str, ...]:
+        """What the other one knows and this one does not, in words: a part of the access that was
+        not read, or whether principals exist that both name.
+        """
+        unread, unread_there = (
+            {each.principal_arn for each in document.principals if each.principal_state == "unread"}
+            for document in (self, other)
+        )
+        named_there = {each.principal_arn for each in other.principals}
+        parts = (
+            ("aws-auth", other.rows_read and not self.rows_read),
+            ("the access entries", other.entries_read and not self.entries_read),
+            ("which principals exist", bool(unread & (named_there - unread_there))),
+        )
+        return tuple(part for part, is_missing in parts if is_missing)
+
 
 def entry_now(
     entry: AccessEntry, state: EntryState = "live", why: str = "", made_by: EntryMaker = "other"

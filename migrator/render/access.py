@@ -26,12 +26,13 @@ _EVERY_LOG_IN = frozenset({"every session of the role", "the user itself"})
 def access_text(
     document: AccessDocument,
     *,
+    named: str = "",
     width: int = MAX_WIDTH,
     color: bool = False,
 ) -> str:
-    """The whole document for a terminal."""
+    """The whole document for a terminal. ``named``: what the cluster is called; empty: its name."""
     parts: list[RenderableType] = [
-        foreign(_headline(document), "bold"),
+        foreign(_headline(document, named), "bold"),
         Text(f"read {document.taken_at}", style="dim"),
     ]
     if document.principals:
@@ -42,12 +43,15 @@ def access_text(
     return text_of(Group(*parts), width=width, color=color)
 
 
-def access_markdown(document: AccessDocument) -> str:
-    """The whole document for a ticket."""
+def access_markdown(
+    document: AccessDocument,
+    named: str = "",
+) -> str:
+    """The whole document for a ticket. ``named``: as that of :func:`access_text`."""
     lines = [
-        f"# Access to {markdown(document.cluster.ref.name)}",
+        f"# Access to {markdown(named or document.cluster.ref.name)}",
         "",
-        markdown(_headline(document)),
+        markdown(_headline(document, named)),
     ]
     if document.principals:
         lines += ["", "| Principal | Logs in | As | By |", "|---|---|---|---|"]
@@ -64,16 +68,35 @@ def access_markdown(document: AccessDocument) -> str:
     return "\n".join([*lines, ""])
 
 
-def _headline(document: AccessDocument) -> str:
+def _headline(
+    document: AccessDocument,
+    named: str,
+) -> str:
     """How many can log in, and whether that is all of them."""
     count = {state: 0 for state in ("yes", "no", "unknown")}
     for principal in document.principals:
         count[principal.logs_in] += 1
     cluster = document.cluster.ref
-    said = f"{count['yes']} principals can log in to {cluster.name}, {count['no']} cannot"
+    name = named or cluster.name
+    said = f"{count['yes']} principals can log in to {name}, {count['no']} cannot"
     if count["unknown"]:
         said += f", of {count['unknown']} it is not known"
+    unread = _unread(document)
+    # A count of what was read is no answer to who can log in.
+    if unread:
+        said = f"It is not known who can log in to {name}: {unread}; of what was read, {said}"
     return f"{said} ({cluster.authentication_mode} mode)"
+
+
+def _unread(document: AccessDocument) -> str:
+    """Which source of access was not read as a whole; empty where each was, or is not asked."""
+    reads_rows = document.cluster.ref.authentication_mode != "API"
+    unread: list[str] = []
+    if not document.entries_read:
+        unread.append("the access entries were not read")
+    if reads_rows and not document.rows_read:
+        unread.append("aws-auth was not read")
+    return " and ".join(unread)
 
 
 def _short(
@@ -110,6 +133,8 @@ def _as_lines(principal: PrincipalAccess) -> list[str]:
     # What keeps an answer from being certain, or the principal from logging in.
     if principal.why:
         lines.append(principal.why)
+    if principal.entry is not None and principal.entry.why not in ("", principal.why):
+        lines.append(f"access entry: {principal.entry.why}")
     if principal.successor:
         lines.append(f"successor: {principal.successor}")
     return lines
@@ -129,7 +154,8 @@ def _by_lines(principal: PrincipalAccess) -> list[str]:
     """What lets the principal in, then what would and does not."""
     lines = [_by(identity, principal) for identity in principal.identities]
     entry = principal.entry
-    if entry is not None and not lines:
+    # A row that admits hides an entry that does not: its principal is denied in API mode.
+    if entry is not None and entry.state != "live":
         lines.append(f"{entry.state} access entry ({entry.type})")
     for row in principal.rows:
         if row.effect != "decides":

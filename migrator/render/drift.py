@@ -46,11 +46,17 @@ def drift_text(
     drift: DriftOutcome,
     lines: Lines,
     *,
+    named: str = "",
+    note: str = "",
     width: int = MAX_WIDTH,
     color: bool = False,
 ) -> str:
-    """All findings. ``lines``: the commands of each, which are never folded."""
-    parts = [_of(foreign(headline(drift), "bold"), width, color=color)]
+    """All findings. ``lines``: the commands of each, which are never folded. ``named``: what the
+    cluster is called; empty: its name. ``note``: what the commands need, as a sentence.
+    """
+    parts = [_of(foreign(headline(drift, named), "bold"), width, color=color)]
+    if note:
+        parts.append(_of(foreign(note, "dim"), width, color=color))
     for finding in drift.findings:
         parts.append(_of(_finding(finding), width, color=color))
         commands = lines.get((finding.code, finding.subject), ())
@@ -73,14 +79,20 @@ def _of(
     return text_of(part, width=width, color=color)
 
 
-def headline(drift: DriftOutcome) -> str:
+def headline(
+    drift: DriftOutcome,
+    named: str = "",
+) -> str:
     """How much changed, since when, and compared with what."""
     count = len(drift.findings)
     changed = {0: "nothing", 1: "1 thing"}.get(count, f"{count} things")
-    left = f"; {len(drift.unknown)} unknown" if drift.unknown else ""
-    return (
-        f"{drift.cluster.name}: {changed} changed since {drift.taken_at}, by {drift.against}{left}"
-    )
+    name = named or drift.cluster.name
+    said = f"{changed} changed since {drift.taken_at}, by {drift.against}"
+    # What was not read may have changed.
+    if drift.unknown:
+        left = f"not everything is known ({len(drift.unknown)} unknown, {drift.unknown[0].what})"
+        said = f"{left}; of what was read, {said}"
+    return f"{name}: {said}"
 
 
 def _finding(finding: DriftFinding) -> Group:
@@ -97,11 +109,16 @@ def drift_markdown(
     drift: DriftOutcome,
     lines: Lines,
     after: Sequence[str] = (),
+    named: str = "",
+    note: str = "",
 ) -> str:
     """All findings for a ticket or an issue; commands are code blocks. ``after``: the commands that
-    come after those of the findings.
+    come after those of the findings. ``named``, ``note``: as those of :func:`drift_text`.
     """
-    parts = [f"# Drift of {markdown(drift.cluster.name)}\n\n{markdown(headline(drift))}\n"]
+    name = named or drift.cluster.name
+    parts = [f"# Drift of {markdown(name)}\n\n{markdown(headline(drift, named))}\n"]
+    if note:
+        parts.append(f"\n{markdown(note)}\n")
     for finding in drift.findings:
         parts.append(f"\n## {finding.code}: {markdown(finding.what)}\n\n{finding.kind.why}\n")
         if finding.changes:

@@ -22,7 +22,7 @@ from tests.support.drift_lab import (
     DriftLab,
     drift_lab,
 )
-from tests.support.remedy_lab import ACCOUNT, ROLE, row
+from tests.support.remedy_lab import ACCOUNT, OPERATOR, ROLE, row
 
 MODES = {
     "dual": "API_AND_CONFIG_MAP",
@@ -248,6 +248,26 @@ def test_plan_is_kept_to_by_a_hand_over_and_by_deleting_what_is_dead(shared: Dri
     assert json.loads(lab.run(*last.split()[1:], "--output", "json").out)["findings"] == []
 
 
+def test_reading_that_knows_less_takes_the_place_of_no_saved_access(shared: DriftLab) -> None:
+    lab = _cluster(shared, "dual")
+    lab.ok("access CLUSTER --save")
+    saved = lab.state_file("access.json").read_bytes()
+    lab.permit(OPERATOR, "eks:ListAccessEntries")
+    try:
+        ran = lab.run("access", "dual", "--save")
+        changed = lab.run("drift", "dual")
+    finally:
+        lab.permit(OPERATOR)
+    assert ran.code == 1
+    assert "not saved" in ran.err
+    assert lab.state_file("access.json").read_bytes() == saved
+    # What was not read is in the first line, which people paste.
+    head = " ".join(ran.out.split("PRINCIPAL")[0].split())
+    assert "not known who can log in to dual: the access entries were not read" in head
+    assert "dual: not everything is known" in " ".join(changed.out.split())
+    assert lab.run("access", "dual", "--save").code == 0
+
+
 def test_commands_name_the_cluster_as_it_was_given(shared: DriftLab) -> None:
     """A cluster of the same name may be in the Region that is the default one."""
     lab = _cluster(shared, "api")
@@ -257,6 +277,8 @@ def test_commands_name_the_cluster_as_it_was_given(shared: DriftLab) -> None:
     assert f"migrate access {arn} --save" in nothing.err
     lab.ok("access CLUSTER --save")
     lab.eks("create_access_entry", lab.role("new"))
+    as_role = lab.run("drift", "api", "--assume-role", f"{ROLE}/operator", "--output", "table")
+    assert f"meant for {ROLE}/operator" in " ".join(as_role.out.split()), as_role.err
     for given in ((arn,), ("api", "--region", "eu-central-1")):
         document = json.loads(lab.run("drift", *given, "--output", "json").out)
         assert document["commands"] == ["migrate access api --save --region eu-central-1"]

@@ -6,12 +6,14 @@ import click
 
 from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.options import save_option
+from migrator.cli.settings import ALL_FORMATS
 from migrator.fleet.cli.options import fleet_argument, read_options
 
 
 @click.command(
     "access",
     cls=MigrateCommand,
+    formats=ALL_FORMATS,
     short_help="Who can log in to every cluster now, and by what.",
 )
 @fleet_argument

@@ -5,12 +5,14 @@ from typing import Any
 import click
 
 from migrator.cli.lazy import MigrateCommand, settings_of
+from migrator.cli.settings import ALL_FORMATS
 from migrator.fleet.cli.options import fleet_argument, read_options
 
 
 @click.command(
     "drift",
     cls=MigrateCommand,
+    formats=ALL_FORMATS,
     short_help="What changed in every cluster since its migration.",
 )
 @fleet_argument

@@ -20,6 +20,7 @@ from migrator.decide.reading.effective_identity import (
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.model.access_document import AccessDocument, PrincipalAccess
 from migrator.model.files.snapshot import decode_snapshot
+from migrator.render.access import access_markdown, access_text
 
 ACCOUNT, FOREIGN = "111122223333", "444455556666"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role"
@@ -225,3 +226,14 @@ def test_successor_of_an_identity_center_role_is_named() -> None:
     assert (found.logs_in, found.successor) == ("no", new)
     assert found.entry is not None
     assert found.entry.state == "dead"
+
+
+def test_dead_entry_is_shown_beside_the_row_that_admits_its_principal() -> None:
+    """In API mode the principal is denied: who reads the table has to see it."""
+    arn = f"{ROLE}/ci"
+    dead = _entry(arn, at=MADE)
+    world = _snapshot("API_AND_CONFIG_MAP", roles=[_row(arn, "ci", ["g"])], entries=[dead])
+    document = access_now(decode_snapshot(world))
+    for text in (access_text(document, width=200), access_markdown(document)):
+        assert "dead access entry" in text
+        assert "deleted and made again" in text

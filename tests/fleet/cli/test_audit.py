@@ -8,6 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from migrator.fleet.model.files.audit import fleet_access_schema, fleet_drift_schema
+from migrator.fleet.model.short_texts import short_cluster
 from migrator.lab.lab_client import control
 from tests.support.cli_lab import CliLab, running
 from tests.support.fleet_world import fleet_file, fleet_world
@@ -51,6 +52,30 @@ def test_fleet_is_read_saved_and_compared_and_each_run_reads_all_of_it(tmp_path:
         assert all(each["commands"] for each in changed)
         assert found[by_name["c0001"]["arn"]] == []
         assert _run(lab, "drift", *two)[0] == 0
+        _check_texts(lab, by_name["c0000"]["arn"], two, changed[0])
+
+
+def _check_texts(
+    lab: CliLab,
+    arn: str,
+    two: tuple[str, ...],
+    finding: Mapping[str, Any],
+) -> None:
+    """Clusters are named as in every table of a fleet, and the commands are those of the fleet."""
+    named = short_cluster(arn)
+    table = " ".join(lab.run("fleet", "drift", *two).out.split())
+    assert f"{named}: 1 thing changed" in table
+    markdown = lab.run("fleet", "drift", *two, "--output", "markdown").out
+    assert markdown.count("# Drift of ") == 2
+    assert f"# Drift of {named}" in markdown
+    assert f"# Access to {named}" in lab.run("fleet", "access", "--output", "markdown").out
+    (plan,) = finding["commands"]
+    assert plan == f"migrate fleet plan fleet.yaml --cluster {arn}"
+    accept = f"migrate fleet access fleet.yaml --save --cluster {arn}"
+    assert accept in markdown
+    assert accept in table
+    assert lab.run(*accept.split()[1:]).code == 0
+    assert _run(lab, "drift", *two)[1]["documents"][arn]["findings"] == []
 
 
 def _add_row(lab: CliLab, document: Mapping[str, Any]) -> None:
