@@ -1,6 +1,6 @@
 """Decide what becomes of every principal of a cluster: the dry run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,8 +9,11 @@ from migrator.app.connect import now, read_cluster
 from migrator.app.operator import Operator
 from migrator.app.snapshot import snapshot_of_file
 from migrator.model.decision import Stub
+from migrator.model.long_lists import some_of
 from migrator.model.outcome import PlanOutcome
 from migrator.model.plan import Plan
+
+_SAID = 5  # names in one line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +72,27 @@ def plan(
         digest=document["planDigest"],
         document=document,
         lines=lines_of_rows(snapshot.get("configMap")),
-        said=said,
+        said=(*said, *_log_ins_of_others(request, planned, snapshot)),
     )
+
+
+def _log_ins_of_others(
+    request: PlanRequest, planned: Plan, snapshot: Mapping[str, Any]
+) -> Iterator[str]:
+    """A line where ``verify_as`` names principals that this cluster does not have."""
+    from migrator.decide.planning.proof.decisions_check import ways_of_others
+    from migrator.decide.reading.read_aws_auth import read_aws_auth
+    from migrator.model.files.decisions import decode_decisions
+
+    answered = decode_decisions(request.decisions or {}).verify_as
+    if not answered:
+        return
+    rows = read_aws_auth((snapshot.get("configMap") or {}).get("data") or {}).rows
+    known = [each.principal_arn for each in planned.principals] + [row.arn for row in rows]
+    others = ways_of_others(answered, known)
+    if others:
+        names = some_of(others, _SAID)
+        yield f"verify_as has principals that {planned.cluster.name} does not have: {names}"
 
 
 def _snapshot(

@@ -35,7 +35,11 @@ _LARGEST = 32 * 1024 * 1024  # bytes; of a larger file the rest is not read
 Source = Callable[[click.Context, str], Iterable[str]]
 
 
-def completions(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+def completions(
+    kind: str,
+    ctx: click.Context,
+    incomplete: str,
+) -> list[CompletionItem]:
     """What fits the beginning of a word. ``kind`` is a key of :data:`KINDS`."""
     found: list[CompletionItem] = []
     for source in KINDS[kind]:
@@ -57,7 +61,10 @@ def _read(path: str | Path) -> bytes:
     return b""
 
 
-def _given(ctx: click.Context, name: str) -> str:
+def _given(
+    ctx: click.Context,
+    name: str,
+) -> str:
     """An option that stands before or after the command's name; empty where it was not given."""
     before = ctx.find_root().params.get(name)
     return str(ctx.params.get(name) or before or "")
@@ -70,7 +77,10 @@ def _kubeconfigs(ctx: click.Context) -> list[bytes]:
     return [*map(_read, paths)] or [_read("~/.kube/config")]
 
 
-def _cluster_arns(ctx: click.Context, _incomplete: str) -> Iterator[str]:
+def _cluster_arns(
+    ctx: click.Context,
+    _incomplete: str,
+) -> Iterator[str]:
     """Clusters that `aws eks update-kubeconfig` wrote into a kubeconfig, which names a cluster
     and its context by the ARN. The text is searched: other kubeconfigs have the ARN in the
     arguments of their exec plugin.
@@ -91,7 +101,10 @@ def _lab(ctx: click.Context) -> Mapping[str, Any] | None:
     return {}
 
 
-def _clusters(ctx: click.Context, incomplete: str) -> Iterator[str]:
+def _clusters(
+    ctx: click.Context,
+    incomplete: str,
+) -> Iterator[str]:
     """Their names, and those with a folder in the state; ARNs for a word that starts like
     one. Of a command of the lab, its clusters.
     """
@@ -110,7 +123,10 @@ def _clusters(ctx: click.Context, incomplete: str) -> Iterator[str]:
         yield folder.name
 
 
-def _contexts(ctx: click.Context, _incomplete: str) -> Iterator[str]:
+def _contexts(
+    ctx: click.Context,
+    _incomplete: str,
+) -> Iterator[str]:
     """The contexts of a kubeconfig."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -142,7 +158,10 @@ def _sections() -> Iterator[tuple[str, Mapping[str, str]]]:
             yield section.removeprefix("profile ").strip(), parser[section]
 
 
-def _profiles(_ctx: click.Context, _incomplete: str) -> Iterator[str]:
+def _profiles(
+    _ctx: click.Context,
+    _incomplete: str,
+) -> Iterator[str]:
     """The profiles of the AWS configuration, those of the credentials file last, as boto3 would
     find them.
     """
@@ -150,12 +169,18 @@ def _profiles(_ctx: click.Context, _incomplete: str) -> Iterator[str]:
     return (name for name, _ in _sections())
 
 
-def _roles(_ctx: click.Context, _incomplete: str) -> Iterator[str]:
+def _roles(
+    _ctx: click.Context,
+    _incomplete: str,
+) -> Iterator[str]:
     """Roles that the profiles assume."""
     return (values["role_arn"] for _, values in _sections() if "role_arn" in values)
 
 
-def _regions(_ctx: click.Context, _incomplete: str) -> Iterator[str]:
+def _regions(
+    _ctx: click.Context,
+    _incomplete: str,
+) -> Iterator[str]:
     """The Regions of all partitions that botocore knows, in the order of its file.
 
     botocore itself takes too long to load: some 0.2 seconds, at each press of the key. A Region
@@ -169,7 +194,10 @@ def _regions(_ctx: click.Context, _incomplete: str) -> Iterator[str]:
             yield from partition["regions"]
 
 
-def _principals(ctx: click.Context, incomplete: str) -> Iterator[str]:
+def _principals(
+    ctx: click.Context,
+    incomplete: str,
+) -> Iterator[str]:
     """The principals of the plan on the command line, or of the lab, by ARN; for a word that has a
     beginning, also by an end of it that one of them has, and by their rows.
     """
@@ -198,7 +226,10 @@ def _planned(ctx: click.Context) -> dict[str, tuple[str, ...]]:
     return {}
 
 
-def _principals_with_profile(ctx: click.Context, incomplete: str) -> Iterator[str]:
+def _principals_with_profile(
+    ctx: click.Context,
+    incomplete: str,
+) -> Iterator[str]:
     """``PRINCIPAL=PROFILE``: a principal, and after the sign a profile."""
     principal, sign, profile = incomplete.rpartition("=")
     if sign:
@@ -206,14 +237,20 @@ def _principals_with_profile(ctx: click.Context, incomplete: str) -> Iterator[st
     yield from (f"{each}=" for each in _principals(ctx, incomplete))
 
 
-def _codes(_ctx: click.Context, _incomplete: str) -> Iterable[str]:
+def _codes(
+    _ctx: click.Context,
+    _incomplete: str,
+) -> Iterable[str]:
     """The codes of findings and errors."""
     from migrator.app.explain_code import all_codes
 
     return all_codes()
 
 
-def _commands(ctx: click.Context, _incomplete: str) -> Iterable[str]:
+def _commands(
+    ctx: click.Context,
+    _incomplete: str,
+) -> Iterable[str]:
     """The commands, for `migrate help`."""
     place = ctx.find_root()
     with suppress(click.UsageError):

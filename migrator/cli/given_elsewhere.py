@@ -3,6 +3,7 @@ the plan, and what is remembered of how the plan was made. What is used is said.
 """
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -112,6 +113,33 @@ def wrong_setting(error: click.BadParameter, ctx: click.Context) -> WrongUse | N
     return WrongUse(
         "settings-malformed", f"{where} cannot be used.", why=usage_words(error), remedy=remedy
     )
+
+
+def set_elsewhere(error: click.UsageError) -> str:
+    """Where the options come from that the message names and the command line does not have; empty
+    where there are none.
+    """
+    ctx = error.ctx
+    if ctx is None:
+        return ""
+    named = set(re.findall("--([a-z-]+)", error.message))
+    said = []
+    for option in ctx.command.get_params(ctx):
+        place = _place_of(option, ctx) if long_name(option) in named else ""
+        if place:
+            said.append(f"--{long_name(option)} comes from {place}.")
+    return " ".join(said)
+
+
+def _place_of(option: click.Parameter, ctx: click.Context) -> str:
+    """The variable or the file that gave an option; empty for the command line."""
+    source = ctx.get_parameter_source(option.name or "")
+    if source is ParameterSource.ENVIRONMENT:
+        return next((each for each in _each(option.envvar or ()) if os.environ.get(each)), "")
+    if source is ParameterSource.DEFAULT_MAP:
+        came: _From = ctx.meta[_FROM]
+        return str(came.folder / NAME)
+    return ""
 
 
 def _each(variables: str | Iterable[str]) -> list[str]:

@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from migrator.app.settings import Settings
-from migrator.cli.completed import complete_values
+from migrator.cli.completed import NO_NAME, complete_values
 from migrator.cli.examples import Examples
 from migrator.cli.help_pages import write_examples, write_options
 from migrator.cli.log_lines import THIS
@@ -39,6 +39,17 @@ class OutputFile(click.Path):
 
     def __init__(self) -> None:
         super().__init__(readable=False, allow_dash=True)
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401 - click's own
+        """The path as it was given. An empty one is refused."""
+        if value == "":
+            self.fail(NO_NAME, param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class HelpByTwoNames(click.Command):

@@ -192,6 +192,8 @@ def run(arguments: Sequence[str], *, stderr: TextIO, name: str = ORDINARY) -> in
 
 
 def _usage(error: click.UsageError, stderr: TextIO) -> int:
+    from migrator.cli.given_elsewhere import set_elsewhere
+
     command = error.ctx.command_path if error.ctx is not None else ORDINARY
     help_asked = isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ()))  # click 8.2
     if help_asked and not THIS.is_json:
@@ -201,7 +203,7 @@ def _usage(error: click.UsageError, stderr: TextIO) -> int:
         stderr,
         "usage",
         usage_words(error),
-        "",
+        set_elsewhere(error),
         f"{command} --help shows how it is called.",
         exit_code=exit_codes.USAGE,
         traceback=False,

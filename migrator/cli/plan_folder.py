@@ -20,13 +20,14 @@ _MOST = 512 * 1024 * 1024  # bytes; more than any plan
 @dataclass(frozen=True, slots=True)
 class Memory:
     """``decisions``: the path, seen from here; ``changed``: it has another content now;
-    ``missing``: it is not there.
+    ``missing``: it is not there. ``damaged``: the file that remembers, where it cannot be read.
     """
 
     decisions: str | None = None
     changed: bool = False
     missing: bool = False
     reader_roles: tuple[str, ...] = ()
+    damaged: str | None = None
 
     def options(self) -> dict[str, Any]:
         """By the long names of the options."""
@@ -39,6 +40,11 @@ class Memory:
 
     def lines(self, used: set[str]) -> Iterator[tuple[Literal["info", "warn"], str]]:
         """What to say of the options that are ``used``."""
+        if self.damaged is not None:
+            yield (
+                "warn",
+                f"{self.damaged} cannot be read: give the plan's --decisions and --reader-role",
+            )
         if self.missing:
             yield "warn", f"the plan was made with answers that are not there: {self.decisions}"
         if "decisions" in used and self.changed:
@@ -94,9 +100,12 @@ def remember(
 def recall(plan_file: str) -> Memory:
     """What is remembered of this plan; nothing where the file is damaged or of another plan."""
     place = memory_of(plan_file)
+    if not os.path.lexists(place):
+        return Memory()
     document = _read(place)
-    plan = _read(Path(plan_file)) if document else {}
-    if document.get("format") != FORMAT or document.get("planDigest") != plan.get("planDigest"):
+    if document.get("format") != FORMAT or not isinstance(document.get("planDigest"), str):
+        return Memory(damaged=str(place))
+    if document.get("planDigest") != _read(Path(plan_file)).get("planDigest"):
         return Memory()
     roles = document.get("readerRoles")
     memory = Memory(reader_roles=tuple(map(str, roles)) if isinstance(roles, list) else ())

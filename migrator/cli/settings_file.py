@@ -34,8 +34,15 @@ def read_settings(folder: Path, root: click.Command) -> dict[str, Any]:
     from migrator.model.files.yaml_document import MOST_BYTES, YamlError, load_yaml
 
     path = folder / NAME
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
+    if not path.is_file():
+        raise WrongUse(
+            "settings-unreadable",
+            f"The settings file {path} is no regular file.",
+            why="It is a folder, a pipe or a device, or a link that leads nowhere.",
+            remedy="Move it away, or put a file there.",
+        )
     _refuse_of_others(path)
     try:
         document = load_yaml(read_bytes(str(path), "The settings file", limit=MOST_BYTES))

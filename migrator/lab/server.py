@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from migrator.errors import MigratorError
 from migrator.lab.aws.api import AwsApi
 from migrator.lab.aws.pod_identity import AGENT, PodIdentityAgent
 from migrator.lab.control_api import PREFIX, ControlApi
@@ -39,6 +40,8 @@ CA_FILE = "ca.pem"
 BIN_FOLDER = "bin"  # of the lab: programs for a PATH
 PLUGIN = "session-manager-plugin"
 FORMAT = "migrator/lab/v1"
+REFUSED = "refused: "  # how the lab's log begins a line about a world that it does not load
+SAID_OF_ERROR = ("code", "message", "why", "remedy")
 _FILES = 16_384  # open at the same time
 
 
@@ -244,7 +247,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--up", default=UP, help="the command that starts this lab again")
     options = parser.parse_args(arguments)
     _allow_many_ports()
-    world = _read(options.world, options.snapshot, options.reader_role)
+    try:
+        world = _read(options.world, options.snapshot, options.reader_role)
+    except MigratorError as error:
+        # `migrate lab up` says it: it reads this line in the lab's log.
+        said = {each: getattr(error, each) for each in SAID_OF_ERROR}
+        sys.stderr.write(f"{REFUSED}{json.dumps(said)}\n")
+        return error.exit_code
     lab = Lab(world, options.directory, options.up)
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

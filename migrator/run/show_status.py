@@ -58,7 +58,7 @@ from migrator.model.opened_endpoint import Opening
 from migrator.model.outcome import MAKE_A_PLAN, StatusOutcome, StepOutcome
 from migrator.model.plan import Plan
 from migrator.model.principal import IamPrincipal
-from migrator.model.step import Step
+from migrator.model.step import BRIDGE_BINDING, BRIDGE_GROUP, Step
 from migrator.ports import (
     AuthMode,
     Clock,
@@ -78,6 +78,8 @@ from migrator.run.open_endpoint import openings_now
 from migrator.run.read_leftovers import OwnObjects, TimerReads, own_objects
 from migrator.run.read_principals import read_principals
 from migrator.run.what_was_begun import is_verified
+
+_UNNAMED_BRIDGE = (BRIDGE_BINDING.format(run=""), BRIDGE_GROUP.format(run=""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -667,15 +669,22 @@ def _read_first(action: ReadFirst) -> str:
         case "entry":
             return f"the access entry of {action.name}"
         case "binding":
-            return f"the binding {action.name}"
+            return f"the binding {_name_of(action)}"
         case "row":
             return f"the row of {action.name} in aws-auth"
         case "source":
             return f"the row and the IAM id of {action.name}"
         case "carriers":
-            return f"which entries have the group {action.name}"
+            return f"which entries have the group {_name_of(action)}"
         case _:
             assert_never(action.subject)
+
+
+def _name_of(action: ReadFirst) -> str:
+    """The name of a binding or of a group. A bridge gets its name when a run begins."""
+    # A binding of the cluster has no namespace in front of the slash.
+    name = action.name.removeprefix("/")
+    return "of the bridge" if name in _UNNAMED_BRIDGE else name
 
 
 def _next_of_run(plan: Plan, action: Action) -> str:

@@ -221,6 +221,41 @@ BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
 )
 
 
+@pytest.mark.parametrize("detach", [(), ("--detach",)])
+def test_world_with_an_unknown_key_is_refused_by_its_place(
+    lab: CliLab, tmp_path: Path, detach: tuple[str, ...]
+) -> None:
+    (tmp_path / "world.yaml").write_text("format: migrator/world/v1\nacounts: []\n")
+    up = ("lab", "up", *detach, "--lab-dir", str(tmp_path / "lab"), "--world")
+    assert "acounts" in _fails(lab, "world-invalid", *up, str(tmp_path / "world.yaml"))
+
+
+def test_name_of_a_role_for_a_login_is_refused_before_anything_is_asked(lab: CliLab) -> None:
+    error = _fails(lab, "usage", "token", "small", "--as", "developer", exit_code=64)
+    assert "no ARN of a role" in error
+
+
+def test_file_to_write_without_a_name_is_refused(lab: CliLab) -> None:
+    error = _fails(lab, "usage", "plan", "small", "--out", "", exit_code=64)
+    assert "'--out': it is empty" in error
+
+
+def test_code_in_the_place_of_a_principal_is_explained_by_its_own_command(lab: CliLab) -> None:
+    error = _fails(lab, "principal-not-in-plan", "explain", "plan.json", "creator-unknown")
+    assert "do:    migrate explain creator-unknown" in error
+
+
+def test_log_ins_that_the_lab_prints_are_taken_for_each_of_its_clusters(
+    lab: CliLab, tmp_path: Path
+) -> None:
+    other = "arn:aws:iam::111122223333:user/alice"
+    file = tmp_path / "decisions.yaml"
+    file.write_text(f'verify_as: {{"{other}": {{profile: alice}}}}\n')
+    ran = lab.run("plan", "small", "--decisions", str(file))
+    assert ran.code == 0, ran.err
+    assert f"verify_as has principals that small does not have: {other}" in ran.err
+
+
 @pytest.mark.parametrize("kind", ["aliases", "pipe", "device", "socket"])
 @pytest.mark.parametrize(
     ("arguments", "code"),
@@ -228,8 +263,8 @@ BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         (("plan", "small", "--decisions"), "decisions-unreadable"),
         (("verify", "plan.json", "--probes"), "probes-unreadable"),
         (("fleet", "plan"), "fleet-unreadable"),
-        (("lab", "up", "--detach", "--lab-dir", "other-lab", "--world"), "lab-failed"),
-        (("lab", "up", "--detach", "--lab-dir", "other-lab", "--from"), "lab-failed"),
+        (("lab", "up", "--detach", "--lab-dir", "other-lab", "--world"), "world-unreadable"),
+        (("lab", "up", "--detach", "--lab-dir", "other-lab", "--from"), "world-unreadable"),
         (("show",), "plan-unreadable"),
     ],
 )

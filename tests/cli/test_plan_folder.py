@@ -82,6 +82,7 @@ def test_damaged_memory_is_no_memory(copied: CliLab, text: str) -> None:
     ran = copied.run("status", "plan.json")
     assert ran.error_code == ""
     assert "as the plan was made" not in ran.err
+    assert "plan.made-with.json cannot be read" in ran.err
 
 
 def test_memory_of_another_plan_is_not_used(copied: CliLab) -> None:

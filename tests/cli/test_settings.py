@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from click.core import ParameterSource
 
 from migrator.app.settings import Settings
-from migrator.cli.lazy import MigrateCommand
+from migrator.cli.lazy import MigrateCommand, OutputFile
 from migrator.cli.main import cli, run
 from migrator.cli.setting_names import NOT_IN_FILE, ON_COMMAND_LINE_ONLY, long_name, variables_of
 from migrator.cli.settings import GLOBAL_NAMES
@@ -19,6 +20,7 @@ from migrator.cli.settings_file import NAME
 from migrator.cli.unknown_variables import misspelt_variables
 from tests.support.all_commands import all_commands, options_of
 
+ROOT = Path(__file__).parents[2]
 COMMANDS = {path: command for path, command in all_commands()}
 GENERAL = {name.replace("_", "-") for name in GLOBAL_NAMES}
 OPTIONS = [
@@ -180,6 +182,15 @@ def test_file_that_is_no_yaml_is_refused(here: Path) -> None:
     assert "[settings-unreadable]" in said("apply", "plan.json")
 
 
+def test_place_of_the_file_that_has_no_file_is_refused(here: Path) -> None:
+    place = here / NAME
+    place.mkdir()
+    assert "[settings-unreadable]" in said("apply", "plan.json")
+    place.rmdir()
+    place.symlink_to("nowhere")
+    assert "[settings-unreadable]" in said("apply", "plan.json")
+
+
 def test_file_that_everybody_may_write_is_refused(here: Path) -> None:
     place = written(here, {"region": "eu-west-1"})
     place.chmod(0o666)
@@ -199,6 +210,65 @@ def test_wrong_variable_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) ->
     error = said("apply", "plan.json")
     assert "The variable MIGRATE_APPLY_MAX_RATE" in error
     assert "[settings-malformed]" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "option", "variable"),
+    [
+        (("drift", "plan.json"), "--against", "MIGRATE_DRIFT_AGAINST"),
+        (("plan", "orders"), "--snapshot", "MIGRATE_PLAN_SNAPSHOT"),
+        (("plan", "orders"), "--config-map", "MIGRATE_PLAN_CONFIG_MAP"),
+    ],
+)
+def test_option_of_a_wrong_call_is_traced_to_its_variable(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    option: str,
+    variable: str,
+) -> None:
+    shutil.copy(ROOT / "tests/data/demo_plan.json", here / "plan.json")
+    monkeypatch.setenv(variable, "a.json")
+    assert f"why:   {option} comes from {variable}." in said(*words)
+
+
+def test_option_of_a_wrong_call_is_traced_to_the_file(here: Path) -> None:
+    place = written(here, {"plan": {"snapshot": "a.json"}})
+    assert f"--snapshot comes from {place.name}." in said("plan", "orders")
+
+
+def test_option_of_a_wrong_call_on_the_command_line_is_not_traced(here: Path) -> None:
+    assert "comes from" not in said("plan", "orders", "--snapshot", "a.json")
+
+
+def _of_kind(*kinds: str) -> list[tuple[tuple[str, ...], str]]:
+    """The options of all commands whose text is of one of the kinds."""
+    return [
+        (path, name)
+        for path, name, option in OPTIONS
+        if getattr(option.type, "kind", "out" if isinstance(option.type, OutputFile) else "")
+        in kinds
+    ]
+
+
+@pytest.mark.parametrize(("path", "name"), _of_kind("file", "folder", "out"))
+def test_file_without_a_name_is_refused(path: tuple[str, ...], name: str) -> None:
+    command = COMMANDS[path]
+    (option,) = (each for each in options_of(command) if long_name(each) == name)
+    with pytest.raises(click.BadParameter, match="empty"):
+        option.type_cast_value(click.Context(command), ("",) if option.multiple else "")
+
+
+@pytest.mark.parametrize(("path", "name"), _of_kind("role"))
+def test_name_of_a_role_is_no_arn(path: tuple[str, ...], name: str) -> None:
+    command = COMMANDS[path]
+    (option,) = (each for each in options_of(command) if long_name(each) == name)
+    ctx = click.Context(command)
+    for text in ("on-call", "role/on-call", "arn:aws:iam::111122223333:user/on-call", ""):
+        with pytest.raises(click.BadParameter, match="no ARN of a role"):
+            option.type_cast_value(ctx, (text,) if option.multiple else text)
+    role = "arn:aws-cn:iam::111122223333:role/team/on-call"
+    assert role in option.type_cast_value(ctx, (role,) if option.multiple else role)
 
 
 def test_help_needs_no_good_file(here: Path) -> None:

@@ -48,6 +48,21 @@ def test_before_anything_is_done_the_first_step_is_next() -> None:
     )
 
 
+def test_bridge_of_a_run_that_has_not_begun_has_no_name() -> None:
+    world = World(company()[0])
+    world.cluster.mode = "API_AND_CONFIG_MAP"
+    mode, *others = PLAN.steps
+    steps = [replace(each, requires=tuple({*each.requires} - {mode.id})) for each in others]
+    ports = StatusPorts(
+        world.store,
+        MemoryClock(world.cluster),
+        MemoryMode(world.cluster),
+        MemoryReader(world.cluster),
+    )
+    found = show_status("prod", ports, replace(PLAN, steps=tuple(steps)), DIGEST)
+    assert found.next == "`migrate apply PLAN`, which reads the binding of the bridge first"
+
+
 def test_after_apply_outstanding_proofs_are_named() -> None:
     world = World(company()[0])
     apply_plan(PLAN, DIGEST, world.ports())

@@ -9,6 +9,7 @@ from migrator.app.settings import Settings
 from migrator.cli.commands_to_copy import command_lines, options_again
 from migrator.fleet.model.outcome import ClusterResult, ClusterStatus, FleetOutcome
 from migrator.fleet.model.report import FleetReport
+from migrator.model.canary_pod import CANARY_IMAGE
 
 # What is done about a cluster that ended so; for every other one it is the same command again.
 _BY_STATUS: Mapping[ClusterStatus, str] = {
@@ -17,6 +18,44 @@ _BY_STATUS: Mapping[ClusterStatus, str] = {
     "unproven": "status",
 }
 _TAKE_DECISIONS = ("plan", "apply", "verify", "rehearse", "cutover")
+# Which clusters, and how the work is done: the same for the next command.
+_HOW = {
+    "clusters": "--cluster",
+    "concurrency": "--concurrency",
+    "stop_file": "--stop-file",
+    "executor": "--executor",
+    "scheduler": "--scheduler",
+    "tls_ca": "--tls-ca",
+    "tls_cert": "--tls-cert",
+    "tls_key": "--tls-key",
+    "insecure_scheduler": "--insecure-scheduler",
+    "workers": "--workers",
+    "worker_wait": "--worker-wait",
+}
+# What else the same command was given.
+_AGAIN = {
+    "image": "--image",
+    "max_rate": "--max-rate",
+    "keep_going": "--keep-going",
+    "gates_only": "--gates",
+    "baseline": "--baseline",
+    "approve": "--approve",
+    "probes": "--max-probes",
+    "canary_pods": "--canary-pods",
+    "canary_image": "--canary-image",
+    "strategy": "--strategy",
+    "target": "--target",
+    "save": "--save",
+    "detailed_exitcode": "--detailed-exitcode",
+}
+# Values that a command has anyway are not printed.
+DEFAULTS = {
+    "executor": "threads",
+    "probes": 30,
+    "canary_image": CANARY_IMAGE,
+    "strategy": "preserve",
+    "target": "API",
+}
 _ONE_CLUSTER = frozenset({"--cluster", "--state-dir"})
 
 
@@ -60,7 +99,7 @@ def lines_of_outcome(
     approved = tuple(given.get("approve") or ())
     if outcome.unapproved:
         given = {**given, "approve": (*approved, outcome.unapproved)}
-    commands = [_command(name, spelled, given) for name in names or (spelled,)]
+    commands = [next_words(name, spelled, given) for name in names or (spelled,)]
     return command_lines(settings, commands, "", {})
 
 
@@ -73,15 +112,19 @@ def _next_of(
     return _BY_STATUS.get(result.status, command)
 
 
-def _command(
+def next_words(
     name: str,
     asked: str,
     given: Mapping[str, Any],
 ) -> tuple[str, ...]:
+    """The words of the fleet's command ``name`` after ``asked`` was called with ``given``: the
+    same command has the same options.
+    """
     words = ("fleet", name, str(given["fleet_file"]))
     if name == "status":
         return words
-    more = options_again(given, clusters="--cluster")
+    given = {key: value for key, value in given.items() if value != DEFAULTS.get(key)}
+    more = options_again(given, **_HOW)
     if name in _TAKE_DECISIONS:
         more += options_again(given, decisions="--decisions")
     if name != asked:
@@ -89,13 +132,5 @@ def _command(
     length = given.get("length")
     if isinstance(length, timedelta):
         more += ("--for", f"{int(length.total_seconds())}s")
-    again = options_again(
-        given,
-        image="--image",
-        max_rate="--max-rate",
-        keep_going="--keep-going",
-        gates_only="--gates",
-        baseline="--baseline",
-        approve="--approve",
-    )
+    again = options_again(given, **_AGAIN)
     return (*words, *more, *again)

@@ -1,5 +1,6 @@
 """``migrate lab up``: start a lab, in this terminal or beside it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 
@@ -16,7 +18,7 @@ from migrator.cli.lazy import MigrateCommand, settings_of
 from migrator.cli.terminal import events_of
 from migrator.errors import Failed, MigratorError, Refused
 from migrator.lab.cli.place import default_directory, lab_directory_option, resolved
-from migrator.lab.server import write_private
+from migrator.lab.server import REFUSED, write_private
 from migrator.lab.worlds.world_files import fleet_file_path, fleet_world_path
 from migrator.render.escape import shell
 
@@ -167,11 +169,16 @@ def _await_answer(process: "subprocess.Popen[bytes]", directory: Path, log: Path
     while not is_running(directory):
         if process.poll() is not None or time.monotonic() > deadline:
             said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            why = said[-1] if said else "it said nothing"
-            raise Failed(
-                "lab-failed", "The lab did not start.", why=why, remedy=f"Look into {log}."
-            )
+            raise _not_started(said[-1] if said else "it said nothing", log)
         time.sleep(0.02)
+
+
+def _not_started(last: str, log: Path) -> Failed:
+    """The error of a lab that ended before it answered. ``last``: the last line that it said."""
+    if not last.startswith(REFUSED):
+        return Failed("lab-failed", "The lab did not start.", why=last, remedy=f"Look into {log}.")
+    error = SimpleNamespace(**json.loads(last.removeprefix(REFUSED)))
+    return Failed(error.code, error.message, why=error.why, remedy=error.remedy)
 
 
 def refuse_running(directory: Path) -> None:

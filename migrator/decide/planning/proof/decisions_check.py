@@ -33,7 +33,10 @@ _LEAST_ALIKE = 0.6
 _LOOKED_UP = 3
 
 
-def check_before(facts: PlanFacts, now: datetime) -> None:
+def check_before(
+    facts: PlanFacts,
+    now: datetime,
+) -> None:
     """Answers that can be judged before anything is decided. Raises ``Failed``: decision-expired,
     decision-unused, decision-invalid.
     """
@@ -72,7 +75,10 @@ def _check_break_glass(text: str) -> None:
         raise invalid("break_glass", f"`{text}` is no IAM role or user.", "Give a full ARN.")
 
 
-def check_after(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
+def check_after(
+    decided: Sequence[PrincipalDecision],
+    facts: PlanFacts,
+) -> None:
     """Answers about principals that are not in the plan. Raises ``Failed`` ``decision-unused``."""
     decisions = facts.decisions
     sections = {
@@ -90,10 +96,31 @@ def check_after(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> None:
         names.update(names_of(each))
     known = set(map(row_key, names))
     for section, answers in sections.items():
-        _unused(section, (key for key in answers if row_key(key) not in known), names, facts)
+        left = [key for key in answers if row_key(key) not in known]
+        # One file may have the log-ins of several clusters, and a log-in accepts no risk: what is
+        # refused is a misspelt name.
+        if section == "verify_as":
+            answered = set(map(row_key, answers))
+            free = {each for each in names if row_key(each) not in answered}
+            left = [key for key in left if _near(key, free)]
+        _unused(section, left, names, facts)
 
 
-def _check_dates(facts: PlanFacts, now: datetime) -> None:
+def ways_of_others(
+    answered: Iterable[str],
+    known: Iterable[str],
+) -> tuple[str, ...]:
+    """Principals with a log-in in ``verify_as`` that a cluster does not have. ``known``: its
+    principals, and the ARNs of its rows.
+    """
+    keys = set(map(row_key, known))
+    return tuple(each for each in answered if row_key(each) not in keys)
+
+
+def _check_dates(
+    facts: PlanFacts,
+    now: datetime,
+) -> None:
     """Acceptances whose date has passed. Raises ``Failed`` ``decision-expired``."""
     # In API mode no row of aws-auth counts: what was accepted has happened, and the answer may
     # remain.
@@ -150,18 +177,33 @@ def _unused(
         )
 
 
-def _meant(keys: Sequence[str], known: Collection[str]) -> str:
+def _meant(
+    keys: Sequence[str],
+    known: Collection[str],
+) -> str:
     """A sentence with what is nearly one of the keys; empty where nothing is."""
     found: dict[str, None] = {}
     for key in keys[:_LOOKED_UP]:
-        alike = max(_LEAST_ALIKE, 1 - (_WRONG_LETTERS + 0.5) / max(1, len(key)))
-        found.update(dict.fromkeys(get_close_matches(key, sorted(known), n=1, cutoff=alike)))
+        found.update(dict.fromkeys(_near(key, known)))
     if not found:
         return ""
     return f" The cluster has {quoted(found)}."
 
 
-def _check_group(group: str, answer: GroupAnswer, facts: PlanFacts) -> None:
+def _near(
+    key: str,
+    known: Iterable[str],
+) -> list[str]:
+    """The nearest name with at most two letters other than ``key``, or none."""
+    alike = max(_LEAST_ALIKE, 1 - (_WRONG_LETTERS + 0.5) / max(1, len(key)))
+    return get_close_matches(key, sorted(known), n=1, cutoff=alike)
+
+
+def _check_group(
+    group: str,
+    answer: GroupAnswer,
+    facts: PlanFacts,
+) -> None:
     """An answer about a group of the rows. Raises ``Failed`` ``decision-invalid``."""
     name = _new_group(group, answer)
     _check_name(group, name)
@@ -180,7 +222,10 @@ def _check_group(group: str, answer: GroupAnswer, facts: PlanFacts) -> None:
         )
 
 
-def _new_group(group: str, answer: GroupAnswer) -> str:
+def _new_group(
+    group: str,
+    answer: GroupAnswer,
+) -> str:
     """The group that the answer adds. Raises ``Failed``: decision-invalid."""
     # Only the groups of an administrator are joined by a second one, bound to cluster-admin.
     if answer.also is not None and group != _MASTERS:
@@ -205,7 +250,10 @@ def _check_renamed(group: str) -> None:
         raise invalid(group, "This group is carried as it is.", "Take the answer away.")
 
 
-def _check_name(group: str, name: str) -> None:
+def _check_name(
+    group: str,
+    name: str,
+) -> None:
     """The name that an answer gives for ``group`` must be one that an entry can hold."""
     # EKS API: an entry's group has a name, no reserved prefix and no template.
     if not name or is_reserved(name) or templates_in(name):
@@ -221,7 +269,11 @@ def _check_name(group: str, name: str) -> None:
         )
 
 
-def _other_answers(group: str, name: str, facts: PlanFacts) -> list[str]:
+def _other_answers(
+    group: str,
+    name: str,
+    facts: PlanFacts,
+) -> list[str]:
     """The answers for other groups that give the same name."""
     found = []
     for other, answer in facts.decisions.groups.items():
@@ -232,7 +284,10 @@ def _other_answers(group: str, name: str, facts: PlanFacts) -> list[str]:
     return found
 
 
-def users_of(group: str, facts: PlanFacts) -> tuple[str, ...]:
+def users_of(
+    group: str,
+    facts: PlanFacts,
+) -> tuple[str, ...]:
     """Who uses a group's name already: rows, entries, bindings and references that are not ours,
     OIDC mappings.
     """
@@ -251,7 +306,10 @@ def users_of(group: str, facts: PlanFacts) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*users, *_oidc(group, facts))))
 
 
-def _oidc(group: str, facts: PlanFacts) -> list[str]:
+def _oidc(
+    group: str,
+    facts: PlanFacts,
+) -> list[str]:
     """OIDC identity providers whose tokens could carry the group: their prefix starts it."""
     found = []
     for config in facts.snapshot.identity_provider_configs or ():
@@ -265,7 +323,11 @@ def _oidc(group: str, facts: PlanFacts) -> list[str]:
     return found
 
 
-def _is_of_account(arn: Arn, account: str, facts: PlanFacts) -> bool:
+def _is_of_account(
+    arn: Arn,
+    account: str,
+    facts: PlanFacts,
+) -> bool:
     """Whether an ARN is a role or user that ``mapAccounts`` with this account admits."""
     if arn.kind not in ("role", "user"):
         return False
@@ -273,7 +335,11 @@ def _is_of_account(arn: Arn, account: str, facts: PlanFacts) -> bool:
     return (arn.account, arn.partition) == (account, facts.snapshot.cluster.partition)
 
 
-def _check_account(account: str, arns: Sequence[str], facts: PlanFacts) -> None:
+def _check_account(
+    account: str,
+    arns: Sequence[str],
+    facts: PlanFacts,
+) -> None:
     """The principals that an answer lists for an account of ``mapAccounts``. Raises ``Failed``
     ``decision-invalid``.
     """

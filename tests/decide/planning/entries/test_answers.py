@@ -56,7 +56,6 @@ def refused(snapshot: Snapshot, decisions: Decisions) -> str:
         answers(role("typo")),
         Decisions(accept_loss={role("typo"): ACCEPTED}),
         Decisions(waive_verification={role("typo"): ACCEPTED}),
-        Decisions(verify_as={role("typo"): AssumeAs("x")}),
         Decisions(accept_lost_sections=("mapRoles",)),
         Decisions(accounts={OTHER: "x"}),
         Decisions(expand_accounts={OTHER: ()}),
@@ -88,6 +87,12 @@ def test_answer_that_is_nearly_right_names_the_one_that_there_is(
     remedy = error.value.remedy or ""
     assert ("The cluster has" in remedy) == (near is not None), remedy
     assert near is None or f"`{near}`" in remedy
+
+
+def test_log_ins_of_another_cluster_are_no_error_beside_those_of_this_one() -> None:
+    ways = {each: AssumeAs("x") for each in (DEV, DEV + "2", role("somebody-else-altogether"))}
+    found = planned(world([row(DEV, "x")]), Decisions(verify_as=ways))
+    assert [each.principal_arn for each in found.principals] == [DEV]
 
 
 def test_answers_to_a_finished_migration_are_no_error() -> None:
