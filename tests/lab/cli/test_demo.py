@@ -2,18 +2,22 @@
 one command.
 """
 
+import json
 import os
 import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from migrator.app.read_plan import read_plan
 from migrator.decide.planning.code_entries import code_entries
+from tests.support.demo_pictures import FOLDER, pictures
 from tests.support.example_plans import DEMO
+from tests.support.golden import assert_golden
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +82,28 @@ def test_story_is_short_and_the_rest_is_in_files(demo: tuple[Path, str]) -> None
     assert [path.stem for path in kept] == [f"{at:02}-{name}" for at, name in enumerate(shown, 1)]
     for path in kept:
         assert path.stat().st_size > 0
+
+
+@pytest.mark.parametrize("name", ["access-light.svg", "access-dark.svg", "migration.cast"])
+def test_pictures_in_the_readme_are_those_of_this_demo(demo: tuple[Path, str], name: str) -> None:
+    """``UPDATE_GOLDEN=1`` writes them."""
+    assert_golden(FOLDER / name, pictures(demo[1])[name].encode())
+
+
+def test_pictures_are_files_that_a_page_and_a_player_read(demo: tuple[Path, str]) -> None:
+    made = pictures(demo[1])
+    root = ElementTree.fromstring(made["access-light.svg"])  # noqa: S314 - our own
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "http" not in made["access-dark.svg"].replace("http://www.w3.org/", "")
+    header, *events = map(json.loads, made["migration.cast"].splitlines())
+    assert (header["version"], header["width"]) == (2, 100)
+    assert [at for at, _, _ in events] == sorted(at for at, _, _ in events)
+    assert {kind for _, kind, _ in events} == {"o"}
+    shown = "".join(text for _, _, text in events)
+    assert "Done: no principal lost access" in shown
+    assert str(demo[0]) not in shown
+    readme = (FOLDER.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert all(f"examples/demo/{name}" in readme for name in made)
 
 
 def test_a_new_row_gives_nothing_any_more(demo: tuple[Path, str]) -> None:
