@@ -5,6 +5,7 @@ every session.
 from functools import cache
 from typing import Any
 
+import botocore.client
 import botocore.hooks
 import botocore.loaders
 
@@ -28,6 +29,7 @@ def read_service_models_once() -> None:
     botocore.loaders.JSONFileLoader.load_file = load_file
     botocore.loaders.Loader.list_available_services = available
     _name_events_once()
+    _make_methods_once()
 
 
 def _name_events_once() -> None:
@@ -41,3 +43,17 @@ def _name_events_once() -> None:
         return names[event_name]
 
     botocore.hooks.EventAliaser._alias_event_name = name_of
+
+
+def _make_methods_once() -> None:
+    """A client has a class of its own, with a method for each of a service's calls: 700 for EC2."""
+    make = botocore.client.ClientCreator._create_methods
+    made: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def methods_of(creator: Any, service: Any) -> dict[str, Any]:  # noqa: ANN401 - untyped
+        key = (service.service_name, service.api_version)
+        if key not in made:
+            made[key] = make(creator, service)
+        return dict(made[key])  # the class adds to it
+
+    botocore.client.ClientCreator._create_methods = methods_of
