@@ -482,7 +482,7 @@ def _from_sdk(error: Exception, service: str, operation: str) -> MigratorError:
             (sdk.ParamValidationError, sdk.ValidationError),
             "aws-refused",
             f"{service}:{operation} cannot be asked like this.",
-            "See the reason.",
+            "Correct the name, ARN or Region that the reason names.",
         ),
         (
             (sdk.BotoCoreError, ValueError),  # ValueError: an AWS_ENDPOINT_URL that is no URL

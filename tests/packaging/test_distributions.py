@@ -99,8 +99,12 @@ def test_programs_are_in_the_wheel(built: tuple[Path, Path]) -> None:
         text = wheel.read(name).decode()
     lines = text.splitlines()
     assert lines[0] == "[console_scripts]"
+    completion = "migrator.cli.kubectl_completion:complete_for_kubectl"
     assert sorted(filter(None, lines[1:])) == sorted(
-        f"{file} = migrator.cli.main:main" for file in SHOWN
+        [
+            *(f"{file} = migrator.cli.main:main" for file in SHOWN),
+            f"kubectl_complete-eks_access = {completion}",
+        ]
     )
 
 

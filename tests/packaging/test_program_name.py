@@ -16,6 +16,9 @@ SCRIPTS = (ROOT / "pyproject.toml").read_text("utf-8").partition("[project.scrip
 def test_every_entry_point_is_the_same_program_with_a_name_of_its_own() -> None:
     table = SCRIPTS.partition("\n[")[0]
     found = dict(re.findall(r'^([\w-]+) = "(.*)"$', table, re.M))
+    # kubectl asks it for completion, and shows no name of it.
+    asked = found.pop("kubectl_complete-eks_access")
+    assert asked == "migrator.cli.kubectl_completion:complete_for_kubectl"
     assert found == dict.fromkeys(SHOWN, "migrator.cli.main:main")
 
 
