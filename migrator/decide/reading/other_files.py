@@ -274,8 +274,11 @@ def _marks(value: object) -> set[str]:
 
 def _by_place(value: object) -> OtherFile | None:
     """A document that has rows of aws-auth, or the object itself, inside something else."""
+    # Long lists are no values of a program, and to walk them takes time.
+    if not isinstance(value, dict):
+        return None
     place = next(_places_of_rows(value), None)
-    if place is None or not isinstance(value, dict):
+    if place is None:
         return None
     what = f"the file is values (of a Helm chart, or for another program) with rows at {place}"
     why = _MANAGED_ELSEWHERE
@@ -317,7 +320,8 @@ def _places_of_rows(value: object) -> Iterator[str]:
             here = f"{place}.{name}".lstrip(".")[:_MAX_SHOWN]
             if name in _ROWS or _is_aws_auth(child):
                 yield here
-            waiting.append((here, child))
+            if isinstance(child, dict | list):
+                waiting.append((here, child))
 
 
 def _children(value: object) -> Iterable[tuple[str, Any]]:
