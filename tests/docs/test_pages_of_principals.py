@@ -3,6 +3,7 @@ printed, on a cluster that has what the page is about, with the permissions that
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -166,6 +167,43 @@ def test_card_for_the_night_lets_one_person_in_and_mends_the_rest(tmp_path: Path
         assert on_call.run(question).code != 0
 
 
+def test_card_for_the_night_leaves_a_living_entry_as_it_was(tmp_path: Path) -> None:
+    text = (PAGES / "break-glass.md").read_text(encoding="utf-8")
+    lines = [line for line, _ in lines_of(text)]
+    create, grant = (
+        next(line for line in lines if line.startswith(f"aws eks {name}") and "on-call" in line)
+        for name in ("create-access-entry", "associate-access-policy")
+    )
+    (take_back,) = re.findall(r"^`(aws eks disassociate-access-policy .*)`$", text, re.M)
+    entry: dict[str, object] = {
+        "principalArn": f"{ROLE}/on-call",
+        "username": "night",
+        "kubernetesGroups": ["night-shift"],
+    }
+    show = f"aws eks describe-access-entry --cluster-name my-cluster --principal-arn {ROLE}/on-call"
+    with running(tmp_path, break_glass_world(entry)) as lab:
+        breaker, on_call = _reader(lab, f"{ROLE}/break-glass"), _reader(lab, f"{ROLE}/on-call")
+        for each in (breaker, on_call):
+            each.environment["AWS_REGION"] = REGION
+        before = _entry(breaker, show)
+        refused = breaker.run(create)
+        assert refused.code != 0
+        assert "ResourceInUseException" in refused.err
+        _done(breaker, grant)
+        for line in lines:
+            if line.startswith(("aws eks update-kubeconfig", "kubectl")):
+                assert "no" not in _done(on_call, line).out.split()
+        _done(breaker, take_back)
+        assert _entry(breaker, show) == before
+        assert json.loads(before)["kubernetesGroups"] == ["night-shift"]
+
+
+def _entry(reader: Reader, show: str) -> str:
+    """What an entry gives."""
+    entry = json.loads(_done(reader, show).out)["accessEntry"]
+    return json.dumps({name: entry[name] for name in ("username", "kubernetesGroups", "type")})
+
+
 def test_card_for_the_night_is_one_page() -> None:
     text = (PAGES / "break-glass.md").read_text(encoding="utf-8")
-    assert len(text.splitlines()) < 75
+    assert len(text.splitlines()) < 80

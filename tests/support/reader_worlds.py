@@ -163,11 +163,18 @@ SERVICES = {
 }
 
 
-def break_glass_world() -> str:
+def break_glass_world(*entries: dict[str, object]) -> str:
     """A cluster in API mode whose one administrator has a dead entry, and whom its account has for
-    the night.
+    the night. ``entries`` are there besides.
     """
-    card = ("CreateAccessEntry", "AssociateAccessPolicy", "DeleteAccessEntry", "ListAccessEntries")
+    card = (
+        "CreateAccessEntry",
+        "DescribeAccessEntry",
+        "DeleteAccessEntry",
+        "ListAccessEntries",
+        "AssociateAccessPolicy",
+        "DisassociateAccessPolicy",
+    )
     find = ["eks:DescribeCluster"]
     admin = "AmazonEKSClusterAdminPolicy"
     return reader_world(
@@ -183,7 +190,8 @@ def break_glass_world() -> str:
                 # That of the role which was deleted.
                 "principalId": "AROAAAAAAAAAAAAAAAAAA",
                 "policies": [{"policyArn": f"arn:aws:eks::aws:cluster-access-policy/{admin}"}],
-            }
+            },
+            *entries,
         ],
     )
 
