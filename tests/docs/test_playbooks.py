@@ -115,7 +115,8 @@ def test_every_command_of_the_first_migration_works(tmp_path: Path) -> None:
     page = ROOT / "playbooks" / "tutorials" / "first-migration.md"
     try:
         done = reader.follow(page, stop_before="migrate lab down")
-        said = {line: ran.out for line, ran in done}
+        # The width of the terminal breaks long lines.
+        said = {line: " ".join(ran.out.split()) for line, ran in done}
         assert (
             "no principal gains access, no principal loses access"
             in (said["migrate plan one --out plan.json"])
