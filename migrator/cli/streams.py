@@ -4,12 +4,17 @@ This module is loaded for ``migrate --help``: the standard library only.
 """
 
 import os
+import threading
 from contextlib import suppress
 from typing import TextIO
 
 _ERASE = "\r\x1b[K"  # to the beginning of the line, and all of it away (ECMA-48, CR and EL)
 # Streams whose last line is a status: the next output takes its place.
 _WITH_STATUS: list[TextIO] = []
+# The timer of a line that is written unless something else is before.
+_LATER: list[threading.Timer] = []
+# One line at a time: a timer writes in a thread of its own.
+_WRITING = threading.RLock()
 
 
 def talk(stream: TextIO, text: str) -> None:
@@ -37,14 +42,39 @@ def keep_status(stream: TextIO) -> None:
         _write(stream, "\n")
 
 
+def talk_later(stream: TextIO, text: str, seconds: float) -> None:
+    """Say something if nothing else was said before so many seconds have passed."""
+    with _WRITING:
+        _forget_later()
+        timer = threading.Timer(seconds, lambda: _now(timer, stream, text))
+        timer.daemon = True  # the end of the program does not wait for it
+        _LATER.append(timer)
+        timer.start()
+
+
+def _now(timer: threading.Timer, stream: TextIO, text: str) -> None:
+    with _WRITING:
+        # A timer that has run out is not stopped by cancel().
+        if timer in _LATER:
+            _LATER.remove(timer)
+            _write(stream, text)
+
+
+def _forget_later() -> None:
+    while _LATER:
+        _LATER.pop().cancel()
+
+
 def erase_status() -> None:
     """Before anything else is written, on stdout too: it may be the same terminal."""
-    while _WITH_STATUS:
-        _write(_WITH_STATUS.pop(), _ERASE)
+    with _WRITING:
+        _forget_later()
+        while _WITH_STATUS:
+            _write(_WITH_STATUS.pop(), _ERASE)
 
 
 def _write(stream: TextIO, text: str) -> None:
-    with suppress(OSError, ValueError):  # ValueError: the stream is closed
+    with _WRITING, suppress(OSError, ValueError):  # ValueError: the stream is closed
         stream.write(text)
         stream.flush()
 

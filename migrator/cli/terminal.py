@@ -17,7 +17,7 @@ from typing import Any, Literal, TextIO
 
 from migrator.app.settings import Settings
 from migrator.cli.log_lines import THIS, json_line
-from migrator.cli.streams import erase_status, keep_status, let_go_of, show_status, talk
+from migrator.cli.streams import erase_status, keep_status, let_go_of, show_status, talk, talk_later
 from migrator.errors import Failed, Refused, WrongUse
 from migrator.model.proposal import Proposal
 from migrator.render.escape import json_for_log, terminal
@@ -32,6 +32,9 @@ _STYLES = {"info": "", "step": "", "done": "32", "warn": "33"}
 # Without a terminal, what is being done is said when nothing else was for so many seconds: the log
 # of a pipeline shows that a long command lives, and a short one adds nothing to it.
 _SILENCE = 10.0
+# And one thing that takes longer than this is said while it is done, so that the log names what a
+# command waits for.
+_SLOW = 1.0
 
 
 def use_color(settings: Settings, stream: TextIO, environment: Mapping[str, str]) -> bool:
@@ -108,7 +111,7 @@ class TerminalEvents:
 
     def doing(self, what: str) -> None:
         """What is done from now on: on a terminal a line that the next output takes the place of;
-        elsewhere only after a silence.
+        elsewhere a line, after a silence or where it takes longer than a second.
         """
         _TALK.log(logging.INFO, "%s", what, extra={"about": {"event": "doing"}})
         if self.quiet:
@@ -119,6 +122,8 @@ class TerminalEvents:
             show_status(self.stream, f"{terminal(what)} …")
         elif time.monotonic() - self._spoke >= _SILENCE:
             self._write(f"{terminal(what)}\n")
+        else:
+            talk_later(self.stream, f"{terminal(what)}\n", _SLOW)
 
     def progress(self, label: str, done: int, total: int) -> None:
         """How far a long thing is: redrawn on a terminal; elsewhere a line at each quarter."""

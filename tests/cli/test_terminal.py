@@ -4,6 +4,7 @@ stdout.
 
 import io
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from migrator.app.settings import Settings
+from migrator.cli import terminal
+from migrator.cli.streams import erase_status
 from migrator.cli.terminal import Output, TerminalApprover, TerminalEvents, use_color, width_of
 from migrator.errors import Refused, WrongUse
 from migrator.model.files.yaml_text import yaml_text
@@ -211,3 +214,27 @@ def test_yaml_reads_back_the_same_document(document: dict[str, object]) -> None:
     text = yaml_text(document)
     assert all(char == "\n" or char.isprintable() for char in text)
     assert YAML(typ="safe").load(text) == document
+
+
+def test_elsewhere_a_slow_stage_is_said_while_it_is_done_and_a_fast_one_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(terminal, "_SLOW", 0.05)
+    events = TerminalEvents(io.StringIO())
+    events.doing("reading what is fast")
+    events.doing("reading what is slow")
+    time.sleep(0.3)
+    assert events.stream.getvalue() == "reading what is slow\n"  # type: ignore[attr-defined]
+
+
+def test_a_stage_that_has_ended_is_not_said_after_the_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(terminal, "_SLOW", 0.05)
+    events = TerminalEvents(io.StringIO())
+    events.doing("reading the first")
+    events.say("done", "read")
+    events.doing("reading the second")
+    erase_status()
+    time.sleep(0.3)
+    assert events.stream.getvalue() == "+ read\n"  # type: ignore[attr-defined]
