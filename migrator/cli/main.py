@@ -85,6 +85,17 @@ class _Root(LazyGroup):
         self.format_commands(ctx, formatter)
         write_global_options(ctx, formatter)
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
+        """Run the command. Click writes an empty line when one is interrupted, which is for a
+        terminal's ^C: a line of the JSON log is an object.
+        """
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, EOFError) as error:
+            if THIS.is_json:
+                raise click.Abort from error
+            raise
+
 
 @click.group(
     cls=_Root,

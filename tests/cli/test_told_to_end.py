@@ -67,6 +67,20 @@ def test_apply_that_is_told_to_end_is_exit_7_and_the_same_command_goes_on(
     assert lab.run("apply", "plan.json", "--yes").code == 0
 
 
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_the_last_lines_of_the_json_log_of_one_that_is_told_to_end_are_objects(
+    lab: CliLab, told: signal.Signals
+) -> None:
+    control(lab.directory, "POST", "latency", {"operation": "eks:*", "seconds": 30})
+    process = begin(lab, "--log-format", "json", "status", "small")
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    process.send_signal(told)
+    _, rest = process.communicate(timeout=60)
+    *_, last = [json.loads(line) for line in (first + rest).splitlines()]
+    assert (process.returncode, last["code"]) == (7, "interrupted")
+
+
 def test_a_reader_that_goes_away_ends_the_talk_and_not_the_run(lab: CliLab) -> None:
     assert lab.run("plan", "small", "--out", "plan.json", "--quiet").code == 0
     reading, writing = os.pipe()
