@@ -154,7 +154,25 @@ def rows_of_config(config: Mapping[str, Any], cluster: Arn) -> RowsRead:
         left_out,
         "this is what was declared, and not what is in force: rows of node groups"
         f"{_node_groups(config)}, of other programs and of later edits are not in the file",
+        _access_config(config),
         _NUMBERS,
+    )
+
+
+def _access_config(config: Mapping[str, Any]) -> str:
+    """What the file declares of mode and access entries, which a first look takes from no file:
+    eksctl sets them when it creates a cluster, and they may be others since.
+    """
+    access = config.get("accessConfig")
+    if not isinstance(access, dict) or not access:
+        return ""
+    mode = access.get("authenticationMode")
+    entries = access.get("accessEntries")
+    count = len(entries) if isinstance(entries, list) else 0
+    declared = f"mode {str(mode)[:_MAX_SHOWN]}" if mode else "no mode"
+    return (
+        f"accessConfig was not used ({declared}, {count} access entries): the plan is for a "
+        "cluster in the mode CONFIG_MAP without access entries"
     )
 
 

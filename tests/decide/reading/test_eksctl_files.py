@@ -100,6 +100,21 @@ def test_the_example_of_the_guide_gives_the_rows_that_eksctl_writes() -> None:
     assert "numbers of rows and lines are those of aws-auth" in said
 
 
+@pytest.mark.parametrize(
+    ("access", "said"),
+    [
+        ({"authenticationMode": "API", "accessEntries": [{"principalARN": DEV}]}, "mode API, 1"),
+        ({"bootstrapClusterCreatorAdminPermissions": False}, "no mode, 0"),
+        ({"authenticationMode": ["API"], "accessEntries": "x"}, "mode ['API'], 0"),
+    ],
+)
+def test_what_the_file_declares_of_mode_and_entries_is_said_not_to_be_used(
+    access: Json, said: str
+) -> None:
+    found = read(config({"arn": DEV, "username": "dev"}, accessConfig=access))
+    assert f"accessConfig was not used ({said} access entries)" in " ".join(found.said)
+
+
 def test_a_role_with_a_path_is_written_as_it_is() -> None:
     # eksctl does not take the path out, and the authenticator then matches no login.
     arn = "arn:aws-cn:iam::111122223333:role/team/dev"

@@ -58,10 +58,14 @@ _DECLARED = {
     "what is in force now is not known.",
     "configMap.eksctl-config": "`configMap` was not read from the cluster: its rows are those that "
     "eksctl writes for the iamIdentityMappings of a ClusterConfig. Rows of node groups, of other "
-    "programs and of later edits are not known.",
+    "programs and of later edits are not known, and accessConfig of the file was not used.",
     "configMap.eksctl-mappings": "`configMap` was not read from the cluster: its rows are those "
     "that eksctl get iamidentitymapping printed. What has changed since is not known.",
 }
+_ACCESS_OF_FILE = (
+    "Mode and access entries were not read from the cluster: the mode is taken as CONFIG_MAP, and "
+    "as if there were no access entry. In another mode the steps are others."
+)
 
 
 def cluster_findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
@@ -352,6 +356,7 @@ def _unknown(facts: PlanFacts) -> Iterator[Finding]:
         declared = _DECLARED.get(name)
         if declared is not None:
             yield make_finding("input-unknown", declared)
+            yield make_finding("input-unknown", _ACCESS_OF_FILE)
         weakens = _WEAKENS.get(name.partition(".")[0])
         if weakens is not None:
             yield make_finding("input-unknown", f"`{name}` was not read: {weakens}.")

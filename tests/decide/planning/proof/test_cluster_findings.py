@@ -136,7 +136,11 @@ def test_what_was_not_read_is_said(name: str) -> None:
 @pytest.mark.parametrize("origin", get_args(ConfigMapOrigin))
 def test_a_map_of_a_file_is_said_not_to_be_that_of_the_cluster(origin: str) -> None:
     plan = planned(world([row(DEV, "x")], unknown=(f"configMap.{origin}",)))
-    assert "not read from the cluster" in finding(plan, "input-unknown").message
+    rows, access = [each.message for each in findings(plan, "input-unknown")]
+    assert "`configMap` was not read from the cluster" in rows
+    assert ("accessConfig of the file was not used" in rows) == (origin == "eksctl-config")
+    assert "Mode and access entries were not read" in access
+    assert "taken as CONFIG_MAP" in access
 
 
 def test_unread_lists_that_weaken_nothing_are_not_worth_a_word() -> None:
