@@ -38,7 +38,6 @@ _BY_NEXT: Mapping[str, str] = {
 # What opens a gate, where that is a command of this program (migrator.decide.running.gates).
 _BY_GATE: Mapping[str, str] = {
     "mode": "apply",
-    "end-state": "apply",
     "proofs": "verify",
     "second-admin": "verify",
     "rehearsal": "rehearse",
@@ -48,7 +47,9 @@ _BY_GATE: Mapping[str, str] = {
 _SHOWS_GATE: Mapping[str, str] = {"no-update-running": "status", "code": "cutover"}
 
 # What a command that opens a gate cannot run without, and no plan records: a person fills it in.
-_NEEDED: Mapping[str, Command] = {"rehearsal": ("--image", "IMAGE")}
+# The cut-over is named without its switch: the one-way step is never what settles a gate.
+_NEEDED: Mapping[str, Command] = {"rehearsal": ("--image", "IMAGE"), "code": ("--gates",)}
+_STEP_LEFT = "not done: "  # of gate 4 (migrator.decide.running.gates)
 NEW_PLAN = "plan.json"
 
 
@@ -73,6 +74,16 @@ def commands_of_status(status: StatusOutcome) -> tuple[Command, ...]:
     if status.overdue:
         return (("doctor", status.cluster, "--close-endpoint"), *_of_state(status))
     return _of_state(status)
+
+
+def command_to_go_on(status: StatusOutcome) -> Command:
+    """The one command that brings the plan on; where the status ends with 0, what it says is
+    next, else the status itself.
+    """
+    commands = commands_of_status(status)
+    if commands:
+        return commands[-1]
+    return command_of_next(status.next) or ("status", PLAN)
 
 
 def _of_state(status: StatusOutcome) -> tuple[Command, ...]:
@@ -169,19 +180,29 @@ def commands_of_rehearsal(outcome: RehearseOutcome) -> tuple[Command, ...]:
 def _of_gates(gates: Iterable[Gate], cluster: str) -> tuple[Command, ...]:
     """One command for each closed gate that a command opens, each once."""
     closed = (gate for gate in gates if not gate.passes)
-    opened = (gate for gate in closed if gate.name == "plan" or gate.name in _BY_GATE)
+    opened = (gate for gate in closed if gate.name in ("plan", "end-state", *_BY_GATE))
     return tuple(dict.fromkeys(command_of_gate(gate, cluster) for gate in opened))
 
 
 def command_of_gate(gate: Gate, cluster: str) -> Command:
     """What opens a closed gate, or shows what keeps it closed."""
+    if gate.name == "end-state":
+        return _of_end_state(gate, cluster)
     if gate.name == "plan":
         return _plan_again(cluster)
-    if gate.name in _BY_GATE:
-        return (_BY_GATE[gate.name], PLAN, *_NEEDED.get(gate.name, ()))
-    if gate.name in _SHOWS_GATE:
-        return _SHOWS_GATE[gate.name], PLAN
-    return "doctor", cluster
+    name = _BY_GATE.get(gate.name) or _SHOWS_GATE.get(gate.name)
+    if name is None:
+        return "doctor", cluster
+    return name, PLAN, *_NEEDED.get(gate.name, ())
+
+
+def _of_end_state(gate: Gate, cluster: str) -> Command:
+    """An apply moves gate 4 only where a step is left: it changes nothing that others did."""
+    if gate.state == "unknown":
+        return "status", PLAN
+    if _STEP_LEFT in gate.detail:
+        return "apply", PLAN
+    return _plan_again(cluster)
 
 
 def command_of_questions(cluster: str) -> Command:

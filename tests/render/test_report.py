@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrator.model.evidence import Evidence
+from migrator.model.evidence import Evidence, PrincipalVerdict
 from migrator.model.finding import Finding
 from migrator.model.gate import Gate
 from migrator.model.leftover import Leftover
-from migrator.model.outcome import VerifyOutcome
+from migrator.model.outcome import StepOutcome, VerifyOutcome
 from migrator.model.report import Report
 from migrator.render.attention import NOTHING, attention_of
 from migrator.render.escape import terminal
@@ -210,6 +210,11 @@ def _with_status(**changes: Any) -> Report:  # noqa: ANN401 - fields of a status
     return replace(good(), status=replace(good().status, **changes))
 
 
+def _unfinished(**changes: Any) -> Report:  # noqa: ANN401 - fields of a status
+    standing = {"done": 1, "exit_code": 7, "next": "`migrate apply PLAN`", **changes}
+    return _with_status(**standing)
+
+
 def _with_gate(name: str) -> Report:
     return replace(good(), gates=(Gate(1, name, "Is it so?", "fail", "it is not", "Do it."),))
 
@@ -222,8 +227,15 @@ WORRIES = {
     "bridge": (_with_status(leftovers=(BRIDGE,)), ("rollback", "PLAN", "--leftovers")),
     "endpoint": (_with_status(overdue=("1.2.3.4/32",)), ("doctor", "prod", "--close-endpoint")),
     "unknown": (_with_status(unknown=("the mode",)), ("doctor", "prod")),
-    "steps": (_with_status(done=1), ("apply", "PLAN")),
-    "going back": (_with_status(done=1, next="`migrate rollback PLAN`"), ("rollback", "PLAN")),
+    "steps": (_unfinished(), ("apply", "PLAN")),
+    "going back": (_unfinished(next="`migrate rollback PLAN`"), ("rollback", "PLAN")),
+    "waits for a proof": (
+        _unfinished(
+            next="prove who is outstanding, then apply again",
+            outstanding=((ALICE, "nobody logged in"),),
+        ),
+        ("apply", "PLAN", "--as", f"{ALICE}=PROFILE"),
+    ),
     "question": (
         replace(good(), plan=plan(findings=(Finding("row-shadowed", "block", "a", "b", "c"),))),
         ("plan", "prod", "--write-decisions", "decisions.yaml", "--out", "PLAN"),
@@ -231,11 +243,11 @@ WORRIES = {
     "gate plan": (_with_gate("plan"), ("plan", "prod", "--out", "PLAN")),
     "gate mode": (_with_gate("mode"), ("apply", "PLAN")),
     "gate no-update-running": (_with_gate("no-update-running"), ("status", "PLAN")),
-    "gate end-state": (_with_gate("end-state"), ("apply", "PLAN")),
+    "gate end-state": (_with_gate("end-state"), ("plan", "prod", "--out", "PLAN")),
     "gate proofs": (_with_gate("proofs"), ("verify", "PLAN")),
     "gate second-admin": (_with_gate("second-admin"), ("verify", "PLAN")),
     "gate rehearsal": (_with_gate("rehearsal"), ("rehearse", "PLAN", "--image", "IMAGE")),
-    "gate code": (_with_gate("code"), ("cutover", "PLAN")),
+    "gate code": (_with_gate("code"), ("cutover", "PLAN", "--gates")),
     "gate nodes": (_with_gate("nodes"), ("doctor", "prod")),
 }
 
@@ -250,6 +262,82 @@ def test_each_thing_to_look_at_has_its_command(report: Report, command: tuple[st
     assert f"  - `{line}`\n" in report_markdown(report)
 
 
+def _kinds(report: Report) -> dict[str, tuple[str, ...]]:
+    return {each.what: each.command for each in attention_of(report)}
+
+
+def test_before_an_apply_only_the_apply_and_what_comes_before_it_is_named() -> None:
+    """Verdicts and gates that wait for the apply repeated it eight times."""
+    names = ("mode", "end-state", "proofs", "second-admin", "rehearsal", "code")
+    gates = tuple(Gate(1, name, "Is it so?", "unknown", "not read", "Do it.") for name in names)
+    arn = good().plan.principals[0].principal_arn
+    verdict = PrincipalVerdict(arn, "unknown", "unverified", "live", "nothing was shown yet")
+    fresh = replace(
+        _unfinished(done=0, run=None),
+        gates=gates,
+        verification=replace(good().verification, verdicts=(verdict,), verdict="unknown"),
+    )
+    assert _kinds(fresh) == {
+        "no baseline": ("verify", "PLAN", "--baseline"),
+        "steps not done": ("apply", "PLAN"),
+    }
+    taken = replace(fresh, baseline=troubled().baseline)
+    assert _kinds(taken) == {"steps not done": ("apply", "PLAN")}
+    blocked = plan(findings=(Finding("row-shadowed", "block", "a", "b", "c"),))
+    asked = ("plan", "prod", "--write-decisions", "decisions.yaml", "--out", "PLAN")
+    standing = replace(fresh.status, exit_code=3, next="decide the open findings")
+    assert _kinds(replace(fresh, plan=blocked, status=standing)) == {"row-shadowed": asked}
+
+
+def test_a_changed_cluster_gets_no_apply() -> None:
+    """An apply refuses a cluster that another writer changed, whatever is open."""
+    why = "the entry of alice is missing"
+    changed = {"changed": ((ALICE, why),), "exit_code": 5, "next": "plan again"}
+    gate = (Gate(4, "end-state", "Is it so?", "fail", why, "Do it."),)
+    again = ("plan", "prod", "--out", "PLAN")
+    done = replace(_with_status(**changed), gates=gate)
+    assert _kinds(done) == {"drift": ("drift", "PLAN"), "closed gate": ("drift", "PLAN")}
+    waiting = replace(_with_status(**changed, done=1, outstanding=((ALICE, "none"),)), gates=gate)
+    assert _kinds(waiting) == {
+        "drift": ("drift", "PLAN"),
+        "unproven": again,
+        "steps not done": again,
+    }
+
+
+def test_who_waits_for_a_proof_is_one_thing_with_a_login_of_one() -> None:
+    arns = [role(f"r{number}") for number in range(5)]
+    verdicts = tuple(
+        PrincipalVerdict(arn, "partial", "simulated", "live", f"reason {arn}") for arn in arns
+    )
+    gate = (Gate(5, "proofs", "Are they?", "fail", "x" * 2_000, "Do it."),)
+    outcome = replace(good().verification, verdicts=verdicts, verdict="partial")
+    (item,) = attention_of(replace(good(), verification=outcome, gates=gate))
+    assert item.command == ("verify", "PLAN", "--as", f"{arns[0]}=PROFILE")
+    assert item.who == tuple(arns)
+    assert "with each principal" in item.why
+    assert "reason arn" not in item.why
+
+
+def test_what_a_run_removes_at_its_end_is_told_with_what_keeps_it_open() -> None:
+    """The bridge of an open run got an apply of its own, which changes nothing without a login."""
+    bridge = replace(BRIDGE, run="r1")
+    report = _unfinished(
+        next="prove who is outstanding, then apply again",
+        left=(StepOutcome("s01", "prove", ALICE, "deferred"),),
+        outstanding=((ALICE, "nobody logged in"),),
+        leftovers=(bridge, replace(bridge, kind="group", name=ALICE)),
+    )
+    (item,) = attention_of(report)
+    assert item.what == "unproven"
+    assert "2 of the run's own" in item.why
+    assert f"cluster-admin: {bridge.name}" in item.why
+
+
+def test_a_plan_that_is_rolled_back_needs_nobody() -> None:
+    assert attention_of(_with_status(done=0, next="nothing: the plan is rolled back")) == ()
+
+
 def test_a_failed_proof_is_asked_again_of_that_principal() -> None:
     failed = next(each for each in attention_of(troubled()) if each.what == "failed")
     assert failed.command == ("verify", "PLAN", "--only", *failed.who)
@@ -258,7 +346,7 @@ def test_a_failed_proof_is_asked_again_of_that_principal() -> None:
 def test_every_item_has_one_command_spelled_as_the_caller_spells_it() -> None:
     report = troubled()
     count = len(attention_of(report))
-    assert count > 6
+    assert count > 5
     text = report_html(report, lambda command: f"x {command[0]}")
     assert text.count('<p class="command"><code>x ') == count
     section = report_markdown(report, lambda command: f"x {command[0]}")
