@@ -12,10 +12,12 @@ def discover(request: FleetRequest, operator: Operator) -> Inventory:
     :func:`migrator.fleet.run.discover.discover` raises, ``locked``.
     """
     from migrator.fleet.model.files.records import INVENTORY_FILE, encode_inventory
+    from migrator.fleet.run.discover import kept_inventory
 
     fleet, found = discover_fleet(open_fleet(operator.settings, request.file), request, operator)
     if not request.asked.clusters:
         store = fleet_store(fleet)
         with store.lock("fleet discover"):
-            store.write(INVENTORY_FILE, encode_inventory(found.inventory))
+            kept = kept_inventory(found.inventory, store.read(INVENTORY_FILE), request.file)
+            store.write(INVENTORY_FILE, encode_inventory(kept))
     return found.inventory

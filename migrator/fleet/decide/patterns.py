@@ -74,7 +74,7 @@ def report_of(
             accounts.get(cluster.account),
             state=root,
         )
-        left = left_of(known, stage)
+        left = _left(cluster, known, stage)
         is_left = is_open(known, stage)
         rows.append(
             ClusterRow(
@@ -106,6 +106,15 @@ def report_of(
         file=file,
         security_note=fleet_security_note(everything),
     )
+
+
+def _left(cluster: FleetCluster, facts: ClusterFacts, stage: str) -> str:
+    """What is left, behind the moment of the last reading where the account is silent since."""
+    left = left_of(facts, stage)
+    if not cluster.not_read_since:
+        return left
+    said = f"not read since {cluster.not_read_since}"
+    return f"{said}; {left}" if left else said
 
 
 def _place(cluster: FleetCluster) -> tuple[str, str, str]:

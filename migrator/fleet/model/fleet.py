@@ -89,7 +89,8 @@ class LeftOutAccount:
 @dataclass(frozen=True, slots=True)
 class FleetCluster:
     """One cluster as discovery saw it. ``account_name``, ``account_tags`` and ``unit`` are its
-    account's.
+    account's. ``not_read_since``: when it was last read, where its account or Region did not answer
+    since; empty where it was read.
     """
 
     arn: str
@@ -105,6 +106,7 @@ class FleetCluster:
     account_tags: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
     placement: str | None = None
+    not_read_since: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Terminal, Markdown and HTML say the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from migrator.fleet.model.outcome import ClusterResult
@@ -79,6 +79,11 @@ def fleet_figures(report: FleetReport) -> tuple[Figure, ...]:
     inventory, stages, total = report.inventory, report.stages, len(report.rows)
     silent = inventory.expected - inventory.answered
     dark = {name: stages[name] for name in _DARK if stages.get(name)}
+    unread = [
+        row.cluster.not_read_since
+        for row in report.rows
+        if row.cluster.not_read_since and row.stage not in _DARK
+    ]
     questions = len(asked(report.questions))
     finished = sum(each.finished for each in report.accounts)
     done = sum(each.answered and each.finished == each.clusters for each in report.accounts)
@@ -114,9 +119,9 @@ def fleet_figures(report: FleetReport) -> tuple[Figure, ...]:
         ),
         Figure(
             "Not read",
-            f"{sum(dark.values()):,}",
-            ", ".join(f"{count} {name}" for name, count in dark.items()) or "every cluster was",
-            "bad" if dark else "ok",
+            f"{sum(dark.values()) + len(unread):,}",
+            _not_read(dark, unread) or _all_read(report),
+            "bad" if dark or unread or not inventory.complete else "ok",
         ),
         Figure(
             "Ended badly",
@@ -125,6 +130,22 @@ def fleet_figures(report: FleetReport) -> tuple[Figure, ...]:
             "bad" if bad else "ok",
         ),
     )
+
+
+def _not_read(dark: Mapping[str, int], unread: Sequence[str]) -> str:
+    """Clusters that were not read: by their stage, and those whose account is silent since."""
+    parts = [f"{count} {name}" for name, count in dark.items()]
+    if unread:
+        longest = f"the longest since {min(unread)}"
+        parts.append(f"{len(unread):,} in accounts that no longer answer ({longest})")
+    return ", ".join(parts)
+
+
+def _all_read(report: FleetReport) -> str:
+    """What it means that no cluster is known that was not read."""
+    if report.inventory.complete:
+        return "every cluster was"
+    return "of the accounts that answered"
 
 
 def account_urgency(account: AccountProgress) -> tuple[bool, int, int, str]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import get_args
 
-from migrator.errors import MigratorError
+from migrator.errors import Failed, MigratorError
 from migrator.fleet.decide.select import has_tags, in_unit, selects
 from migrator.fleet.model.files.accounts import role_arn
 from migrator.fleet.model.files.document import ALL_REGIONS
+from migrator.fleet.model.files.records import decode_inventory
 from migrator.fleet.model.fleet import (
     Answer,
     AnswerStatus,
@@ -99,6 +100,36 @@ def discover(file: FleetFile, ports: DiscoverPorts, only: Sequence[str] = ()) ->
         missing=tuple(missing),
     )
     return Found(inventory, described)
+
+
+def kept_inventory(found: Inventory, before: bytes | None, file: FleetFile) -> Inventory:
+    """The inventory to keep for status and report: what was found, and of the one before (None: the
+    first) the clusters whose account or Region did not answer now. They are not read, not gone.
+    """
+    if before is None:
+        return found
+    try:
+        known = decode_inventory(before)
+    except Failed:
+        # A new discovery is the remedy for an inventory that cannot be read.
+        return found
+    silent = {(answer.account, answer.region) for answer in found.silent}
+    read = {cluster.arn for cluster in found.clusters}
+    unread: list[FleetCluster] = []
+    for each in known.clusters:
+        if each.arn in read or not _is_of(file, each):
+            continue
+        if silent.isdisjoint({(each.account, each.region), (each.account, "*")}):
+            continue
+        unread.append(replace(each, not_read_since=each.not_read_since or known.taken_at))
+    return replace(found, clusters=(*found.clusters, *unread))
+
+
+def _is_of(file: FleetFile, cluster: FleetCluster) -> bool:
+    """Whether the file means a cluster that was read before."""
+    if file.clusters and cluster.arn not in file.clusters:
+        return False
+    return selects(file.select, cluster)
 
 
 def _placed(cluster: FleetCluster, file: FleetFile) -> FleetCluster:

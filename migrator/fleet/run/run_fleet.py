@@ -36,6 +36,7 @@ from migrator.fleet.model.job import Job, JobEnd
 from migrator.fleet.model.outcome import ClusterResult, FleetOutcome
 from migrator.fleet.model.short_texts import short_cluster, utc_seconds
 from migrator.fleet.ports import FleetPorts
+from migrator.fleet.run.discover import kept_inventory
 
 LOOK = timedelta(seconds=5)  # how often a pause looks for a request to stop
 MakeJob: TypeAlias = Callable[[FleetCluster], "Job | ClusterResult"]
@@ -157,7 +158,8 @@ def _begin(
             "info", f"{len(run.results)} clusters are done already", event="cluster-done"
         )
     if not options.part:
-        ports.store.write(INVENTORY_FILE, encode_inventory(inventory))
+        kept = kept_inventory(inventory, ports.store.read(INVENTORY_FILE), file)
+        ports.store.write(INVENTORY_FILE, encode_inventory(kept))
     return run
 
 

@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from migrator.fleet.model.files.records import outcome_schema
+from migrator.lab.lab_client import control
 from tests.support.cli_lab import CliLab, Ran, running
 from tests.support.fleet_world import CI, account_ids, fleet_file, fleet_world
 
@@ -143,6 +144,26 @@ def test_status_and_report_come_from_the_files_alone(mixed: CliLab) -> None:
     assert "3 accounts expected, 2 answered" in text
     questions = mixed.document("report.json")["questions"]
     assert questions and questions[0]["principalArn"] == "arn:aws:iam::999999999999:role/vendor"
+
+
+def test_clusters_of_accounts_that_do_not_answer_any_more_stay_in_the_report(
+    mixed: CliLab,
+) -> None:
+    state = ("--state-dir", "silent")
+    assert mixed.run("fleet", "discover", *state).code == 8
+    denied = {"operation": "eks:ListClusters", "kind": "denied", "times": 1000}
+    control(mixed.directory, "POST", "fault", denied)
+    for _ in range(2):
+        ran = mixed.run("fleet", "discover", *state, "--output", "json")
+        assert (ran.code, _aggregate(ran)["answered"]) == (8, 0)
+    control(mixed.directory, "POST", "fault", {"clear": True})
+    mixed.run("fleet", "report", *state, "--markdown", "silent.md")
+    page = (mixed.work / "silent.md").read_text(encoding="utf-8")
+    assert "0 of 6 clusters migrated" in page
+    assert "| Not read | **6** | 6 in accounts that no longer answer" in page
+    assert "not read since 20" in page
+    assert mixed.run("fleet", "discover", *state).code == 8
+    assert "not read since" not in mixed.run("fleet", "status", *state).out
 
 
 def test_a_cluster_that_nothing_answers_stays_unreachable_over_later_commands(

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
+from migrator.fleet.decide.patterns import report_of
 from migrator.fleet.model.outcome import ClusterResult, FleetOutcome
 from migrator.fleet.model.report import FleetReport
 from migrator.fleet.render.attention import NOTHING, attention_of
@@ -47,6 +48,24 @@ def test_what_cannot_be_read_is_never_fine() -> None:
     dark = {"unreachable": 1, "retired": 999}
     figures = {each.label: each for each in fleet_figures(replace(LARGE, stages=dark))}
     assert (figures["Not read"].value, figures["Not read"].tone) == ("1", "bad")
+
+
+def test_clusters_of_accounts_that_are_silent_now_are_counted_as_not_read() -> None:
+    inventory, then = LARGE.inventory, "2026-11-23T06:00:00Z"
+    kept = tuple(replace(each, not_read_since=then) for each in inventory.clusters)
+    facts = [row.facts for row in LARGE.rows]
+    report = report_of(replace(inventory, clusters=kept), facts, at="x")
+    figure = {each.label: each for each in fleet_figures(report)}["Not read"]
+    assert (figure.value, figure.tone) == ("1,000", "bad")
+    assert f"since {then}" in figure.detail
+    assert all(row.left.startswith(f"not read since {then}") for row in report.rows)
+
+
+def test_without_a_cluster_silent_accounts_are_not_said_to_be_read() -> None:
+    report = report_of(replace(LARGE.inventory, clusters=()), (), at="x")
+    figure = {each.label: each for each in fleet_figures(report)}["Not read"]
+    assert (figure.value, figure.tone) == ("0", "bad")
+    assert "every cluster" not in figure.detail
 
 
 def test_equal_reasons_are_told_once_with_everybody() -> None:

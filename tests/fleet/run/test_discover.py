@@ -3,12 +3,13 @@ a reason.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from migrator.errors import Failed, MigratorError
+from migrator.fleet.model.files.records import decode_inventory, encode_inventory
 from migrator.fleet.model.fleet import (
     AnswerStatus,
     FleetAccount,
@@ -19,7 +20,7 @@ from migrator.fleet.model.fleet import (
     Selector,
 )
 from migrator.fleet.ports import DiscoverPorts
-from migrator.fleet.run.discover import discover
+from migrator.fleet.run.discover import discover, kept_inventory
 from migrator.ports import Raw
 from tests.support.memory_ports import Cluster, InTurn, MemoryClock, MemoryEvents
 
@@ -182,3 +183,34 @@ def test_the_organization_brings_accounts_with_their_way_in_and_says_whom_it_lea
     assert [(each.id, each.reason) for each in inventory.left_out] == [
         (THREE, "its status is SUSPENDED")
     ]
+
+
+def _kept(now: Accounts, file: FleetFile, before: Inventory) -> Inventory:
+    """What is in the state after a second discovery, as it is read again."""
+    kept = kept_inventory(found(now, file), encode_inventory(before), file)
+    return decode_inventory(encode_inventory(kept))
+
+
+def test_clusters_of_a_place_that_does_not_answer_any_more_are_kept_as_not_read() -> None:
+    file = fleet(ONE, TWO)
+    both = {(ONE, REGION): [described(ONE, "a")], (TWO, REGION): [described(TWO, "b")]}
+    first = found(Accounts(both), file)
+    denied = Accounts({**both, (TWO, REGION): Failed("iam-denied", "No.")})
+    second = _kept(denied, file, first)
+    third = _kept(denied, file, replace(second, taken_at="2030-01-01T00:00:00Z"))
+    for kept in (second, third):
+        since = {each.name: each.not_read_since for each in kept.clusters}
+        assert since == {"a": "", "b": first.taken_at}
+    again = _kept(Accounts(both), file, third)
+    assert [each.not_read_since for each in again.clusters] == ["", ""]
+
+
+def test_clusters_that_are_gone_or_not_meant_any_more_are_not_kept() -> None:
+    file = fleet(ONE, TWO)
+    both = {(ONE, REGION): [described(ONE, "a")], (TWO, REGION): [described(TWO, "b")]}
+    first = found(Accounts(both), file)
+    assert [each.name for each in _kept(Accounts(), file, first).clusters] == []
+    silent = Accounts({(TWO, REGION): Failed("iam-denied", "No.")})
+    selecting = replace(file, select=Selector(clusters=("a",)))
+    assert [each.name for each in _kept(silent, selecting, first).clusters] == []
+    assert kept_inventory(first, b"{", file) == first

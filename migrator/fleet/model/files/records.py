@@ -84,6 +84,7 @@ class _Cluster(_Tolerant):
     account_tags: dict[str, str]
     unit: str
     placement: str | None
+    not_read_since: str = ""
 
 
 class _Inventory(_Tolerant):
