@@ -152,6 +152,46 @@ def test_errors_name_the_run_that_was_spoken_of() -> None:
     assert (line["run"], line["step"]) == ("r1", None)
 
 
+@pytest.mark.parametrize(
+    ("settings", "arguments", "code"),
+    [
+        ("log-format: json\n", ["plam"], "usage"),
+        ("log-format: json\n", ["plan", "--bogus"], "usage"),
+        ("bogus: 1\n\"log-format\": 'json'  # for the collector\r\n", ["plan", "x"], None),
+        ("log-format: json\nplan: [\n", ["plan", "x"], "settings-unreadable"),
+    ],
+)
+def test_an_error_of_the_command_line_has_the_format_of_the_settings_file(
+    settings: str,
+    arguments: list[str],
+    code: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("migrate.yaml").write_text(settings, encoding="utf-8", newline="")
+    stderr = io.StringIO()
+    assert run(arguments, stderr=stderr) == 64
+    *_, last = lines_of(stderr.getvalue())
+    assert code in (None, last["code"])
+    as_text = io.StringIO()
+    run(["--log-format", "text", *arguments], stderr=as_text)
+    assert as_text.getvalue().startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    "settings", ["log-format: text\n", "# log-format: json\n", "plan:\n  log-format: json\n", ""]
+)
+def test_a_settings_file_that_does_not_ask_for_json_gives_text(
+    settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("migrate.yaml").write_text(settings, encoding="utf-8")
+    stderr = io.StringIO()
+    assert run(["plam"], stderr=stderr) == 64
+    assert stderr.getvalue().startswith("error: ")
+
+
 def test_quiet_leaves_warnings_as_lines() -> None:
     stream = io.StringIO()
     events = TerminalEvents(stream, as_json=True, quiet=True)
