@@ -67,6 +67,7 @@ def _save(
         "warn",
         f"not saved: the access of {kept.taken_at}, which is saved, knows {' and '.join(missing)}, "
         "and this reading does not; save with credentials that read that",
+        event="not-read",
     )
 
 
