@@ -112,11 +112,11 @@ def _snapshot(
     return snapshot, said
 
 
-def what_lifts(plan: Plan) -> str:
+def what_lifts(plan: Plan, *command: str) -> str:
     """What a person does about the plan's blockers; empty without any."""
     from migrator.decide.planning import stubs
 
-    return stubs.what_lifts(plan)
+    return stubs.what_lifts(plan, *command)
 
 
 def open_questions(plan: Plan) -> tuple[Stub, ...]:

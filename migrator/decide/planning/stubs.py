@@ -68,8 +68,13 @@ def stubs_for(plan: Plan) -> tuple[Stub, ...]:
     return tuple(chain.from_iterable(found.values()))
 
 
-def what_lifts(plan: Plan) -> str:
-    """What a person does about the plan's blockers, in one sentence or two; empty without any."""
+_SAME_PLAN = "the same migrate plan with --write-decisions FILE"
+
+
+def what_lifts(plan: Plan, command: str = _SAME_PLAN) -> str:
+    """What a person does about the plan's blockers, in one sentence or two; empty without any.
+    ``command`` writes the questions.
+    """
     blocking = [finding for finding in plan.findings if finding.severity == "block"]
     if not blocking:
         return ""
@@ -78,16 +83,13 @@ def what_lifts(plan: Plan) -> str:
     for finding in blocking:
         asked += any(_stubs(finding, principals.get(finding.principal_arn or ""), plan))
     if asked == len(blocking):
-        return (
-            "Answer in decisions.yaml: the same migrate plan with --write-decisions FILE writes "
-            "the questions."
-        )
+        return f"Answer in decisions.yaml: {command} writes the questions."
     others = "do what the finding says, then plan again."
     if not asked:
         return f"No answer in decisions.yaml lifts this: {others}"
     return (
-        f"{asked} of {len(blocking)} can be answered in decisions.yaml: the same migrate "
-        f"plan with --write-decisions FILE writes the questions. For the others, {others}"
+        f"{asked} of {len(blocking)} can be answered in decisions.yaml: {command} writes the "
+        f"questions. For the others, {others}"
     )
 
 

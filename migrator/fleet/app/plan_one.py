@@ -1,7 +1,9 @@
 """One cluster of a fleet read and planned."""
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from migrator.app.connect import now
@@ -13,7 +15,7 @@ from migrator.fleet.decide.answers import answers_for, asked
 from migrator.fleet.decide.endings import status_of
 from migrator.fleet.model.files.decisions import decisions_to_document, decode_fleet_decisions
 from migrator.fleet.model.files.job_options import options_from_document
-from migrator.fleet.model.fleet import FleetCluster
+from migrator.fleet.model.fleet import FleetCluster, way_into
 from migrator.fleet.model.job import JobRequest
 from migrator.fleet.model.outcome import ClusterResult
 from migrator.model.canonical import canonical_bytes
@@ -45,7 +47,17 @@ def plan_one(cluster: FleetCluster, request: JobRequest, worker: Worker) -> Clus
     asked_for = PlanRequest(of=snapshot, decisions=answered, **options)
     outcome = plan(asked_for, operator, moment=moment)
     _keep(store, snapshot, outcome, answered)
-    return _planned(cluster, outcome, snapshot, questions)
+    result = _planned(cluster, outcome, snapshot, questions)
+    way = way_into(worker.accounts[cluster.account], cluster.region)
+    return replace(result, remedy=what_lifts(outcome.plan, _asks(cluster, way)))
+
+
+def _asks(cluster: FleetCluster, way: Sequence[str]) -> str:
+    """The command that writes the questions of one cluster, as a line to copy: the fleet's plan has
+    no option for it.
+    """
+    words = ("migrate", "plan", cluster.arn, "--write-decisions", "decisions.yaml", *way)
+    return f"`{shlex.join(words)}`"
 
 
 def _keep(
@@ -109,7 +121,6 @@ def _planned(
         at="",
         code="plan-blocked" if blocking else "",
         message=f"A person must decide first: {', '.join(blocking)}." if blocking else "",
-        remedy=what_lifts(outcome.plan),
         plan_digest=outcome.digest,
         detail=detail,
     )

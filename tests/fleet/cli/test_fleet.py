@@ -70,6 +70,11 @@ def test_a_plan_of_every_cluster_that_can_be_read_and_a_status_of_every_other(
     states = {result["arn"].rpartition("/")[2]: result["status"] for result in found["results"]}
     assert states.pop("c0002") == "unreachable"
     assert set(states.values()) <= {"done", "blocked"}
+    # The fleet's plan has no option that writes questions: the line for the cluster alone is named.
+    for each in _aggregate(ran)["results"]:
+        if each["status"] == "blocked" and "in decisions.yaml: `" in each["remedy"]:
+            line = f"`migrate plan {each['arn']} --write-decisions decisions.yaml --region "
+            assert line in each["remedy"]
     assert len(states) == 5
     assert mixed.effects() == before
     again = _aggregate(mixed.run("fleet", "plan", "--output", "json"))
