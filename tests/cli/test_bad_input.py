@@ -75,7 +75,8 @@ def test_no_permission_names_the_action(lab: CliLab) -> None:
 
 
 def test_a_reader_role_that_is_none(lab: CliLab) -> None:
-    _fails(lab, "reader-role-malformed", "plan", "small", "--reader-role", "reader", exit_code=64)
+    said = _fails(lab, "usage", "plan", "small", "--reader-role", "reader", exit_code=64)
+    assert "--reader-role" in said
 
 
 def test_a_dead_proxy_is_named_and_nothing_else_is_blamed(lab: CliLab) -> None:
