@@ -2,9 +2,10 @@
 run next. Dashboard and Markdown say it first.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from migrator.fleet.model.fleet import FleetAccount, FleetCluster, way_into
 from migrator.fleet.model.report import ClusterRow, FleetReport
 from migrator.fleet.model.short_texts import short_cluster
 from migrator.fleet.render.headline import Trouble, troubles
@@ -27,7 +28,8 @@ def attention_of(report: FleetReport) -> tuple[Needed, ...]:
     found = [Needed(each, _command_of(each, report)) for each in troubles(report)]
     told = {arn for each in troubles(report) for arn in each.clusters}
     rows = [row for row in report.rows if row.is_open and row.command]
-    return (*found, *_waiting(row for row in rows if row.cluster.arn not in told))
+    ways = {each.id: each for each in report.inventory.accounts}
+    return (*found, *_waiting([row for row in rows if row.cluster.arn not in told], ways))
 
 
 def _command_of(trouble: Trouble, report: FleetReport) -> str:
@@ -41,15 +43,27 @@ def _command_of(trouble: Trouble, report: FleetReport) -> str:
     return spelled(without_options(known[0], _CLUSTER))
 
 
-def _waiting(rows: Iterable[ClusterRow]) -> Iterable[Needed]:
-    """Clusters at the same point, with the one command for them."""
+def _waiting(rows: Iterable[ClusterRow], accounts: Mapping[str, FleetAccount]) -> Iterable[Needed]:
+    """Clusters at the same point, with the one command for them. Questions are written cluster by
+    cluster: there the command is that of the first.
+    """
+    asks: dict[str, tuple[str, ...]] = {}
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for row in rows:
         command = without_options(row.command[1:], _CLUSTER)
+        if row.stage == "blocked":
+            command = asks.setdefault(row.left, _that_asks(row.cluster, accounts))
         groups.setdefault((row.left, command), []).append(row.cluster.arn)
     for (left, command), arns in sorted(groups.items(), key=lambda item: -len(item[1])):
         who = tuple(map(short_cluster, arns))
         yield Needed(Trouble("warn", "next", left, who, clusters=tuple(arns)), spelled(command))
+
+
+def _that_asks(cluster: FleetCluster, accounts: Mapping[str, FleetAccount]) -> tuple[str, ...]:
+    """The plan of the cluster alone, which writes its questions, with the way into its account."""
+    account = accounts.get(cluster.account) or FleetAccount(cluster.account)
+    way = way_into(account, cluster.region)
+    return "plan", cluster.arn, "--write-decisions", "decisions.yaml", *way
 
 
 def without_options(words: Sequence[str], options: frozenset[str]) -> tuple[str, ...]:

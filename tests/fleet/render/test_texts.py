@@ -202,8 +202,8 @@ def test_every_thing_to_look_at_has_one_command_in_every_form(
     items = attention_of(report)
     text, page = fleet_markdown(report), fleet_html(report)
     section = text.partition("## Needs attention\n")[2].partition("\n## ")[0]
-    assert section.count("\n  - `migrate fleet ") == min(len(items), 20)
-    assert page.count('<p class="command"><code>migrate fleet ') == len(items)
+    assert section.count("\n  - `migrate ") == min(len(items), 20)
+    assert page.count('<p class="command"><code>migrate ') == len(items)
     assert (NOTHING in section, NOTHING in page) == (not items, not items)
     for each in items:
         assert refused_words(each.command) == []
@@ -216,3 +216,12 @@ def test_clusters_at_the_same_point_are_named_once_with_the_command_for_all() ->
     assert all("--cluster" not in each.command for each in waiting)
     told = {arn for each in attention_of(report) for arn in each.trouble.clusters}
     assert {row.cluster.arn for row in report.rows if row.is_open and row.command} <= told
+
+
+def test_blocked_clusters_get_the_line_that_writes_the_questions_of_one() -> None:
+    blocked = [row for row in LARGE.rows if row.stage == "blocked"]
+    (item,) = (each for each in attention_of(LARGE) if " --write-decisions " in each.command)
+    assert set(item.trouble.clusters) == {row.cluster.arn for row in blocked}
+    first = next(row.cluster for row in blocked if row.cluster.arn in item.command)
+    way = f"--write-decisions decisions.yaml --region {first.region}"
+    assert item.command.startswith(f"migrate plan {first.arn} {way}")
