@@ -106,7 +106,7 @@ def test_hostile_address_stays_on_its_line(
         (("eksctl", "plan.json", "--check", "tfplan.json"), "--check is for terraform"),
         (("terraform", "plan.json", "--out", "x", "--output", "json"), "--output is for --check"),
         (("terraform", "plan.json", "plan.json", "--out", "x"), "or --for fleet"),
-        (("terraform", "plan.json", "--out", ""), "Give --out FOLDER or --check"),
+        (("terraform", "plan.json", "--out", ""), "it is empty, and must name one"),
         (("eksctl", "plan.json", "--out", "x", "--for", "fleet"), "--for fleet is for terraform"),
         (
             ("terraform", "plan.json", "plan.json", "--out", "x", "--for", "fleet"),

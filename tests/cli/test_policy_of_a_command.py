@@ -104,13 +104,16 @@ def test_policy_is_never_made_for_what_is_no_cluster(cluster: str) -> None:
     assert "cluster-arn-malformed" in stderr.getvalue()
 
 
-@pytest.mark.parametrize("cluster", ["", "a b", "prod*"])
+@pytest.mark.parametrize(
+    ("cluster", "code", "error"),
+    [("", 64, "usage"), ("a b", 1, "cluster-not-found"), ("prod*", 1, "cluster-not-found")],
+)
 def test_policy_is_never_made_for_what_may_be_a_context_and_is_none(
-    cluster: str, capsys: pytest.CaptureFixture[str]
+    cluster: str, code: int, error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stderr = io.StringIO()
-    assert run(["doctor", cluster, "--policy", "status"], stderr=stderr) == 1
-    assert "cluster-not-found" in stderr.getvalue()
+    assert run(["doctor", cluster, "--policy", "status"], stderr=stderr) == code
+    assert f"[{error}]" in stderr.getvalue()
     assert capsys.readouterr().out == ""
 
 
