@@ -15,7 +15,6 @@ from migrator.adapters.this_process import process_mark
 from migrator.model.canonical import digest_of
 from tests.support.remedy_lab import (
     ACCOUNT,
-    CREATOR,
     EDITOR,
     NOBODY,
     OPERATOR,
@@ -382,7 +381,7 @@ STORIES: Mapping[str, tuple[Case, ...]] = {
     ),
     "changed": (
         Case("row-changed", APPLY, APPLY, cause=after(applied, rows(drop="editor"))),
-        Case("row-added", APPLY, APPLY, cause=after(applied, rows(row(CREATOR, "late", "late")))),
+        Case("row-added", APPLY, APPLY, cause=after(applied, rows(row(NOBODY, "late", "late")))),
         Case(
             "aws-auth-lost",
             APPLY,
