@@ -207,11 +207,12 @@ class StateBucket:
         condition = {"IfNoneMatch": "*"} if found is None else {"IfMatch": found.tag}
         try:
             tag = str(self._call("put_object", Key=key, Body=content, **condition)["ETag"])
-            self._refuse_store_without_conditions(key, content)
-            return tag
         except MigratorError as error:
             if error.code != "state-changed":
                 raise
+        else:
+            self._prove(owner, tag, content)
+            return tag
         found = self._get(key)
         if found is not None and found.content == content:
             return found.tag  # our own write: only the first answer was lost
@@ -226,6 +227,22 @@ class StateBucket:
             if error.code != "iam-denied":
                 raise
             self._call("put_object", Key=key, Body=_lock_text(owner, timedelta()), IfMatch=tag)
+
+    def _prove(
+        self,
+        owner: str,
+        tag: str,
+        content: bytes,
+    ) -> None:
+        """Raise what :meth:`_refuse_store_without_conditions` raises, and what the store answers.
+        The lock that was just written is then taken away again: it would keep its own writer out.
+        """
+        try:
+            self._refuse_store_without_conditions(self._key(_LOCK), content)
+        except MigratorError:
+            with suppress(MigratorError):
+                self._release(owner, tag)
+            raise
 
     def _refuse_store_without_conditions(self, key: str, content: bytes) -> None:
         """Raise ``state-unwritable`` where the store writes an object although a condition does not

@@ -14,7 +14,7 @@ from migrator.adapters.aws_session import AwsSession
 from migrator.adapters.clock import machine_time
 from migrator.adapters.state_s3 import LEASE, StateBucket, open_bucket_state
 from migrator.adapters.tasks_threads import Threads
-from migrator.errors import MigratorError, Refused, WrongUse
+from migrator.errors import Failed, MigratorError, Refused, WrongUse
 from migrator.fleet.adapters.state import FleetBucket
 from migrator.model.plan import ClusterRef
 from tests.support.moto_aws import moto_aws
@@ -238,6 +238,30 @@ def test_calls_of_many_threads_take_turns_in_moto(monkeypatch: pytest.MonkeyPatc
         client = boto3.client("s3")
         Threads(4).map(lambda key: client.get_object(Bucket=BUCKET, Key=key), ["key"] * 4)
     assert most == [1]
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_lock_that_cannot_be_proven_is_left_to_nobody(
+    s3: Any,  # noqa: ANN401
+    number: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = store()
+    call, puts = state._call, []
+
+    def denied_later(method: str, **parameters: Any) -> Any:  # noqa: ANN401 - boto3's
+        if method == "put_object":
+            puts.append(method)
+            if len(puts) == number:
+                raise Failed("iam-denied", "IAM does not allow s3:PutObject.")
+        return call(method, **parameters)
+
+    monkeypatch.setattr(state, "_call", denied_later)
+    with pytest.raises(Failed) as caught, state.lock("me"):
+        pass
+    assert caught.value.code == "iam-denied"
+    with store().lock("me again"):
+        pass
 
 
 def test_a_missing_bucket_is_told(s3: Any) -> None:  # noqa: ANN401
