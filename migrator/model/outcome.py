@@ -62,6 +62,7 @@ class PlanOutcome:
 
 MAKE_A_PLAN = "make a plan"  # what is next where no plan is known of a cluster
 NOT_ASKED_FOR = "not asked for"  # why a step is left that ``--only`` leaves out
+TO_BE_UNDONE = "to be undone"  # why a step is left that a roll-back did not reach
 
 
 @dataclass(frozen=True, slots=True)

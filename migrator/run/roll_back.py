@@ -9,16 +9,16 @@ one shadows a row, the outcome names it.
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, replace
 
-from migrator.decide.running.actions import Finished, RunRequest
+from migrator.decide.running.actions import RunRequest
 from migrator.decide.running.carriers import carries
 from migrator.decide.running.entries_that_stay import rows_shadowed_by_eks
 from migrator.decide.running.leftovers import what_stands
 from migrator.decide.running.progress import ROLL_BACK, SETTLED, Progress
 from migrator.decide.running.proposals import roll_back_proposal
 from migrator.decide.running.source_differences import row_difference
-from migrator.decide.running.unfinished import still_to_undo
+from migrator.decide.running.unfinished import still_to_undo, undone_steps
 from migrator.errors import Interrupted, MigratorError, Refused
-from migrator.model.outcome import NOT_ASKED_FOR, RunOutcome, StepOutcome
+from migrator.model.outcome import NOT_ASKED_FOR, TO_BE_UNDONE, RunOutcome, StepOutcome
 from migrator.model.plan import Plan
 from migrator.model.step import CreateBridge, CreateEntry, RemoveBridge, Step
 from migrator.run.begin_run import (
@@ -101,7 +101,7 @@ def roll_back(
         run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
         forgotten = what_stands(plan, progress, snapshot, plan_digest, run_id)
         if not still_to_undo(plan, progress) and not forgotten:
-            outcome = _outcome(plan, progress, ports, Finished(), None)
+            outcome = _outcome(plan, progress, ports, (), None)
             return _ended(plan, plan_digest, progress, outcome, ports, options)
         undone = _asked_for(
             plan, progress, (*still_to_undo(plan, progress), *forgotten), options.only
@@ -109,7 +109,7 @@ def roll_back(
         # A roll-back that has nothing of these principals to undo does not begin: a finished
         # migration stays finished.
         if not undone and progress.command != ROLL_BACK:
-            return with_bridges(plan, _outcome(plan, progress, ports, Finished(), None), ports)
+            return with_bridges(plan, _outcome(plan, progress, ports, (), None), ports)
         if undone:
             ports.approver.show(roll_back_proposal(plan, undone))
             ports.approver.confirm(f"Roll back on cluster {plan.cluster.name}?")
@@ -175,19 +175,31 @@ def _is_bridge_of(
 def _go(run: OneRun, ports: RunPorts, rows: _Rows) -> RunOutcome:
     """Undo the steps and end the run in the journal; an error is part of the outcome."""
     error: MigratorError | None = None
-    finished = Finished()
+    left: tuple[tuple[Step, str], ...] | None = None
     try:
-        finished = drive(run)
-        error = _rows_changed_meanwhile(run, ports, rows.answered, is_done=not finished.left)
+        left = drive(run).left
+        error = _rows_changed_meanwhile(run, ports, rows.answered, is_done=not left)
     except MigratorError as stopped:
         error = stopped
     except KeyboardInterrupt:
         error = Interrupted(
             "interrupted", "Stopped on the way.", remedy="The same command continues from here."
         )
-    outcome = _outcome(run.plan, run.progress, ports, finished, error)
+    if left is None:
+        left = _not_reached(run)
+    outcome = _outcome(run.plan, run.progress, ports, left, error)
     run.journal.end(outcome.exit_code)
     return outcome
+
+
+def _not_reached(run: OneRun) -> tuple[tuple[Step, str], ...]:
+    """What was asked for and is still to be undone where an error stopped the run, as a status has
+    it.
+    """
+    only = tuple(run.state.run_request.only or ())
+    still = still_to_undo(run.plan, run.progress)
+    asked = _asked_for(run.plan, run.progress, still, only)
+    return tuple((step, run.progress.of(step.id).held or TO_BE_UNDONE) for step in asked)
 
 
 def _rows_changed_meanwhile(
@@ -282,17 +294,17 @@ def _outcome(
     plan: Plan,
     progress: Progress,
     ports: RunPorts,
-    finished: Finished,
+    left_steps: Iterable[tuple[Step, str]],
     error: MigratorError | None,
 ) -> RunOutcome:
     """What was undone and what is left, each with its reason. Exit code 4 where entries stay in
     place.
     """
     still = {step.id for step in still_to_undo(plan, progress)}
-    undone = sum(state.status == "undone" for state in progress.states.values())
+    undone = len(undone_steps(plan, progress))
     left = tuple(
         StepOutcome(step.id, step.effect.kind, step.principal_arn, why)
-        for step, why in finished.left
+        for step, why in left_steps
         # What was never done is not left to be undone.
         if step.id in still
     )

@@ -55,7 +55,7 @@ from migrator.model.files.snapshot import access_entry, iam_principal
 from migrator.model.journal import Journal
 from migrator.model.leftover import Leftover
 from migrator.model.opened_endpoint import Opening
-from migrator.model.outcome import MAKE_A_PLAN, StatusOutcome, StepOutcome
+from migrator.model.outcome import MAKE_A_PLAN, TO_BE_UNDONE, StatusOutcome, StepOutcome
 from migrator.model.plan import Plan
 from migrator.model.principal import IamPrincipal
 from migrator.model.step import BRIDGE_BINDING, BRIDGE_GROUP, Step
@@ -451,9 +451,7 @@ def _left_of_roll_back(
     """
     steps = still_to_undo(plan, progress)
     if steps:
-        return tuple(
-            _step_left(step, progress.of(step.id).held or "to be undone") for step in steps
-        )
+        return tuple(_step_left(step, progress.of(step.id).held or TO_BE_UNDONE) for step in steps)
     if entries is None or rows is None:
         return ()
     found = rows_shadowed_by_eks(plan, progress, entries, rows.data, plan_digest)

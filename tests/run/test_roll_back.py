@@ -3,21 +3,24 @@ on the way.
 """
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pytest
 
+from migrator.decide.running.unfinished import still_to_undo
 from migrator.decide.running.waiting import REMEMBERED
 from migrator.decide.steps.bindings import binding_object
-from migrator.errors import Refused
+from migrator.errors import Failed, Refused
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
 from migrator.model.plan import PlannedPrincipal
 from migrator.model.step import AssociatePolicy, CreateBridge, DisassociatePolicy, UpdateEntry
+from migrator.render.outcome import outcome_document, outcome_text
 from migrator.run.apply_plan import ApplyOptions, apply_plan
+from migrator.run.begin_run import progress_in
 from migrator.run.roll_back import RollBackOptions, roll_back
 from tests.run.test_apply_plan import EFFECTS, oracle
-from tests.support.memory_ports import OPERATOR, Cluster, Crash
+from tests.support.memory_ports import OPERATOR, Cluster, Crash, MemoryEntries
 from tests.support.memory_runs import (
     ADMIN_POLICY,
     ALICE,
@@ -282,6 +285,57 @@ def test_nothing_to_take_back_is_done() -> None:
     cluster, plan = company()
     outcome = roll_back(plan, DIGEST, World(cluster).ports())
     assert (outcome.exit_code, outcome.done) == (0, 0)
+
+
+@dataclass
+class StoppedEntries(MemoryEntries):
+    """Entries of which only so many may be deleted; then comes ``stopped_by``."""
+
+    allowed: int
+    stopped_by: BaseException
+
+    def delete(self, principal_arn: str) -> None:
+        if self.allowed == 0:
+            raise self.stopped_by
+        self.allowed -= 1
+        super().delete(principal_arn)
+
+
+_DENIED = Failed("iam-denied", "IAM does not allow eks:DeleteAccessEntry")
+_STOPS = ((_DENIED, 1), (KeyboardInterrupt(), 7))
+
+
+@pytest.mark.parametrize(("stopped_by", "exit_code"), _STOPS, ids=("denied", "interrupted"))
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_roll_back_that_an_error_stops_says_what_it_did_not_reach(
+    allowed: int, stopped_by: BaseException, exit_code: int
+) -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    total = len(still_to_undo(plan, progress_in(world.store.journal(), plan, DIGEST)))
+    entries = StoppedEntries(cluster, allowed, stopped_by)
+    outcome = roll_back(plan, DIGEST, replace(world.ports(), entries=entries))
+    assert outcome.exit_code == exit_code
+    still = still_to_undo(plan, progress_in(world.store.journal(), plan, DIGEST))
+    assert {step.step_id for step in outcome.left} == {step.id for step in still}
+    assert (outcome.done, outcome.total) == (total - len(still), total)
+    assert (outcome.done > 0, outcome.complete) == (allowed > 0, False)
+    text = outcome_text(plan, outcome)
+    assert text.startswith(f"rollback: {outcome.done} of {total} steps done")
+    assert "to be undone:" in text
+    assert outcome_document(outcome)["steps"] == {"done": outcome.done, "total": total}
+
+
+def test_roll_back_of_some_that_an_error_stops_names_no_others() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    ports = replace(world.ports(), entries=StoppedEntries(cluster, 0, _DENIED))
+    stopped = roll_back(plan, DIGEST, ports, RollBackOptions(only=(DEVS,)))
+    assert (stopped.exit_code, stopped.done) == (1, 0)
+    assert stopped.total == len(stopped.left)
+    assert {step.principal_arn for step in stopped.left} == {DEVS}
 
 
 def test_bridge_that_another_folder_left_goes_only_when_older_log_ins_are_forgotten() -> None:

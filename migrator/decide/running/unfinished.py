@@ -19,7 +19,7 @@ from migrator.decide.running.progress import (
 from migrator.model.evidence import Evidence
 from migrator.model.journal import Journal
 from migrator.model.plan import Plan
-from migrator.model.step import EnableEntries, RemoveBridge, Step
+from migrator.model.step import AwaitEntry, EnableEntries, Prove, RemoveBridge, Step
 
 _SWITCH, _DELETE = f"{CUT_OVER}-switch", f"{RETIRE}-delete"
 _BEGUN = frozenset({"intended", "sent"})
@@ -32,9 +32,25 @@ def still_to_undo(plan: Plan, progress: Progress) -> tuple[Step, ...]:
     found: list[Step] = []
     for sequence in plan.sequences.values():
         for step in standing(sequence, progress.states):
-            if not isinstance(step.effect, EnableEntries | RemoveBridge):
+            if _is_undone_by_roll_back(step):
                 found.append(step)
     return tuple(found)
+
+
+def undone_steps(plan: Plan, progress: Progress) -> tuple[Step, ...]:
+    """Steps that a roll-back has undone: each was in :func:`still_to_undo` before."""
+    return tuple(
+        step
+        for step in plan.steps
+        if progress.of(step.id).status == "undone" and _is_undone_by_roll_back(step)
+    )
+
+
+def _is_undone_by_roll_back(step: Step) -> bool:
+    """Whether it changes what can be changed back; a proof changes nothing."""
+    if step.undo is None:
+        return False
+    return not isinstance(step.effect, EnableEntries | RemoveBridge | Prove | AwaitEntry)
 
 
 def is_rolled_back(plan: Plan, progress: Progress) -> bool:
