@@ -70,6 +70,13 @@ def no_foreign_environment(
     yield
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that build on each other come first: a worker that has nothing left to do takes tests
+    from the end of another one's list, and would begin in the middle of such a module.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("in_order") is None)
+
+
 def pytest_collection_finish() -> None:
     """Where tests use the AWS SDK, its descriptions of services are read once."""
     if "botocore" in sys.modules:

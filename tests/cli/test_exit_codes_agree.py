@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.cli_lab import WAIVERS, CliLab, running
 
+pytestmark = pytest.mark.in_order
 DEVELOPER = "arn:aws:iam::111122223333:role/developer"
 ANSWERS = ("--decisions", "decisions.yaml")
 

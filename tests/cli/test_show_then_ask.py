@@ -8,6 +8,7 @@ import pytest
 from tests.support.cli_lab import WAIVERS, WORLD, CliLab, running
 from tests.support.terminal import at_terminal, in_order
 
+pytestmark = pytest.mark.in_order
 ANSWERS = ("--decisions", "decisions.yaml")
 
 

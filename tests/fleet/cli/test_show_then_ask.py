@@ -10,6 +10,7 @@ from tests.support.fleet_world import account_ids, fleet_file, fleet_world
 from tests.support.terminal import at_terminal, in_order
 
 WAIVERS = {"waive_gates": {"rehearsal": {"by": "test", "reason": "a lab"}}}
+pytestmark = pytest.mark.in_order
 FIRST, SECOND = (f"{account_ids(1)[0]}/eu-central-1/c000{n}" for n in (0, 1))
 
 
@@ -23,7 +24,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliLab]:
         yield found
 
 
-# The tests are one migration: each leaves the clusters as the next one needs them.
+# The tests are one migration, and each may also begin on a fresh lab.
 
 
 def test_fleet_apply_shows_the_plan_of_each_cluster_and_the_sum(lab: CliLab) -> None:
@@ -47,6 +48,7 @@ def test_fleet_cutover_shows_gates_waivers_and_verdicts_of_each_cluster_above_th
     lab: CliLab,
 ) -> None:
     # One cluster is without the second administrator's proof: its gates are not the other's.
+    assert lab.run("fleet", "apply", "--yes").code == 0
     arn = f"arn:aws:eks:eu-central-1:{account_ids(1)[0]}:cluster/c0001"
     assert lab.run("fleet", "rollback", "--yes", "--cluster", arn).code == 0
     before = lab.effects()
@@ -69,6 +71,7 @@ def test_fleet_cutover_shows_gates_waivers_and_verdicts_of_each_cluster_above_th
 
 
 def test_fleet_roll_back_shows_each_cluster(lab: CliLab) -> None:
+    assert lab.run("fleet", "apply", "--yes").code == 0
     seen = at_terminal(lab, ("fleet", "rollback"), "[y/N]", "n")
     in_order(seen.text, "Roll back the plans of 2 clusters", f"{FIRST}: 3 create", "[y/N]")
     assert "one-way" not in seen.text
