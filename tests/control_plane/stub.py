@@ -103,6 +103,9 @@ def api_server(arguments: list[str]) -> None:
             else:
                 self.answer(200, {})
 
+        def do_POST(self) -> None:
+            self.answer(201, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
         def do_PUT(self) -> None:
             found = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             roles[found["metadata"]["name"]] = found

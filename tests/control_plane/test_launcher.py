@@ -11,6 +11,7 @@ import ssl
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
@@ -27,12 +29,14 @@ from botocore.credentials import Credentials
 from migrator.lab.kubernetes.default_objects import new_registry
 from migrator.model.access_entry import AccessScope, AuthenticationMode
 from tests.control_plane.authenticator_rules import faults
+from tests.support.cli_lab import WORLD
 from tests.support.control_plane import random_answers, record
 from tests.support.control_plane.bed import STS, EmbeddedBed, fresh_token, rows, who
 from tests.support.control_plane.binaries import Binaries, find_binaries
 from tests.support.control_plane.binaries import main as binaries_main
 from tests.support.control_plane.certificates import Authority
 from tests.support.control_plane.logins import MODES as MODES_OF_LOGINS
+from tests.support.control_plane.migration import migration
 from tests.support.control_plane.policy_webhook import PolicyWebhook
 from tests.support.control_plane.processes import NotReadyError, Programs, answers, free_port
 from tests.support.control_plane.random_answers import Size
@@ -298,6 +302,65 @@ def test_programs_end_when_the_test_process_dies(tmp_path: Path) -> None:
         time.sleep(0.01)
     os.kill(pid, signal.SIGKILL)
     pytest.fail("the program lives on")
+
+
+def test_a_program_outlives_the_thread_that_asked_for_it(tmp_path: Path) -> None:
+    programs = Programs(tmp_path)
+
+    def start() -> None:
+        program = programs.start("sleeper", ["/bin/sh", "-c", "echo up; exec sleep 300"], {})
+        program.await_ready(lambda: program.said() == "up")
+
+    asking = threading.Thread(target=start)
+    asking.start()
+    asking.join()
+    (program,) = programs.running
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            program.process.wait(0.5)
+    finally:
+        programs.stop()
+
+
+def test_real_clusters_outlive_the_connections_that_describe_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first request starts the cluster, in a thread that ends with its connection."""
+    started: list[tuple[RealBed, threading.Thread]] = []
+    start = RealBed.start
+
+    def noted(bed: RealBed) -> RealBed:
+        started.append((bed, threading.current_thread()))
+        return start(bed)
+
+    monkeypatch.setattr(RealBed, "start", noted)
+    with migration(tmp_path / "run", WORLD, stubs(tmp_path / "bin")) as operator:
+        environment = operator.lab.environment()
+        endpoints = {_endpoint_of("small", environment) for _ in range(2)}
+        ((bed, asking),) = started
+        asking.join(10)
+        assert not asking.is_alive()
+        assert len(bed._programs.running) == 3
+        for program in bed._programs.running:
+            with pytest.raises(subprocess.TimeoutExpired):
+                program.process.wait(0.2)
+        assert endpoints == {bed.endpoint[0]}
+        assert bed.ask(ADMIN, "GET", "/readyz").code == 200
+
+
+def _endpoint_of(cluster: str, environment: dict[str, str]) -> str:
+    """What DescribeCluster says, over a connection of its own."""
+    client = boto3.client(
+        "eks",
+        region_name="eu-central-1",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=environment["AWS_SESSION_TOKEN"],
+    )
+    found: str = client.describe_cluster(name=cluster)["cluster"]["endpoint"]
+    client.close()
+    return found
 
 
 def _runs(pid: int) -> bool:

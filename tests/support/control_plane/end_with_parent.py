@@ -1,7 +1,8 @@
 """Runs a program that ends when the process that started this script ends, however that happens.
 
 Linux sends the signal (``prctl``, PR_SET_PDEATHSIG), and a program that is started in place of this
-script keeps the setting. On other systems the program is started without it.
+script keeps the setting. It counts for the thread that started the script: that one has to live as
+long as the process. On other systems the program is started without it.
 """
 
 import ctypes

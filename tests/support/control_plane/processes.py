@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 _PATIENCE = 60.0
@@ -77,9 +79,11 @@ class Programs:
     ) -> Program:
         """Start one. It gets this environment and nothing of ours but the path."""
         log = self.folder / f"{name}.log"
+        starter = [sys.executable, "-I", "-S", str(_ENDED), str(os.getpid())]
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_ENDED), str(os.getpid()), *map(str, arguments)],
+            launched = _launcher().submit(
+                subprocess.Popen[bytes],
+                [*starter, *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -91,6 +95,7 @@ class Programs:
                 },
                 start_new_session=True,  # Ctrl-C in the terminal is ours to pass on
             )
+            process = launched.result()
         program = Program(name, process, log)
         self.running.append(program)
         return program
@@ -113,6 +118,16 @@ class Programs:
         """End all of them."""
         while self.running:
             self.running.pop().stop()
+
+
+@cache
+def _launcher() -> ThreadPoolExecutor:
+    """The one thread that starts programs, which ends with this process.
+
+    Linux ends a program with the thread that started it (``prctl``, PR_SET_PDEATHSIG), and a bed
+    outlives the thread that asks for it: a request of the lab has a thread of its own.
+    """
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="launcher")
 
 
 def free_port() -> int:

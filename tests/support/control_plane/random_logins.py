@@ -30,6 +30,7 @@ _PATHS = (
 _SESSIONS = (
     "s1",
     "alice@example.com",
+    "alice@example.com@partner",
     "a=b,c+d.e-f_g",
     INSTANCE,
     TERMINATED,

@@ -1,5 +1,5 @@
 """RBAC objects and access reviews drawn from a seed: wildcards, subresources, names, paths,
-aggregation, ServiceAccounts, roles that do not exist, and access policies by scope.
+aggregation, ServiceAccounts, nodes, roles that do not exist, and access policies by scope.
 
 The same seed gives the same objects and reviews.
 """
@@ -17,7 +17,22 @@ SEED, REVIEWS = 20_261_130, 2_000
 GROUP = "rbac.authorization.k8s.io"
 _BY_LOGIN = 3  # of so many reviews one is a SelfSubjectAccessReview of a login with an entry
 _NAMESPACES = ("shop", "team-a", "team-b")
-_LABEL = "drawn.example.com/part-of"
+_LABEL, _DRAWN = "drawn.example.com/part-of", "drawn.example.com/drawn"
+_OPERATORS = ("", "In", "NotIn", "Exists", "DoesNotExist")  # the first one: by matchLabels
+# Of so many reviews one is about a node, and two about a ServiceAccount of one aggregated role.
+_BY_NODE, _BY_ROBOT = 16, 8
+_AGGREGATED = 10
+_NODES, _NODE_GROUP = ("node-a", "node-b"), "system:nodes"
+# Verb, API group, resource, namespace of what each node has one of. Left out is what an API server
+# leaves to an admission plugin: writing another node, and a name in a request that creates.
+_OF_NODES = (
+    ("get", "", "nodes", ""),
+    *(
+        (verb, "coordination.k8s.io", "leases", "kube-node-lease")
+        for verb in ("get", "update", "patch", "delete", "list")
+    ),
+    ("get", "coordination.k8s.io", "leases", "shop"),
+)
 
 _VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "impersonate", "*")
 _API_GROUPS = ("", "", "apps", "batch", "custom.example.com", "*")
@@ -55,6 +70,7 @@ _BY_POLICY = (
     ("kro.run", "resourcegraphdefinitions"),
 )
 _NAMES = ("a", "b", "*", "aws-auth")
+_NAMES_IN_PODS = ("a", "b", "c")
 _URLS = ("/metrics", "/healthz", "/healthz/*", "/api*", "/apis/*", "/logs/a", "*")
 _PATHS = ("/", "/metrics", "/metrics/", "/healthz", "/healthz/etcd", "/api", "/apis/apps", "/logs")
 _USERS = ("alice", "Alice", "bob", "Zoë", "dev:x", "system:serviceaccount:shop:robot", "system:x")
@@ -62,8 +78,8 @@ _GROUPS = ("devs", "ops", "Devs", "devs ", "system:serviceaccounts:shop", "syste
 _POLICIES = ("ClusterAdmin", "Admin", "Edit", "View", "AdminView", "SecretReader", "KRO", "Event")
 _SCOPES = (
     AccessScope(),
-    AccessScope("namespace", ("shop",)),
     AccessScope("namespace", ("team-*",)),
+    AccessScope("namespace", ("shop",)),
     AccessScope("namespace", ("*",)),
     AccessScope("namespace", ("nowhere", "team-b")),
 )
@@ -90,6 +106,11 @@ class Review(NamedTuple):
     holder: Holder | None
     attributes: dict[str, str]
 
+    @property
+    def is_of_node(self) -> bool:
+        """Whether the node authorizer is asked as well."""
+        return _NODE_GROUP in self.groups
+
 
 @dataclass
 class Questions:
@@ -105,9 +126,11 @@ def questions(seed: int = SEED, reviews: int = REVIEWS) -> Questions:
     draw = random.Random(f"reviews {seed}")
     made = Questions(objects=[_namespace(name) for name in _NAMESPACES])
     made.objects += [_cluster_role(draw, number) for number in range(24)]
-    made.objects += [_aggregated(draw, number) for number in range(5)]
+    made.objects += [_aggregated(draw, number) for number in range(_AGGREGATED)]
     made.objects += [_role(draw, number) for number in range(12)]
     made.objects += [_binding(draw, number) for number in range(80)]
+    made.objects += [_binding_of_robot(number) for number in range(_AGGREGATED)]
+    made.objects += [_pod(draw, node, place) for node in _NODES for place in _NAMESPACES]
     made.holders = [_holder(draw, number) for number in range(16)]
     made.reviews = [_review(draw, made.holders, number) for number in range(reviews)]
     return made
@@ -145,19 +168,30 @@ def _rules(draw: random.Random, *, urls: bool) -> list[Json]:
 
 def _cluster_role(draw: random.Random, number: int) -> Json:
     made = _object("ClusterRole", f"drawn-{number}", rules=_rules(draw, urls=True))
+    made["metadata"]["labels"] = {_DRAWN: "yes"}
     if draw.random() < 0.5:
-        made["metadata"]["labels"] = {_LABEL: draw.choice(("a", "b", "c"))}
+        made["metadata"]["labels"][_LABEL] = draw.choice(("a", "b", "c"))
     return made
 
 
 def _aggregated(draw: random.Random, number: int) -> Json:
     """A ClusterRole that others flow into; some of them are aggregated themselves."""
-    selector = {"matchLabels": {_LABEL: draw.choice(("a", "b", "c", "none"))}}
+    selector = _selector(draw, _OPERATORS[number % len(_OPERATORS)])
     made = _object("ClusterRole", f"aggregated-{number}", rules=[])
     made["aggregationRule"] = {"clusterRoleSelectors": [selector]}
     if draw.random() < 0.5:
         made["metadata"]["labels"] = {_LABEL: draw.choice(("a", "b"))}
     return made
+
+
+def _selector(draw: random.Random, operator: str) -> Json:
+    if not operator:
+        return {"matchLabels": {_LABEL: draw.choice(("a", "b", "c", "none"))}}
+    wanted: Json = {"key": _LABEL, "operator": operator}
+    if operator in ("In", "NotIn"):
+        wanted["values"] = _some(draw, ("a", "b", "c"), 2)
+    # The cluster's own roles, cluster-admin among them, do not have the label either.
+    return {"matchLabels": {_DRAWN: "yes"}, "matchExpressions": [wanted]}
 
 
 def _role(draw: random.Random, number: int) -> Json:
@@ -170,20 +204,35 @@ def _binding(draw: random.Random, number: int) -> Json:
     kind = draw.choice(("Role", "ClusterRole")) if namespace else "ClusterRole"
     name = f"drawn-{draw.randint(0, 25)}" if kind == "ClusterRole" else f"drawn-{number % 5}"
     if kind == "ClusterRole" and draw.random() < 0.3:
-        name = draw.choice(("view", "edit", f"aggregated-{number % 5}"))
+        name = draw.choice(("view", "edit", f"aggregated-{number % _AGGREGATED}"))
     return _object(
         "RoleBinding" if namespace else "ClusterRoleBinding",
         f"drawn-{number}",
         namespace,
         roleRef={"apiGroup": GROUP, "kind": kind, "name": name},
-        subjects=[_subject(draw) for _ in range(draw.randint(1, 3))],
+        subjects=[_subject(draw, namespace) for _ in range(draw.randint(1, 3))],
     )
 
 
-def _subject(draw: random.Random) -> Json:
+def _binding_of_robot(number: int) -> Json:
+    """One ServiceAccount for each aggregated role, named without its namespace."""
+    return _object(
+        "RoleBinding",
+        f"robot-{number}",
+        _NAMESPACES[number % len(_NAMESPACES)],
+        roleRef={"apiGroup": GROUP, "kind": "ClusterRole", "name": f"aggregated-{number}"},
+        subjects=[{"kind": "ServiceAccount", "name": f"robot-{number}"}],
+    )
+
+
+def _subject(draw: random.Random, namespace: str) -> Json:
     kind = draw.choice(("User", "Group", "Group", "ServiceAccount"))
     if kind == "ServiceAccount":
-        return {"kind": kind, "name": "robot", "namespace": draw.choice(_NAMESPACES)}
+        found = {"kind": kind, "name": "robot"}
+        # It may be left out in a RoleBinding only.
+        if not namespace or draw.random() < 0.5:
+            found["namespace"] = draw.choice(_NAMESPACES)
+        return found
     return {
         "apiGroup": GROUP,
         "kind": kind,
@@ -191,16 +240,44 @@ def _subject(draw: random.Random) -> Json:
     }
 
 
-def _holder(draw: random.Random, number: int) -> Holder:
-    policies = {
-        f"AmazonEKS{name}Policy": draw.choice(_SCOPES)
-        for name in draw.sample(_POLICIES, draw.choice((0, 1, 1, 2)))
+def _pod(draw: random.Random, node: str, namespace: str) -> Json:
+    """A pod on a node, which may read what the pod names."""
+    whole, key, volume, mounted = (draw.choice(_NAMES_IN_PODS) for _ in range(4))
+    variable = {"secretKeyRef": {"name": key, "key": "k"}}
+    container = {
+        "name": "c",
+        "image": "example.com/c",
+        "envFrom": [{"configMapRef": {"name": whole}}],
+        "env": [{"name": "K", "valueFrom": variable}],
     }
+    volumes = [
+        {"name": "v", "configMap": {"name": volume}},
+        {"name": "s", "secret": {"secretName": mounted}},
+    ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": f"drawn-{node}", "namespace": namespace},
+        "spec": {"nodeName": node, "containers": [container], "volumes": volumes},
+    }
+
+
+def _holder(draw: random.Random, number: int) -> Holder:
+    names = draw.sample(_POLICIES, draw.choice((0, 0, 1)))
+    policies = {f"AmazonEKS{name}Policy": draw.choice(_SCOPES) for name in names}
+    # Each policy has a holder, and each scope.
+    if number % 2 == 0:
+        name = _POLICIES[number // 2 % len(_POLICIES)]
+        policies[f"AmazonEKS{name}Policy"] = _SCOPES[number // 2 % len(_SCOPES)]
     groups = tuple(draw.sample(("devs", "ops", "Devs"), draw.choice((0, 0, 1))))
     return Holder(f"holder-{number}", groups, tuple(policies.items()))
 
 
 def _review(draw: random.Random, holders: list[Holder], number: int) -> Review:
+    if number % _BY_NODE == 1:
+        return _review_of_node(draw)
+    if number % _BY_ROBOT == 2:
+        return _review_of_robot(draw, draw.randrange(_AGGREGATED))
     if number % _BY_LOGIN == 0:
         return Review("", (), draw.choice(holders), _of_policies(draw))
     attributes = _attributes(draw)
@@ -209,6 +286,20 @@ def _review(draw: random.Random, holders: list[Holder], number: int) -> Review:
         groups.append("system:masters")
     user = draw.choice((*_USERS, "system:serviceaccount:team-a:robot", "nobody"))
     return Review(user, tuple(groups), None, attributes)
+
+
+def _review_of_node(draw: random.Random) -> Review:
+    """Without its group the name means nothing."""
+    own = draw.choices((_NODE_GROUP, "devs"), (0.9, 0.1))
+    groups = (*own, "system:authenticated")
+    return Review(f"system:node:{draw.choice(_NODES)}", groups, None, _of_nodes(draw))
+
+
+def _review_of_robot(draw: random.Random, number: int) -> Review:
+    place, attributes = _NAMESPACES[number % len(_NAMESPACES)], _attributes(draw)
+    if "path" not in attributes:
+        attributes["namespace"] = place
+    return Review(f"system:serviceaccount:{place}:robot-{number}", (), None, attributes)
 
 
 def _attributes(draw: random.Random) -> dict[str, str]:
@@ -222,6 +313,24 @@ def _attributes(draw: random.Random) -> dict[str, str]:
         "subresource": subresource,
         "namespace": draw.choice(("", "", *_NAMESPACES, "kube-system")),
         "name": draw.choice(("", "", *_NAMES)),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _of_nodes(draw: random.Random) -> dict[str, str]:
+    """What is a node's own or another one's, and what pods name."""
+    verb, group, resource, namespace = draw.choice(_OF_NODES)
+    name = draw.choice(_NODES)
+    if draw.random() < 0.5:
+        verb = draw.choice(("get", "list", "watch", "update"))
+        group, resource = "", draw.choice(("configmaps", "secrets"))
+        namespace, name = draw.choice(_NAMESPACES), draw.choice(_NAMES_IN_PODS)
+    found = {
+        "verb": verb,
+        "group": group,
+        "resource": resource,
+        "namespace": namespace,
+        "name": name,
     }
     return {key: value for key, value in found.items() if value}
 

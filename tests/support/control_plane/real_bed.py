@@ -27,6 +27,7 @@ from tests.support.control_plane.policy_webhook import PolicyWebhook
 from tests.support.control_plane.processes import Programs, answers, free_port
 from tests.support.control_plane.state_files import write_files
 from tests.support.control_plane.sts_proxy import StsProxy
+from tests.support.judge.reviews import matches
 from tests.support.kubernetes_lab import Answer, Json, KubernetesLab, kubernetes_lab
 
 _LOCAL = ("127.0.0.1", "localhost")
@@ -39,6 +40,7 @@ _RELOADED = 1.0  # seconds until a changed aws-auth is certainly read: a tenth o
 _TYPES = {
     "ConfigMap": ("/api/v1", "configmaps"),
     "Namespace": ("/api/v1", "namespaces"),
+    "Pod": ("/api/v1", "pods"),
     "ServiceAccount": ("/api/v1", "serviceaccounts"),
     "Role": ("/apis/rbac.authorization.k8s.io/v1", "roles"),
     "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
@@ -454,11 +456,7 @@ def aggregated(selectors: list[Json], roles: list[Json]) -> list[Json]:
     found: list[Json] = []
     for role in sorted(roles, key=lambda role: str(role["metadata"]["name"])):
         labels = role["metadata"].get("labels") or {}
-        if any(
-            (s.get("matchLabels") or {}).items() <= labels.items()
-            for s in selectors
-            if s.get("matchLabels")
-        ):
+        if any(matches(selector, labels) for selector in selectors):
             found += [rule for rule in role.get("rules") or [] if rule not in found]
     return found
 

@@ -237,10 +237,11 @@ def _rules_of(role: Json, others: Sequence[Json]) -> list[Rule]:
 def _selects(role: Json, other: Json) -> bool:
     selectors = (role.get("aggregationRule") or {}).get("clusterRoleSelectors") or ()
     labels = other["metadata"].get("labels") or {}
-    return any(_matches(selector, labels) for selector in selectors)
+    return any(matches(selector, labels) for selector in selectors)
 
 
-def _matches(selector: Json, labels: Mapping[str, str]) -> bool:
+def matches(selector: Json, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector matches: all that it names must hold."""
     for key, value in (selector.get("matchLabels") or {}).items():
         if labels.get(key) != value:
             return False

@@ -12,15 +12,15 @@ from tests.support.judge.reviews import Judge, Objects, Request, User, completed
 from tests.support.judge.tally import Tally
 from tests.support.kubernetes_lab import POLICY, Json
 
-_RBAC = "/apis/rbac.authorization.k8s.io/v1"
+_RBAC, _CORE = "/apis/rbac.authorization.k8s.io/v1", "/api/v1"
 _WHO_AM_I = Request("create", "authentication.k8s.io", "selfsubjectreviews")
 
 
 def objects_of(bed: Bed) -> Objects:
-    """The RBAC objects as the cluster shows them."""
+    """The RBAC objects and the pods as the cluster shows them."""
 
-    def found(plural: str) -> list[Json]:
-        items: list[Json] = bed.ask(bed.admin(), "GET", f"{_RBAC}/{plural}").body["items"]
+    def found(plural: str, version: str = _RBAC) -> list[Json]:
+        items: list[Json] = bed.ask(bed.admin(), "GET", f"{version}/{plural}").body["items"]
         return items
 
     return Objects(
@@ -28,6 +28,7 @@ def objects_of(bed: Bed) -> Objects:
         cluster_role_bindings=found("clusterrolebindings"),
         roles=found("roles"),
         role_bindings=found("rolebindings"),
+        pods=found("pods", _CORE),
     )
 
 

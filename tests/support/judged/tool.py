@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from migrator.decide.access.authorize import RbacIndex, authorize
+from migrator.decide.access.authorize import RbacIndex, authorize, groups_of_login
 from migrator.decide.reading.effective_identity import (
     Ambiguous,
     Denied,
@@ -20,7 +20,6 @@ from migrator.model.rbac import AccessRequest
 from tests.support.control_plane.random_logins import Entry, Round
 from tests.support.control_plane.random_reviews import Review
 from tests.support.judge.logins import Caller
-from tests.support.judge.reviews import completed
 from tests.support.kubernetes_lab import POLICY, Json
 
 
@@ -66,7 +65,7 @@ def _is(outcome: LoggedIn | Denied, found: tuple[str, list[str]] | None) -> bool
     if isinstance(outcome, Denied) or found is None:
         return isinstance(outcome, Denied) and found is None
     name, groups = found
-    said = sorted(set(completed(outcome.username, outcome.groups)))
+    said = sorted(set(groups_of_login(outcome.username, outcome.groups)))
     return name == outcome.username and groups in (said, [])
 
 
