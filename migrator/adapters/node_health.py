@@ -12,6 +12,7 @@ from typing import Any
 
 from migrator.adapters.kubernetes_client import KubernetesClient
 from migrator.errors import MigratorError
+from migrator.model.moments import moment_of_text
 from migrator.model.node_health import NodesNow, NodeState, ProfileHealth
 from migrator.ports import Principals, Raw, TaskRunner
 
@@ -158,6 +159,6 @@ def _moment(text: Any) -> datetime | None:
     if not isinstance(text, str):
         return None
     try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return moment_of_text(text)
     except ValueError:
         return None

@@ -8,7 +8,7 @@ import logging
 import os
 import stat
 import sys
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from migrator.app.preflight import why_unwritable
 from migrator.app.settings import Settings
@@ -77,7 +77,14 @@ def _on_own_line(_record: logging.LogRecord) -> bool:
     return True
 
 
-class _LogFile(logging.StreamHandler[TextIO]):
+# Python 3.10: the class takes no type in brackets when it is run.
+if TYPE_CHECKING:
+    _ToStream = logging.StreamHandler[TextIO]
+else:
+    _ToStream = logging.StreamHandler
+
+
+class _LogFile(_ToStream):
     """A log that ends with a warning where the file takes no more: the command continues."""
 
     def handleError(self, record: logging.LogRecord) -> None:

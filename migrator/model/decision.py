@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from migrator.model.access_entry import AssociatedPolicy, EntryType
+from migrator.model.moments import moment_of_text
 from migrator.model.step import ProofClass
 
 
@@ -32,7 +33,7 @@ class Acceptance:
         if self.until is None:
             return False
         try:
-            end = datetime.fromisoformat(self.until.replace("Z", "+00:00"))
+            end = moment_of_text(self.until)
         except ValueError:
             return True
         if len(self.until) == len("2026-11-22"):

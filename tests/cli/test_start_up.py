@@ -30,3 +30,21 @@ def test_the_library_loads_nothing_heavy() -> None:
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in run.stdout.strip().split(",")}
     assert loaded.isdisjoint({*HEAVY, "click"})
+
+
+_ALL = """
+import importlib, pkgutil, migrator
+for each in pkgutil.walk_packages(migrator.__path__, "migrator."):
+    if not each.name.endswith("__main__"):
+        importlib.import_module(each.name)
+        print(each.name)
+"""
+
+
+def test_every_module_can_be_loaded() -> None:
+    """On each Python, and with the lowest versions of everything: a module that one command alone
+    loads is not left out.
+    """
+    run = subprocess.run([sys.executable, "-c", _ALL], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert len(run.stdout.splitlines()) > 700

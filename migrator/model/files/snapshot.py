@@ -19,6 +19,7 @@ from migrator.model.access_entry import (
     EntryType,
 )
 from migrator.model.files.node_network import node_network
+from migrator.model.moments import moment_of_text
 from migrator.model.plan import ClusterRef
 from migrator.model.principal import AccountRead, IamPrincipal, parse_arn
 from migrator.model.rbac import RbacState
@@ -74,7 +75,7 @@ def parse_time(value: object, where: str) -> datetime:
         if isinstance(value, datetime):
             return value.astimezone(timezone.utc)
         if isinstance(value, str):
-            moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+            moment = moment_of_text(value)
             # AWS and Kubernetes write UTC: a time without its zone is one.
             if moment.tzinfo is None:
                 return moment.replace(tzinfo=timezone.utc)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from migrator.fleet.model.files.document import FreezeItem, malformed
 from migrator.fleet.model.fleet import Amount, FreezeWindow
+from migrator.model.moments import moment_of_text
 
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _DURATION = re.compile(r"(\d+)\s*([smhd])")
@@ -84,7 +85,7 @@ def _zone(name: str, where: str) -> tzinfo:
 def _moment(text: str, zone: tzinfo, where: str) -> datetime:
     """A moment; one without an offset is in the time zone of its window."""
     try:
-        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        moment = moment_of_text(text.strip())
     except ValueError as error:
         raise malformed(f"{where}: {text[:40]!r} is no time such as 2026-12-20T18:00.") from error
     if moment.tzinfo is None:
