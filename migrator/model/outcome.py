@@ -126,6 +126,7 @@ class VerifyOutcome:
 class CutOverOutcome:
     """The gates, and what came of the switch. ``verification`` is None unless the cluster was
     switched. ``verdicts``: what the gates were judged by, where nothing was switched.
+    ``may_arrive``: the switch was sent, and the cluster may be in API mode soon.
     """
 
     gates: tuple[Gate, ...]
@@ -135,6 +136,7 @@ class CutOverOutcome:
     error: MigratorError | None = None
     state: str = ""
     verdicts: tuple[PrincipalVerdict, ...] = ()
+    may_arrive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,11 +158,11 @@ def commands_of_cut_over(outcome: CutOverOutcome, cluster: str) -> tuple[Command
         return ()
     if isinstance(outcome.error, Changed):
         return (_plan_again(cluster),)
+    # The cut-over itself continues: it reads the mode first, and sends nothing twice.
+    if outcome.error is not None and (outcome.may_arrive or outcome.mode == "API"):
+        return (("cutover", PLAN),)
     if outcome.mode == "API":
         return (("verify", PLAN),)
-    # The switch was sent, and it is not known whether it arrived.
-    if outcome.mode == "unknown":
-        return (("status", PLAN),)
     return (*_of_gates(outcome.gates, cluster), ("cutover", PLAN))
 
 

@@ -23,11 +23,21 @@ def cut_over_text(
         parts.append(gate_table(outcome.gates, width=width, color=color))
     if outcome.verification is not None:
         parts.append(verdict_table(plan, outcome.verification, width=width, color=color))
-    means = "nothing was switched"
-    if outcome.mode == "API":
-        means = "aws-auth is not asked any more"
-    parts.append(f"The cluster is in {outcome.mode} mode: {means}.\n")
+    mode = f"The cluster is in {outcome.mode} mode"
+    if outcome.mode == "unknown":
+        mode = "The mode of the cluster is unknown"
+    parts.append(f"{mode}: {_means(outcome)}.\n")
     return "\n".join(parts)
+
+
+def _means(outcome: CutOverOutcome) -> str:
+    """What became of the switch."""
+    if outcome.mode == "API":
+        return "aws-auth is not asked any more"
+    # EKS takes minutes to switch, and the answer to the request may be lost.
+    if outcome.may_arrive:
+        return "the switch was sent to EKS and may be under way"
+    return "nothing was switched"
 
 
 def cut_over_document(plan: Plan, outcome: CutOverOutcome) -> dict[str, Any]:

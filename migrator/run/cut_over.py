@@ -6,6 +6,7 @@ its account.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,7 @@ from migrator.decide.running.gates import (
 from migrator.decide.running.progress import CUT_OVER, SETTLED, Progress, progress_of, records_of
 from migrator.decide.running.proposals import cut_over_proposal
 from migrator.errors import Changed, Interrupted, MigratorError, Refused, WrongUse
+from migrator.model.access_entry import AuthenticationMode
 from migrator.model.cluster_updates import ClusterUpdates, UpdatesUnread
 from migrator.model.decision import Acceptance, CreatorAnswer
 from migrator.model.evidence import PrincipalVerdict
@@ -37,6 +39,7 @@ from migrator.model.outcome import CutOverOutcome
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import EnableEntries, ProofClass, Step
+from migrator.ports import AuthMode
 from migrator.run.begin_run import (
     RunPorts,
     aws_auth_backups,
@@ -49,6 +52,7 @@ from migrator.run.begin_run import (
 )
 from migrator.run.break_glass import look_at_break_glass
 from migrator.run.drive import drive
+from migrator.run.execute_step import LOOK_AGAIN
 from migrator.run.hold_cluster import hold_cluster
 from migrator.run.look_again import changed_since, differences_now
 from migrator.run.node_evidence import read_nodes
@@ -139,7 +143,10 @@ def cut_over(
                 return replace(
                     _refused(gates, snapshot, ports), error=refusal, exit_code=refusal.exit_code
                 )
-            changed = _changed_since_the_gates(plan, plan_digest, ports, snapshot, progress)
+            try:
+                changed = _changed_since_the_gates(plan, plan_digest, ports, snapshot, progress)
+            except MigratorError as error:  # the question is answered, and nothing was sent
+                return _stopped(gates, ports, error)
             if changed is not None:
                 return replace(
                     _refused(gates, snapshot, ports), error=changed, exit_code=changed.exit_code
@@ -333,6 +340,30 @@ def _refused(gates: tuple[Gate, ...], snapshot: Snapshot, ports: RunPorts) -> Cu
     return CutOverOutcome(gates, mode, error.exit_code, None, error, ports.store.location)
 
 
+@dataclass(slots=True)
+class _SwitchSeen:
+    """:class:`migrator.ports.AuthMode` that knows whether EKS may be switching the cluster:
+    ``may_arrive`` is false before the switch is sent, and where the answer was a refusal.
+    """
+
+    inner: AuthMode
+    may_arrive: bool
+
+    def read(self) -> tuple[AuthenticationMode, str]:
+        return self.inner.read()
+
+    def switch(self, to: AuthenticationMode, *, token: str) -> str:
+        self.may_arrive = True
+        try:
+            return self.inner.switch(to, token=token)
+        except MigratorError as error:
+            self.may_arrive = error.code in LOOK_AGAIN
+            raise
+
+    def update_status(self, update_id: str) -> tuple[str, list[str]]:
+        return self.inner.update_status(update_id)
+
+
 def _switch(
     plan: Plan,
     plan_digest: str,
@@ -343,13 +374,42 @@ def _switch(
     run_id: str,
     chain: tuple[str, ...],
 ) -> CutOverOutcome:
+    """Switch and verify. Whatever fails on the way, the outcome has the mode of the cluster."""
+    seen = _SwitchSeen(ports.mode, switching.of(SWITCH.id).status in ("intended", "sent"))
     run = OneRun(
         _switch_plan(plan),
-        ports,
+        replace(ports, mode=seen),
         RunRequest(plan_digest),
         switching,
         Observed(now=ports.clock.now()),
     )
+    has_started = False
+    try:
+        _start(run, plan_digest, gates, run_id, chain)
+        has_started = True
+        drive(run)
+        outcome = _verified(plan, ports, options, gates)
+    except MigratorError as error:
+        outcome = _stopped(gates, ports, error, may_arrive=_may_arrive(run, seen))
+    except KeyboardInterrupt:
+        stopped = Interrupted(
+            "interrupted", "Stopped on the way.", remedy="`migrate status` reads how far it came."
+        )
+        outcome = _stopped(gates, ports, stopped, may_arrive=_may_arrive(run, seen))
+    # The end would be read as that of an earlier run.
+    if not has_started:
+        return outcome
+    return _ended(run, outcome)
+
+
+def _start(
+    run: OneRun,
+    plan_digest: str,
+    gates: tuple[Gate, ...],
+    run_id: str,
+    chain: tuple[str, ...],
+) -> None:
+    """Record that the cut-over begins, and the waivers that it begins by."""
     # There are no gates when an earlier attempt, whose switch succeeded, is finished.
     judged = gates_to_documents(gates)
     run.journal.start(CUT_OVER, run=run_id, plan_digest=plan_digest, caller=chain[-1], gates=judged)
@@ -365,27 +425,47 @@ def _switch(
                     "covers": gate.detail,
                 },
             )
+
+
+def _may_arrive(run: OneRun, seen: _SwitchSeen) -> bool:
+    """Whether EKS may be switching the cluster; not where it said that the update failed."""
+    return seen.may_arrive and run.progress.of(SWITCH.id).status != "refused"
+
+
+def _ended(run: OneRun, outcome: CutOverOutcome) -> CutOverOutcome:
+    """The outcome, recorded as the end of the run. A journal that cannot be written loses no word
+    of it.
+    """
     try:
-        drive(run)
-        outcome = _verified(plan, ports, options, gates)
+        run.journal.end(outcome.exit_code)
     except MigratorError as error:
-        outcome = _stopped(gates, ports, error)
-    except KeyboardInterrupt:
-        stopped = Interrupted(
-            "interrupted", "Stopped on the way.", remedy="`migrate status` reads how far it came."
-        )
-        outcome = _stopped(gates, ports, stopped)
-    run.journal.end(outcome.exit_code)
+        # What stopped the run before is the cause.
+        if outcome.error is None:
+            return replace(outcome, error=error, exit_code=error.exit_code)
     return outcome
 
 
-def _stopped(gates: tuple[Gate, ...], ports: RunPorts, error: MigratorError) -> CutOverOutcome:
+def _stopped(
+    gates: tuple[Gate, ...],
+    ports: RunPorts,
+    error: MigratorError,
+    *,
+    may_arrive: bool = False,
+) -> CutOverOutcome:
     """The outcome of a switch that ended in an error, with the mode that the cluster has now."""
-    try:
+    mode = "unknown"
+    # The outcome is that of the first error.
+    with suppress(MigratorError):
         mode = ports.mode.read()[0]
-    except MigratorError:
-        return CutOverOutcome(gates, "unknown", error.exit_code, None, error, ports.store.location)
-    return CutOverOutcome(gates, mode, error.exit_code, None, error, ports.store.location)
+    return CutOverOutcome(
+        gates,
+        mode,
+        error.exit_code,
+        None,
+        error,
+        ports.store.location,
+        may_arrive=may_arrive,
+    )
 
 
 def _verified(

@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 
-from migrator.errors import Blocked, WrongUse
+from migrator.errors import Blocked, Failed, WrongUse
+from migrator.model.access_entry import AuthenticationMode
 from migrator.model.decision import Acceptance
 from migrator.model.finding import Finding
+from migrator.model.outcome import CutOverOutcome
 from migrator.model.plan import Plan
+from migrator.model.snapshot import Snapshot
+from migrator.render.commands_to_settle import commands_of_cut_over
+from migrator.render.cut_over import cut_over_text
 from migrator.run.apply_plan import apply_plan
 from migrator.run.cut_over import CutOverOptions, cut_over
-from tests.support.memory_ports import Crash, MemoryApprover, MemoryReader
+from tests.support.memory_ports import Crash, MemoryApprover, MemoryMode, MemoryReader
 from tests.support.memory_runs import BOB, DEVS, DIGEST, NODES, World, company
 
 WAIVED = {
@@ -270,3 +275,110 @@ def test_change_while_the_name_is_typed_keeps_the_cluster_from_being_switched(
     assert (outcome.exit_code, world.cluster.mode) == (5, "API_AND_CONFIG_MAP")
     assert outcome.error is not None
     assert named in outcome.error.message
+
+
+_DENIED = Failed("iam-denied", "IAM does not allow s3:PutObject")
+
+
+def deny(world: World, event: str) -> None:
+    """The journal takes no record of this event, and none after it."""
+    denied = False
+
+    def watch(line: bytes) -> None:
+        nonlocal denied
+        denied = denied or json.loads(line)["event"] == event
+        if denied:
+            raise _DENIED
+
+    world.store.watch = watch
+
+
+def last_words(plan: Plan, outcome: CutOverOutcome) -> str:
+    return cut_over_text(plan, outcome).strip().splitlines()[-1]
+
+
+_NOTHING = "The cluster is in API_AND_CONFIG_MAP mode: nothing was switched."
+_SWITCHED = "The cluster is in API mode: aws-auth is not asked any more."
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ("run-started", _NOTHING),
+        ("waived", _NOTHING),
+        ("intended", _NOTHING),
+        ("sent", _SWITCHED),
+        ("adopted", _SWITCHED),
+        ("run-ended", _SWITCHED),
+    ],
+)
+def test_journal_that_is_denied_after_the_question_leaves_the_mode_said(
+    event: str, said: str
+) -> None:
+    world, plan = applied()
+    deny(world, event)
+    outcome = cut_over(plan, DIGEST, world.ports(), OPTIONS)
+    assert (outcome.exit_code, outcome.error) == (1, _DENIED)
+    assert last_words(plan, outcome) == said
+    assert commands_of_cut_over(outcome, "prod")[-1] == ("cutover", "PLAN")
+    world.store.watch = None
+    again = cut_over(plan, DIGEST, world.ports(), OPTIONS)
+    assert (again.exit_code, world.cluster.effects) == (0, ["switch API"])
+
+
+class LateMode(MemoryMode):
+    """EKS takes minutes: the mode is read as it was before the switch."""
+
+    def read(self) -> tuple[AuthenticationMode, str]:
+        return "API_AND_CONFIG_MAP", "UPDATING" if self.cluster.effects else "ACTIVE"
+
+
+class LostMode(MemoryMode):
+    """The mode cannot be read once the switch was sent."""
+
+    def read(self) -> tuple[AuthenticationMode, str]:
+        if self.cluster.effects:
+            raise Failed("aws-no-answer", "No answer.")
+        return super().read()
+
+
+class RefusingMode(MemoryMode):
+    """EKS refuses the switch."""
+
+    def switch(self, to: AuthenticationMode, *, token: str) -> str:
+        raise Failed("iam-denied", "IAM does not allow eks:UpdateClusterConfig")
+
+
+_UNDER_WAY = "the switch was sent to EKS and may be under way."
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        (LateMode, f"The cluster is in API_AND_CONFIG_MAP mode: {_UNDER_WAY}"),
+        (LostMode, f"The mode of the cluster is unknown: {_UNDER_WAY}"),
+        (RefusingMode, _NOTHING),
+    ],
+)
+def test_a_switch_that_may_arrive_is_not_called_nothing(mode: type[MemoryMode], said: str) -> None:
+    world, plan = applied()
+    deny(world, "sent")
+    ports = replace(world.ports(), mode=mode(world.cluster))
+    outcome = cut_over(plan, DIGEST, ports, OPTIONS)
+    assert (outcome.exit_code, last_words(plan, outcome)) == (1, said)
+    assert commands_of_cut_over(outcome, "prod")[-1] == ("cutover", "PLAN")
+
+
+def test_a_cluster_that_cannot_be_read_after_the_question_is_not_switched() -> None:
+    world, plan = applied()
+    ports = world.ports()
+
+    def read() -> Snapshot:
+        if world.approver.asked:
+            raise Failed("aws-no-answer", "No answer.")
+        return ports.read_snapshot()
+
+    world.approver.asked.clear()
+    outcome = cut_over(plan, DIGEST, replace(ports, read_snapshot=read), OPTIONS)
+    assert (outcome.exit_code, last_words(plan, outcome)) == (1, _NOTHING)
+    assert world.cluster.effects == []
