@@ -18,7 +18,7 @@ from typing import Any
 from migrator.adapters.aws_session import AwsSession, principal_of, session_name
 from migrator.adapters.eks_token import Token, TokenMint
 from migrator.adapters.foreign_text import foreign
-from migrator.adapters.kubernetes_errors import is_page, refused
+from migrator.adapters.kubernetes_errors import refused
 from migrator.adapters.kubernetes_wire import KubernetesWire
 from migrator.adapters.trust_policy import who_may_assume
 from migrator.errors import Failed, MigratorError
@@ -297,8 +297,8 @@ class Reviewer:
         )
         if answer.status in (401, 404):
             return answer.status, {}
-        # A page of a proxy is no answer of the API server.
-        if answer.status == 403 and resource == _WHO_AM_I and not is_page(answer.body):
+        # A refusal by an admission rule, or a page of a proxy, names no user: nothing is known.
+        if answer.status == 403 and resource == _WHO_AM_I and _names_a_user(answer.body):
             return answer.status, answer.json()
         if not 200 <= answer.status < 300:
             raise refused(self._wire.endpoint, answer.status, answer.body, "create", resource)
@@ -327,6 +327,18 @@ def _is_undecided(answer: Mapping[str, Any]) -> bool:
         return False
     conditions = any(value for key, value in answer.items() if key.lower().startswith("condition"))
     return bool(answer.get("evaluationError")) or conditions
+
+
+def _names_a_user(body: bytes) -> bool:
+    """Whether a refusal is that of an authorizer, which names the user that it refused."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return False
+    return (
+        isinstance(document, dict)
+        and _REFUSED_USER.search(str(document.get("message"))) is not None
+    )
 
 
 def _name_in_refusal(document: Mapping[str, Any]) -> str:

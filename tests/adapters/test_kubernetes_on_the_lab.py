@@ -456,6 +456,40 @@ def test_a_refused_login_is_none_and_the_next_reviewer_begins_anew(lab: SmallLab
     assert everybody.as_principal(RUNNER) is not reviewer
 
 
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        (
+            'selfsubjectreviews.authentication.k8s.io is forbidden: User "ci" cannot create '
+            "resource",
+            "ci",
+        ),
+        ('admission webhook "policy.example.com" denied the request: not now', None),
+        ("", None),
+    ],
+)
+def test_a_login_that_may_not_ask_who_it_is_is_known_by_the_refusal_of_an_authorizer_alone(
+    message: str, name: str | None
+) -> None:
+    session = stubbed_session()
+    with (
+        scripted_api(lambda _: (403, {"kind": "Status", "message": message})) as api,
+        answering(session, "sts") as sts,
+    ):
+        sts.add_response("get_caller_identity", identity(RUNNER))
+        reviewer = RealReviewers(session, open_wire(Endpoint(server=api.url)), "c").as_principal(
+            RUNNER
+        )
+        if name is not None:
+            found = reviewer.who_am_i()
+            assert found is not None
+            assert (found.username, found.may_ask) == (name, False)
+            return
+        with pytest.raises(MigratorError) as caught:
+            reviewer.who_am_i()
+        assert caught.value.code == "kubernetes-denied"
+
+
 def test_each_login_has_a_token_of_its_own_and_its_questions_share_it() -> None:
     def script(asked: Asked) -> Reply:
         if "selfsubjectreviews" in asked.path:
