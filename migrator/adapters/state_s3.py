@@ -234,36 +234,41 @@ class StateBucket:
         tag: str,
         content: bytes,
     ) -> None:
-        """Raise what :meth:`_refuse_store_without_conditions` raises, and what the store answers.
-        The lock that was just written is then taken away again: it would keep its own writer out.
+        """Raise ``state-unwritable`` where the store writes an object although a condition does not
+        hold: a lock in it would keep no other run out. Stores that only speak like S3 do so.
+
+        Where that cannot be asked, the lock that was just written is taken away again: it would
+        keep its own writer out.
         """
         try:
-            self._refuse_store_without_conditions(self._key(_LOCK), content)
+            ignores = self._ignores_conditions(content)
         except MigratorError:
             with suppress(MigratorError):
                 self._release(owner, tag)
             raise
+        if not ignores:
+            return
+        with suppress(MigratorError):
+            self._call("delete_object", Key=self._key(_LOCK))
+        raise Failed(
+            "state-unwritable",
+            "The store takes no notice of conditional writes, without which two runs could "
+            f"work at the same time ({self.location}).",
+            remedy="Keep the state in Amazon S3, or in a store that obeys If-Match and "
+            "If-None-Match.",
+        )
 
-    def _refuse_store_without_conditions(self, key: str, content: bytes) -> None:
-        """Raise ``state-unwritable`` where the store writes an object although a condition does not
-        hold: a lock in it would keep no other run out. Stores that only speak like S3 do so.
-        """
+    def _ignores_conditions(self, content: bytes) -> bool:
+        """Whether the store writes the lock again under a condition that does not hold."""
         for condition in ({"IfNoneMatch": "*"}, {"IfMatch": _NO_TAG}):
             try:
-                self._call("put_object", Key=key, Body=content, **condition)
+                self._call("put_object", Key=self._key(_LOCK), Body=content, **condition)
             except MigratorError as error:
                 if error.code not in ("state-changed", "not-found"):
                     raise
                 continue
-            with suppress(MigratorError):
-                self._call("delete_object", Key=key)
-            raise Failed(
-                "state-unwritable",
-                "The store takes no notice of conditional writes, without which two runs could "
-                f"work at the same time ({self.location}).",
-                remedy="Keep the state in Amazon S3, or in a store that obeys If-Match and "
-                "If-None-Match.",
-            )
+            return True
+        return False
 
     def _renew(
         self,
