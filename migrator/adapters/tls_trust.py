@@ -14,7 +14,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TypeVar
 
@@ -100,12 +100,23 @@ class Trust:
         return [self.ca_pem, *each[:_MOST]]
 
 
+def _are_set(_protocols: Iterable[str]) -> None:
+    """The protocols of a context that threads share are not set again."""
+
+
 def context_of(ca_pem: str | None) -> ssl.SSLContext:
-    """A context for a client that checks certificates and names. Raises ``api-server-unknown``."""
-    from urllib3.util.ssl_ import create_urllib3_context
+    """A context for a client that checks certificates and names, to share between threads. Raises
+    ``api-server-unknown``.
+    """
+    from urllib3.util.ssl_ import ALPN_PROTOCOLS, create_urllib3_context
 
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     context.check_hostname = True
+    context.set_alpn_protocols(ALPN_PROTOCOLS)
+    # urllib3 sets them again at each connection. OpenSSL then frees what another thread copies into
+    # its own connection (SSL_new, for which Python lets go of its lock): the server gets a damaged
+    # greeting and answers "decode error".
+    context.set_alpn_protocols = _are_set  # type: ignore[method-assign, assignment]
     if ca_pem is None:
         context.load_default_certs()
         return context
