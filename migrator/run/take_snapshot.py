@@ -19,6 +19,7 @@ from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.errors import MigratorError
 from migrator.model.evidence import SelfSubject
 from migrator.model.files.snapshot import FORMAT
+from migrator.model.moments import moment_of_text
 from migrator.model.principal import Arn, parse_arn
 from migrator.ports import (
     ClusterCreation,
@@ -371,7 +372,7 @@ def _moment(value: object) -> datetime | None:
     if isinstance(value, datetime):
         return value
     try:
-        moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+        moment = moment_of_text(str(value))
     except ValueError:
         return None
     if moment.tzinfo is None:

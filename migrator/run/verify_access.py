@@ -134,14 +134,21 @@ def _dead_now(plan: Plan, snapshot: Snapshot) -> dict[str, str]:
     """
     entries = snapshot.access_entries or ()
     iam = IamIndex(snapshot.iam_principals, snapshot.accounts_read, snapshot.cluster.account_id)
-    known: dict[str, IamPrincipal | None] = {}
+    planned = {each.principal_arn: each.principal_id for each in plan.principals}
+    others: dict[str, IamPrincipal | None] = {}
     for entry in entries:
         found = iam.find(entry.principal_arn)
-        # What was not read, or cannot be told from another one, is not known to be dead.
-        if found.principal is not None or found.state == "absent":
-            known[entry.principal_arn] = found.principal
+        is_planned = found.principal is not None and found.principal.id == planned.get(
+            entry.principal_arn
+        )
+        # What was not read, or may be one of two, is not known to be dead.
+        if not is_planned and (found.principal is not None or found.state == "absent"):
+            others[entry.principal_arn] = found.principal
+    # The plan is written out for its digest only where a principal is another one than planned.
+    if not others:
+        return {}
     digest = str(plan_to_document(plan)["planDigest"])
-    dead = dead_entries(plan, digest, entries, known)
+    dead = dead_entries(plan, digest, entries, others)
     return {arn: f"the entry is dead: {why}" for arn, why in dead}
 
 

@@ -14,6 +14,7 @@ from migrator.lab.worlds.reference_objects import objects_for
 from migrator.lab.worlds.world import World
 from migrator.lab.worlds.world_files import LONG_AGO
 from migrator.model.access_entry import AccessScope
+from migrator.model.moments import moment_of_text
 from migrator.model.principal import parse_arn
 
 Raw: TypeAlias = Mapping[str, Any]
@@ -143,8 +144,7 @@ def moment(value: object) -> datetime:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return datetime.fromtimestamp(value, tz=timezone.utc)
     if isinstance(value, str):
-        # Python 3.10 does not read ``Z``.
-        found = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        found = moment_of_text(value)
         # A time without a zone is UTC.
         if found.tzinfo is None:
             return found.replace(tzinfo=timezone.utc)

@@ -33,6 +33,7 @@ from migrator.decide.reading.who_can_match import row_groups, same_mapping
 from migrator.decide.steps.entry_states import default_username
 from migrator.model.access_entry import SERVICE_LINKED_MARK, AccessEntry, EntrySpec
 from migrator.model.aws_auth import RowMapping
+from migrator.model.moments import moment_of_text
 
 _AT_ONCE = timedelta(minutes=15)  # EKS makes all its own entries at one mode step
 
@@ -145,7 +146,7 @@ def _moment(value: object) -> datetime | None:
     if isinstance(value, datetime):
         return value
     try:
-        moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+        moment = moment_of_text(str(value))
     except ValueError:
         return None
     return moment if moment.tzinfo else None

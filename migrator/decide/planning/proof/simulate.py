@@ -13,6 +13,7 @@ from migrator.decide.planning.entries.entry_identity import NODE_IDENTITIES
 from migrator.decide.steps.entry_states import PLAN_TAG, default_username
 from migrator.errors import assert_never
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec
+from migrator.model.moments import moment_of_text
 from migrator.model.rbac import Binding, RbacState, Subject
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import (
@@ -229,8 +230,7 @@ class _World:
 def _moment(text: str) -> datetime | None:
     """A snapshot's time; None where it is not known, or has no zone."""
     try:
-        # Python 3.10 does not read the Z.
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        moment = moment_of_text(text)
     except ValueError:
         return None
     # A time without a zone cannot be compared with one that has it.
