@@ -446,9 +446,21 @@ def _change(ports: OpenPorts, change: Change, run: str) -> bool:
             changed = True
         except MigratorError as error:
             # EKS carries out one update of a cluster at a time.
-            if error.code != "update-in-progress" or ports.clock.now() >= until:
+            if error.code == "update-in-progress" and ports.clock.now() < until:
+                ports.clock.sleep(_POLL)
+            elif not _is_as_wanted(ports, change):
                 raise
-            ports.clock.sleep(_POLL)
+
+
+def _is_as_wanted(ports: OpenPorts, change: Change) -> bool:
+    """Whether another command made the same change meanwhile: EKS then refuses ours, since the
+    cluster is at the desired configuration. False where that cannot be read.
+    """
+    try:
+        now = _settled(ports).cidrs
+        return change(now) == now
+    except MigratorError:
+        return False
 
 
 def _settled(ports: OpenPorts) -> EndpointSeen:

@@ -80,6 +80,30 @@ def effects_of_a_command() -> int:
 EFFECTS = effects_of_a_command()
 
 
+# The last two effects come after the block left the list: what is added then is not ours.
+ADDED: list[tuple[int, tuple[str, ...]]] = [
+    (number, (*BEFORE, BLOCK)) for number in range(EFFECTS - 2)
+]
+REMOVED: list[tuple[int, tuple[str, ...]]] = [(number, BEFORE) for number in range(EFFECTS)]
+
+
+@pytest.mark.parametrize(("number", "list_made"), ADDED + REMOVED)
+def test_what_another_makes_between_a_look_and_a_change_is_no_error(
+    number: int, list_made: tuple[str, ...]
+) -> None:
+    endpoint = Endpoint()
+    effects = itertools.count()
+
+    def another(effect: bool) -> None:
+        if effect and next(effects) == number:
+            endpoint.updates.append((endpoint.now, list_made))
+
+    command = Command(endpoint, "mine", another)
+    with opened_endpoint(command.ports(), run="mine"):
+        pass
+    assert as_began(endpoint)
+
+
 def test_a_command_has_the_effects_that_are_killed() -> None:
     # state, tag, list; tag, list, tag, state
     assert EFFECTS == 7

@@ -125,6 +125,8 @@ class Command:
             raise
         if here.is_changing:
             raise Failed("update-in-progress", "Another update runs.")
+        if tuple(cidrs) == here.effective:
+            raise Failed("aws-refused", "Cluster is already at the desired configuration.")
         here.updates.append((here.now + UPDATE, tuple(cidrs)))
         return str(len(here.updates) - 1)
 
