@@ -104,8 +104,8 @@ mutation: $(STAMP)  ## how many wrong versions of the deciding functions the tes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'mutmut>=3.8'
 	HYPOTHESIS_PROFILE=quick $(BIN)/mutmut run --max-children 2
 
-bench: $(STAMP)  ## ratios measured in one run
-	$(BIN)/python -m pytest -s -m benchmark tests/benchmarks
+bench: $(STAMP)  ## ratios to the ideal: three runs, compared with the table of playbooks/reference/performance.md
+	$(BIN)/python -m tests.support.benchmark_table
 
 clean:
 	rm -rf $(VENV) .venv-pythons dist site .migrate demo mutants .mypy_cache .ruff_cache .pytest_cache
