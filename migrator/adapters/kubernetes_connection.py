@@ -36,6 +36,24 @@ def connection_class(trust: Trust, seconds: float) -> "type[urllib3.connection.H
     class Connection(HTTPSConnection):
         _through: tuple[Any, ...] | None = None
         _deadline = 0.0
+        _parts: list[Any] | None = None
+
+        def request(self, *arguments: Any, **more: Any) -> None:
+            """Send head and body in one write. ``http.client`` takes two, which are two TLS records
+            and two packets, for each of thousands of reviews.
+            """
+            self._parts = []
+            try:
+                super().request(*arguments, **more)
+            finally:
+                whole, self._parts = b"".join(self._parts), None
+            self.send(whole)
+
+        def send(self, data: Any) -> None:
+            if self._parts is None:
+                super().send(data)
+            else:
+                self._parts.append(data)
 
         def set_tunnel(self, *arguments: Any, **more: Any) -> None:
             self._through = (arguments, more)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -231,18 +232,6 @@ class KubernetesWire:
         import urllib3
 
         method, path, again = request.method, request.path, request.again
-        retry = urllib3.Retry(
-            total=6,
-            connect=1,  # nothing was sent
-            read=reads,
-            other=1 if again else 0,  # TLS that breaks off
-            redirect=0,
-            status=4,
-            status_forcelist=_BUSY if again else (429,),
-            allowed_methods=None,
-            backoff_factor=0.25,
-            raise_on_status=False,
-        )
         started, outcome = time.perf_counter(), "no answer"
         try:
             response = self._host.urlopen(
@@ -251,7 +240,7 @@ class KubernetesWire:
                 body=request.body,
                 headers=request.headers,
                 timeout=urllib3.Timeout(connect=self._seconds[0], read=seconds),
-                retries=retry,
+                retries=_retries(again, reads),
                 redirect=False,
             )
             outcome, self._answered = str(response.status), True
@@ -338,6 +327,27 @@ class _Request:
     headers: Mapping[str, str] = field(repr=False)
     again: bool
     about: tuple[str, str]
+
+
+@lru_cache(maxsize=8)
+def _retries(again: bool, reads: int) -> "urllib3.Retry":
+    """When a request is sent again; ``reads``: tries after a lost answer. It is never changed: each
+    try makes the next one's.
+    """
+    import urllib3
+
+    return urllib3.Retry(
+        total=6,
+        connect=1,  # nothing was sent
+        read=reads,
+        other=1 if again else 0,  # TLS that breaks off
+        redirect=0,
+        status=4,
+        status_forcelist=_BUSY if again else (429,),
+        allowed_methods=None,
+        backoff_factor=0.25,
+        raise_on_status=False,
+    )
 
 
 class _NoFirstAnswer(Exception):

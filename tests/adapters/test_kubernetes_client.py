@@ -13,8 +13,10 @@ import pytest
 
 from migrator.adapters.eks_token import TokenMint
 from migrator.adapters.kubernetes_client import KubernetesClient, MintedLogin, open_in_cluster
+from migrator.adapters.kubernetes_connection import connection_class
 from migrator.adapters.kubernetes_errors import Endpoint, refused
 from migrator.adapters.kubernetes_wire import KubernetesWire, endpoint_of, open_wire
+from migrator.adapters.tls_trust import Trust
 from migrator.decide.reach.way.stages import way_failure
 from migrator.errors import Changed, MigratorError
 from migrator.lab.pki import make_pki
@@ -236,6 +238,29 @@ def test_redirects_are_not_followed() -> None:
         with pytest.raises(MigratorError):
             kubernetes.get("/x", "x")
         assert len(api.asked) == 1
+
+
+class RecordedSocket:
+    """A socket that keeps what is written to it."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+
+    def settimeout(self, seconds: float) -> None:
+        """Every time is accepted."""
+
+    def sendall(self, data: bytes) -> None:
+        """One write."""
+        self.writes.append(data)
+
+
+def test_head_and_body_of_a_request_leave_in_one_write() -> None:
+    connection = connection_class(Trust(None), 5)("api.example", 443)
+    connection.sock = RecordedSocket()
+    connection.request("POST", "/reviews", body=b'{"kind":"Review"}')
+    (written,) = connection.sock.writes
+    assert written.startswith(b"POST /reviews HTTP/1.1\r\n")
+    assert written.endswith(b'\r\n\r\n{"kind":"Review"}')
 
 
 @contextmanager
