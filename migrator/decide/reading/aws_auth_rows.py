@@ -15,7 +15,7 @@ from typing import Final
 
 from migrator.decide.reading.go_yaml.compose import Document
 from migrator.decide.reading.go_yaml.decode import decode_scalar
-from migrator.decide.reading.go_yaml.nodes import Node
+from migrator.decide.reading.go_yaml.nodes import Node, ScalarNode
 from migrator.decide.reading.go_yaml.problems import YamlProblem, lost
 from migrator.decide.reading.text_folding import fold
 from migrator.model.aws_auth import (
@@ -361,13 +361,13 @@ def read_accounts(document: Document) -> RowsRead:
 
 
 def _is_null(root: Node) -> bool:
-    if root.kind == "mapping":
+    if not isinstance(root, ScalarNode):
         return False
     decode_scalar(root)
     return root.value is None
 
 
-def _account_text(node: Node) -> str:
+def _account_text(node: ScalarNode) -> str:
     """An account as yaml.v2 decodes it into a string.
 
     Numbers keep their spelling, so that leading zeros stay; null is empty.
@@ -389,7 +389,7 @@ def _read_account_list(root: Node, result: RowsRead) -> None:
     try:
         for index, item in enumerate(root.children):
             node = item.resolved
-            if node.kind != "scalar":
+            if not isinstance(node, ScalarNode):
                 reason = f"it is a {node.kind}, not an account id"
                 dropped = DroppedRow("mapAccounts", index, item.line, item.column, reason)
                 result.dropped.append(dropped)

@@ -13,7 +13,14 @@ from typing import Any, Final, TypeAlias
 
 import _ruamel_yaml as libyaml
 
-from migrator.decide.reading.go_yaml.nodes import Kind, Node
+from migrator.decide.reading.go_yaml.nodes import (
+    AliasNode,
+    Collection,
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+)
 from migrator.decide.reading.go_yaml.problems import doubtful, lost
 from migrator.decide.reading.go_yaml.resolve import MERGE_TAG
 from migrator.decide.reading.go_yaml.source import Source, check_limits
@@ -77,7 +84,7 @@ class _Composer:
         self._source = source
         self._parser: Any = libyaml.CParser(source.text.encode())
         self._document = Document()
-        self._open: list[Node] = []
+        self._open: list[Collection] = []
         self._anchors: dict[str, Node] = {}
         self.values_read = 0
         self._flow_levels = 0
@@ -108,12 +115,10 @@ class _Composer:
                 handlers[event.__class__](event)
             yield self._document
 
-    def _add(self, kind: Kind, event: LibyamlEvent) -> Node:
+    def _add(self, node: Node, event: LibyamlEvent) -> None:
         """A new node in the collection that is open, or as the document's root. Raises
         YamlProblem.
         """
-        mark = event.start_mark
-        node = Node(kind, mark.line + 1, mark.column + 1, len(self._open))
         self.values_read += 1
         self._flow_work += self._flow_levels
         if self.values_read > MAX_NODES:
@@ -123,33 +128,31 @@ class _Composer:
             raise doubtful(node.line, node.column, message)
         if not self._open:
             self._document.root = node
-            return node
+            return
         parent = self._open[-1]
         # Keys and values take turns, and the key comes first.
         if parent.kind == "mapping" and len(parent.children) % 2 == 0:
-            self._check_key(node, kind, event)
+            self._check_key(node, event)
         parent.children.append(node)
-        return node
 
     def _check_key(
         self,
         node: Node,
-        kind: Kind,
         event: LibyamlEvent,
     ) -> None:
         """Notes a merge key, ``<<``, which is a plain scalar or has the tag ``!!merge``."""
         # go-yaml takes `<<` for a merge where nothing says that it is text (decode.go, isMerge).
-        if kind == "scalar" and event.value == "<<":
+        if isinstance(node, ScalarNode) and event.value == "<<":
             node.is_merge_key = event.implicit[0] or event.tag == MERGE_TAG
 
     def _on_scalar(self, event: LibyamlEvent) -> None:
         """A text, which may have a tag or an anchor. Raises YamlProblem."""
-        node = self._add("scalar", event)
-        node.text = event.value
+        mark = event.start_mark
+        text = event.value
         if self._source.is_repaired:
-            node.text = self._source.original(event.value)
-        node.tag = event.tag or ""
-        node.implicit = event.implicit[0]
+            text = self._source.original(text)
+        node = ScalarNode(mark.line + 1, mark.column + 1, text, event.tag or "", event.implicit[0])
+        self._add(node, event)
         if event.anchor:
             self._anchors[event.anchor] = node
         if self._source.has_escaped_slash and event.style == '"':
@@ -165,23 +168,27 @@ class _Composer:
 
     def _on_alias(self, event: LibyamlEvent) -> None:
         """An alias of a node before it. Raises YamlProblem for an unknown anchor."""
-        node = self._add("alias", event)
-        node.text = event.anchor
+        mark = event.start_mark
+        node = AliasNode(mark.line + 1, mark.column + 1, event.anchor, len(self._open))
+        self._add(node, event)
         node.target = self._anchors.get(event.anchor)
         if node.target is None:
             raise lost(node.line, node.column, f"unknown anchor {event.anchor[:40]!r} referenced")
         self._document.nodes.append(node)
 
     def _on_sequence(self, event: LibyamlEvent) -> None:
-        self._open_collection("sequence", event)
+        mark = event.start_mark
+        node = SequenceNode(mark.line + 1, mark.column + 1, bool(event.flow_style))
+        self._open_collection(node, event)
 
     def _on_mapping(self, event: LibyamlEvent) -> None:
-        self._open_collection("mapping", event)
+        mark = event.start_mark
+        node = MappingNode(mark.line + 1, mark.column + 1, bool(event.flow_style))
+        self._open_collection(node, event)
 
-    def _open_collection(self, kind: Kind, event: LibyamlEvent) -> None:
+    def _open_collection(self, node: Collection, event: LibyamlEvent) -> None:
         """A collection whose members follow. Raises YamlProblem for too many levels."""
-        node = self._add(kind, event)
-        node.flow = bool(event.flow_style)
+        self._add(node, event)
         if event.anchor:
             self._anchors[event.anchor] = node
         self._open.append(node)

@@ -12,7 +12,15 @@ import math
 from typing import Final
 
 from migrator.decide.reading.go_yaml.compose import Document
-from migrator.decide.reading.go_yaml.nodes import NULL_KEY, MapKey, Node
+from migrator.decide.reading.go_yaml.nodes import (
+    NULL_KEY,
+    AliasNode,
+    MapKey,
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+)
 from migrator.decide.reading.go_yaml.problems import doubtful, lost
 from migrator.decide.reading.go_yaml.resolve import (
     CannotDecodeError,
@@ -41,15 +49,14 @@ def decode(document: Document) -> Node | None:
         return None
     budget = _AliasBudget()
     for node in document.nodes:
-        if node.kind == "scalar":
+        if isinstance(node, ScalarNode):
             decode_scalar(node)
-        elif node.kind == "alias":
-            _decode_alias(node, budget)
-        elif node.kind == "sequence":
-            _decode_sequence(node)
-        else:
+        elif isinstance(node, MappingNode):
             _decode_mapping(node)
-        node.decoded = True
+        elif isinstance(node, SequenceNode):
+            _decode_sequence(node)
+        elif isinstance(node, AliasNode):
+            _decode_alias(node, budget)
         # go-yaml does not decode the key `<<` (decode.go, mapping).
         if not node.is_merge_key:
             budget.done += 1
@@ -57,7 +64,7 @@ def decode(document: Document) -> Node | None:
     return document.root
 
 
-def decode_scalar(node: Node) -> None:
+def decode_scalar(node: ScalarNode) -> None:
     """Give a scalar its ``value``. Raises YamlProblem.
 
     A quoted or block scalar is its text; others are resolved.
@@ -110,7 +117,7 @@ def _allowed_ratio(operations: int) -> float:
     return max(0.99 - 0.89 * over, 0.10)
 
 
-def _decode_alias(node: Node, budget: _AliasBudget) -> None:
+def _decode_alias(node: AliasNode, budget: _AliasBudget) -> None:
     """An alias shares the node that it names, and costs what decoding that node again would."""
     target = node.resolved
     # Still open: the alias is inside its own anchor.
@@ -120,7 +127,7 @@ def _decode_alias(node: Node, budget: _AliasBudget) -> None:
     node.size = 1 + target.size
 
 
-def _decode_sequence(node: Node) -> None:
+def _decode_sequence(node: SequenceNode) -> None:
     """Size and nesting of a list, and why JSON cannot hold it if it cannot."""
     size = 1
     nesting = 0
@@ -132,9 +139,10 @@ def _decode_sequence(node: Node) -> None:
             node.refusal = value.refusal
     node.size = size
     node.nesting = nesting + 1
+    node.decoded = True
 
 
-def _decode_mapping(node: Node) -> None:
+def _decode_mapping(node: MappingNode) -> None:
     """Members of a mapping, in order: a later key replaces an equal earlier one, and so does a
     merge.
     """
@@ -155,6 +163,7 @@ def _decode_mapping(node: Node) -> None:
             node.refusal = refusal
     node.size = size
     node.nesting = nesting + 1
+    node.decoded = True
 
 
 def _map_key(node: Node) -> MapKey:

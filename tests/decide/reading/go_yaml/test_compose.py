@@ -41,7 +41,11 @@ def test_nodes_know_their_place() -> None:
     assert [(node.line, node.column) for node in mapping.children[3].children] == [(2, 7), (3, 5)]
     assert mapping.children[3].flow
     assert not mapping.flow
-    assert mapping.children[3].depth == 2
+
+
+def test_aliases_know_how_deep_they_are() -> None:
+    root = root_of("- &a x\n- b: [*a]\n")
+    assert root.children[1].children[1].children[0].depth == 3
 
 
 def test_children_stand_before_their_parents() -> None:
