@@ -338,8 +338,14 @@ class Reviewers(Protocol):
         """
         ...
 
-    def prepare(self, principal_arns: Sequence[str]) -> None:
-        """A hint: these will be asked for, in this order. Raises nothing and waits for nothing."""
+    def log_in_ahead(self, principal_arns: Sequence[str]) -> AbstractContextManager[None]:
+        """Within the block these will be asked for, in this order: logins are made a few principals
+        before. Raises nothing and waits for nothing.
+        """
+        ...
+
+    def forget(self, principal_arn: str) -> None:
+        """The principal is not asked for again: its credentials and its token are dropped."""
         ...
 
 

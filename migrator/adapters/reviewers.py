@@ -11,8 +11,9 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 from migrator.adapters.aws_session import AwsSession, principal_of, session_name
@@ -20,6 +21,7 @@ from migrator.adapters.eks_token import Token, TokenMint
 from migrator.adapters.foreign_text import foreign
 from migrator.adapters.kubernetes_errors import refused
 from migrator.adapters.kubernetes_wire import KubernetesWire
+from migrator.adapters.log_ins_ahead import LogInsAhead
 from migrator.adapters.trust_policy import who_may_assume
 from migrator.errors import Failed, MigratorError
 from migrator.model.decision import AssumeAs
@@ -28,6 +30,7 @@ from migrator.model.principal import Arn, parse_arn
 from migrator.model.rbac import AccessRequest
 
 _LOGIN_SECONDS = 60.0  # how long the questions of one login may use its token
+_AHEAD_SECONDS = 20.0  # how long a login that was made ahead counts as the one asked for
 # Reviews that an authorizer fails to answer are asked again: its webhook may have been slow once.
 _UNDECIDED_PAUSES = (0.25, 1.0, 0.0)
 _WHO_AM_I = "selfsubjectreviews"
@@ -56,34 +59,51 @@ class RealReviewers:
         self._ways = {_key(arn): way for arn, way in (ways or {}).items()}
         self._lock = threading.Lock()
         self._known: dict[str, Future[Reviewer]] = {}
-        self._untold: set[str] = set()  # prepared, and the result was not read yet
+        self._untold: set[str] = set()  # became ahead, and the result was not read yet
+        self._ahead = LogInsAhead({})
 
-    def prepare(self, principal_arns: Sequence[str]) -> None:
-        """Become these principals beside what else is done, in this order: STS and the API server
-        are waited for at the same time. Nothing is raised; :meth:`as_principal` reports the result
-        for each.
+    @contextmanager
+    def log_in_ahead(self, principal_arns: Sequence[str]) -> Iterator[None]:
+        """Become these principals and log in as them beside what the block does, in this order and
+        a few before they are asked for: STS and the API server are waited for at the same time.
+        Nothing is raised; :meth:`as_principal` and the reviewer report the result for each.
         """
-        ahead = threading.Thread(
-            target=self._prepare, args=(tuple(principal_arns),), name="migrate-become"
-        )
-        ahead.daemon = True  # an interrupted process does not wait for it
-        ahead.start()
+        self._ahead = ahead = LogInsAhead({_key(arn): arn for arn in principal_arns})
+        thread = threading.Thread(target=self._log_in, args=(ahead,), name="migrate-log-in")
+        thread.daemon = True  # an interrupted process does not wait for it
+        thread.start()
+        try:
+            yield
+        finally:
+            ahead.end()
 
-    def _prepare(self, principal_arns: Sequence[str]) -> None:
-        for arn in principal_arns:
+    def _log_in(self, ahead: LogInsAhead) -> None:
+        while (arn := ahead.next()) is not None:
             with self._lock:
-                if _key(arn) in self._known:
-                    continue
-                self._untold.add(_key(arn))
+                is_known = _key(arn) in self._known
+                if not is_known:
+                    self._untold.add(_key(arn))
+            if is_known:
+                ahead.asked_for(_key(arn))
+                continue
             with contextlib.suppress(Exception):
-                self._reviewer(arn, told=False)
+                self._reviewer(arn, told=False).log_in_ahead()
 
     def as_principal(self, principal_arn: str) -> "Reviewer":
         """A reviewer that logs in as the principal; its credentials are there when this returns.
 
         Raises ``cannot-become``: ``why`` says what is in the way, ``remedy`` what would be enough.
         """
+        self._ahead.asked_for(_key(principal_arn))
         return self._reviewer(principal_arn, told=True)
+
+    def forget(self, principal_arn: str) -> None:
+        """Drop what is held to log in as the principal: credentials and the token."""
+        key = _key(principal_arn)
+        self._ahead.asked_for(key)
+        with self._lock:
+            self._known.pop(key, None)
+            self._untold.discard(key)
 
     def _reviewer(self, principal_arn: str, *, told: bool) -> "Reviewer":
         """One thread becomes the principal, others wait for it. A failure is reported once, then it
@@ -206,6 +226,8 @@ class Reviewer:
         self._mint = mint
         self._lock = threading.Lock()
         self._login: tuple[float, Token] | None = None
+        self._has_logged_in = False
+        self._ahead: Future[tuple[float, SelfSubject | None]] | None = None
         self._version = 0
         self.refused = False  # the last login was; credentials may belong to a deleted principal
 
@@ -213,10 +235,34 @@ class Reviewer:
         """The name of the role session, empty for a user."""
         return self._session
 
+    def log_in_ahead(self) -> None:
+        """Log in for the first :meth:`who_am_i`, unless that was asked already."""
+        with self._lock:
+            if self._has_logged_in:
+                return
+            self._has_logged_in = True
+            ahead = self._ahead = Future()
+        try:
+            ahead.set_result((time.monotonic(), self._log_in()))
+        except BaseException as error:
+            ahead.set_exception(error)
+
     def who_am_i(self) -> SelfSubject | None:
         """SelfSubjectReview with a fresh token; None when the login is refused (401). A login that
-        may not ask (403) is known by its name alone, which the refusal gives.
+        may not ask (403) is known by its name alone, which the refusal gives. The first is the
+        login that was made ahead, where there is a recent one.
         """
+        with self._lock:
+            ahead, self._ahead = self._ahead, None
+            self._has_logged_in = True
+        # What prevented a login ahead is met again, and then it is raised.
+        if ahead is not None and ahead.exception() is None:
+            at, subject = ahead.result()
+            if time.monotonic() - at <= _AHEAD_SECONDS:
+                return subject
+        return self._log_in()
+
+    def _log_in(self) -> SelfSubject | None:
         token = self._begin()
         while True:
             version = _SELF_REVIEWS[self._version]

@@ -83,11 +83,11 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     if options.only:
         chosen = [each for each in plan.principals if each.principal_arn in options.only]
     ports.events.doing(f"logging in as {len(chosen)} principals")
-    ports.reviewers.prepare(_asked_by_login(measure, chosen))
     with _canaries(measure, chosen) as canaries:
         measure = replace(measure, canaries=canaries)
-        found = ports.tasks.map(_Counted(measure, len(chosen)), chosen)
-        taken = tuple(each for each in found if each is not None)
+        with ports.reviewers.log_in_ahead(_asked_by_login(measure, chosen)):
+            found = ports.tasks.map(_Counted(measure, len(chosen)), chosen)
+    taken = tuple(each for each in found if each is not None)
     return _outcome(measure, chosen, taken)
 
 
@@ -210,9 +210,13 @@ def _wants_canary(measure: Measure, principal: PlannedPrincipal) -> bool:
 
 
 def _asked_by_login(measure: Measure, chosen: list[PlannedPrincipal]) -> list[str]:
-    """The principals as which the tool will log in: all but nodes, which are watched first."""
+    """The principals as which the tool will log in, if it can. Not nodes, which are watched first;
+    and of a principal that the plan skips only a login that must be refused is tried.
+    """
     arns: list[str] = []
     for principal in chosen:
+        if principal.action == "skip":
+            continue
         spec = measure.spec(principal.principal_arn)
         if spec is not None and spec.type != "STANDARD":
             continue
@@ -230,13 +234,16 @@ class _Counted:
         self._lock = threading.Lock()
 
     def __call__(self, principal: PlannedPrincipal) -> Evidence | None:
-        found = take_evidence(self._measure, principal)
+        ports = self._measure.ports
+        try:
+            found = take_evidence(self._measure, principal)
+        finally:
+            ports.reviewers.forget(principal.principal_arn)
         if found is not None:
-            store = self._measure.ports.store
-            store.append_line(EVIDENCE_FILE, canonical_bytes(evidence_to_document(found)))
+            ports.store.append_line(EVIDENCE_FILE, canonical_bytes(evidence_to_document(found)))
         with self._lock:
             self._done += 1
-            self._measure.ports.events.progress("verified", self._done, self._total)
+            ports.events.progress("verified", self._done, self._total)
         return found
 
 

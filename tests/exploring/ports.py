@@ -5,7 +5,7 @@ workflow that calls is stopped at every look and every effect until a move lets 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
@@ -207,8 +207,12 @@ class Reviewers:
 
     wire: Wire
 
-    def prepare(self, principal_arns: Sequence[str]) -> None:
+    def log_in_ahead(self, principal_arns: Sequence[str]) -> AbstractContextManager[None]:
         """Nothing takes time here."""
+        return nullcontext()
+
+    def forget(self, principal_arn: str) -> None:
+        """Nothing is held."""
 
     def as_principal(self, principal_arn: str) -> AccessReviewer:
         self.wire.call("become", principal_arn)

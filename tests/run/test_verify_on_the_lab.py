@@ -418,13 +418,13 @@ def test_principals_become_ready_beside_the_questions_and_each_is_assumed_once(
     made, _ = lab.plan()
     count = lab.lab.world.faults.add(Fault("sts:AssumeRole", "latency"))
     reviewers = lab.ports(made).reviewers
-    reviewers.prepare([DEVS, CLOSED])
-    assert reviewers.as_principal(DEVS) is reviewers.as_principal(DEVS)
-    for asked in (2, 3):
-        with pytest.raises(Failed) as raised:
-            reviewers.as_principal(CLOSED)
-        assert raised.value.code == "cannot-become"
-        assert count.seen == asked
+    with reviewers.log_in_ahead([DEVS, CLOSED]):
+        assert reviewers.as_principal(DEVS) is reviewers.as_principal(DEVS)
+        for asked in (2, 3):
+            with pytest.raises(Failed) as raised:
+                reviewers.as_principal(CLOSED)
+            assert raised.value.code == "cannot-become"
+            assert count.seen == asked
 
 
 def test_a_verdict_says_who_logged_in_when_with_which_answers_and_what_ties_it_to_the_entry(

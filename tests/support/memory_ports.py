@@ -8,7 +8,7 @@ embedded lab's affair.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -533,8 +533,12 @@ class MemoryReviewers:
 
     cluster: Cluster
 
-    def prepare(self, principal_arns: Sequence[str]) -> None:
+    def log_in_ahead(self, principal_arns: Sequence[str]) -> AbstractContextManager[None]:
         """Nothing takes time here."""
+        return nullcontext()
+
+    def forget(self, principal_arn: str) -> None:
+        """Nothing is held."""
 
     def as_principal(self, principal_arn: str) -> AccessReviewer:
         if principal_arn in self.cluster.unassumable:
