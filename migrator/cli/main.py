@@ -3,6 +3,8 @@
 Loads click and nothing else of weight; commands are imported when they are called.
 """
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -274,6 +276,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the ``migrate`` script."""
     _end_in_order()
     _hold_standard_descriptors()
+    # Memory goes with the process: to look for garbage in the SDKs' models first takes a tenth of
+    # the CPU of a command over a fleet.
+    atexit.register(gc.freeze)
     try:
         given = sys.argv[1:] if arguments is None else arguments
         code = run(given, stderr=sys.stderr, name=program_name(sys.argv))

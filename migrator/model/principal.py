@@ -7,6 +7,7 @@ The authenticator compares a caller's *canonical* ARN: a role's loses its path, 
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from migrator.errors import WrongUse
@@ -90,6 +91,8 @@ def last_part(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
+# The same ARNs are asked for by every row, entry and role, and by all clusters of an account.
+@lru_cache(maxsize=4096)
 def parse_arn(text: str) -> Arn | None:
     """The ARN in ``text``, or None when it has not the shape of one.
 

@@ -9,6 +9,7 @@ section is ``doubtful`` and a plan must not rest on it.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
 
@@ -93,13 +94,22 @@ def _read_section(section: Section, text: object, too_long: bool) -> RowsRead:
 
     ``too_long`` says that the data of all keys together is longer than a ConfigMap can be.
     """
+    if not isinstance(text, str):
+        return _unread(doubtful(1, 1, "its value is not text"))
+    if too_long:
+        return _unread(
+            doubtful(1, 1, "the data is longer than the 1 MiB that a ConfigMap can hold")
+        )
+    return _rows_in(section, text)
+
+
+# A snapshot and its plan read the same text five times; the clusters of a fleet take turns.
+@lru_cache(maxsize=64)
+def _rows_in(section: Section, text: str) -> RowsRead:
+    """The rows of a section's text, which no caller changes."""
+    if text.strip(_SPACE) in _NOTHING:
+        return RowsRead()
     try:
-        if not isinstance(text, str):
-            raise doubtful(1, 1, "its value is not text")
-        if too_long:
-            raise doubtful(1, 1, "the data is longer than the 1 MiB that a ConfigMap can hold")
-        if text.strip(_SPACE) in _NOTHING:
-            return RowsRead()
         document = compose(text)
         # The authenticator reads accounts by another library (yaml.v2), which keeps a number's
         # text.
@@ -107,8 +117,12 @@ def _read_section(section: Section, text: object, too_long: bool) -> RowsRead:
             return read_accounts(document)
         return read_rows(section, decode(document))
     except YamlProblem as problem:
-        # A traceback would keep the callers' frames.
-        return RowsRead(problem=problem.with_traceback(None), error=True)
+        return _unread(problem)
+
+
+def _unread(problem: YamlProblem) -> RowsRead:
+    """A section that is lost. A traceback would keep the callers' frames."""
+    return RowsRead(problem=problem.with_traceback(None), error=True)
 
 
 def effective_document(data: Mapping[str, str]) -> dict[str, Any]:

