@@ -182,9 +182,10 @@ def one_action(
             if isinstance(step.effect, EnableEntries):
                 run.mode_step_done()
         case Undo(step):
+            what = f"taking back {describe(step.effect.kind, step.principal_arn)}"
             run.ports.events.say(
                 "warn",
-                f"taking back {describe(step.effect.kind, step.principal_arn)}",
+                ": ".join(filter(None, (what, action.why))),
                 event="step-undone",
                 step=step.id,
             )

@@ -7,14 +7,18 @@ from dataclasses import replace
 
 import pytest
 
+from migrator.decide.proving.verdicts import state_digest, verdict_of
 from migrator.errors import Interrupted, MigratorError, Refused
 from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen
+from migrator.model.evidence import evidence_in
+from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.run.apply_plan import apply_plan
+from migrator.run.one_run import EVIDENCE_FILE
 from migrator.run.retire import retire
 from migrator.run.roll_back import roll_back
 from migrator.run.verify_access import VerifyOptions, verify_with_canaries
-from tests.support.memory_ports import ACCOUNT, Cluster
-from tests.support.memory_runs import DIGEST, World, company
+from tests.support.memory_ports import ACCOUNT, Cluster, snapshot_of
+from tests.support.memory_runs import CREATOR, DIGEST, NODES, World, company
 
 OTHER = f"arn:aws:iam::{ACCOUNT}:role/other-operator"
 
@@ -119,3 +123,52 @@ def test_lock_is_let_go_after_an_error() -> None:
     with pytest.raises(Refused) as caught:
         apply_plan(other_cluster, DIGEST, world.ports())
     assert (caught.value.code, cluster.lock) == ("plan-for-other-cluster", None)
+
+
+@pytest.mark.parametrize("at", range(2, 12))
+def test_run_that_another_operator_finished_ends_with_proofs_of_its_own(at: int) -> None:
+    """What apply calls done has its proof in this state, whatever the other run did."""
+    cluster, plan = company()
+    first, second = World(cluster), World(cluster, host="there")
+    theirs = LockSeen(LockRecord(LockHolder("other@there/1", token="t"), "", 30), "t", "memory")
+
+    def steal() -> None:
+        cluster.lock = theirs
+
+    in_the_middle(cluster, steal, at)
+    assert apply_plan(plan, DIGEST, first.ports()).exit_code == 7
+    cluster.watch, cluster.lock = None, None
+    apply_plan(plan, DIGEST, second.ports())
+    for world in (first, second):
+        outcome = apply_plan(plan, DIGEST, world.ports())
+        # Only the nodes, as which nobody can log in, wait for their proof.
+        assert {arn for arn, _ in outcome.outstanding} == {NODES}, outcome
+        assert _not_shown(plan, world) == {CREATOR, NODES}
+    assert not any("migrator-probe" in group for group in _groups(cluster))
+
+
+def _not_shown(plan: Plan, world: World) -> set[str]:
+    """Principals without an attributable proof among the evidence in a state."""
+    now = world.ports().clock.now()
+    kept = evidence_in(world.store.read(EVIDENCE_FILE) or b"")
+    found = snapshot_of(world.cluster).access_entries or ()
+    entries = {entry.principal_arn: entry for entry in found}
+    # The snapshots of the memory cluster do not have its mode: a run that needs no mode step does
+    # not read it.
+    modes = (world.cluster.mode, None)
+
+    def is_shown(principal: PlannedPrincipal) -> bool:
+        states = [state_digest(entries[principal.principal_arn], mode) for mode in modes]
+        judged = [
+            verdict_of(principal, kept, current=state, now=now, required="observed")
+            for state in states
+        ]
+        return any(each.verdict == "ok" for each in judged)
+
+    return {each.principal_arn for each in plan.principals if not is_shown(each)}
+
+
+def _groups(cluster: Cluster) -> set[str]:
+    """The groups of all entries."""
+    entries = snapshot_of(cluster).access_entries or ()
+    return {group for entry in entries for group in entry.kubernetes_groups}

@@ -27,7 +27,7 @@ def exit_codes_page() -> str:
             "",
             "`rehearse` over a blank aws-auth puts it back and ends with 7: nothing was rehearsed.",
             "`verify` judges the principals of the plan and no other row. `apply` continues",
-            "from another state folder: it adopts what it finds.",
+            "from another state folder: it adopts what it finds, and proves it again.",
             "",
             "## A fleet",
             "",

@@ -52,12 +52,14 @@ class Adopt:
 class Undo:
     """Undo the step by its stored undo. ``gone``: its effect is no longer there, only journal it.
 
-    ``first`` is read directly before, as for :class:`Do`.
+    ``first`` is read directly before, as for :class:`Do`. ``why``: shown beside it where the run
+    goes forward.
     """
 
     step: PlanStep
     gone: bool = False
     first: tuple[ReadFirst, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from migrator.decide.running.entry_steps import entry_changed, not_shown_yet, se
 from migrator.decide.running.mode_step import change_mode
 from migrator.decide.running.obstacles import obstacle
 from migrator.decide.running.progress import SETTLED
+from migrator.decide.running.prove_again import back_to_proof
 from migrator.decide.running.waiting import LONG_AGO, STALE_READ_TIMEOUT, moment
 from migrator.decide.steps.entry_states import EntryState, matches, sequence_states
 from migrator.model.step import CreateBinding, CreateBridge, EnableEntries, RemoveBridge, Sequence
@@ -37,7 +38,8 @@ def forward(state: RunState, sequence: Sequence) -> Action:
         case CreateBridge() | CreateBinding() | RemoveBridge():
             return settle_binding(state, step)
         case _:
-            return settle_entry(state, sequence, place)
+            again = back_to_proof(state, sequence, place)
+            return again or settle_entry(state, sequence, place)
 
 
 def _first_unsettled(state: RunState, sequence: Sequence) -> int | None:

@@ -71,6 +71,7 @@ class Progress:
     ended: int | None = None
     running: str = ""  # the command that was started last, whatever it carries out
     going_back: bool = False  # a roll-back was started and did not finish
+    only: tuple[str, ...] = ()  # principals that it was asked for; empty: all
     waived: tuple[Mapping[str, Any], ...] = ()
     automatic: Mapping[str, EntrySpec] = field(default_factory=dict)
 
@@ -171,10 +172,18 @@ def _step_recorded(
             status=event,
             at=record.at,
             effect=record.effect,
+            attempts=before.attempts + _is_again(before, event),
         )
     if event == "intended":
         _needed_again(states, sequences, step_id)
     return replace(progress, states=states)
+
+
+def _is_again(before: StepState, event: StepEvent) -> bool:
+    """Whether a step begins once more in the run that undid it: EKS answers a repeated token with
+    the first call's result, and writes nothing.
+    """
+    return event == "intended" and before.status in ("undoing", "undone")
 
 
 def _needed_again(
@@ -275,9 +284,22 @@ def _started(progress: Progress, sequences: Mapping[str, Sequence], record: Reco
         states=states,
         running=command,
         going_back=command == ROLL_BACK,
+        only=_only_of(progress, record),
         waived=progress.waived,
         automatic=progress.automatic,
     )
+
+
+def _only_of(progress: Progress, record: Record) -> tuple[str, ...]:
+    """The principals of a roll-back that starts; those of an earlier one that did not finish are
+    still to be undone. Empty: all.
+    """
+    only = tuple(record.effect.get("only", ()))
+    if not progress.going_back:
+        return only
+    if not only or not progress.only:
+        return ()
+    return tuple(dict.fromkeys((*progress.only, *only)))
 
 
 def _start_again(sequence: Sequence, states: dict[str, StepState]) -> None:
