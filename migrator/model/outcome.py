@@ -191,3 +191,4 @@ class StatusOutcome:
     overdue: tuple[str, ...] = ()  # those of them whose command was killed, or is overdue
     unfinished: bool = False
     region: str = ""  # of the cluster
+    going_back: tuple[str, ...] = ()  # principals of a roll-back that continues; empty: all

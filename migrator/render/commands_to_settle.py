@@ -107,7 +107,7 @@ def _of_state(status: StatusOutcome) -> tuple[Command, ...]:
 def _of_what_is_left(status: StatusOutcome) -> tuple[Command, ...]:
     """One command for each leftover and for what is next; each command once."""
     commands = [command_of_leftover(leftover, status) for leftover in status.leftovers]
-    commands.append(command_of_next(status.next))
+    commands.append(_with_its_principals(command_of_next(status.next), status.going_back))
     return tuple(filter(None, dict.fromkeys(commands)))
 
 
@@ -223,15 +223,29 @@ def command_of_next(text: str) -> Command:
     return _BY_NEXT[word], PLAN
 
 
+def _with_its_principals(command: Command, principals: Iterable[str]) -> Command:
+    """A roll-back continues with the principals that it was asked for."""
+    if command[:1] != ("rollback",):
+        return command
+    return (*command, *(word for arn in principals for word in ("--only", arn)))
+
+
+def _of_own_run(status: StatusOutcome) -> Command:
+    """The command that continues the last run of the plan."""
+    if status.command != "rollback" or status.next.startswith("apply"):
+        return "apply", PLAN
+    return _with_its_principals(("rollback", PLAN), status.going_back)
+
+
 def command_of_leftover(leftover: Leftover, status: StatusOutcome) -> Command:
     """Empty where no command of this cluster settles it: another run has it in use."""
     is_own = bool(status.run) and leftover.run == status.run
     # The run of this state folder is not at its end: what it left is removed at its end.
     if is_own and status.left:
-        return ("rollback" if status.command == "rollback" else "apply"), PLAN
+        return _of_own_run(status)
     if leftover.removable:
         # By the plan: it names the Region, too.
         return "rollback", PLAN, "--leftovers"
     if is_own and leftover.kind != "rehearsal":
-        return ("rollback" if status.command == "rollback" else "apply"), PLAN
+        return _of_own_run(status)
     return ()

@@ -36,9 +36,11 @@ class JournaledRun:
         caller: str,
         gates: Sequence[Document] = (),
         accepted: Sequence[str] = (),
+        only: Sequence[str] = (),
     ) -> None:
         """The run begins. ``gates``: the gates of a cut-over as they were judged. ``accepted``:
-        what is not known, and was accepted by the operator.
+        what is not known, and was accepted by the operator. ``only``: the principals that a
+        roll-back was asked for.
         """
         effect: dict[str, Any] = {
             "run": run,
@@ -50,6 +52,8 @@ class JournaledRun:
             effect["gates"] = list(gates)
         if accepted:
             effect["accepted"] = list(accepted)
+        if only:
+            effect["only"] = list(only)
         self.record(None, "run-started", effect)
 
     def backed_up(self, files: Sequence[str]) -> None:

@@ -10,17 +10,16 @@ from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, replace
 
 from migrator.decide.running.actions import RunRequest
-from migrator.decide.running.carriers import carries
 from migrator.decide.running.entries_that_stay import rows_shadowed_by_eks
 from migrator.decide.running.leftovers import what_stands
-from migrator.decide.running.progress import ROLL_BACK, SETTLED, Progress
+from migrator.decide.running.progress import ROLL_BACK, Progress
 from migrator.decide.running.proposals import roll_back_proposal
 from migrator.decide.running.source_differences import row_difference
-from migrator.decide.running.unfinished import still_to_undo, undone_steps
+from migrator.decide.running.unfinished import asked_to_undo, still_to_undo, undone_steps
 from migrator.errors import Interrupted, MigratorError, Refused
-from migrator.model.outcome import NOT_ASKED_FOR, TO_BE_UNDONE, RunOutcome, StepOutcome
+from migrator.model.outcome import TO_BE_UNDONE, RunOutcome, StepOutcome
 from migrator.model.plan import Plan
-from migrator.model.step import CreateBridge, CreateEntry, RemoveBridge, Step
+from migrator.model.step import CreateEntry, Step
 from migrator.run.begin_run import (
     RunPorts,
     all_entries,
@@ -75,10 +74,9 @@ def roll_back(
 ) -> RunOutcome:
     """Undo what runs of the plan did.
 
-    Exit code 0: everything is undone. 7: a bridge of any run is still there, or principals were not
-    asked for. 4: something stays,
-    because to undo it would take access from a principal, or because EKS made it. 5: another writer
-    changed an entry meanwhile. Else the error's.
+    Exit code 0: what was asked for is undone. 7: a bridge of any run is still there. 4: something
+    stays, because to undo it would take access from a principal, or because EKS made it. 5: another
+    writer changed an entry meanwhile. Else the error's.
 
     Raises ``Refused``: ``no-way-back`` after the cut-over, another cluster, locked, not confirmed.
     """
@@ -103,7 +101,7 @@ def roll_back(
         if not still_to_undo(plan, progress) and not forgotten:
             outcome = _outcome(plan, progress, ports, (), None)
             return _ended(plan, plan_digest, progress, outcome, ports, options)
-        undone = _asked_for(
+        undone = asked_to_undo(
             plan, progress, (*still_to_undo(plan, progress), *forgotten), options.only
         )
         # A roll-back that has nothing of these principals to undo does not begin: a finished
@@ -128,48 +126,17 @@ def roll_back(
             observed_at_start(plan, ports, snapshot, chain),
             settings,
         )
-        run.journal.start(ROLL_BACK, run=run_id, plan_digest=plan_digest, caller=chain[-1])
+        run.journal.start(
+            ROLL_BACK,
+            run=run_id,
+            plan_digest=plan_digest,
+            caller=chain[-1],
+            only=options.only,
+        )
         for step in forgotten:
             run.record(step.id, "adopted", {"why": "it is there, and the journal does not tell"})
         outcome = _go(run, ports, rows)
         return _ended(plan, plan_digest, run.progress, outcome, ports, options)
-
-
-def _asked_for(
-    plan: Plan,
-    progress: Progress,
-    steps: Iterable[Step],
-    only: tuple[str, ...],
-) -> tuple[Step, ...]:
-    """What is undone: of all, or of these principals alone. The bridge that one of them crosses on
-    its way back is removed with them, where no other entry is on it (go_back); parallel bindings
-    stay.
-    """
-    if not only:
-        return tuple(steps)
-    found: list[Step] = []
-    for step in steps:
-        if step.principal_arn in only or _is_bridge_of(plan, progress, step, only):
-            found.append(step)
-    return tuple(found)
-
-
-def _is_bridge_of(
-    plan: Plan,
-    progress: Progress,
-    step: Step,
-    only: tuple[str, ...],
-) -> bool:
-    """Whether a step builds a bridge that is there, or that one of these principals crosses."""
-    if not isinstance(step.effect, CreateBridge):
-        return False
-    group = step.effect.group
-    for each in plan.steps:
-        if not isinstance(each.effect, RemoveBridge) or each.effect.group != group:
-            continue
-        if progress.of(each.id).status not in SETTLED:
-            return True
-    return any(carries(plan.sequences.get(arn, ()), "{run}", group) for arn in only)
 
 
 def _go(run: OneRun, ports: RunPorts, rows: _Rows) -> RunOutcome:
@@ -198,7 +165,7 @@ def _not_reached(run: OneRun) -> tuple[tuple[Step, str], ...]:
     """
     only = tuple(run.state.run_request.only or ())
     still = still_to_undo(run.plan, run.progress)
-    asked = _asked_for(run.plan, run.progress, still, only)
+    asked = asked_to_undo(run.plan, run.progress, still, only)
     return tuple((step, run.progress.of(step.id).held or TO_BE_UNDONE) for step in asked)
 
 
@@ -238,20 +205,7 @@ def _ended(
 ) -> RunOutcome:
     """The outcome with what was found in the cluster at the end."""
     shown = _with_shadowed_rows(plan, plan_digest, progress, outcome, ports, options)
-    return with_bridges(plan, _with_the_rest(plan, progress, shown), ports)
-
-
-def _with_the_rest(plan: Plan, progress: Progress, outcome: RunOutcome) -> RunOutcome:
-    """The outcome of a roll-back of some principals: not 0 while steps of others are in the
-    cluster, as a status has it.
-    """
-    rest = still_to_undo(plan, progress)
-    if outcome.exit_code != 0 or not rest:
-        return outcome
-    left = tuple(
-        StepOutcome(step.id, step.effect.kind, step.principal_arn, NOT_ASKED_FOR) for step in rest
-    )
-    return replace(outcome, exit_code=7, left=left)
+    return with_bridges(plan, shown, ports)
 
 
 def _with_shadowed_rows(

@@ -42,10 +42,12 @@ from migrator.decide.running.progress import (
 )
 from migrator.decide.running.source_differences import row_differences
 from migrator.decide.running.unfinished import (
+    begun_beside_roll_back,
     command_to_continue,
     is_rolled_back,
+    is_rolled_back_in_part,
+    left_of_roll_back,
     rehearsal_to_repeat,
-    still_to_undo,
 )
 from migrator.errors import MigratorError, assert_never
 from migrator.model.access_entry import AccessEntry
@@ -365,6 +367,7 @@ def _of_plan(
         left=left,
         refused=_given_up(plan, progress),
         outstanding=_outstanding(plan, progress),
+        going_back=progress.only if progress.going_back else (),
         unknown=tuple(unknown),
         changed=astray,
         dead=dead,
@@ -446,12 +449,16 @@ def _left_of_roll_back(
     entries: tuple[AccessEntry, ...] | None,
     rows: "_Rows | None",
 ) -> tuple[StepOutcome, ...]:
-    """The steps that are still to be undone; where there are none, the entries of EKS that shadow a
-    row. ``entries`` and ``rows`` are None where they are not read.
+    """The steps that are still to be undone; where there are none, those that an apply began and
+    that go on; else the entries of EKS that shadow a row. ``entries`` and ``rows`` are None where
+    they are not read.
     """
-    steps = still_to_undo(plan, progress)
+    steps = left_of_roll_back(plan, progress)
     if steps:
         return tuple(_step_left(step, progress.of(step.id).held or TO_BE_UNDONE) for step in steps)
+    begun = begun_beside_roll_back(plan, progress)
+    if begun:
+        return tuple(_step_left(step, progress.of(step.id).status) for step in begun)
     if entries is None or rows is None:
         return ()
     found = rows_shadowed_by_eks(plan, progress, entries, rows.data, plan_digest)
@@ -645,6 +652,11 @@ def _next(
         return _next_after_cut_over(progress)
     if is_rolled_back(plan, progress):
         return "nothing: the plan is rolled back; `migrate apply PLAN` applies it again"
+    if is_rolled_back_in_part(plan, progress):
+        return (
+            "nothing: what was asked for is rolled back; `migrate apply PLAN` applies it again, "
+            "`migrate rollback PLAN` undoes the rest"
+        )
     return _next_of_run(plan, actions[0])
 
 

@@ -31,6 +31,7 @@ class State:
 
 APPLY = ("apply", "plan.json", "--yes")
 ROLL_BACK = ("rollback", "plan.json", "--yes")
+BACK_ONE = (*ROLL_BACK, "--only", DEVELOPER)
 VERIFY = ("verify", "plan.json")
 CUT_OVER = ("cutover", "plan.json", "--confirm", "small", *ANSWERS)
 GATES = (*CUT_OVER, "--gates")
@@ -40,6 +41,7 @@ STATES = (
     State("planned", (), 7, ((GATES, 4), (RETIRE, 4), (ROLL_BACK, 0))),
     State("part", ((*APPLY, "--only", DEVELOPER),), 7, ((GATES, 4), (RETIRE, 4))),
     State("applied", (APPLY,), 0, ((APPLY, 0), (VERIFY, 0), (RETIRE, 4), (GATES, 0))),
+    State("one rolled back", (BACK_ONE,), 0, ((BACK_ONE, 0), (GATES, 4), (RETIRE, 4))),
     State("rolled back", (ROLL_BACK,), 0, ((ROLL_BACK, 0), (GATES, 4), (RETIRE, 4))),
     State("applied again", (APPLY,), 0, ((APPLY, 0), (VERIFY, 0), (GATES, 0))),
     State("cut over", (CUT_OVER,), 0, ((CUT_OVER, 0), (VERIFY, 0), (ROLL_BACK, 4))),

@@ -31,6 +31,7 @@ from migrator.run.show_status import StatusPorts, show_status
 from migrator.run.verify_access import VerifyOptions, verify_access
 from tests.run.test_cut_over import OPTIONS
 from tests.support.memory_ports import (
+    OPERATOR,
     Crash,
     InTurn,
     MemoryClock,
@@ -42,7 +43,7 @@ from tests.support.memory_ports import (
     MemoryRbac,
     MemoryReader,
 )
-from tests.support.memory_runs import ALICE, BOB, CREATOR, DEVS, DIGEST, World, company
+from tests.support.memory_runs import ALICE, BOB, CREATOR, DEVS, DIGEST, NODES, World, company
 
 PLAN = company()[1]
 
@@ -105,6 +106,19 @@ def _rolled_back(world: World) -> None:
 def _rolled_back_in_part(world: World) -> None:
     _apply(world)
     _roll_back(world, DEVS)
+
+
+def _rolled_back_beside_an_open_proof(world: World) -> None:
+    world.cluster.unassumable.add(ALICE)
+    _apply(world)
+    _roll_back(world, DEVS)
+
+
+def _roll_back_of_some_killed(world: World) -> None:
+    _apply(world)
+    world.cluster.crash_at = (len(world.cluster.effects) + 1, "after")
+    with pytest.raises(Crash):
+        _roll_back(world, DEVS)
 
 
 def _roll_back_killed(world: World) -> None:
@@ -198,7 +212,9 @@ CASES = (
     Case(_applied_in_part, 7, "`migrate apply PLAN`"),
     Case(_proof_open, 7, "prove who is outstanding, then apply again"),
     Case(_rolled_back, 0, "nothing: the plan is rolled back"),
-    Case(_rolled_back_in_part, 7, "rollback: `migrate rollback PLAN` undoes the rest"),
+    Case(_rolled_back_in_part, 0, "nothing: what was asked for is rolled back"),
+    Case(_rolled_back_beside_an_open_proof, 7, "apply: `migrate apply PLAN` goes on"),
+    Case(_roll_back_of_some_killed, 1, "rollback: `migrate rollback PLAN` continues"),
     Case(_roll_back_killed, 1, "rollback: `migrate rollback PLAN` continues"),
     Case(_roll_back_left_an_entry, 7, "rollback: `migrate rollback PLAN`"),
     Case(_marker_of_a_killed_run, 7, "settle what is left over"),
@@ -330,3 +346,36 @@ def test_status_by_name_from_another_folder_names_the_run_that_entries_carry() -
     assert "--state-dir" in found.next
     # A plan made here would not know what that run has done.
     assert commands_of_status(found) == ()
+
+
+@pytest.mark.parametrize("asked", [DEVS, ALICE])
+@pytest.mark.parametrize("at", range(1, 7))
+def test_roll_back_of_one_principal_never_leads_to_that_of_all(asked: str, at: int) -> None:
+    """Killed at any effect: the commands to copy end the roll-back of that principal, and no
+    other.
+    """
+    world = _world()
+    _apply(world)
+    world.cluster.crash_at = (len(world.cluster.effects) + at, "after")
+    # A later effect than the last one kills nothing.
+    with suppress(Crash):
+        _roll_back(world, asked)
+    world.cluster.crash_at = None
+    for _ in range(3):
+        commands = commands_of_status(_status(world, PLAN))
+        if not commands:
+            break
+        assert commands == (("rollback", "PLAN", "--only", asked),)
+        _roll_back(world, asked)
+    assert commands_of_status(_status(world, PLAN)) == ()
+    assert world.cluster.entries.keys() == {ALICE, CREATOR, DEVS, NODES, OPERATOR} - {asked}
+
+
+def test_roll_back_of_one_principal_does_not_end_an_unfinished_one_of_all() -> None:
+    world = _world()
+    _roll_back_killed(world)
+    world.cluster.crash_at = (len(world.cluster.effects) + 1, "after")
+    with pytest.raises(Crash):
+        _roll_back(world, DEVS)
+    world.cluster.crash_at = None
+    assert commands_of_status(_status(world, PLAN)) == (("rollback", "PLAN"),)

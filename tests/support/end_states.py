@@ -202,7 +202,7 @@ STATES = (
     State(
         "part-back",
         "`rollback --only` of one principal",
-        "70644404",
+        "00644404",
         "rolling back",
         "applied",
         _single("rollback", "--only", DEVELOPER),
@@ -352,7 +352,16 @@ FLEET_OWN = 8  # of a fleet of which a cluster is not done
 _FLEET_ALONE = {("blank", "rehearse"): "0"}
 # By its files nothing is left there: a fleet's status asks nothing of the cluster.
 _AT_REST = frozenset(
-    {"applied", "bridge", "changed", "emptied", "rolled-back", "cut-over", "retired"}
+    {
+        "applied",
+        "bridge",
+        "changed",
+        "emptied",
+        "part-back",
+        "rolled-back",
+        "cut-over",
+        "retired",
+    }
 )
 
 

@@ -7,6 +7,7 @@ finished is a line here.
 from collections.abc import Iterable
 from datetime import datetime
 
+from migrator.decide.running.carriers import carries
 from migrator.decide.running.progress import (
     CUT_OVER,
     REHEARSE,
@@ -19,7 +20,14 @@ from migrator.decide.running.progress import (
 from migrator.model.evidence import Evidence
 from migrator.model.journal import Journal
 from migrator.model.plan import Plan
-from migrator.model.step import AwaitEntry, EnableEntries, Prove, RemoveBridge, Step
+from migrator.model.step import (
+    AwaitEntry,
+    CreateBridge,
+    EnableEntries,
+    Prove,
+    RemoveBridge,
+    Step,
+)
 
 _SWITCH, _DELETE = f"{CUT_OVER}-switch", f"{RETIRE}-delete"
 _BEGUN = frozenset({"intended", "sent"})
@@ -46,6 +54,67 @@ def undone_steps(plan: Plan, progress: Progress) -> tuple[Step, ...]:
     )
 
 
+def asked_to_undo(
+    plan: Plan,
+    progress: Progress,
+    steps: Iterable[Step],
+    only: tuple[str, ...],
+) -> tuple[Step, ...]:
+    """What is undone of these steps: all, or those of the principals ``only``. The bridge that one
+    of them crosses on its way back is removed with them, where no other entry is on it (go_back);
+    parallel bindings stay.
+    """
+    if not only:
+        return tuple(steps)
+    found: list[Step] = []
+    for step in steps:
+        if step.principal_arn in only or _is_bridge_of(plan, progress, step, only):
+            found.append(step)
+    return tuple(found)
+
+
+def _is_bridge_of(
+    plan: Plan,
+    progress: Progress,
+    step: Step,
+    only: tuple[str, ...],
+) -> bool:
+    """Whether a step builds a bridge that is there, or that one of these principals crosses."""
+    if not isinstance(step.effect, CreateBridge):
+        return False
+    group = step.effect.group
+    for each in plan.steps:
+        if not isinstance(each.effect, RemoveBridge) or each.effect.group != group:
+            continue
+        if progress.of(each.id).status not in SETTLED:
+            return True
+    return any(carries(plan.sequences.get(arn, ()), "{run}", group) for arn in only)
+
+
+def left_of_roll_back(plan: Plan, progress: Progress) -> tuple[Step, ...]:
+    """What the last roll-back was asked for and has not undone. Of one that is over and was asked
+    for some principals: only what had to stay.
+    """
+    steps = still_to_undo(plan, progress)
+    if progress.going_back:
+        return asked_to_undo(plan, progress, steps, progress.only)
+    if not progress.only:
+        return steps
+    return tuple(step for step in steps if progress.of(step.id).held)
+
+
+def begun_beside_roll_back(plan: Plan, progress: Progress) -> tuple[Step, ...]:
+    """Steps that are not done, of principals whose entries an apply began and a roll-back of other
+    principals left.
+    """
+    found: list[Step] = []
+    for sequence in plan.sequences.values():
+        if not standing(sequence, progress.states) or sequence[0].principal_arn is None:
+            continue
+        found += [step for step in sequence if progress.of(step.id).status not in SETTLED]
+    return tuple(found)
+
+
 def _is_undone_by_roll_back(step: Step) -> bool:
     """Whether it changes what can be changed back; a proof changes nothing."""
     if step.undo is None:
@@ -60,15 +129,23 @@ def is_rolled_back(plan: Plan, progress: Progress) -> bool:
     return not still_to_undo(plan, progress)
 
 
+def is_rolled_back_in_part(plan: Plan, progress: Progress) -> bool:
+    """Whether the last command on the entries was a roll-back of some principals that undid all
+    that it was asked for, and nothing else was begun: what is left of the plan stays as it is.
+    """
+    if progress.command != ROLL_BACK or not still_to_undo(plan, progress):
+        return False
+    return not _of_roll_back(plan, progress)
+
+
 def command_to_continue(plan: Plan, progress: Progress, *, is_verified: bool) -> str:
     """The command that continues what was begun, one line; empty where only an apply is left, or
     nothing. ``is_verified``: see :func:`verified_since_switch`.
 
     The first of: a roll-back, a cut-over, a retirement, the verification after the switch.
     """
-    is_left = bool(still_to_undo(plan, progress))
-    if progress.command == ROLL_BACK and is_left:
-        return _of_roll_back(progress)
+    if progress.command == ROLL_BACK and still_to_undo(plan, progress):
+        return _of_roll_back(plan, progress)
     switch = progress.of(_SWITCH).status
     delete = progress.of(_DELETE).status
     # A switch that was sent and not seen to arrive. After a complete roll-back no switch is wanted.
@@ -99,12 +176,20 @@ def rehearsal_to_repeat(progress: Progress, records: Journal) -> str:
     return "rehearse: the last rehearsal did not pass"
 
 
-def _of_roll_back(progress: Progress) -> str:
-    """The line about a roll-back after which steps of the plan are still in the cluster."""
+def _of_roll_back(plan: Plan, progress: Progress) -> str:
+    """The line about a roll-back after which steps of the plan are still in the cluster; empty
+    where it has undone what it was asked for, and nothing else was begun.
+    """
     if progress.going_back:
         return "rollback: `migrate rollback PLAN` continues"
-    # A roll-back of some principals, or one that leaves an entry in place, is over.
-    return "rollback: `migrate rollback PLAN` undoes the rest, or go forward: `migrate apply PLAN`"
+    # It leaves an entry in place, and is over.
+    if left_of_roll_back(plan, progress):
+        return (
+            "rollback: `migrate rollback PLAN` undoes the rest, or go forward: `migrate apply PLAN`"
+        )
+    if begun_beside_roll_back(plan, progress):
+        return "apply: `migrate apply PLAN` goes on, also with what was rolled back"
+    return ""
 
 
 def verified_since_switch(

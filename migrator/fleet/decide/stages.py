@@ -48,7 +48,7 @@ def stage_of(facts: ClusterFacts, last: ClusterResult | None = None) -> str:
     if facts.blocked:
         return "blocked"
     # Its steps are counted down, not up.
-    if facts.begun == "rollback":
+    if facts.begun == "rollback" or facts.rolled_back_in_part:
         return "rolling back"
     if facts.done < facts.steps:
         # The mode step and the entries of EKS stay after a roll-back.
@@ -68,7 +68,7 @@ def is_open(facts: ClusterFacts, stage: str) -> bool:
     if facts.begun:
         return True
     # A roll-back that is complete leaves nothing.
-    if facts.rolled_back and stage == "planned":
+    if facts.rolled_back_in_part or (facts.rolled_back and stage == "planned"):
         return False
     return stage not in _AT_REST
 
@@ -97,6 +97,8 @@ def left_of(facts: ClusterFacts, stage: str) -> str:
     """
     if stage in FINISHED:
         return ""
+    if stage == "rolling back" and not facts.begun:
+        return "nothing: some principals are rolled back"
     words = {
         "unknown": facts.problem,
         "unreachable": "make it reachable, then plan it",
@@ -136,7 +138,7 @@ def next_command(
             return ("migrate", "fleet", "plan", *one, "--decisions", "decisions.yaml")
         case "planned" | "applying":
             return ("migrate", "fleet", "apply", *one)
-        case "rolling back":
+        case "rolling back" if facts.begun == "rollback":
             return ("migrate", "fleet", "rollback", *one)
         case "applied" | "switched":
             return ("migrate", "fleet", "verify", *one)

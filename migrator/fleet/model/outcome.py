@@ -84,6 +84,7 @@ class ClusterFacts:
     folder: str = ""
     begun: str = ""  # the command of the plan that was begun and did not end
     rolled_back: bool = False  # the last command on the entries left no step of the plan
+    rolled_back_in_part: bool = False  # it left those of the principals that it was not asked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from migrator.decide.reach.security_note import calls_of_plan
 from migrator.decide.running.gates import last_rehearsal
 from migrator.decide.running.progress import CUT_OVER, RETIRE, SETTLED, Progress
 from migrator.decide.running.second_admin import is_admin
-from migrator.decide.running.unfinished import is_rolled_back
+from migrator.decide.running.unfinished import is_rolled_back, is_rolled_back_in_part
 from migrator.errors import Failed, MigratorError
 from migrator.fleet.decide.patterns import report_of
 from migrator.fleet.model.files.records import (
@@ -177,6 +177,7 @@ def facts_of(
         folder=store.location,
         begun=_begun(status.next),
         rolled_back=rolled_back,
+        rolled_back_in_part=is_rolled_back_in_part(plan, progress) and mode != "API",
         calls=calls_of_plan(plan, journal),
     )
 

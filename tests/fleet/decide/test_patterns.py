@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from migrator.fleet.decide.endings import NO_PLAN, unread_of
 from migrator.fleet.decide.patterns import report_of
 from migrator.fleet.decide.select import selects
-from migrator.fleet.decide.stages import FINISHED, MIGRATED, STAGES, is_open, left_of, stage_of
+from migrator.fleet.decide.stages import (
+    FINISHED,
+    MIGRATED,
+    STAGES,
+    is_open,
+    left_of,
+    next_command,
+    stage_of,
+)
 from migrator.fleet.model.files.records import FleetRecord
 from migrator.fleet.model.fleet import Answer, FleetCluster, Selector
 from migrator.fleet.model.outcome import ClusterFacts, ClusterResult, FindingSeen
@@ -252,6 +260,13 @@ def test_a_cluster_is_open_where_anything_is_left_to_do_or_to_prove(stage: str) 
     assert is_open(facts, stage) == (stage in OPEN)
     # Whatever was begun and did not end is left, at every stage.
     assert is_open(replace(facts, begun="rehearse"), stage)
+
+
+def test_a_roll_back_of_some_principals_that_is_done_leaves_nothing_and_names_no_command() -> None:
+    facts = replace(STAGED["applying"], rolled_back_in_part=True)
+    assert stage_of(facts) == "rolling back"
+    assert not is_open(facts, "rolling back")
+    assert next_command(INVENTORY.clusters[0], facts, "rolling back", "fleet.yaml") == ()
 
 
 def test_a_complete_roll_back_leaves_nothing() -> None:
