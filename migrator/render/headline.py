@@ -30,7 +30,7 @@ class Figure:
 
 def sentence(report: Report) -> str:
     """What the verdict means, for a person who reads nothing else."""
-    text = f"{_means(report)} {_asked(report)}"
+    text = " ".join(filter(None, (_means(report), _changed_since(report), _asked(report))))
     blocking = sum(finding.severity == "block" for finding in report.plan.findings)
     if not blocking:
         return text
@@ -63,6 +63,19 @@ def _means(report: Report) -> str:
             return "No principal's access was proven."
 
 
+def _changed_since(report: Report) -> str:
+    """What was changed beside the runs of the plan; empty where nothing was."""
+    count = len(_drifted(report))
+    if not count:
+        return ""
+    return f"{_counted(count, 'thing')} changed beside this plan: see drift."
+
+
+def _drifted(report: Report) -> set[str]:
+    """Principals, rows and bindings that another writer changed, and dead entries."""
+    return {who for who, _ in (*report.status.changed, *report.status.dead)}
+
+
 def _asked(report: Report) -> str:
     """Whether rows still admit any principal, which is what the mode is about."""
     mode = report.verification.mode
@@ -79,6 +92,7 @@ def figures(report: Report) -> tuple[Figure, ...]:
         _principals(report),
         _proven(report),
         _access(report),
+        *_drift(report),
         _steps(report),
         _gates(report),
         _findings(report),
@@ -150,6 +164,18 @@ def _access(report: Report) -> Figure:
     if unsure:
         detail += f", {unsure} not known"
     return Figure("Access changed", f"{changed} of {len(changes)}", detail, "warn")
+
+
+def _drift(report: Report) -> tuple[Figure, ...]:
+    """How much differs from what the runs left; no figure where nothing does."""
+    drifted = _drifted(report)
+    if not drifted:
+        return ()
+    dead = len({who for who, _ in report.status.dead})
+    changed = len(drifted) - dead
+    parts = ((changed, "changed by another writer"), (dead, "dead: the principal is another one"))
+    detail = ", ".join(f"{count} {words}" for count, words in parts if count)
+    return (Figure("Changed since", str(len(drifted)), detail, "bad"),)
 
 
 def _steps(report: Report) -> Figure:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html.parser
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -383,6 +384,25 @@ def test_the_sentence_says_what_the_verdict_and_the_mode_mean() -> None:
         good(), verification=replace(good().verification, verdicts=(), verdict="unknown")
     )
     assert sentence(nobody).startswith("No principal's access was proven.")
+
+
+@pytest.mark.parametrize("make", [good, troubled])
+def test_headline_counts_what_needs_attention_as_drift(make: Callable[[], Report]) -> None:
+    """Entries and rows that others changed, and dead entries, in the first line of each form."""
+    report = make()
+    pairs = (("arn:aws:iam::111122223333:role/dev", "another writer changed it"), ("a row", "gone"))
+    dead = (("arn:aws:iam::111122223333:role/dev", "its role was made again"),)
+    status = replace(report.status, changed=pairs, dead=dead, exit_code=5)
+    drifted = replace(report, status=status)
+    told = {who for each in attention_of(drifted) if each.what == "drift" for who in each.who}
+    (figure,) = [each for each in figures(drifted) if each.label == "Changed since"]
+    assert (figure.value, figure.tone) == (str(len(told)), "bad")
+    assert f"{len(told)} things changed beside this plan: see drift." in sentence(drifted)
+    for text in (report_markdown(drifted), report_html(drifted)):
+        assert sentence(drifted) in text
+    calm = replace(report, status=replace(report.status, changed=(), dead=()))
+    assert "Changed since" not in {each.label for each in figures(calm)}
+    assert "see drift" not in sentence(calm)
 
 
 def test_figures_count_principals_once_and_say_what_is_not_known() -> None:

@@ -17,15 +17,17 @@ _CLUSTER = frozenset({"--cluster"})  # one command is for all of them
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """A trouble, or what is next for clusters, with the command as a line to copy."""
+    """A trouble, or what is next for clusters, with the command as a line to copy: one for all of
+    them, or one for each cluster.
+    """
 
     trouble: Trouble
-    command: str
+    commands: tuple[str, ...]
 
 
 def attention_of(report: FleetReport) -> tuple[Needed, ...]:
     """Troubles first, then what clusters wait for, the most clusters first."""
-    found = [Needed(each, _command_of(each, report)) for each in troubles(report)]
+    found = [Needed(each, (_command_of(each, report),)) for each in troubles(report)]
     told = {arn for each in troubles(report) for arn in each.clusters}
     rows = [row for row in report.rows if row.is_open and row.command]
     ways = {each.id: each for each in report.inventory.accounts}
@@ -45,18 +47,20 @@ def _command_of(trouble: Trouble, report: FleetReport) -> str:
 
 def _waiting(rows: Iterable[ClusterRow], accounts: Mapping[str, FleetAccount]) -> Iterable[Needed]:
     """Clusters at the same point, with the one command for them. Questions are written cluster by
-    cluster: there the command is that of the first.
+    cluster: there each has its own.
     """
-    asks: dict[str, tuple[str, ...]] = {}
-    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    groups: dict[tuple[str, tuple[str, ...]], list[FleetCluster]] = {}
     for row in rows:
         command = without_options(row.command[1:], _CLUSTER)
         if row.stage == "blocked":
-            command = asks.setdefault(row.left, _that_asks(row.cluster, accounts))
-        groups.setdefault((row.left, command), []).append(row.cluster.arn)
-    for (left, command), arns in sorted(groups.items(), key=lambda item: -len(item[1])):
+            command = ()
+        groups.setdefault((row.left, command), []).append(row.cluster)
+    for (left, command), clusters in sorted(groups.items(), key=lambda item: -len(item[1])):
+        arns = tuple(cluster.arn for cluster in clusters)
         who = tuple(map(short_cluster, arns))
-        yield Needed(Trouble("warn", "next", left, who, clusters=tuple(arns)), spelled(command))
+        commands = [command] if command else [_that_asks(each, accounts) for each in clusters]
+        trouble = Trouble("warn", "next", left, who, clusters=arns)
+        yield Needed(trouble, tuple(map(spelled, commands)))
 
 
 def _that_asks(cluster: FleetCluster, accounts: Mapping[str, FleetAccount]) -> tuple[str, ...]:

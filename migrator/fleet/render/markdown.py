@@ -72,7 +72,11 @@ def _item(needed: Needed) -> str:
     who = f" ({markdown(_short(_some(trouble.who)))})"
     why = markdown(_short(trouble.why))
     head = f"- **{markdown(trouble.what)}**: {why}{who}\n"
-    return f"{head}  - {markdown_code(needed.command)}\n"
+    shown, more = some(needed.commands, _ROWS)
+    lines = [f"  - {markdown_code(command)}\n" for command in shown]
+    if more:
+        lines.append(f"  - and {more:,} more of the same form, one for each cluster\n")
+    return "".join((head, *lines))
 
 
 def _tables(report: FleetReport) -> Iterable[str]:

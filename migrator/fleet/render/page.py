@@ -105,12 +105,14 @@ class Row:
     link: str = ""
 
 
-def _needed(needed: Needed, groups: Groups) -> tuple[Trouble, tuple[str, ...], int, str, str]:
-    """A trouble, whom it concerns, how many more, the button's group, and the command."""
+def _needed(
+    needed: Needed, groups: Groups
+) -> tuple[Trouble, tuple[str, ...], int, str, tuple[str, ...]]:
+    """A trouble, whom it concerns, how many more, the button's group, and the commands."""
     trouble = needed.trouble
     named, more = some(trouble.who, _NAMED)
     group = groups.of(f"{trouble.what} {trouble.why}", trouble.clusters)
-    return trouble, tuple(named), more, group, needed.command
+    return trouble, tuple(named), more, group, needed.commands
 
 
 def fleet_html(report: FleetReport) -> str:

@@ -195,33 +195,44 @@ def test_an_answer_in_markdown_cannot_end_its_block() -> None:
 
 
 @pytest.mark.parametrize("make", [large, done], ids=["large", "done"])
-def test_every_thing_to_look_at_has_one_command_in_every_form(
+def test_every_thing_to_look_at_has_its_commands_in_every_form(
     make: Callable[[], FleetReport],
 ) -> None:
     report = make()
     items = attention_of(report)
     text, page = fleet_markdown(report), fleet_html(report)
     section = text.partition("## Needs attention\n")[2].partition("\n## ")[0]
-    assert section.count("\n  - `migrate ") == min(len(items), 20)
-    assert page.count('<p class="command"><code>migrate ') == len(items)
+    commands = [command for each in items for command in each.commands]
+    shown = [command for each in items[:20] for command in each.commands[:20]]
+    assert section.count("\n  - `migrate ") == len(shown)
+    assert page.count('<p class="command"><code>migrate ') == len(commands)
     assert (NOTHING in section, NOTHING in page) == (not items, not items)
-    for each in items:
-        assert refused_words(each.command) == []
+    for command in commands:
+        assert refused_words(command) == []
 
 
 def test_clusters_at_the_same_point_are_named_once_with_the_command_for_all() -> None:
     report = large()
     waiting = [each for each in attention_of(report) if each.trouble.what == "next"]
-    assert len({(each.trouble.why, each.command) for each in waiting}) == len(waiting)
-    assert all("--cluster" not in each.command for each in waiting)
+    assert len({(each.trouble.why, each.commands) for each in waiting}) == len(waiting)
+    assert all("--cluster" not in command for each in waiting for command in each.commands)
     told = {arn for each in attention_of(report) for arn in each.trouble.clusters}
     assert {row.cluster.arn for row in report.rows if row.is_open and row.command} <= told
 
 
-def test_blocked_clusters_get_the_line_that_writes_the_questions_of_one() -> None:
-    blocked = [row for row in LARGE.rows if row.stage == "blocked"]
-    (item,) = (each for each in attention_of(LARGE) if " --write-decisions " in each.command)
-    assert set(item.trouble.clusters) == {row.cluster.arn for row in blocked}
-    first = next(row.cluster for row in blocked if row.cluster.arn in item.command)
-    way = f"--write-decisions decisions.yaml --region {first.region}"
-    assert item.command.startswith(f"migrate plan {first.arn} {way}")
+@pytest.mark.parametrize("make", [large, done], ids=["large", "done"])
+def test_commands_of_an_item_are_for_all_its_clusters_or_one_for_each(
+    make: Callable[[], FleetReport],
+) -> None:
+    for each in attention_of(make()):
+        named = [arn for arn in each.trouble.clusters if any(arn in c for c in each.commands)]
+        assert named in ([], [*each.trouble.clusters])
+
+
+def test_blocked_clusters_get_the_lines_that_write_the_questions_of_each() -> None:
+    blocked = {row.cluster.arn: row.cluster for row in LARGE.rows if row.stage == "blocked"}
+    (item,) = (each for each in attention_of(LARGE) if "--write-decisions" in each.commands[0])
+    assert set(item.trouble.clusters) == blocked.keys()
+    for arn, command in zip(item.trouble.clusters, item.commands, strict=True):
+        way = f"--write-decisions decisions.yaml --region {blocked[arn].region}"
+        assert command.startswith(f"migrate plan {arn} {way}")
