@@ -65,6 +65,13 @@ class PlannedPrincipal:
     lines: tuple[int, ...] = ()
 
 
+# The finding of a plan that was made of a ConfigMap in a file.
+MODE_NOT_READ = (
+    "Mode and access entries were not read from the cluster: the mode is taken as CONFIG_MAP, and "
+    "as if there were no access entry. In another mode the steps are others."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The whole plan. ``basis`` is the normalised object that the decisions depend on.
@@ -113,6 +120,11 @@ class Plan:
             return True
         # A finding may be about the cluster and about no principal.
         return any(finding.severity == "block" for finding in self.findings)
+
+    @property
+    def is_mode_read(self) -> bool:
+        """False for a plan of a ConfigMap in a file, whose mode is taken as CONFIG_MAP."""
+        return all(finding.message != MODE_NOT_READ for finding in self.findings)
 
     @property
     def summary(self) -> dict[str, int]:

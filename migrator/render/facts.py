@@ -31,6 +31,11 @@ VIA: Mapping[Via, str] = {
 }
 
 
+def mode_note(plan: Plan) -> str:
+    """What is said beside the mode of a plan for which it was not read; else empty."""
+    return "" if plan.is_mode_read else " (taken, not read)"
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One labelled thing: ``Fact("groups", ("devs", "ops"))``. ``tone`` is how it is meant."""

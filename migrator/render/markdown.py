@@ -15,6 +15,7 @@ from migrator.render.facts import (
     after_facts,
     before_facts,
     is_link,
+    mode_note,
     place,
     place_of,
     short_arn,
@@ -48,8 +49,8 @@ def _head(plan: Plan) -> str:
         f"# Access entries for {markdown(cluster.name)}\n\n"
         f"{verdict}\n\n{markdown(chat_line(plan))}.\n\n"
         f"- Cluster: {markdown_code(cluster.arn)}\n"
-        f"- Mode: `{cluster.authentication_mode}`, target `{plan.target}`, strategy "
-        f"`{plan.strategy}`\n"
+        f"- Mode: `{cluster.authentication_mode}`{mode_note(plan)}, target `{plan.target}`, "
+        f"strategy `{plan.strategy}`\n"
         f"- Read: {markdown_code(plan.created_at)}\n"
         f"- Principals: {len(plan.principals)} ({counts})\n"
         f"- Snapshot: {markdown_code(plan.snapshot_digest)}\n"

@@ -19,6 +19,7 @@ from migrator.render.facts import (
     access_words,
     after_facts,
     before_facts,
+    mode_note,
     place,
     place_of,
     short_arn,
@@ -68,7 +69,8 @@ def header(plan: Plan) -> RenderableType:
         ("Cluster ", "bold"), foreign(cluster.name, "bold"), "  ", foreign(cluster.arn, "dim")
     )
     way = Text(
-        f"Mode {cluster.authentication_mode}, target {plan.target}, strategy {plan.strategy}, "
+        f"Mode {cluster.authentication_mode}{mode_note(plan)}, target {plan.target}, "
+        f"strategy {plan.strategy}, "
     )
     return Group(title, Text.assemble(way, foreign(f"read {plan.created_at}")))
 

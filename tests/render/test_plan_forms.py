@@ -4,17 +4,20 @@ hostile text is text.
 
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from migrator.decide.planning.explain import explain
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, EntrySpec, Identity
+from migrator.model.files.plan import decode_plan, encode_plan
 from migrator.model.finding import Finding
 from migrator.model.plan import AccessChange, Plan, PlannedPrincipal
 from migrator.model.rbac import Witness
+from migrator.model.snapshot import ConfigMapOrigin
 from migrator.model.step import (
     AssociatePolicy,
     CreateBinding,
@@ -41,6 +44,7 @@ from tests.support.plans import (
     principal,
     role,
 )
+from tests.support.worlds import planned, row, world
 
 _FEW = settings(max_examples=60)
 
@@ -264,3 +268,20 @@ def test_policies_are_told_with_their_scope() -> None:
 )
 def test_nothing_differs_from_itself(value: dict[str, Any]) -> None:
     assert differences(value, value) == ()
+
+
+@pytest.mark.parametrize("origin", [None, *get_args(ConfigMapOrigin)])
+def test_header_says_where_the_mode_was_not_read(origin: str | None) -> None:
+    """A ConfigMap in a file does not tell the mode: in the header too, not in a finding alone."""
+    unknown = (f"configMap.{origin}",) if origin else ()
+    made = planned(world([row(role("dev"), "dev")], unknown=unknown))
+    table, text = plan_table(made), plan_markdown(made)
+    mode = made.cluster.authentication_mode
+    assert (f"Mode {mode} (taken, not read), target API" in table) == bool(origin)
+    assert (f"- Mode: `{mode}` (taken, not read), target `API`" in text) == bool(origin)
+    # The plan's file keeps it.
+    assert header_of(decode_plan(encode_plan(made))) == header_of(made)
+
+
+def header_of(made: Plan) -> list[str]:
+    return plan_table(made).splitlines()[:2]

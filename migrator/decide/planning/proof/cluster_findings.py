@@ -27,6 +27,7 @@ from migrator.decide.steps.rehearsal_objects import blank_under_rehearsal
 from migrator.model.aws_auth import AccountRow, RowMapping, SectionProblem
 from migrator.model.finding import Finding, Severity
 from migrator.model.long_lists import some_of
+from migrator.model.plan import MODE_NOT_READ
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX
 
 _ACCOUNT_DIGITS = 12
@@ -62,10 +63,6 @@ _DECLARED = {
     "configMap.eksctl-mappings": "`configMap` was not read from the cluster: its rows are those "
     "that eksctl get iamidentitymapping printed. What has changed since is not known.",
 }
-_ACCESS_OF_FILE = (
-    "Mode and access entries were not read from the cluster: the mode is taken as CONFIG_MAP, and "
-    "as if there were no access entry. In another mode the steps are others."
-)
 
 
 def cluster_findings(decided: Sequence[PrincipalDecision], facts: PlanFacts) -> Iterator[Finding]:
@@ -356,7 +353,7 @@ def _unknown(facts: PlanFacts) -> Iterator[Finding]:
         declared = _DECLARED.get(name)
         if declared is not None:
             yield make_finding("input-unknown", declared)
-            yield make_finding("input-unknown", _ACCESS_OF_FILE)
+            yield make_finding("input-unknown", MODE_NOT_READ)
         weakens = _WEAKENS.get(name.partition(".")[0])
         if weakens is not None:
             yield make_finding("input-unknown", f"`{name}` was not read: {weakens}.")
