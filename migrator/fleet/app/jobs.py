@@ -22,10 +22,11 @@ from migrator.fleet.app.plan_one import plan_one
 from migrator.fleet.app.read_one import access_one, drift_one
 from migrator.fleet.app.rehearsal import own_tasks, rehearse_one
 from migrator.fleet.app.worker import Worker, worker_of
+from migrator.fleet.decide.aws_lines import in_account
 from migrator.fleet.decide.endings import result_of_error
 from migrator.fleet.model.files.job_options import options_from_document
 from migrator.fleet.model.files.records import cluster_from_document, result_to_document
-from migrator.fleet.model.fleet import Command, FleetCluster
+from migrator.fleet.model.fleet import Command, FleetAccount, FleetCluster
 from migrator.fleet.model.job import JobRequest
 from migrator.fleet.model.outcome import ClusterResult
 from migrator.model.outcome import CutOverOutcome, RehearseOutcome, RunOutcome, VerifyOutcome
@@ -39,9 +40,12 @@ def do_job(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """
     command: Command = arguments["command"]
     cluster = cluster_from_document(arguments["cluster"])
+    account = FleetAccount(cluster.account)
     try:
         request = JobRequest(**arguments["request"])
-        result = do(command, cluster, request, worker_of(arguments))
+        worker = worker_of(arguments)
+        account = worker.accounts.get(cluster.account, account)
+        result = do(command, cluster, request, worker)
     except MigratorError as error:
         result = result_of_error(cluster.arn, command, error)
     except Exception as error:
@@ -53,7 +57,7 @@ def do_job(arguments: Mapping[str, Any]) -> dict[str, Any]:
             "shows.",
         )
         result = result_of_error(cluster.arn, command, unexpected)
-    return result_to_document(result)
+    return result_to_document(replace(result, remedy=in_account(result.remedy, account)))
 
 
 def do(

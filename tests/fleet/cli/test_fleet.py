@@ -1,6 +1,9 @@
 """``migrate fleet`` as a person runs it, against a lab of several accounts over the wire."""
 
 import json
+import os
+import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ from migrator.fleet.model.files.records import outcome_schema
 from migrator.lab.lab_client import control
 from tests.support.cli_lab import CliLab, Ran, running
 from tests.support.fleet_world import CI, account_ids, fleet_file, fleet_world
+from tests.support.forked_aws import folder_of_aws
 
 WAIVERS = {
     "waive_gates": {
@@ -169,6 +173,37 @@ def test_clusters_of_accounts_that_do_not_answer_any_more_stay_in_the_report(
     assert "not read since 20" in page
     assert mixed.run("fleet", "discover", *state).code == 8
     assert "not read since" not in mixed.run("fleet", "status", *state).out
+
+
+def _pasted(lab: CliLab, script: str) -> "subprocess.CompletedProcess[str]":
+    """A script in the operator's shell, with the AWS CLI beside the tests."""
+    path = f"{folder_of_aws()}{os.pathsep}{os.environ['PATH']}"
+    files = str(lab.work / "none.ini")
+    return subprocess.run(
+        ["bash", "-e", "-c", script],
+        cwd=lab.work,
+        env=lab.environment(PATH=path, AWS_CONFIG_FILE=files),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_aws_commands_of_a_result_work_pasted_into_the_operators_shell(mixed: CliLab) -> None:
+    """The clusters are in other accounts than the operator."""
+    found = _aggregate(mixed.run("fleet", "plan", "--output", "json"))
+    remedies = [each["remedy"] for each in found["results"] if "`aws " in each["remedy"]]
+    assert remedies
+    for remedy in remedies:
+        lines = re.findall(r"`((?:aws|export) .+?)`", remedy)
+        steps = [line for line in lines if line.startswith("export ")]
+        asks = [line for line in lines if line.startswith("aws ") and " describe-" in line]
+        assert asks, remedy
+        done = _pasted(mixed, "\n".join((*steps, *asks)))
+        assert done.returncode == 0, f"{remedy}\n{done.stderr}"
+        # Without the role the account is the operator's own, which has no such cluster.
+        assert _pasted(mixed, asks[0]).returncode != 0
 
 
 def test_a_cluster_that_nothing_answers_stays_unreachable_over_later_commands(
