@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from migrator.decide.running.actions import Finished, RunRequest
 from migrator.decide.running.changes import surprising_entries
 from migrator.decide.running.gates import in_force
-from migrator.decide.running.progress import APPLY, SETTLED, Progress, refusal_of
+from migrator.decide.running.progress import APPLY, ROLL_BACK, SETTLED, Progress, refusal_of
 from migrator.decide.running.proposals import apply_proposal, writes_left
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
 from migrator.decide.running.second_admin import admins_to_prove, second_admin
@@ -59,7 +59,7 @@ from migrator.run.look_again import (
 )
 from migrator.run.may_write import refuse_without_bindings, refuse_without_iam
 from migrator.run.one_run import OneRun, RunSettings
-from migrator.run.prove_principal import prove_admin
+from migrator.run.prove_principal import prove_admin, shown_before
 from migrator.run.read_leftovers import with_bridges
 from migrator.run.what_was_begun import with_what_was_begun
 
@@ -122,7 +122,8 @@ def _apply(
     refuse_without_entries(plan, snapshot)
     if not options.abandon_rollback:
         refuse_going_back(progress, plan)
-    if _all_settled(plan, progress):
+    # Where a roll-back was the last command, this one is journaled although it changes nothing.
+    if _all_settled(plan, progress) and progress.command != ROLL_BACK:
         observed = observed_at_start(plan, ports, snapshot, chain)
         finished = drive(
             OneRun(plan, ports, RunRequest(plan_digest), progress, observed)
@@ -244,7 +245,10 @@ def _start(
     waiver = waivers.get(SECOND_ADMIN)
     if not proven and waiver is not None and callers:
         run.record(None, "waived", {"gate": SECOND_ADMIN, "by": f"{waiver.by}: {waiver.reason}"})
-    run.see(second_admin=proven or second_admin(plan, run.progress, callers, waivers))
+    run.see(
+        second_admin=proven or second_admin(plan, run.progress, callers, waivers),
+        shown=shown_before(plan, ports.store, snapshot, ports.clock.now()),
+    )
     return run
 
 

@@ -3,6 +3,7 @@ run id, backup.
 """
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +23,7 @@ from migrator.decide.running.progress import (
 )
 from migrator.decide.running.row_identity import row_gives
 from migrator.decide.running.source_differences import Difference, row_difference
-from migrator.decide.running.unfinished import still_to_undo
+from migrator.decide.running.unfinished import left_of_roll_back
 from migrator.decide.steps.bindings import PLAN_LABEL, RUN_LABEL, plan_label
 from migrator.decide.steps.entry_states import PLAN_TAG, RUN_TAG
 from migrator.decide.steps.rehearsal_objects import blank_under_rehearsal
@@ -237,14 +238,15 @@ def refuse_going_back(progress: Progress, plan: Plan) -> None:
     """
     if not progress.going_back:
         return
-    left = still_to_undo(plan, progress)
+    left = left_of_roll_back(plan, progress)
     if left:
         following = f"{left[-1].effect.kind} {left[-1].principal_arn or ''}".rstrip()
+        same = "".join(f" --only {shlex.quote(arn)}" for arn in progress.only)
         raise Refused(
             "rollback-unfinished",
             "A roll-back of this plan was started and did not finish.",
             why=f"{len(left)} steps are still to be undone, the next one: {following}.",
-            remedy="Finish it: `migrate rollback PLAN`. Or go forward: `migrate apply PLAN "
+            remedy=f"Finish it: `migrate rollback PLAN{same}`. Or go forward: `migrate apply PLAN "
             "--abandon-rollback`.",
         )
 

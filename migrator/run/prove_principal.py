@@ -9,7 +9,7 @@ looked for in the logs; else it gets the best other class, recorded as what it i
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from migrator.decide.planning.entries.entry_identity import spec_of
 from migrator.decide.planning.order.required_proof import is_admin
@@ -21,7 +21,8 @@ from migrator.decide.proving.expected_log_in import (
 )
 from migrator.decide.proving.how_known import clock_time, request_text
 from migrator.decide.proving.login_proof import judge_logins, with_requests
-from migrator.decide.proving.verdicts import is_of_final_entry, state_digest
+from migrator.decide.proving.verdicts import is_of_final_entry, state_digest, verdict_of
+from migrator.decide.running.actions import ReadFirst
 from migrator.decide.steps.entry_states import default_username
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry
@@ -32,13 +33,15 @@ from migrator.model.evidence import (
     Probe,
     ProbeResult,
     SelfSubject,
+    evidence_in,
 )
-from migrator.model.plan import PlannedPrincipal
+from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.rbac import AccessRequest
+from migrator.model.snapshot import Snapshot
 from migrator.model.step import Prove, Step
-from migrator.ports import AccessReviewer
+from migrator.ports import AccessReviewer, StateStore
 from migrator.run.login_evidence import evidence_of_logins, logins_of, requests_of
-from migrator.run.one_run import OneRun
+from migrator.run.one_run import EVIDENCE_FILE, OneRun
 from migrator.run.prove_nodes import Waiting, nodes_evidence, shaped_at
 
 PATIENCE = timedelta(seconds=120)
@@ -54,6 +57,9 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
     way.
     """
     arn = effect.principal_arn
+    # Evidence is of an entry in a mode: of a mode that is not known it would be void.
+    if run.state.observed.mode is None:
+        run.look(ReadFirst("cluster"))
     entry = run.state.observed.entries.get(arn)
     waiver = run.settings.waived_proofs.get(arn)
     principal = next((each for each in run.plan.principals if each.principal_arn == arn), None)
@@ -92,6 +98,27 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
             "deferred",
             {**summary, "why": f"proof of class {effect.proof_class} cannot be had now"},
         )
+
+
+def shown_before(
+    plan: Plan, store: StateStore, snapshot: Snapshot, now: datetime
+) -> frozenset[str]:
+    """Principals of whose entry, as it was read, the evidence in the state is all that the cut-over
+    demands.
+    """
+    kept: dict[str, list[Evidence]] = {}
+    for each in evidence_in(store.read(EVIDENCE_FILE) or b""):
+        kept.setdefault(each.principal_arn, []).append(each)
+    entries = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
+    found: set[str] = set()
+    for principal in plan.principals:
+        arn = principal.principal_arn
+        if arn not in kept or arn not in entries:
+            continue
+        current = state_digest(entries[arn], snapshot.cluster.authentication_mode)
+        if verdict_of(principal, kept[arn], current=current, now=now).verdict == "ok":
+            found.add(arn)
+    return frozenset(found)
 
 
 def _by_login_or_logs(

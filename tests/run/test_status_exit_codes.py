@@ -379,3 +379,21 @@ def test_roll_back_of_one_principal_does_not_end_an_unfinished_one_of_all() -> N
         _roll_back(world, DEVS)
     world.cluster.crash_at = None
     assert commands_of_status(_status(world, PLAN)) == (("rollback", "PLAN"),)
+
+
+def test_abandoned_roll_back_that_undid_nothing_is_over_after_one_apply() -> None:
+    world = _world()
+    _apply(world)
+
+    def killed(line: bytes) -> None:
+        if b'"undoing"' in line:
+            raise Crash
+
+    world.store.watch = killed
+    with pytest.raises(Crash):
+        _roll_back(world)
+    world.store.watch = None
+    assert _status(world, PLAN).next.startswith("rollback: ")
+    options = ApplyOptions(abandon_rollback=True)
+    assert apply_plan(PLAN, DIGEST, world.ports(), options).exit_code == 0
+    assert (_status(world, PLAN).exit_code, _status(world, PLAN).next) == (0, "cut over")

@@ -153,17 +153,11 @@ def _not_shown(plan: Plan, world: World) -> set[str]:
     kept = evidence_in(world.store.read(EVIDENCE_FILE) or b"")
     found = snapshot_of(world.cluster).access_entries or ()
     entries = {entry.principal_arn: entry for entry in found}
-    # The snapshots of the memory cluster do not have its mode: a run that needs no mode step does
-    # not read it.
-    modes = (world.cluster.mode, None)
 
     def is_shown(principal: PlannedPrincipal) -> bool:
-        states = [state_digest(entries[principal.principal_arn], mode) for mode in modes]
-        judged = [
-            verdict_of(principal, kept, current=state, now=now, required="observed")
-            for state in states
-        ]
-        return any(each.verdict == "ok" for each in judged)
+        state = state_digest(entries[principal.principal_arn], world.cluster.mode)
+        judged = verdict_of(principal, kept, current=state, now=now, required="observed")
+        return judged.verdict == "ok"
 
     return {each.principal_arn for each in plan.principals if not is_shown(each)}
 

@@ -129,8 +129,9 @@ class Observed:
     the live aws-auth or IAM differs from what the plan has of a principal, None where it does not.
     ``carriers``: by group, the principals whose entries carry it. ``callers``: principals of the
     plan that the operator is, or arrives through. ``second_admin``: who else was shown to
-    administer the cluster, and how; empty where no one was. ``waits``: by step, until when a proof
-    that needs time is not asked for again, and why.
+    administer the cluster, and how; empty where no one was. ``shown``: principals of whose entry as
+    it is this state has a proof. ``waits``: by step, until when a proof that needs time is not
+    asked for again, and why.
     """
 
     now: datetime
@@ -140,6 +141,7 @@ class Observed:
     entries: Mapping[str, AccessEntry | None] = field(default_factory=dict)
     bindings: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
     rows: Mapping[str, bool] = field(default_factory=dict)
+    shown: frozenset[str] = frozenset()
     sources: Mapping[str, Difference | None] = field(default_factory=dict)
     carriers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     callers: frozenset[str] = frozenset()

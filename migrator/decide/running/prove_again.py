@@ -1,5 +1,5 @@
-"""The action that leads an entry back to its proof: the entry is past the proof, and this journal
-has no evidence of it.
+"""The action that leads an entry back to its proof: the entry is past the proof, and this state has
+no evidence of it.
 
 Another operator's run, or one whose journal was lost, proved the entry and took the marker group
 away. Beside a row, a login without the marker shows nothing of the entry (the row may have admitted
@@ -27,6 +27,9 @@ def back_to_proof(state: RunState, sequence: Sequence, place: int) -> Action | N
     if not _must_be_shown(state, sequence, place):
         return None
     arn = sequence[place].principal_arn or ""
+    # The journal was lost, and the evidence was not.
+    if arn in state.observed.shown:
+        return None
     if arn not in state.observed.entries:
         return None
     entry, digest = state.observed.entries[arn], state.run_request.plan_digest
