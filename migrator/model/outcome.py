@@ -61,6 +61,9 @@ class PlanOutcome:
 
 
 MAKE_A_PLAN = "make a plan"  # what is next where no plan is known of a cluster
+DECIDE_FINDINGS = "decide the open findings"
+# Of a blocked plan where no answer in decisions.yaml lifts anything.
+DO_WHAT_FINDINGS_SAY = "do what the open findings say, then plan again"
 NOT_ASKED_FOR = "not asked for"  # why a step is left that ``--only`` leaves out
 TO_BE_UNDONE = "to be undone"  # why a step is left that a roll-back did not reach
 

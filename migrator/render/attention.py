@@ -16,9 +16,9 @@ from migrator.model.report import Report
 from migrator.render.commands_to_settle import (
     PLAN,
     Command,
+    command_of_blockers,
     command_of_gate,
     command_of_leftover,
-    command_of_questions,
     command_to_go_on,
 )
 from migrator.render.escape import markdown, markdown_code, shell
@@ -76,7 +76,7 @@ def _worries(report: Report) -> Iterable[_Worry]:
     """``(tone, what, why, ARN, command)``."""
     go_on = command_to_go_on(report.status)
     if report.plan.blocked:
-        go_on = command_of_questions(report.plan.cluster.name)
+        go_on = command_of_blockers(report.status)
     yield from _open_questions(report)
     yield from _failed(report)
     yield from _unproven(report, go_on)
@@ -86,7 +86,7 @@ def _worries(report: Report) -> Iterable[_Worry]:
 
 
 def _open_questions(report: Report) -> Iterable[_Worry]:
-    command = command_of_questions(report.plan.cluster.name)
+    command = command_of_blockers(report.status)
     for finding in report.plan.findings:
         if finding.severity == "block":
             yield "bad", finding.code, finding.message, finding.principal_arn or "", command

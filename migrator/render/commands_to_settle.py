@@ -10,6 +10,7 @@ from migrator.errors import Changed
 from migrator.model.gate import Gate
 from migrator.model.leftover import Leftover
 from migrator.model.outcome import (
+    DO_WHAT_FINDINGS_SAY,
     MAKE_A_PLAN,
     NOT_ASKED_FOR,
     CutOverOutcome,
@@ -89,7 +90,7 @@ def command_to_go_on(status: StatusOutcome) -> Command:
 def _of_state(status: StatusOutcome) -> tuple[Command, ...]:
     """The commands for the state of the plan, and for what runs left."""
     if status.exit_code == _BLOCKED:
-        return (command_of_questions(status.cluster),)
+        return (command_of_blockers(status),)
     # The plan is in the state folder of another run, whose place is not known: a new plan would
     # not know what that run has done.
     if status.plan_digest is None and status.next != MAKE_A_PLAN:
@@ -208,6 +209,13 @@ def _of_end_state(gate: Gate, cluster: str) -> Command:
 def command_of_questions(cluster: str) -> Command:
     """A new plan, with a question in decisions.yaml for each blocker."""
     return "plan", cluster, "--write-decisions", "decisions.yaml", "--out", PLAN
+
+
+def command_of_blockers(status: StatusOutcome) -> Command:
+    """The command after which a blocked plan is not: with the questions, where answers help."""
+    if status.next == DO_WHAT_FINDINGS_SAY:
+        return _plan_again(status.cluster)
+    return command_of_questions(status.cluster)
 
 
 def _plan_again(cluster: str) -> Command:

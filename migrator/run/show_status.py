@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from migrator.decide.planning.stubs import stubs_for
 from migrator.decide.reach.opened_endpoint import describe_opening, is_left, with_killed
 from migrator.decide.running.actions import (
     Action,
@@ -57,7 +58,14 @@ from migrator.model.files.snapshot import access_entry, iam_principal
 from migrator.model.journal import Journal
 from migrator.model.leftover import Leftover
 from migrator.model.opened_endpoint import Opening
-from migrator.model.outcome import MAKE_A_PLAN, TO_BE_UNDONE, StatusOutcome, StepOutcome
+from migrator.model.outcome import (
+    DECIDE_FINDINGS,
+    DO_WHAT_FINDINGS_SAY,
+    MAKE_A_PLAN,
+    TO_BE_UNDONE,
+    StatusOutcome,
+    StepOutcome,
+)
 from migrator.model.plan import Plan
 from migrator.model.principal import IamPrincipal
 from migrator.model.step import BRIDGE_BINDING, BRIDGE_GROUP, Step
@@ -643,7 +651,7 @@ def _next(
 ) -> str:
     """One line: what the next command would do."""
     if plan.blocked:
-        return "decide the open findings"
+        return DECIDE_FINDINGS if stubs_for(plan) else DO_WHAT_FINDINGS_SAY
     if _rehearsing(progress):
         return "rehearse: put back what an interrupted rehearsal left"
     if begun_command:

@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from migrator.decide.planning.stubs import stubs_for, what_lifts
 from migrator.decide.steps.entry_states import RUN_TAG
 from migrator.errors import MigratorError
+from migrator.fleet.decide.stages import left_of
+from migrator.fleet.model.outcome import ClusterFacts
 from migrator.model.finding import Finding
 from migrator.model.outcome import StatusOutcome
 from migrator.model.plan import Plan
@@ -29,6 +32,8 @@ from migrator.run.retire import retire
 from migrator.run.roll_back import RollBackOptions, roll_back
 from migrator.run.show_status import StatusPorts, show_status
 from migrator.run.verify_access import VerifyOptions, verify_access
+from tests.decide.remedies.remedy_worlds import REMEDIED
+from tests.decide.remedies.test_remedies import before
 from tests.run.test_cut_over import OPTIONS
 from tests.support.memory_ports import (
     OPERATOR,
@@ -207,7 +212,7 @@ class Case:
 CASES = (
     Case(_never_applied, 7, "`migrate apply PLAN`"),
     Case(_never_applied, 0, "cut over", replace(PLAN, steps=())),
-    Case(_never_applied, 3, "decide the open findings", BLOCKED),
+    Case(_never_applied, 3, "do what the open findings say, then plan again", BLOCKED),
     Case(_applied, 0, "cut over"),
     Case(_applied_in_part, 7, "`migrate apply PLAN`"),
     Case(_proof_open, 7, "prove who is outstanding, then apply again"),
@@ -397,3 +402,24 @@ def test_abandoned_roll_back_that_undid_nothing_is_over_after_one_apply() -> Non
     options = ApplyOptions(abandon_rollback=True)
     assert apply_plan(PLAN, DIGEST, world.ports(), options).exit_code == 0
     assert (_status(world, PLAN).exit_code, _status(world, PLAN).next) == (0, "cut over")
+
+
+def test_status_of_a_blocked_plan_offers_questions_only_where_the_plan_does() -> None:
+    """In every world that blocks: what status and the fleet say agrees with the plan's own last
+    line.
+    """
+    seen: set[bool] = set()
+    for each in REMEDIED:
+        blocked = before(each)
+        if not blocked.blocked:
+            continue
+        helps = not what_lifts(blocked).startswith("No answer")
+        # By its files alone, as a fleet reads it.
+        ports = StatusPorts(World(company()[0]).store, MemoryClock(company()[0]), None)
+        found = replace(show_status("prod", ports, blocked, DIGEST), exit_code=3)
+        ((name, *words),) = commands_of_status(found)
+        assert (name, "--write-decisions" in words) == ("plan", helps), each.name
+        facts = ClusterFacts("x", blocked=True, stubs={"": stubs_for(blocked)} if helps else {})
+        assert left_of(facts, "blocked") == found.next, each.name
+        seen.add(helps)
+    assert seen == {False, True}

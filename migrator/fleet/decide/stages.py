@@ -2,6 +2,7 @@
 
 from migrator.fleet.model.fleet import FleetAccount, FleetCluster, way_into
 from migrator.fleet.model.outcome import ClusterFacts, ClusterResult
+from migrator.model.outcome import DECIDE_FINDINGS, DO_WHAT_FINDINGS_SAY
 from migrator.model.state_folder import DEFAULT_STATE_DIR
 
 # In the order of the migration; the first four come before it.
@@ -104,7 +105,7 @@ def left_of(facts: ClusterFacts, stage: str) -> str:
         "unreachable": "make it reachable, then plan it",
         "denied": "allow it to be read, then plan it",
         "not planned": "plan it",
-        "blocked": "decide the open findings",
+        "blocked": DECIDE_FINDINGS if facts.stubs else DO_WHAT_FINDINGS_SAY,
         "verified": "rehearse, then cut over",
         "rehearsed": "cut over",
         "applied": "verify",
@@ -133,6 +134,8 @@ def next_command(
     one = (fleet_file, "--cluster", cluster.arn, *_in(state))
     match stage:
         case "unreachable" | "denied" | "not planned":
+            return ("migrate", "fleet", "plan", *one)
+        case "blocked" if not facts.stubs:
             return ("migrate", "fleet", "plan", *one)
         case "blocked":
             return ("migrate", "fleet", "plan", *one, "--decisions", "decisions.yaml")

@@ -52,7 +52,7 @@ def _waiting(rows: Iterable[ClusterRow], accounts: Mapping[str, FleetAccount]) -
     groups: dict[tuple[str, tuple[str, ...]], list[FleetCluster]] = {}
     for row in rows:
         command = without_options(row.command[1:], _CLUSTER)
-        if row.stage == "blocked":
+        if row.stage == "blocked" and row.facts.stubs:
             command = ()
         groups.setdefault((row.left, command), []).append(row.cluster)
     for (left, command), clusters in sorted(groups.items(), key=lambda item: -len(item[1])):
