@@ -15,7 +15,7 @@ from migrator.errors import Failed
 from migrator.model.canonical import canonical_bytes, digest_of
 
 Event: TypeAlias = Literal[
-    "run-started",  # effect: {run, command, planDigest, caller, gates?, accepted?, only?}
+    "run-started",  # effect: {run, command, planDigest, caller, gates?, accepted?, only?, image?}
     "backed-up",  # effect: {files: [...]}
     "intended",  # effect: what is about to be sent
     "sent",  # effect: {updateId}: accepted by EKS and going on there

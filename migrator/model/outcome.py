@@ -101,6 +101,8 @@ class RunOutcome:
         str, ...
     ] = ()  # what runs left in the cluster that gives cluster-admin, a line each
     next: str = ""  # another command of the plan that was begun and did not end, as a status has it
+    going_back: tuple[str, ...] = ()  # as of a status, for what is next
+    image: str = ""
 
     @property
     def complete(self) -> bool:
@@ -195,3 +197,4 @@ class StatusOutcome:
     unfinished: bool = False
     region: str = ""  # of the cluster
     going_back: tuple[str, ...] = ()  # principals of a roll-back that continues; empty: all
+    image: str = ""  # of the timer of the last rehearsal

@@ -84,7 +84,7 @@ def command_to_go_on(status: StatusOutcome) -> Command:
     commands = commands_of_status(status)
     if commands:
         return commands[-1]
-    return command_of_next(status.next) or ("status", PLAN)
+    return _complete(command_of_next(status.next), status) or ("status", PLAN)
 
 
 def _of_state(status: StatusOutcome) -> tuple[Command, ...]:
@@ -108,7 +108,7 @@ def _of_state(status: StatusOutcome) -> tuple[Command, ...]:
 def _of_what_is_left(status: StatusOutcome) -> tuple[Command, ...]:
     """One command for each leftover and for what is next; each command once."""
     commands = [command_of_leftover(leftover, status) for leftover in status.leftovers]
-    commands.append(_with_its_principals(command_of_next(status.next), status.going_back))
+    commands.append(_complete(command_of_next(status.next), status))
     return tuple(filter(None, dict.fromkeys(commands)))
 
 
@@ -119,7 +119,7 @@ def commands_of_run(outcome: RunOutcome, cluster: str) -> tuple[Command, ...]:
     if isinstance(outcome.error, Changed):
         return (_plan_again(cluster),)
     if outcome.next:
-        return (command_of_next(outcome.next),)
+        return (_complete(command_of_next(outcome.next), outcome),)
     if outcome.exit_code != _UNFINISHED:
         return (("status", PLAN),)
     return _of_unfinished(outcome)
@@ -231,18 +231,24 @@ def command_of_next(text: str) -> Command:
     return _BY_NEXT[word], PLAN
 
 
-def _with_its_principals(command: Command, principals: Iterable[str]) -> Command:
-    """A roll-back continues with the principals that it was asked for."""
-    if command[:1] != ("rollback",):
-        return command
-    return (*command, *(word for arn in principals for word in ("--only", arn)))
+def _complete(command: Command, status: StatusOutcome | RunOutcome) -> Command:
+    """The command with what it was given before: a roll-back its principals, a rehearsal the image
+    of its timer.
+    """
+    match command[:1]:
+        case ("rollback",):
+            return (*command, *(word for arn in status.going_back for word in ("--only", arn)))
+        case ("rehearse",):
+            return (*command, "--image", status.image or "IMAGE")
+        case _:
+            return command
 
 
 def _of_own_run(status: StatusOutcome) -> Command:
     """The command that continues the last run of the plan."""
     if status.command != "rollback" or status.next.startswith("apply"):
         return "apply", PLAN
-    return _with_its_principals(("rollback", PLAN), status.going_back)
+    return _complete(("rollback", PLAN), status)
 
 
 def command_of_leftover(leftover: Leftover, status: StatusOutcome) -> Command:

@@ -37,10 +37,11 @@ class JournaledRun:
         gates: Sequence[Document] = (),
         accepted: Sequence[str] = (),
         only: Sequence[str] = (),
+        image: str = "",
     ) -> None:
         """The run begins. ``gates``: the gates of a cut-over as they were judged. ``accepted``:
         what is not known, and was accepted by the operator. ``only``: the principals that a
-        roll-back was asked for.
+        roll-back was asked for. ``image``: that of a rehearsal's timer.
         """
         effect: dict[str, Any] = {
             "run": run,
@@ -54,6 +55,8 @@ class JournaledRun:
             effect["accepted"] = list(accepted)
         if only:
             effect["only"] = list(only)
+        if image:
+            effect["image"] = image
         self.record(None, "run-started", effect)
 
     def backed_up(self, files: Sequence[str]) -> None:

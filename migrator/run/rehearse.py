@@ -220,6 +220,7 @@ class _RehearsalRun:
             plan_digest=self._digest,
             caller=caller,
             accepted=("timer-reach",) if self._options.accept_timer_reach else (),
+            image=self._options.image,
         )
         self._journal.backed_up([BACKUP])
 

@@ -45,6 +45,7 @@ from migrator.decide.running.source_differences import row_differences
 from migrator.decide.running.unfinished import (
     begun_beside_roll_back,
     command_to_continue,
+    image_of_rehearsals,
     is_rolled_back,
     is_rolled_back_in_part,
     left_of_roll_back,
@@ -376,6 +377,7 @@ def _of_plan(
         refused=_given_up(plan, progress),
         outstanding=_outstanding(plan, progress),
         going_back=progress.only if progress.going_back else (),
+        image=image_of_rehearsals(records_of(journal, plan_digest)),
         unknown=tuple(unknown),
         changed=astray,
         dead=dead,
@@ -457,16 +459,16 @@ def _left_of_roll_back(
     entries: tuple[AccessEntry, ...] | None,
     rows: "_Rows | None",
 ) -> tuple[StepOutcome, ...]:
-    """The steps that are still to be undone; where there are none, those that an apply began and
-    that go on; else the entries of EKS that shadow a row. ``entries`` and ``rows`` are None where
+    """The steps that are still to be undone; where there are none, those that an apply began;
+    else the entries of EKS that shadow a row. ``entries`` and ``rows`` are None where
     they are not read.
     """
     steps = left_of_roll_back(plan, progress)
     if steps:
         return tuple(_step_left(step, progress.of(step.id).held or TO_BE_UNDONE) for step in steps)
-    begun = begun_beside_roll_back(plan, progress)
-    if begun:
-        return tuple(_step_left(step, progress.of(step.id).status) for step in begun)
+    half_made = begun_beside_roll_back(plan, progress)
+    if half_made:
+        return tuple(_step_left(step, progress.of(step.id).status) for step in half_made)
     if entries is None or rows is None:
         return ()
     found = rows_shadowed_by_eks(plan, progress, entries, rows.data, plan_digest)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from migrator.decide.running.progress import CUT_OVER, SETTLED, Progress, records_of
 from migrator.decide.running.unfinished import (
     command_to_continue,
+    image_of_rehearsals,
     rehearsal_to_repeat,
     verified_since_switch,
 )
@@ -47,9 +48,15 @@ def with_what_was_begun(
     journal = store.journal()
     progress = progress_in(journal, plan, plan_digest)
     verified = is_verified(plan, plan_digest, progress, store, journal)
-    begun = command_to_continue(plan, progress, is_verified=verified) or rehearsal_to_repeat(
-        progress, records_of(journal, plan_digest)
-    )
-    if not begun:
+    records = records_of(journal, plan_digest)
+    following = command_to_continue(plan, progress, is_verified=verified)
+    following = following or rehearsal_to_repeat(progress, records)
+    if not following:
         return outcome
-    return replace(outcome, exit_code=7, next=begun)
+    return replace(
+        outcome,
+        exit_code=7,
+        next=following,
+        going_back=progress.only if progress.going_back else (),
+        image=image_of_rehearsals(records),
+    )

@@ -131,7 +131,7 @@ def is_rolled_back(plan: Plan, progress: Progress) -> bool:
 
 def is_rolled_back_in_part(plan: Plan, progress: Progress) -> bool:
     """Whether the last command on the entries was a roll-back of some principals that undid all
-    that it was asked for, and nothing else was begun: what is left of the plan stays as it is.
+    that it was asked for, and no other entry is half-made: what is left of the plan stays as it is.
     """
     if progress.command != ROLL_BACK or not still_to_undo(plan, progress):
         return False
@@ -176,9 +176,18 @@ def rehearsal_to_repeat(progress: Progress, records: Journal) -> str:
     return "rehearse: the last rehearsal did not pass"
 
 
+def image_of_rehearsals(records: Journal) -> str:
+    """The image of the timer that a rehearsal was given last; empty where none was."""
+    image = ""
+    for record in records:
+        if record.event == "run-started" and record.effect.get("command") == REHEARSE:
+            image = str(record.effect.get("image", image))
+    return image
+
+
 def _of_roll_back(plan: Plan, progress: Progress) -> str:
     """The line about a roll-back after which steps of the plan are still in the cluster; empty
-    where it has undone what it was asked for, and nothing else was begun.
+    where it has undone what it was asked for, and no other entry is half-made.
     """
     if progress.going_back:
         return "rollback: `migrate rollback PLAN` continues"
@@ -188,7 +197,7 @@ def _of_roll_back(plan: Plan, progress: Progress) -> str:
             "rollback: `migrate rollback PLAN` undoes the rest, or go forward: `migrate apply PLAN`"
         )
     if begun_beside_roll_back(plan, progress):
-        return "apply: `migrate apply PLAN` goes on, also with what was rolled back"
+        return "apply: `migrate apply PLAN` continues, also with what was rolled back"
     return ""
 
 
