@@ -103,6 +103,18 @@ class CliLab:
         found: list[dict[str, Any]] = control(self.directory, "GET", "effects")["effects"]
         return found
 
+    def count_calls(self) -> None:
+        """Count the calls of clients from here on, instead of faults that were set."""
+        control(self.directory, "POST", "fault", {"clear": True})
+        for service in ("eks", "iam", "sts", "kubernetes"):
+            never = {"operation": f"{service}:*", "kind": "reset", "probability": 0.0}
+            control(self.directory, "POST", "fault", never)
+
+    def calls(self) -> dict[str, int]:
+        """How many calls there were since, by service."""
+        faults = control(self.directory, "GET", "fault")["faults"]
+        return {fault["operation"].partition(":")[0]: fault["seen"] for fault in faults}
+
     def document(self, name: str) -> dict[str, Any]:
         """A JSON file of the folder."""
         found = json.loads((self.work / name).read_bytes())

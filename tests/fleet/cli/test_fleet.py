@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from migrator.lab.lab_client import control
 from tests.support.cli_lab import CliLab, Ran, running
 from tests.support.fleet_world import CI, account_ids, fleet_file, fleet_world
 from tests.support.forked_aws import folder_of_aws
+from tests.support.scale_page import CALLS
 
 WAIVERS = {
     "waive_gates": {
@@ -282,30 +284,52 @@ def test_the_accounts_are_written_as_custodian_reads_them(mixed: CliLab) -> None
     assert len(found["clusters"]) == 6
 
 
+# Rows of aws-auth in a cluster of each shape.
+ROWS = {"plain": 3, "dual": 3, "empty": 2}
+
+
+@contextmanager
+def _counted(lab: CliLab, shapes: list[str], command: str) -> Iterator[None]:
+    """The calls of a command are those that explanation/scale.md counts on, within a quarter."""
+    lab.count_calls()
+    yield
+    for service, seen in lab.calls().items():
+        said = sum(CALLS[command].of(service, ROWS[shape]) for shape in shapes)
+        assert seen == pytest.approx(said, rel=0.25, abs=8), (command, service)
+
+
 def test_a_whole_fleet_from_aws_auth_to_api_mode_in_waves(tmp_path: Path) -> None:
-    with running(tmp_path, json.dumps(fleet_world(2, 6, shapes=("plain", "dual", "empty")))) as lab:
+    world = fleet_world(2, 6, shapes=tuple(ROWS))
+    shapes = [each["tags"]["shape"] for each in world["clusters"]]
+    with running(tmp_path, json.dumps(world)) as lab:
         rules = [{"name": "canary", "size": 1}, {"name": "rest", "strict": False}]
         _write(lab, "fleet.yaml", fleet_file(2, waves=rules))
         _write(lab, "decisions.yaml", WAIVERS)
-        assert lab.run("fleet", "plan", "--decisions", "decisions.yaml").code == 0
-        assert lab.run("fleet", "verify", "--baseline").code == 0
+        with _counted(lab, shapes, "plan"):
+            assert lab.run("fleet", "plan", "--decisions", "decisions.yaml").code == 0
+        with _counted(lab, shapes, "verify --baseline"):
+            assert lab.run("fleet", "verify", "--baseline").code == 0
         asked = lab.run("fleet", "apply")
         assert (asked.code, asked.error_code, lab.effects()) == (4, "no-terminal", [])
-        applied = lab.run("fleet", "apply", "--yes")
+        with _counted(lab, shapes, "apply"):
+            applied = lab.run("fleet", "apply", "--yes")
         assert applied.code == 0, applied.out + applied.err
         done = lab.effects()
         assert lab.run("fleet", "apply", "--yes").code == 0
         assert lab.effects() == done
         _soc_was_told(lab, done)
-        verified = lab.run("fleet", "verify")
+        with _counted(lab, shapes, "verify"):
+            verified = lab.run("fleet", "verify")
         assert verified.code == 0, verified.out
         for extra in ([], ["--confirm", "other"], ["--yes"]):
             refused = lab.run("fleet", "cutover", *extra)
             assert refused.code in (4, 64)
         assert lab.effects() == done
-        gates = lab.run("fleet", "cutover", "--gates")
+        with _counted(lab, shapes, "cutover --gates"):
+            gates = lab.run("fleet", "cutover", "--gates")
         assert gates.code == 0, gates.out
-        cut = lab.run("fleet", "cutover", "--confirm", "test", "--output", "json")
+        with _counted(lab, shapes, "cutover"):
+            cut = lab.run("fleet", "cutover", "--confirm", "test", "--output", "json")
         assert cut.code == 0, cut.out
         assert {result["detail"]["mode"] for result in _aggregate(cut)["results"]} == {"API"}
         status = lab.run("fleet", "status", "--output", "json")
