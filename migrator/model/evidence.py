@@ -3,7 +3,7 @@ attributed.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -195,6 +195,14 @@ def _result(document: Mapping[str, Any]) -> ProbeResult:
         document["allowed"],
         document["reason"],
     )
+
+
+def by_principal(evidence: Iterable[Evidence]) -> dict[str, list[Evidence]]:
+    """The evidence on each principal, by its ARN, in the order in which it was taken."""
+    found: dict[str, list[Evidence]] = {}
+    for each in evidence:
+        found.setdefault(each.principal_arn, []).append(each)
+    return found
 
 
 def evidence_in(content: bytes) -> tuple[Evidence, ...]:

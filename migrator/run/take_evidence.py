@@ -5,6 +5,7 @@ the best that can be had. What could not be had is said, with the reason.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.planning.entries.entry_identity import identity_of_entry, same_entry
@@ -31,7 +32,7 @@ from migrator.decide.reading.row_keys import principal_key
 from migrator.decide.running.automatic_entries import without_wider
 from migrator.decide.running.changes import entry_left_out
 from migrator.decide.running.row_identity import groups_by_row
-from migrator.decide.steps.entry_states import final_spec
+from migrator.decide.steps.entry_states import final_specs
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
 from migrator.model.decision import Acceptance, CreatorAnswer
@@ -43,9 +44,11 @@ from migrator.model.evidence import (
     Probe,
     ProbeResult,
     SelfSubject,
+    by_principal,
 )
 from migrator.model.observation import SeenLogin
 from migrator.model.plan import Plan, PlannedPrincipal
+from migrator.model.principal import IamPrincipal
 from migrator.model.rbac import AccessRequest
 from migrator.model.snapshot import Snapshot, Usage
 from migrator.model.step import ProofClass
@@ -82,10 +85,10 @@ class VerifyOptions:
     creator: CreatorAnswer | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Measure:
     """What one verification is measured against. ``automatic``: entries that EKS made and that runs
-    took over.
+    took over. What is looked up by principal is indexed once: a cluster has up to 3,000 of them.
     """
 
     plan: Plan
@@ -120,11 +123,38 @@ class Measure:
 
     def spec(self, arn: str) -> EntrySpec | None:
         """The entry that the plan ends in."""
-        return final_spec(self.plan, arn)
+        return self._specs.get(arn)
 
     def entry(self, arn: str) -> AccessEntry | None:
         """The entry as it was just read."""
-        return next((e for e in self.snapshot.access_entries or () if e.principal_arn == arn), None)
+        return self._entries.get(arn)
+
+    def iam_principal(self, arn: str) -> IamPrincipal | None:
+        """The principal as IAM gave it; None where it was not found."""
+        return self._iam.get(principal_key(arn))
+
+    def earlier_of(self, arn: str) -> tuple[Evidence, ...]:
+        """The evidence on record, oldest first."""
+        return tuple(self._earlier.get(arn, ()))
+
+    @cached_property
+    def _specs(self) -> Mapping[str, EntrySpec | None]:
+        return final_specs(self.plan)
+
+    @cached_property
+    def _entries(self) -> Mapping[str, AccessEntry]:
+        return {entry.principal_arn: entry for entry in self.snapshot.access_entries or ()}
+
+    @cached_property
+    def _iam(self) -> Mapping[str, IamPrincipal]:
+        found: dict[str, IamPrincipal] = {}
+        for principal in self.snapshot.iam_principals:
+            found.setdefault(principal_key(principal.arn), principal)
+        return found
+
+    @cached_property
+    def _earlier(self) -> Mapping[str, list[Evidence]]:
+        return by_principal(self.earlier)
 
     def digest(self, entry: AccessEntry | None) -> str:
         """The state that evidence is taken on."""
@@ -172,7 +202,7 @@ def take_evidence(measure: Measure, principal: PlannedPrincipal) -> Evidence | N
             return None
         why = _why_no_login(error, nodes, canary)
         return _without_login(measure, principal, entry, phase, why, nodes)
-    expected = expected_log_in(principal, phase, reviewer.session_name(), measure.earlier)
+    expected = expected_log_in(principal, phase, reviewer.session_name(), measure.earlier_of(arn))
     if principal.action == "skip":
         # A skipped principal may log in by its row: nothing is shown then.
         if expected.expectation != "refused":
@@ -279,7 +309,7 @@ def _probes(measure: Measure, principal: PlannedPrincipal, phase: Phase) -> tupl
         phase,
         measure.index,
         namespaces=measure.snapshot.namespaces or (),
-        earlier=measure.earlier,
+        earlier=measure.earlier_of(principal.principal_arn),
         limit=measure.options.probes - len(announced),
     )
     if (
@@ -313,6 +343,7 @@ def _by_login(
     reviewer: AccessReviewer,
     log_in: ExpectedLogIn,
 ) -> Evidence:
+    arn = principal.principal_arn
     expected = _expected(measure, principal, entry, phase)
     probes = _probes(measure, principal, phase)
     deadline = measure.ports.clock.now() + PATIENCE
@@ -328,7 +359,7 @@ def _by_login(
         measure.ports.clock.sleep(PAUSE)
     at = measure.ports.clock.now().isoformat()
     return Evidence(
-        principal_arn=principal.principal_arn,
+        principal_arn=arn,
         proof_class="live",
         phase=phase,
         at=at,
@@ -349,7 +380,7 @@ def _by_login(
         how="; ".join(
             (
                 how_of_login(subject, results, at),
-                *_announced(phase, results, baseline(principal.principal_arn, measure.earlier)),
+                *_announced(phase, results, baseline(arn, measure.earlier_of(arn))),
             )
         ),
         log_ins=(log_in.attempt(subject),),
@@ -400,12 +431,8 @@ def _dead(
         return ()
     if entry is None or entry.created_at is None:
         return ()
-    key = principal_key(principal.principal_arn)
-    made: datetime | None = None
-    for found in measure.snapshot.iam_principals:
-        if principal_key(found.arn) == key:
-            made = found.create_date
-            break
+    found = measure.iam_principal(principal.principal_arn)
+    made = None if found is None else found.create_date
     if made is None or made <= entry.created_at:
         return ()
     return (

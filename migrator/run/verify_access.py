@@ -6,6 +6,7 @@ the evidence on each principal is taken is :mod:`migrator.run.take_evidence`.
 """
 
 import threading
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
@@ -25,6 +26,7 @@ from migrator.model.evidence import (
     Evidence,
     Phase,
     PrincipalVerdict,
+    by_principal,
     evidence_in,
     evidence_to_document,
 )
@@ -328,7 +330,7 @@ def _verdicts(
     measure: Measure, chosen: list[PlannedPrincipal], taken: tuple[Evidence, ...]
 ) -> tuple[PrincipalVerdict, ...]:
     """The verdict on each principal, from earlier evidence and that of now; the newest decides."""
-    evidence = (*measure.earlier, *taken)
+    evidence = by_principal((*measure.earlier, *taken))
     now = measure.ports.clock.now()
     entries: dict[str, AccessEntry] = {}
     for principal in chosen:
@@ -341,12 +343,13 @@ def _verdicts(
     found: list[PrincipalVerdict] = []
     for principal in chosen:
         why = wider.get(principal.principal_arn)
-        if why is None and not _judged(measure, principal, evidence):
+        mine = evidence.get(principal.principal_arn, [])
+        if why is None and not _judged(measure, principal, mine):
             continue
         entry = measure.entry(principal.principal_arn)
         verdict = verdict_of(
             principal,
-            evidence,
+            mine,
             current=measure.digest(entry),
             now=now,
             written=None if entry is None else entry.modified_at or entry.created_at,
@@ -375,17 +378,15 @@ def _asked(measure: Measure, principal: PlannedPrincipal) -> ProofClass | None:
     return asked
 
 
-def _judged(measure: Measure, principal: PlannedPrincipal, evidence: tuple[Evidence, ...]) -> bool:
+def _judged(measure: Measure, principal: PlannedPrincipal, mine: Iterable[Evidence]) -> bool:
     """All but skipped principals. A skipped principal counts only where a login that must not work
     did, or where it has an entry that the plan does not have: an entry that was deleted since is
-    settled.
+    settled. ``mine``: the evidence on the principal.
     """
     if principal.action != "skip":
         return True
     now = measure.digest(measure.entry(principal.principal_arn))
-    for each in evidence:
-        if each.principal_arn != principal.principal_arn:
-            continue
+    for each in mine:
         if each.phase != "after" or each.holds:
             continue
         if each.proof_class == "live":

@@ -1,5 +1,5 @@
 """Verification of 300 principals with 30 probes each, eight at a time, over a network of 20 ms a
-call.
+call; and of the 3,000 that a cluster may have, by the memory that the command needs.
 """
 
 import json
@@ -24,17 +24,19 @@ from migrator.model.files.plan import decode_plan_with_digest
 from migrator.run.take_snapshot import take_snapshot
 from migrator.run.verify_access import VerifyOptions, verify_access
 from tests.support.benchmark_table import Measured
+from tests.support.process_memory import PeakMemory
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
 PRINCIPALS, PROBES, WORKERS, LATENCY = 300, 30, 8, 0.020
 IDEAL = PRINCIPALS * PROBES * LATENCY / WORKERS  # 22.5 s: nothing but the probes' own waiting
 RATIO = 1.3
+MOST, MEGABYTES = 3_000, 500
 ACCOUNT, REGION, CLUSTER = "111122223333", "eu-central-1", "big"
 
 
-def world() -> dict[str, Any]:
-    """A cluster in API mode with 300 roles, each with an entry and rules of its own in a namespace
-    of its own.
+def world(principals: int = PRINCIPALS) -> dict[str, Any]:
+    """A cluster in API mode with so many roles, each with an entry and rules of its own in its own
+    namespace.
     """
     rules = [
         {
@@ -50,7 +52,7 @@ def world() -> dict[str, Any]:
         )
     ]
     rbac = "rbac.authorization.k8s.io"
-    names = [f"team-{number:03d}" for number in range(PRINCIPALS)]
+    names = [f"team-{number:03d}" for number in range(principals)]
     objects: list[dict[str, Any]] = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names
     ]
@@ -104,9 +106,12 @@ def world() -> dict[str, Any]:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Path]:
     """The lab in a process of its own; the environment leads to it."""
-    (tmp_path / "world.json").write_text(json.dumps(world()), encoding="utf-8")
+    principals = getattr(request, "param", PRINCIPALS)
+    (tmp_path / "world.json").write_text(json.dumps(world(principals)), encoding="utf-8")
     place = tmp_path / "lab"
     process = subprocess.Popen(
         [
@@ -163,4 +168,36 @@ def test_300_principals_with_30_probes_each_take_at_most_1_3_times_the_ideal(
         ideal=IDEAL,
         ours=wall,
         bound=RATIO,
+    )
+
+
+@pytest.mark.parametrize("lab", [MOST], indirect=True)
+def test_3_000_principals_in_one_run_need_less_than_500_mb(
+    lab: Path, tmp_path: Path, measured: Measured
+) -> None:
+    """Entries per cluster: AWS General Reference, "Amazon EKS endpoints and quotas"."""
+    settings = Settings(quiet=True)
+    snapshot = take_snapshot(
+        snapshot_ports(operator_of(settings), connect(settings, CLUSTER)), now=now()
+    )
+    plan, out = tmp_path / "plan.json", tmp_path / "verdicts.json"
+    plan.write_bytes(pretty_bytes(migrator.plan(snapshot, now=now())))
+    verify = (str(plan), "--max-probes", "2", "--yes")
+    with out.open("wb") as stdout:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "migrator", "--output", "json", "verify", *verify],
+            cwd=tmp_path,
+            stdout=stdout,
+        )
+        memory = PeakMemory.of(process.pid)
+        assert process.wait() == 0
+    live = [each for each in json.loads(out.read_bytes())["principals"] if each["proof"] == "live"]
+    assert len(live) == MOST + 1
+    measured(
+        f"verify: the memory of {MOST:,} principals",
+        of=f"{MEGABYTES} MB",
+        ideal=MEGABYTES,
+        ours=memory.end(),
+        bound=0.5,
+        unit="MB",
     )

@@ -5,7 +5,7 @@ A step that the journal holds as ``intended`` without ``done`` is decided here: 
 compared with the states of the sequence, which shows how far an interrupted run got.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -30,6 +30,7 @@ from migrator.model.step import (
     Prove,
     RemoveBridge,
     Sequence,
+    Step,
     UpdateEntry,
 )
 
@@ -120,6 +121,25 @@ def final_spec(plan: Plan, principal_arn: str) -> EntrySpec | None:
     """The entry after every step about it; None where the plan has no entry for the principal."""
     planned = _planned_entry(plan, principal_arn)
     sequence = tuple(step for step in plan.steps if step.principal_arn == principal_arn)
+    return _final(planned, sequence)
+
+
+def final_specs(plan: Plan) -> Mapping[str, EntrySpec | None]:
+    """:func:`final_spec` of every principal of the plan, in one pass over its steps."""
+    sequences: dict[str, list[Step]] = {}
+    for step in plan.steps:
+        if step.principal_arn is not None:
+            sequences.setdefault(step.principal_arn, []).append(step)
+    return {
+        principal.principal_arn: _final(
+            principal.entry, tuple(sequences.get(principal.principal_arn, ()))
+        )
+        for principal in plan.principals
+    }
+
+
+def _final(planned: EntrySpec | None, sequence: Sequence) -> EntrySpec | None:
+    """The entry after a principal's steps; ``planned`` is what the plan shows for it."""
     state = sequence_states(sequence, run="")[-1]
     # Steps that make or update no entry show nothing of it: the plan's entry is the whole answer.
     if state is None or state.type is None:

@@ -11,6 +11,7 @@ from migrator.decide.steps.entry_states import (
     EntryState,
     after,
     final_spec,
+    final_specs,
     matches,
     sequence_states,
     state_of,
@@ -158,6 +159,13 @@ def test_policies_that_no_step_knows_are_those_of_the_plan() -> None:
     with_policy = replace(only(plan), entry=spec)
     assert final_spec(replace(plan, principals=(with_policy,)), arn) == spec
     assert final_spec(replace(plan, principals=()), arn) == replace(spec, access_policies=())
+
+
+def test_entries_of_a_whole_plan_are_those_of_each_principal() -> None:
+    plan = planned(world([row(DEV, "x"), row(role("ops"), "y", "system:masters")]))
+    each = {one.principal_arn: final_spec(plan, one.principal_arn) for one in plan.principals}
+    assert len(each) == 2
+    assert final_specs(plan) == each
 
 
 def test_policy_of_an_entry_that_is_not_there_makes_none() -> None:
