@@ -463,7 +463,8 @@ def cluster_of_person(settings: Settings, text: str) -> "ClusterMeant":
     raise WrongUse(
         "cluster-ambiguous",
         f"{text!r} is a cluster here, and a kubectl context of another one.",
-        why=f"The context, in {meant.other.file}, is {other}.",
+        why=f"The cluster here is {described['arn']}; the context, in {meant.other.file}, is "
+        f"{other}.",
         remedy="Give the ARN of the one that you mean.",
     )
 

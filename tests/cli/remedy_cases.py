@@ -38,6 +38,10 @@ RETIRE = "retire plan.json --yes"
 CUT_OVER = "cutover plan.json --confirm CLUSTER --decisions decisions.yaml"
 
 
+ARN_OF = f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/"
+OF_CATALOGUE = "arn:aws:eks:eu-west-1:111122223333:cluster/prod"
+
+
 def nothing(_lab: RemedyLab) -> None:
     """The remedy alone is enough."""
 
@@ -114,6 +118,14 @@ def edit_plan(lab: RemedyLab, change: Callable[[dict[str, Any]], None]) -> None:
     change(document)
     del document["planDigest"]
     lab.write("plan.json", json.dumps({**document, "planDigest": digest_of(document)}))
+
+
+def namesake(lab: RemedyLab) -> None:
+    """A kubectl context with the name of the cluster means that of another Region."""
+    elsewhere = ARN_OF.replace(REGION, "us-east-1") + lab.name
+    context = {"name": lab.name, "context": {"cluster": elsewhere}}
+    lab.write("namesake.yaml", json.dumps({"contexts": [context]}))
+    lab.variables["KUBECONFIG"] = "namesake.yaml"
 
 
 def contradicting(lab: RemedyLab) -> None:
@@ -356,6 +368,15 @@ STORIES: Mapping[str, tuple[Case, ...]] = {
             cause=after(planned, becoming(EDITOR)),
             ends=(1,),
             between=as_operator,
+        ),
+    ),
+    "namesakes": (
+        Case(
+            "cluster-ambiguous",
+            "access CLUSTER",
+            cause=namesake,
+            words={OF_CATALOGUE: f"{ARN_OF}CLUSTER"},
+            ends=(0, 1),
         ),
     ),
     "runs": (

@@ -31,7 +31,8 @@ KINDS: tuple[ErrorKind, ...] = (
         (64,),
         "A name means several clusters: one here and a kubectl context, or two of a fleet.",
         "A cluster is named by its name, its ARN or a kubectl context.",
-        "Give the ARN of the one that you mean.",
+        "Give the ARN of the one that you mean: the error names them.",
+        "migrate access arn:aws:eks:eu-west-1:111122223333:cluster/prod",
     ),
     ErrorKind(
         "cluster-arn-malformed",
