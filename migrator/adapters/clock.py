@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from migrator.adapters.foreign_text import foreign
 from migrator.adapters.lab_folder import lab_is_down
 from migrator.errors import Failed, WrongUse
+from migrator.model.moments import moment_of_text
 from migrator.ports import Clock
 
 VARIABLE = "MIGRATE_CLOCK_URL"
@@ -145,9 +146,7 @@ class LabTimeClock:
 
     def _moment(self, document: Mapping[str, Any]) -> datetime:
         try:
-            return datetime.fromisoformat(str(document["now"]).replace("Z", "+00:00")).astimezone(
-                timezone.utc
-            )
+            return moment_of_text(str(document["now"])).astimezone(timezone.utc)
         except (KeyError, ValueError) as error:
             raise self._failed(error) from error
 

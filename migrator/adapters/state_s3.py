@@ -25,6 +25,7 @@ from migrator.adapters.state_files import JOURNAL, cluster_folder, file_parts, l
 from migrator.adapters.utc import utc_text
 from migrator.errors import Failed, MigratorError, Refused, WrongUse
 from migrator.model.journal import Event, Record, decode_journal, encode_record, next_record
+from migrator.model.moments import moment_of_text
 from migrator.model.plan import ClusterRef
 from migrator.ports import TaskRunner
 
@@ -386,6 +387,6 @@ def _owner(content: bytes) -> str:
 
 def _expired(content: bytes, now: Callable[[], datetime] = machine_time) -> bool:
     try:
-        return datetime.fromisoformat(_field(content, "expires")) < now()
+        return moment_of_text(_field(content, "expires")) < now()
     except (ValueError, TypeError):
         return False  # a lock that cannot be read is a lock

@@ -10,7 +10,7 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,6 +19,7 @@ from migrator.lab.http_wire import Request, Response
 from migrator.lab.worlds.concurrent_writers import check_meanwhile
 from migrator.lab.worlds.faults import Fault
 from migrator.lab.worlds.world import World
+from migrator.model.moments import moment_of_text
 
 PREFIX = "/_lab/v1/"
 TOKEN_HEADER = "x-lab-token"  # noqa: S105 - a header's name
@@ -152,7 +153,7 @@ class ControlApi:
             if "advance" in body:
                 clock.advance(timedelta(seconds=float(body["advance"])))
             if "advanceTo" in body:
-                moment = datetime.fromisoformat(str(body["advanceTo"]).replace("Z", "+00:00"))
+                moment = moment_of_text(str(body["advanceTo"]))
                 if moment.tzinfo is None:
                     raise ControlError("advanceTo needs an offset from UTC")
                 clock.advance_to(moment)

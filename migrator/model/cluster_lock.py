@@ -3,7 +3,9 @@ when.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+
+from migrator.model.moments import moment_of_text
 
 LEASE_NAME = "eks-access-migrator"  # of the Lease in kube-system: one lock a cluster
 LOCK_NAMESPACE = "kube-system"
@@ -59,7 +61,7 @@ def expires(record: LockRecord) -> str | None:
     not known.
     """
     try:
-        renewed = datetime.fromisoformat(record.renewed.replace("Z", "+00:00"))
+        renewed = moment_of_text(record.renewed)
     except ValueError:
         return None
     return (renewed + timedelta(seconds=record.seconds)).isoformat().replace("+00:00", "Z")

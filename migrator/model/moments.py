@@ -1,4 +1,4 @@
-"""Times as people and other programs write them, read alike by every Python.
+"""Times as people, other programs and this one write them, read alike by every Python.
 
 ``datetime.fromisoformat`` takes far more from Python 3.11 on: a date without dashes, a week, a zone
 without a colon. What means something on one machine must not mean something else on another.
@@ -6,6 +6,7 @@ without a colon. What means something on one machine must not mean something els
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 # RFC 3339, and what it leaves out: a date alone, a time without seconds or zone. Go writes as many
@@ -18,6 +19,8 @@ _MOMENT: Final = re.compile(
 )
 
 
+# Runs ask for the same few times again and again.
+@lru_cache(maxsize=4096)
 def moment_of_text(text: str) -> datetime:
     """The time; without a zone where the text has none. Digits beyond a microsecond do not count.
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from migrator.model.journal import Record
+from migrator.model.moments import moment_of_text
 from migrator.model.plan import Plan
 from migrator.model.step import Step
 
@@ -245,7 +246,7 @@ def _bar(
 
 def moment(at: str) -> datetime:
     """A time as journals and records write it. Python 3.10 reads no ``Z``."""
-    return datetime.fromisoformat(at.replace("Z", "+00:00"))
+    return moment_of_text(at)
 
 
 def duration(length: timedelta) -> str:

@@ -9,13 +9,14 @@ state, so that the same command continues where it stopped.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
 from migrator.decide.observing.usage import Tally, milliseconds
 from migrator.decide.observing.usage_report import Window, usage_report
 from migrator.errors import Failed, Interrupted, MigratorError
 from migrator.model.canonical import canonical_bytes
+from migrator.model.moments import moment_of_text
 from migrator.model.observation import LogType
 from migrator.model.usage_report import LogGroup, ScanMethod, UsageReport
 from migrator.ports import Approver, AuditLogs, Clock, ClusterReader, ConfigMaps, Events, StateStore
@@ -130,7 +131,7 @@ def _applied(ports: ObservePorts) -> int | None:
     """When a plan was first applied here."""
     for record in ports.store.journal():
         if record.event == "run-started" and record.effect.get("command") == "apply":
-            return milliseconds(datetime.fromisoformat(record.at.replace("Z", "+00:00")))
+            return milliseconds(moment_of_text(record.at))
     return None
 
 
@@ -202,8 +203,8 @@ def _stopped(
     try:
         found: dict[str, Any] = json.loads(content)
         window = Window(
-            datetime.fromisoformat(found["from"]),
-            datetime.fromisoformat(found["to"]),
+            moment_of_text(found["from"]),
+            moment_of_text(found["to"]),
             frozenset(found["types"]),
             group,
         )

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from migrator.decide.reach.opened_endpoint import (
     LONGEST_OPENING,
@@ -32,6 +32,7 @@ from migrator.decide.reach.opened_endpoint import (
 )
 from migrator.errors import Failed, Interrupted, MigratorError
 from migrator.model.canonical import digest_of
+from migrator.model.moments import moment_of_text
 from migrator.model.opened_endpoint import ClosedEndpoint, EndpointSeen, Opening, seen_in
 from migrator.ports import (
     Approver,
@@ -363,7 +364,7 @@ def recorded(store: StateStore) -> tuple[Opening, ...]:
         try:
             document = json.loads(line)
             run, event = str(document["run"]), document["event"]
-            until = datetime.fromisoformat(document["until"])
+            until = moment_of_text(document["until"])
             opening = Opening(run, document["cidr"], "", until, process=document["process"])
         except (ValueError, KeyError, TypeError):
             continue

@@ -1,11 +1,13 @@
 """Times as people write them: one grammar on every Python."""
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import migrator
 from migrator.model.moments import moment_of_text
 
 UTC = timezone.utc
@@ -54,3 +56,14 @@ def test_what_only_some_pythons_read_is_no_time(text: str) -> None:
 def test_what_python_writes_is_read_back(moment: datetime) -> None:
     assert moment_of_text(moment.isoformat()) == moment
     assert moment_of_text(str(moment)) == moment
+
+
+def test_every_reader_of_times_goes_by_the_one_grammar() -> None:
+    """What ``datetime.fromisoformat`` reads differs between versions of Python."""
+    root = Path(migrator.__file__).parent
+    found = {
+        str(path.relative_to(root))
+        for path in root.rglob("*.py")
+        if "fromisoformat" in path.read_text(encoding="utf-8")
+    }
+    assert found == {"model/moments.py"}

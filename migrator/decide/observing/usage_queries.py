@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 
 from migrator.decide.observing.log_lines import moment_of, target_of, unquoted
 from migrator.decide.observing.usage import OWN_USER_AGENT, Tally
+from migrator.model.moments import moment_of_text
 from migrator.model.observation import Decider, LogType, SeenLogin, SeenRequest
 
 _BOUNDS = "toMillis(@timestamp) >= START and toMillis(@timestamp) < END"
@@ -157,6 +158,6 @@ def _moment(text: str) -> datetime | None:
     try:
         if text.replace(".", "", 1).replace("E", "", 1).isdigit():
             return moment_of(int(float(text)))
-        return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+        return moment_of_text(text).replace(tzinfo=timezone.utc)
     except (ValueError, OverflowError):
         return None

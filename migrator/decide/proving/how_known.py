@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from migrator.model.evidence import Attribution, ProbeResult, SelfSubject
 from migrator.model.long_lists import some_of
+from migrator.model.moments import moment_of_text
 from migrator.model.rbac import AccessRequest
 
 _MOST_NAMED = 3
@@ -26,7 +27,7 @@ TIES: Mapping[Attribution, str] = {
 def clock_time(moment: datetime | str) -> str:
     """A time for people, in UTC; a text is one of ISO 8601."""
     if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+        moment = moment_of_text(moment)
     return moment.strftime("%Y-%m-%d %H:%M:%SZ")
 
 

@@ -20,6 +20,7 @@ from migrator.model.evidence import (
     Verdict,
 )
 from migrator.model.long_lists import first_lines
+from migrator.model.moments import moment_of_text
 from migrator.model.plan import PlannedPrincipal
 from migrator.model.step import BRIDGE_PREFIX, MARKER_PREFIX, ProofClass
 
@@ -261,7 +262,7 @@ def _age(evidence: Evidence, now: datetime) -> timedelta:
 
 def _moment(evidence: Evidence) -> datetime:
     """When the evidence was taken; its time is ISO 8601, in UTC."""
-    return datetime.fromisoformat(evidence.at.replace("Z", "+00:00"))
+    return moment_of_text(evidence.at)
 
 
 def _failure(evidence: Evidence) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from migrator.decide.reach.aws_command import aws_eks
 from migrator.model.diagnosis import Check
+from migrator.model.moments import moment_of_text
 
 NAME: Final = "version-support"
 NEAR: Final = timedelta(days=60)
@@ -27,7 +28,7 @@ def forced_upgrade(cluster: Mapping[str, Any], support: Mapping[str, Any]) -> da
     text = support.get(_ENDS.get(policy, ""))
     if not text:
         return None
-    return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    return moment_of_text(str(text))
 
 
 def near_upgrade(

@@ -8,7 +8,7 @@ would fail.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.findings.node_join import NodeJoin
@@ -95,7 +95,7 @@ def unknown_waivers(plan: Plan, waivers: Mapping[str, Acceptance]) -> tuple[str,
     return tuple(sorted(set(waivers) - names))
 
 
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def _waived(gate: Gate, facts: GateFacts) -> Gate:

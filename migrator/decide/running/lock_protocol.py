@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from migrator.errors import Refused
 from migrator.model.cluster_lock import LockRecord, LockSeen, describe_lock, expires
+from migrator.model.moments import moment_of_text
 
 LEASE_SECONDS = 30  # how long a lock outlives its last renewal
 RENEW_SECONDS = 5.0
@@ -85,7 +86,7 @@ def long_expired(record: LockRecord, now: datetime) -> bool:
     until = expires(record)
     if until is None:
         return False
-    end = datetime.fromisoformat(until.replace("Z", "+00:00"))
+    end = moment_of_text(until)
     return end + _CLOCKS_DIFFER < now
 
 

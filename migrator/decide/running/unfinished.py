@@ -19,6 +19,7 @@ from migrator.decide.running.progress import (
 )
 from migrator.model.evidence import Evidence
 from migrator.model.journal import Journal
+from migrator.model.moments import moment_of_text
 from migrator.model.plan import Plan
 from migrator.model.step import (
     AwaitEntry,
@@ -231,7 +232,7 @@ def verified_since_switch(
 
 def _moment(text: str) -> datetime:
     """The time of a record or of a piece of evidence; ValueError for another text."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return moment_of_text(text)
 
 
 def _last_exit(records: Journal, command: str, void_after: str = "") -> int | None:

@@ -1,9 +1,10 @@
 """How long to wait for what, and when a change is certainly in force."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from migrator.decide.running.actions import RunState
 from migrator.decide.running.progress import SETTLED, StepState
+from migrator.model.moments import moment_of_text
 from migrator.model.step import Prove, Sequence
 
 # An update of the cluster's configuration takes minutes; an automatic entry appears within it; a
@@ -17,7 +18,7 @@ SPREAD = timedelta(seconds=60)
 # After that kube-apiserver still knows whom an older token belongs to: two minutes by default
 # (--authentication-token-webhook-cache-ttl), and EKS does not publish what it sets.
 REMEMBERED = timedelta(seconds=150)
-LONG_AGO = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def spread_by(at: RunState, sequence: Sequence, within: timedelta = SPREAD) -> datetime:
@@ -66,6 +67,6 @@ def _taken_back_by_an_earlier_run(state: StepState) -> bool:
 def moment(at: str) -> datetime | None:
     """The time in a record, None where there is none."""
     try:
-        return datetime.fromisoformat(at.replace("Z", "+00:00"))
+        return moment_of_text(at)
     except ValueError:
         return None

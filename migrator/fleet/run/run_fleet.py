@@ -37,6 +37,7 @@ from migrator.fleet.model.outcome import ClusterResult, FleetOutcome
 from migrator.fleet.model.short_texts import short_cluster, utc_seconds
 from migrator.fleet.ports import FleetPorts
 from migrator.fleet.run.discover import kept_inventory
+from migrator.model.moments import moment_of_text
 
 LOOK = timedelta(seconds=5)  # how often a pause looks for a request to stop
 MakeJob: TypeAlias = Callable[[FleetCluster], "Job | ClusterResult"]
@@ -295,7 +296,7 @@ def _last_wave_ended(run: _Run) -> datetime | None:
     ended = None
     for record in decode_records(run.ports.store.read(RUNS_FILE) or b""):
         if record.run == run.id and record.event == "wave-ended":
-            ended = datetime.fromisoformat(record.at.replace("Z", "+00:00"))
+            ended = moment_of_text(record.at)
     return ended
 
 

@@ -13,6 +13,7 @@ from migrator.lab.worlds.automatic_entries import automatic_entries
 from migrator.lab.worlds.lab_cluster import LabCluster, LabUpdate
 from migrator.lab.worlds.raw_parts import items_of, part_of
 from migrator.model.access_entry import AuthenticationMode
+from migrator.model.moments import moment_of_text
 
 MOST_CIDRS = 40  # public ranges of one cluster
 STEPS: Mapping[AuthenticationMode, AuthenticationMode] = {
@@ -362,7 +363,7 @@ def _version(version: str) -> dict[str, Any]:
 
 
 def _midnight(day: str) -> datetime:
-    return datetime.fromisoformat(f"{day}T00:00:00+00:00")
+    return moment_of_text(f"{day}T00:00:00+00:00")
 
 
 OPERATIONS: Mapping[str, Handler] = {

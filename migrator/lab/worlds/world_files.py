@@ -37,6 +37,7 @@ from migrator.lab.worlds.principals import (
 from migrator.lab.worlds.world import IamRole, IamUser, Settings, World
 from migrator.model.access_entry import AccessScope
 from migrator.model.files.yaml_document import YamlError, load_yaml
+from migrator.model.moments import moment_of_text
 from migrator.model.principal import parse_arn
 
 FORMAT = "migrator/world/v1"
@@ -152,7 +153,7 @@ class _Part:
             moment = value
         else:
             try:
-                moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+                moment = moment_of_text(str(value))
             except ValueError:
                 raise self.wrong(f"{key} must be a time such as 2024-03-01T09:00:00Z") from None
         if moment.tzinfo is None:

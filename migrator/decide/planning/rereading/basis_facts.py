@@ -16,6 +16,7 @@ from migrator.decide.planning.rereading.inconsistency import Inconsistency, refu
 from migrator.model.access_entry import AccessEntry, AccessScope, AssociatedPolicy
 from migrator.model.aws_auth import AccountRow, AwsAuth, RowMapping, Section, SectionProblem
 from migrator.model.decision import NO_DECISIONS
+from migrator.model.moments import moment_of_text
 from migrator.model.plan import Plan
 from migrator.model.principal import AccountRead, IamPrincipal
 from migrator.model.snapshot import FargateProfile, Nodegroup, Snapshot
@@ -132,7 +133,7 @@ def _principal(arn: str, found: Mapping[str, Any]) -> IamPrincipal:
 def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
-    return datetime.fromisoformat(text)
+    return moment_of_text(text)
 
 
 def _aws_auth(found: Mapping[str, Any]) -> AwsAuth:
