@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from migrator.decide.findings.node_join import node_join
+from migrator.decide.planning.principals.candidate_principals import is_role_of_eks
 from migrator.decide.proving.node_proof import unhealthy_nodes
 from migrator.decide.reach.version_support import near_upgrade
 from migrator.decide.reading.aws_auth_owners import writers_of
@@ -255,6 +256,7 @@ def _judge(
         changes=(*surprises, *changes),
         verdicts=verdicts,
         callers=callers_in(plan, chain),
+        of_eks=_roles_of_eks(plan, snapshot),
         break_glass=look_at_break_glass(plan, ports.permissions, chain),
         rehearsed=last_rehearsal(progress),
         writers=writers_of((ports.config_maps.read(), *aws_auth_backups(ports.store))),
@@ -269,6 +271,12 @@ def _judge(
         waivers=options.waive_gates,
     )
     return cut_over_gates(plan, facts), verdicts
+
+
+def _roles_of_eks(plan: Plan, snapshot: Snapshot) -> frozenset[str]:
+    """Principals of the plan that are roles of Auto Mode and of EKS capabilities."""
+    arns = (principal.principal_arn for principal in plan.principals)
+    return frozenset(arn for arn in arns if is_role_of_eks(arn, snapshot))
 
 
 def _reconcilers(plan: Plan, snapshot: Snapshot) -> EntryReconcilers | None:

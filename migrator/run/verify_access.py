@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.planning.order.required_proof import asked_proof
+from migrator.decide.planning.principals.candidate_principals import is_role_of_eks
 from migrator.decide.planning.principals.find_principal import IamIndex
 from migrator.decide.proving.announced import announced_access
 from migrator.decide.proving.verdicts import cluster_verdict, verdict_of
@@ -372,6 +373,9 @@ def _asked(measure: Measure, principal: PlannedPrincipal) -> ProofClass | None:
     if not measure.options.proof_policy:
         return None
     arn = principal.principal_arn
+    # No login as a role of EKS is possible: where the plan asks for none, no policy does.
+    if principal.required_proof == "simulated" and is_role_of_eks(arn, measure.snapshot):
+        return None
     asked = asked_proof(arn, measure.spec(arn), measure.options.proof_policy)
     if asked == "simulated" and "entry-liveness-unknown" in principal.findings:
         return None

@@ -14,7 +14,7 @@ from migrator.decide.findings.findings_catalogue import make_finding
 from migrator.decide.planning.entries.decide_principal import decide_principal
 from migrator.decide.planning.entries.principal_decision import PrincipalDecision
 from migrator.decide.planning.order.order_steps import order_steps
-from migrator.decide.planning.order.required_proof import required_proof
+from migrator.decide.planning.order.required_proof import needs_no_login, required_proof
 from migrator.decide.planning.principals.candidate_principals import candidates_of
 from migrator.decide.planning.principals.creator_evidence import known_creator
 from migrator.decide.planning.principals.plan_facts import PlanFacts, facts_at_end, gather
@@ -111,6 +111,8 @@ def _required_proof(
     """For an entry that may be dead, evaluated rules prove nothing: a login must be attributed to
     it.
     """
+    if each.action == "keep" and needs_no_login(each.candidate, facts):
+        return "simulated"
     required = required_proof(each.candidate.arn, each.update or shown, facts)
     if required in ("live", "observed"):
         return required

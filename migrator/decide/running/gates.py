@@ -45,13 +45,13 @@ class GateFacts:
     """What the gates judge. None is "not known".
 
     ``left``: steps of the plan that are not done; ``proofs_left``: those that prove. ``changes``:
-    how a fresh read differs from the plan's end state. ``writers``: who writes aws-auth from
-    code. ``reconcilers``: who writes entries of the plan again. ``callers``: the plan's
-    principals that the operator is. ``break_glass``: what was found of the principal that the
-    plan names, None where it names none. ``rehearsed``: when a rehearsal last passed.
-    ``updates``: what runs now. ``upgrade_from``: when EKS upgrades the cluster unasked.
-    ``nodes_unhealthy``: nodes with a stale lease or not ready. ``node_join``: how nodes leave
-    their VPC, where they may not be able to join; else None.
+    how a fresh read differs from the plan's end state. ``writers``: who writes aws-auth from code.
+    ``reconcilers``: who writes entries of the plan again. ``callers``: the plan's principals that
+    the operator is. ``of_eks``: roles of Auto Mode and of EKS capabilities. ``break_glass``: what
+    was found of the principal that the plan names, None where it names none. ``rehearsed``: when a
+    rehearsal last passed. ``updates``: what runs now. ``upgrade_from``: when EKS upgrades the
+    cluster unasked. ``nodes_unhealthy``: nodes with a stale lease or not ready. ``node_join``: how
+    nodes leave their VPC, where they may not be able to join; else None.
     """
 
     now: datetime
@@ -64,6 +64,7 @@ class GateFacts:
     changes: tuple[str, ...] | None = None
     verdicts: tuple[PrincipalVerdict, ...] | None = None
     callers: frozenset[str] = frozenset()
+    of_eks: frozenset[str] = frozenset()
     break_glass: BreakGlass | None = None
     rehearsed: datetime | None = None
     writers: AwsAuthWriters | None = None
@@ -273,7 +274,7 @@ def _proofs(plan: Plan, facts: GateFacts) -> Gate:
         wrong.append(f"{arn}: unknown (no verdict)")
     if wrong:
         return _gate(5, "proofs", question, state, _some(wrong), remedy)
-    return _gate(5, "proofs", question, "pass", _proven(facts.verdicts), remedy)
+    return _gate(5, "proofs", question, "pass", _proven(facts.verdicts, facts.of_eks), remedy)
 
 
 def _without_verdict(plan: Plan, verdicts: tuple[PrincipalVerdict, ...]) -> list[str]:
@@ -289,15 +290,22 @@ def _without_verdict(plan: Plan, verdicts: tuple[PrincipalVerdict, ...]) -> list
     return missing
 
 
-def _proven(verdicts: tuple[PrincipalVerdict, ...]) -> str:
+def _proven(verdicts: tuple[PrincipalVerdict, ...], of_eks: frozenset[str]) -> str:
     """How the principals are proven, where all verdicts are ``ok``: for people."""
     judged = {verdict.principal_arn for verdict in verdicts}
     if not judged:
         return "the plan has no principal to prove"
     weak = [v.principal_arn for v in verdicts if v.proof_class not in _BY_LOGIN]
-    if not weak:
-        return f"all {len(judged)} are"
-    return f"all {len(judged)} are; by the rules or a person's word alone: {_some(weak)}"
+    own = [arn for arn in weak if arn in of_eks]
+    others = [arn for arn in weak if arn not in of_eks]
+    words = [f"all {len(judged)} are"]
+    if others:
+        words.append(f"by the rules or a person's word alone: {_some(others)}")
+    if own:
+        words.append(
+            f"EKS made these entries for its own roles, and no run changes them: {_some(own)}"
+        )
+    return "; ".join(words)
 
 
 def _admins(plan: Plan, facts: GateFacts) -> Gate:

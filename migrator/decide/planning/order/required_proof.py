@@ -7,6 +7,11 @@ logs; the rest may be simulated. Without a complete window every principal count
 
 from collections.abc import Mapping
 
+from migrator.decide.planning.principals.candidate_principals import (
+    CandidatePrincipal,
+    is_role_of_eks,
+    liveness_of,
+)
 from migrator.decide.planning.principals.plan_facts import CLUSTER_ADMIN, PlanFacts
 from migrator.decide.reading.row_keys import principal_key
 from migrator.model.access_entry import SERVICE_LINKED_MARK, EntrySpec
@@ -47,6 +52,16 @@ def asked_proof(
     if entry is None or SERVICE_LINKED_MARK in principal_arn:
         return "simulated"
     return proof_policy.get(proof_kind(principal_arn, entry))
+
+
+def needs_no_login(candidate: CandidatePrincipal, facts: PlanFacts) -> bool:
+    """Whether EKS made the entry for a role of its own and the entry certainly decides: no run
+    changes it, no row is asked instead, and no login as the role is possible.
+    """
+    entry = candidate.entry
+    if entry is None or not is_role_of_eks(candidate.arn, facts.snapshot):
+        return False
+    return liveness_of(candidate) == "live"
 
 
 def required_proof(principal_arn: str, entry: EntrySpec | None, facts: PlanFacts) -> ProofClass:

@@ -4,7 +4,6 @@ an answer names.
 Each row belongs to exactly one of them, or, where it names no principal, to a finding.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from migrator.decide.planning.principals.creator_evidence import has_hidden_creator
@@ -16,6 +15,7 @@ from migrator.decide.reading.row_keys import principal_key, row_key
 from migrator.decide.reading.who_can_match import Match, RowGroup, match_of
 from migrator.model.access_entry import NOBODY, SERVICE_LINKED_MARK, AccessEntry, Identity
 from migrator.model.aws_auth import RowMapping
+from migrator.model.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,19 +284,21 @@ def is_owned_by_eks(entry: AccessEntry, facts: PlanFacts) -> bool:
     """Entries that EKS keeps for itself: service-linked roles, Auto Mode's node role, capabilities.
     Never touched.
     """
-    key = row_key(entry.principal_arn)
-    if SERVICE_LINKED_MARK in key:
+    if SERVICE_LINKED_MARK in row_key(entry.principal_arn):
         return True
-    return key in map(row_key, _roles_of_eks(facts))
+    return is_role_of_eks(entry.principal_arn, facts.snapshot)
 
 
-def _roles_of_eks(facts: PlanFacts) -> Iterator[str]:
-    """Roles of Auto Mode and of EKS capabilities, as the API shows them."""
-    shown = [each.get("roleArn") for each in facts.snapshot.capabilities or ()]
-    auto_mode = facts.snapshot.cluster_raw.get("computeConfig")
+def is_role_of_eks(arn: str, snapshot: Snapshot) -> bool:
+    """Whether it is a role of Auto Mode or of an EKS capability, as the API shows them: EKS makes
+    the entry, and no person can assume the role.
+    """
+    shown = [each.get("roleArn") for each in snapshot.capabilities or ()]
+    auto_mode = snapshot.cluster_raw.get("computeConfig")
     if auto_mode:
         shown.append(auto_mode.get("nodeRoleArn"))
-    for arn in shown:
-        # The objects are the API's own: a field may be missing, or no text.
-        if isinstance(arn, str):
-            yield arn
+        # The cluster itself makes nodes, volumes and load balancers.
+        if auto_mode.get("enabled"):
+            shown.append(snapshot.cluster_raw.get("roleArn"))
+    # The objects are the API's own: a field may be missing, or no text.
+    return row_key(arn) in {row_key(each) for each in shown if isinstance(each, str)}

@@ -1,12 +1,15 @@
 """Which IAM principal a row means."""
 
+from datetime import timedelta
+
 import pytest
 
 from migrator.errors import Failed
 from migrator.model.access_entry import EntrySpec
-from migrator.model.principal import AccountRead
+from migrator.model.principal import AccountRead, IamPrincipal
 from tests.support.worlds import (
     ACCOUNT,
+    NOW,
     OTHER,
     answers,
     finding,
@@ -225,6 +228,32 @@ def test_entries_that_eks_owns_are_never_touched() -> None:
     assert [p.action for p in plan.principals] == ["keep", "keep", "keep"]
     assert plan.steps == ()
     assert all(p.findings == () for p in plan.principals)
+
+
+@pytest.mark.parametrize(
+    ("found", "proof"),
+    [
+        ([iam(role("argo"))], "simulated"),
+        # Whether the entry decides is not known, or a row may be asked instead.
+        ([iam(role("argo"), created=None)], "observed"),
+        ([], "observed"),
+        ([iam(role("argo"), created=NOW + timedelta(days=400))], "observed"),
+    ],
+    ids=["live", "unknown", "absent", "dead"],
+)
+def test_entry_of_a_role_of_eks_needs_no_login_where_it_certainly_decides(
+    found: list[IamPrincipal], proof: str
+) -> None:
+    from tests.support.worlds import entry
+
+    snapshot = world(
+        entries=[entry(role("argo")), entry(role("dev"))],
+        principals=[*found, iam(role("dev"))],
+        capabilities=({"roleArn": role("argo")},),
+    )
+    plan = planned(snapshot)
+    proofs = {each.principal_arn: each.required_proof for each in plan.principals}
+    assert proofs == {role("argo"): proof, role("dev"): "observed"}
 
 
 def test_absent_role_of_a_permission_set_names_its_successor_and_grants_it_nothing() -> None:
