@@ -27,6 +27,7 @@ from migrator.cli.usage_words import usage_words
 from migrator.cli.version import show_version
 from migrator.errors import Failed, MigratorError
 
+_COLLECT_AFTER = (50_000, 20, 20)  # objects, and collections of the younger generation
 _FOREIGN_LIMIT = 400  # characters of a foreign error message; more hides what matters
 
 COMMANDS = {
@@ -272,8 +273,18 @@ def _end_in_order() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
+def collect_seldom() -> None:
+    """Look for garbage less often than by default.
+
+    Next to nothing that a command makes is a cycle. Looking through a plan of 10,000 rows at every
+    700 objects is a quarter of its CPU time.
+    """
+    gc.set_threshold(*_COLLECT_AFTER)
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the ``migrate`` script."""
+    collect_seldom()
     _end_in_order()
     _hold_standard_descriptors()
     # Memory goes with the process: to look for garbage in the SDKs' models first takes a tenth of

@@ -83,7 +83,8 @@ def _principals(plan: Plan, lines: Mapping[str, int], width: int) -> RenderableT
         )
     shared = f"PRINCIPAL (without arn:{plan.cluster.partition}:iam::) and its rows"
     title = Group(Text(shared), _pair("TODAY", "AFTER"))
-    rows = ((_action(each), _change(plan, each, lines)) for each in plan.principals)
+    styles = code_styles(plan.findings)
+    rows = ((_action(each), _change(plan, each, lines, styles)) for each in plan.principals)
     return rows_under([("ACTION", 8)], title, rows, width=width)
 
 
@@ -92,11 +93,16 @@ def _action(principal: PlannedPrincipal) -> list[Text]:
     return [Text(principal.action, style=ACTION_STYLE[principal.action])]
 
 
-def _change(plan: Plan, principal: PlannedPrincipal, lines: Mapping[str, int]) -> Group:
+def _change(
+    plan: Plan,
+    principal: PlannedPrincipal,
+    lines: Mapping[str, int],
+    styles: Mapping[str, str],
+) -> Group:
     """Who it is, and below it today beside after."""
     after = stack([_facts(after_facts(principal)), *_access(principal)])
     today = _facts(before_facts(principal.before))
-    return Group(_who(plan, principal, lines), _pair(today, after), Text(""))
+    return Group(_who(plan, principal, lines, styles), _pair(today, after), Text(""))
 
 
 def _pair(left: str | Text, right: str | Text) -> Table:
@@ -108,7 +114,12 @@ def _pair(left: str | Text, right: str | Text) -> Table:
     return pair
 
 
-def _who(plan: Plan, principal: PlannedPrincipal, lines: Mapping[str, int]) -> Text:
+def _who(
+    plan: Plan,
+    principal: PlannedPrincipal,
+    lines: Mapping[str, int],
+    styles: Mapping[str, str],
+) -> Text:
     """The principal and its rows."""
     where = ", ".join(place(source, lines) for source in principal.sources)
     parts = [
@@ -117,19 +128,16 @@ def _who(plan: Plan, principal: PlannedPrincipal, lines: Mapping[str, int]) -> T
     ]
     if principal.findings:
         codes = [
-            Text.assemble("! ", foreign(code, _code_style(plan, code)))
-            for code in principal.findings
+            Text.assemble("! ", foreign(code, styles.get(code, ""))) for code in principal.findings
         ]
         parts.append(Text("  ").join(codes))
     return stack(parts)
 
 
-def _code_style(plan: Plan, code: str) -> str:
-    """The colour of a code, by its most severe finding; empty for a code without a finding."""
-    found = [finding.severity for finding in plan.findings if finding.code == code]
-    if not found:
-        return ""
-    return SEVERITY_STYLE[min(found, key=_SEVERITIES.index)]
+def code_styles(findings: Iterable[Finding]) -> dict[str, str]:
+    """The colour of each code, by its most severe finding."""
+    mildest_first = sorted(findings, key=lambda each: -_SEVERITIES.index(each.severity))
+    return {each.code: SEVERITY_STYLE[each.severity] for each in mildest_first}
 
 
 def _facts(facts: Iterable[Fact]) -> Text:
