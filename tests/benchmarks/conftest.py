@@ -1,10 +1,13 @@
 """How a benchmark reports: ``measured(name, ideal=…, of=…, ours=…, bound=…)``."""
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from migrator.cli.main import collect_seldom
 from tests.support.benchmark_table import RESULTS, Measure, Measured, line_of
 
 _TO: Path | None = Path(os.environ[RESULTS]) if RESULTS in os.environ else None
@@ -29,3 +32,13 @@ def measured(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str])
             file.write(line_of(request.node.nodeid, found))
 
     return take
+
+
+@pytest.fixture
+def as_in_a_command() -> Iterator[None]:
+    """Garbage is looked for as ``migrate`` looks for it."""
+    before = gc.get_threshold()
+    collect_seldom()
+    gc.collect()
+    yield
+    gc.set_threshold(*before)

@@ -28,6 +28,7 @@ from migrator.model.step import CreateEntry
 from migrator.ports import AccessEntries
 from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.begin_run import RunPorts
+from tests.support.benchmark_table import Measured
 from tests.support.cli_lab import ACCOUNT, CliLab, running
 from tests.support.memory_ports import Cluster
 from tests.support.memory_runs import DIGEST, PlanBuilder, delete
@@ -126,7 +127,7 @@ def environment_of(lab: CliLab) -> Mapping[str, str]:
 
 @pytest.mark.benchmark
 def test_500_entries_at_20_writes_a_second(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: Measured
 ) -> None:
     with bed(tmp_path / "ours", monkeypatch) as found:
         found.slow(LATENCY)
@@ -155,14 +156,15 @@ def test_500_entries_at_20_writes_a_second(
     writing = (
         entries.last - entries.first
     )  # before: one snapshot; after: all entries once more, with nothing to write
-    with capsys.disabled():
-        print(  # noqa: T201
-            f"\n{ENTRIES} entries: {writing:.1f} s, ideal {ideal:.1f} s, ratio "
-            f"{writing / ideal:.2f} (target 1.1)"
-        )
-        print(f"with the snapshot before and the last look at all entries: {wall:.1f} s")  # noqa: T201
-        print(f"one after the other, extrapolated from {SOME}: {sequential:.1f} s")  # noqa: T201
-    assert writing <= 1.1 * ideal
+    what = f"apply: {ENTRIES} entries at {RATE} writes a second"
+    measured(what, of="the rate and one call's latency", ideal=ideal, ours=writing, bound=1.1)
+    measured(
+        f"{what}, with the snapshot before and the look after",
+        of="as many one after the other",
+        ideal=sequential,
+        ours=wall,
+        bound=1,
+    )
 
 
 class Timed:

@@ -15,11 +15,14 @@ from migrator.decide.access.compare_access import compare
 from migrator.decide.access.probes import probes_for
 from migrator.model.access_entry import Identity
 from migrator.model.rbac import RbacState
-from tests.support import rbac_vectors
+from tests.support import rbac_vectors, yardstick
 from tests.support.access import bind, group, policy, role, rule, user
+from tests.support.benchmark_table import Measured
 
 pytestmark = pytest.mark.benchmark
 T = TypeVar("T")
+# Times the yardstick.
+DECISIONS, COMPARISONS, CHOICES = 0.5, 100.0, 100.0
 
 VERBS = ("get list watch", "get", "create update patch delete", "*")
 KINDS = (
@@ -106,7 +109,7 @@ def _principals() -> list[tuple[Identity, Identity]]:
     return found
 
 
-def test_recorded_reviews_are_answered_20_000_times_a_second() -> None:
+def test_recorded_reviews_are_answered_20_000_times_a_second(measured: Measured) -> None:
     index, questions = RbacIndex(rbac_vectors.state()), rbac_vectors.questions()
     for name, groups, request, _ in questions:
         index.allows(name, groups, request)
@@ -115,35 +118,55 @@ def test_recorded_reviews_are_answered_20_000_times_a_second() -> None:
         lambda: [index.allows(n, g, r) for _ in range(rounds) for n, g, r, _ in questions]
     )
     rate = rounds * len(questions) / seconds
-    print(f"\nRBAC decisions: {rate:,.0f}/s")  # noqa: T201
     assert rate >= 20_000
+    measured(
+        "compare: 1,000 RBAC decisions",
+        of=yardstick.OF,
+        ideal=yardstick.seconds() * 1000,
+        ours=1e6 / rate,
+        bound=DECISIONS,
+        unit="ms",
+    )
 
 
-def test_a_thousand_principals_among_five_thousand_bindings_compare_in_two_seconds() -> None:
+def test_a_thousand_principals_among_five_thousand_bindings_compare_in_two_seconds(
+    measured: Measured,
+) -> None:
     state, principals = _big_cluster(), _principals()
     index, indexed = _measured(lambda: RbacIndex(state))
     changes, compared = _measured(
         lambda: [compare(before, after, index) for before, after in principals]
     )
     rows = sum(len(change.gained) + len(change.lost) for change in changes)
-    print(f"\nindex {indexed:.2f} s, 1,000 comparisons {compared:.2f} s, {rows} rows")  # noqa: T201
+    assert rows > 0
     assert not any(change.gained or change.lost for change in changes[3::10])
     assert any(change.lost for change in changes[2::10])
     assert indexed + compared <= 2.0
+    what = "compare: 1,000 principals among 5,000 bindings"
+    measured(
+        what, of=yardstick.OF, ideal=yardstick.seconds(), ours=indexed + compared, bound=COMPARISONS
+    )
     tracemalloc.start()
     again = RbacIndex(state)
     kept = [compare(before, after, again) for before, after in principals]
     peak = tracemalloc.get_traced_memory()[1] / 1e6
     tracemalloc.stop()
-    print(f"memory {peak:.0f} MB")  # noqa: T201
     assert kept == changes
-    assert peak <= 150
+    measured(f"{what}, memory", of="the limit", ideal=150, ours=peak, bound=1, unit="MB")
 
 
-def test_probes_for_300_principals_with_sixty_bindings_each_take_five_seconds() -> None:
+def test_probes_for_300_principals_with_sixty_bindings_each_take_five_seconds(
+    measured: Measured,
+) -> None:
     index = RbacIndex(_big_cluster())
     logins = [before for before, _ in _principals()[:300]]
     chosen, seconds = _measured(lambda: [probes_for(login, index, limit=30) for login in logins])
-    print(f"\nprobes for 300 principals {seconds:.2f} s")  # noqa: T201
     assert all(len(probes) <= 30 for probes in chosen)
     assert seconds <= 5.0
+    measured(
+        "verify: choice of 30 probes for 300 principals",
+        of=yardstick.OF,
+        ideal=yardstick.seconds(),
+        ours=seconds,
+        bound=CHOICES,
+    )

@@ -2,6 +2,7 @@
 rows.
 """
 
+import json
 import random
 import subprocess
 import sys
@@ -12,14 +13,19 @@ import pytest
 
 from migrator.decide.planning.make_plan import make_plan
 from migrator.model.decision import Decisions
+from migrator.model.files.plan import plan_to_document
 from migrator.model.plan import Plan
 from migrator.model.rbac import Binding, PolicyRule, RbacState, Role, Subject
 from migrator.model.snapshot import Snapshot
+from migrator.render.plan_table import plan_table
+from tests.support.benchmark_table import Measured
 from tests.support.worlds import NOW, iam, role, user, world
+from tests.support.yardstick import processor_seconds
 
 pytestmark = pytest.mark.benchmark
 
-SECONDS, MEBIBYTES, GROWTH = 3.0, 400, 12.0
+SECONDS, SECONDS_FOR_TEN_THOUSAND, MEBIBYTES, GROWTH = 3.0, 5.0, 400, 1.1
+PLANNING = 10.0  # times JSON
 BINDINGS, ROLES = 5_000, 2_000
 _NAMES = ("dev-{}", "dev:{{{{SessionName}}}}", "{{{{SessionName}}}}", "u{}", "")
 
@@ -82,24 +88,77 @@ def seconds(snapshot: Snapshot) -> tuple[float, Plan]:
     return best, plan
 
 
-def test_thousand_mappings_plan_in_three_seconds() -> None:
+@pytest.mark.usefixtures("as_in_a_command")
+def test_thousand_mappings_plan_in_three_seconds(measured: Measured) -> None:
     taken, plan = seconds(big_cluster(1_000))
-    print(f"1,000 mappings, 5,000 bindings, 2,000 roles: {taken:.2f} s CPU, {plan.summary}")  # noqa: T201 - the result
+    assert plan.summary
     assert taken <= SECONDS
+    measured(
+        "plan: 1,000 mappings, 5,000 bindings, 2,000 roles",
+        of="the plan read and written as JSON",
+        ideal=_as_json(plan) * 1000,
+        ours=taken * 1000,
+        bound=PLANNING,
+        unit="ms",
+    )
 
 
-def test_planning_grows_with_the_rows_and_no_faster() -> None:
-    small, large = seconds(big_cluster(1_000))[0], seconds(big_cluster(10_000))[0]
-    print(f"10,000 mappings: {large:.2f} s CPU, {large / small:.1f} times those of 1,000")  # noqa: T201 - the result
-    assert large / small <= GROWTH
+@pytest.mark.usefixtures("as_in_a_command")
+def test_planning_grows_with_the_rows_and_no_faster(measured: Measured) -> None:
+    (small, _), (large, plan) = seconds(big_cluster(1_000)), seconds(big_cluster(10_000))
+    assert large <= SECONDS_FOR_TEN_THOUSAND
+    measured(
+        "plan: 10,000 mappings",
+        of="the plan read and written as JSON",
+        ideal=_as_json(plan),
+        ours=large,
+        bound=PLANNING,
+    )
+    measured(
+        "plan: ten times the mappings",
+        of="ten times the time",
+        ideal=10,
+        ours=large / small,
+        bound=GROWTH,
+        unit="times",
+    )
 
 
-def test_thousand_mappings_plan_in_four_hundred_mebibytes() -> None:
+@pytest.mark.usefixtures("as_in_a_command")
+def test_a_plan_is_shown_in_time_that_grows_with_it(measured: Measured) -> None:
+    """The same findings for all: a look at all of them for each would be seen."""
+    taken = []
+    for rows in (500, 5_000):
+        plan = make_plan(big_cluster(rows), Decisions(), now=NOW)
+        assert len(plan.findings) > rows / 10
+        taken.append(processor_seconds(lambda plan=plan: plan_table(plan)))  # type: ignore[misc]
+    measured(
+        "plan: a table of ten times the principals",
+        of="ten times the time",
+        ideal=10,
+        ours=taken[1] / taken[0],
+        bound=GROWTH,
+        unit="times",
+    )
+
+
+def test_thousand_mappings_plan_in_four_hundred_mebibytes(measured: Measured) -> None:
     code = (
-        "import resource; from tests.benchmarks.test_planning import big_cluster, seconds; "
-        "seconds(big_cluster(1000));"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        "import os; from tests.benchmarks.test_planning import big_cluster, seconds; "
+        "from tests.support.process_memory import peak_of; "
+        "seconds(big_cluster(1000)); print(peak_of(os.getpid()) / 1024)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    print(f"1,000 mappings: {done.stdout.strip()} MiB at most")  # noqa: T201 - the result
-    assert int(done.stdout) <= MEBIBYTES
+    measured(
+        "plan: 1,000 mappings, memory",
+        of="the limit",
+        ideal=MEBIBYTES,
+        ours=float(done.stdout),
+        bound=1,
+        unit="MiB",
+    )
+
+
+def _as_json(plan: Plan) -> float:
+    document = plan_to_document(plan)
+    return min(processor_seconds(lambda: json.loads(json.dumps(document))) for _ in range(3))

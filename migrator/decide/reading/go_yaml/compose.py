@@ -86,6 +86,7 @@ class _Composer:
         self._document = Document()
         self._open: list[Collection] = []
         self._anchors: dict[str, Node] = {}
+        self._keys: dict[str, str] = {}
         self.values_read = 0
         self._flow_levels = 0
         self._flow_work = 0
@@ -142,8 +143,12 @@ class _Composer:
     ) -> None:
         """Notes a merge key, ``<<``, which is a plain scalar or has the tag ``!!merge``."""
         # go-yaml takes `<<` for a merge where nothing says that it is text (decode.go, isMerge).
-        if isinstance(node, ScalarNode) and event.value == "<<":
+        if not isinstance(node, ScalarNode):
+            return
+        if event.value == "<<":
             node.is_merge_key = event.implicit[0] or event.tag == MERGE_TAG
+        # Rows have the same keys.
+        node.text = self._keys.setdefault(node.text, node.text)
 
     def _on_scalar(self, event: LibyamlEvent) -> None:
         """A text, which may have a tag or an anchor. Raises YamlProblem."""

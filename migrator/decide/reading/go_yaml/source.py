@@ -14,6 +14,7 @@ few places:
 """
 
 import re
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from migrator.decide.reading.go_yaml.problems import YamlProblem, doubtful, lost
@@ -69,7 +70,7 @@ def check_limits(text: str) -> None:
     if "\ufeff" in text:
         line, column = _place(text, text.index("\ufeff"))
         raise doubtful(line, column, "a byte order mark in the middle of the text")
-    if "%" in text and len(_DIRECTIVE.findall(text)) > _MAX_DIRECTIVES:
+    if any(islice(_DIRECTIVE.finditer(text), _MAX_DIRECTIVES, None)):
         raise doubtful(1, 1, "it has more than 100 lines that start like directives")
     if _LONG_VERSION.search(text):
         raise doubtful(1, 1, "its %YAML directive has a long version number")
