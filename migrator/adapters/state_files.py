@@ -87,6 +87,13 @@ class StateFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """Replace a file in one move, synced: old or new content, never half of it."""
+        self._replace(name, content)
+        path = self._path(name)
+        with _told(path):
+            _sync_folder(path.parent)
+
+    def _replace(self, name: str, content: bytes, *, synced: bool = True) -> None:
+        """Replace a file in one move. ``synced``: its content is on disk before it has the name."""
         path = self._path(name)
         with _told(path):
             self._make(path.parent)
@@ -100,13 +107,13 @@ class StateFolder:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(content)
                     file.flush()
-                    os.fsync(file.fileno())
+                    if synced:
+                        os.fsync(file.fileno())
                 aside.replace(path)
             except BaseException:
                 with suppress(OSError):
                     aside.unlink()
                 raise
-            _sync_folder(path.parent)
 
     def append_record(
         self,
@@ -206,7 +213,8 @@ class StateFolder:
             except Timeout:
                 raise self._held() from None
         try:
-            self.write("lock.owner", owner.encode())
+            # After a crash nobody holds the lock, whatever the file says: it need not be on disk.
+            self._replace("lock.owner", owner.encode(), synced=False)
             yield
         finally:
             with suppress(OSError):

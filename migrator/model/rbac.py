@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 SubjectKind: TypeAlias = Literal["User", "Group", "ServiceAccount"]
 RoleKind: TypeAlias = Literal["Role", "ClusterRole"]
+_TEXTS = {str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +312,9 @@ def _strings(value: object) -> tuple[str, ...]:
     # Most fields of most rules are empty.
     if not value or not isinstance(value, (list, tuple)):
         return ()
+    # And the others hold nothing but texts.
+    if set(map(type, value)) == _TEXTS:
+        return tuple(value)
     return tuple([item for item in value if isinstance(item, str)])
 
 

@@ -74,8 +74,9 @@ class _Run:
     unapproved: str = ""
     interrupted: bool = False
 
-    def record(self, event: Event, **more: object) -> None:
-        record = FleetRecord(event, self.id, self.now_text(), self.command, **more)  # type: ignore[arg-type]
+    def record(self, event: Event, *, at: str = "", **more: object) -> None:
+        """``at``: when it was, empty: now."""
+        record = FleetRecord(event, self.id, at or self.now_text(), self.command, **more)  # type: ignore[arg-type]
         self.ports.store.append_line(RUNS_FILE, encode_record(record))
 
     def now_text(self) -> str:
@@ -83,7 +84,7 @@ class _Run:
 
     def keep(self, result: ClusterResult) -> None:
         self.results[result.arn] = result
-        self.record("cluster", result=result)
+        self.record("cluster", at=result.at, result=result)
 
 
 def run_fleet(
