@@ -338,9 +338,9 @@ class Reviewers(Protocol):
         """
         ...
 
-    def log_in_ahead(self, principal_arns: Sequence[str]) -> AbstractContextManager[None]:
+    def log_in_ahead(self, principal_arns: Iterable[str]) -> AbstractContextManager[None]:
         """Within the block these will be asked for, in this order: logins are made a few principals
-        before. Raises nothing and waits for nothing.
+        before, as they come. Raises nothing and waits for nothing.
         """
         ...
 

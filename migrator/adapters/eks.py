@@ -48,13 +48,19 @@ class EksCluster:
         """Every entry with ``associatedAccessPolicies``; None in CONFIG_MAP mode, which refuses to
         list them.
         """
+        arns = self.list_entry_arns()
+        if arns is None:
+            return None
+        return [entry for entry in self._tasks.map(self._entry, arns) if entry is not None]
+
+    def list_entry_arns(self) -> list[str] | None:
+        """The principals that have an entry; None in CONFIG_MAP mode, which refuses the listing."""
         try:
-            arns = self._list("list_access_entries", "accessEntries")
+            return self._list("list_access_entries", "accessEntries")
         except MigratorError as error:
             if error.code == "entries-not-enabled":
                 return None
             raise
-        return [entry for entry in self._tasks.map(self._entry, arns) if entry is not None]
 
     def _entry(self, arn: str) -> Raw | None:
         """One entry; None when it went away after the listing."""

@@ -11,7 +11,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
@@ -60,15 +60,15 @@ class RealReviewers:
         self._lock = threading.Lock()
         self._known: dict[str, Future[Reviewer]] = {}
         self._untold: set[str] = set()  # became ahead, and the result was not read yet
-        self._ahead = LogInsAhead({})
+        self._ahead = LogInsAhead()
 
     @contextmanager
-    def log_in_ahead(self, principal_arns: Sequence[str]) -> Iterator[None]:
+    def log_in_ahead(self, principal_arns: Iterable[str]) -> Iterator[None]:
         """Become these principals and log in as them beside what the block does, in this order and
         a few before they are asked for: STS and the API server are waited for at the same time.
         Nothing is raised; :meth:`as_principal` and the reviewer report the result for each.
         """
-        self._ahead = ahead = LogInsAhead({_key(arn): arn for arn in principal_arns})
+        self._ahead = ahead = LogInsAhead((_key(arn), arn) for arn in principal_arns)
         thread = threading.Thread(target=self._log_in, args=(ahead,), name="migrate-log-in")
         thread.daemon = True  # an interrupted process does not wait for it
         thread.start()
@@ -78,6 +78,11 @@ class RealReviewers:
             ahead.end()
 
     def _log_in(self, ahead: LogInsAhead) -> None:
+        # What prevents the next principal from being named is met, and raised, where it is asked.
+        with contextlib.suppress(Exception):
+            self._log_in_as_they_come(ahead)
+
+    def _log_in_as_they_come(self, ahead: LogInsAhead) -> None:
         while (arn := ahead.next()) is not None:
             with self._lock:
                 is_known = _key(arn) in self._known

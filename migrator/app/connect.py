@@ -698,6 +698,7 @@ def run_ports(
     from migrator.decide.planning.proof.basis import basis_of
     from migrator.model.files.snapshot import decode_snapshot
     from migrator.run.begin_run import RunPorts
+    from migrator.run.read_entries import WithoutEntries
     from migrator.run.take_snapshot import take_snapshot
 
     settings, talk = operator.settings, operator.events
@@ -715,6 +716,20 @@ def run_ports(
             take_snapshot(snapshot_ports(operator, connected), now=ticking.now())
         )
 
+    def read_without_entries() -> WithoutEntries:
+        arns: list[str] | None = None
+
+        def listed() -> list[Mapping[str, Any]] | None:
+            nonlocal arns
+            arns = connected.reader.list_entry_arns()
+            return None if arns is None else [{"principalArn": arn} for arn in arns]
+
+        document = take_snapshot(
+            snapshot_ports(operator, connected), now=ticking.now(), entries=listed
+        )
+        document["accessEntries"] = None
+        return WithoutEntries(decode_snapshot(document), frozenset(arns or ()))
+
     ports = RunPorts(
         entries=EksAccessEntries(connected.session, name),
         mode=connected.mode or EksAuthMode(connected.session, name),
@@ -729,6 +744,7 @@ def run_ports(
         reader=connected.reader,
         entropy=SystemEntropy(),
         read_snapshot=read_snapshot,
+        read_without_entries=read_without_entries,
         basis_of=basis_of,
         nodes=node_health(settings, connected),
         logs=CloudWatchAuditLogs(connected.session, name),

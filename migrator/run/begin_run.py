@@ -49,6 +49,7 @@ from migrator.ports import (
     StateStore,
 )
 from migrator.run.one_run import StepPorts
+from migrator.run.read_entries import WithoutEntries
 
 _MOST_NAMED = 5
 _RUN_ID_LENGTH = 16
@@ -60,7 +61,8 @@ class RunPorts(StepPorts):
     """What a whole run needs: the step ports, reads for the comparison and the backup, and a source
     of run ids.
 
-    ``read_snapshot`` reads the cluster afresh; ``basis_of`` is what plans are compared by.
+    ``read_snapshot`` reads the cluster afresh, ``read_without_entries`` all but the access entries
+    (None: they are read with the rest); ``basis_of`` is what plans are compared by.
     ``permissions`` is asked about a break-glass principal, ``own_permissions`` about the caller,
     None where they are not. ``pods``: where
     canary pods are made, None where they may not be. ``lock`` is the lock of record in the cluster,
@@ -79,6 +81,7 @@ class RunPorts(StepPorts):
     pods: Pods | None = field(default=None, kw_only=True)
     fresh_principals: Callable[[], Principals] | None = field(default=None, kw_only=True)
     network_policies: NetworkPolicies | None = field(default=None, kw_only=True)
+    read_without_entries: Callable[[], WithoutEntries] | None = field(default=None, kw_only=True)
 
 
 def refuse_blocked(plan: Plan) -> None:

@@ -3,14 +3,16 @@ of record in the cluster, which operators with other state folders see. Each wri
 whether the lock is still held.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec
-from migrator.model.snapshot import Snapshot
 from migrator.ports import AccessEntries, AuthMode, ConfigMaps, HeldLock, Pods, Raw, Rbac
 from migrator.run.begin_run import RunPorts, chain_of
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,16 @@ def hold_cluster(
 def guarded(ports: RunPorts, lock: HeldLock) -> RunPorts:
     """The ports of a run, every write of which first asks whether the lock is still held."""
 
-    def read_snapshot() -> Snapshot:
-        snapshot = ports.read_snapshot()
-        # a lock of another kind that was there first shows by now, and nothing was written yet
-        lock.check()
-        return snapshot
+    def checked(read: Callable[[], R]) -> Callable[[], R]:
+        def read_and_check() -> R:
+            found = read()
+            # a lock of another kind that was there first shows by now, and nothing was written yet
+            lock.check()
+            return found
+
+        return read_and_check
+
+    without = ports.read_without_entries
 
     return replace(
         ports,
@@ -69,7 +76,8 @@ def guarded(ports: RunPorts, lock: HeldLock) -> RunPorts:
         config_maps=_Maps(ports.config_maps, lock),
         rbac=_Rbac(ports.rbac, lock),
         pods=None if ports.pods is None else _Pods(ports.pods, lock),
-        read_snapshot=read_snapshot,
+        read_snapshot=checked(ports.read_snapshot),
+        read_without_entries=None if without is None else checked(without),
     )
 
 

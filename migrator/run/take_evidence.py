@@ -58,6 +58,7 @@ from migrator.run.canary_pods import Arrival, Canaries, await_arrival
 from migrator.run.login_evidence import Logins, evidence_of_logins, logins_of
 from migrator.run.node_evidence import baseline_of_nodes, evidence_of_nodes, watch_nodes
 from migrator.run.prove_principal import by_node_entry
+from migrator.run.read_entries import EntriesBeingRead
 
 PATIENCE = timedelta(seconds=30)  # entries take up to that long to reach the authenticator
 PAUSE = timedelta(seconds=2)
@@ -104,8 +105,8 @@ class Measure:
     automatic: Mapping[str, EntrySpec] = field(default_factory=dict)
     # principals whose entry a run of this plan made and did not undo
     made: frozenset[str] = frozenset()
-    # why the entry of a principal matches no login any more, by ARN
-    dead: Mapping[str, str] = field(default_factory=dict)
+    # None: the entries are those of the snapshot
+    being_read: EntriesBeingRead | None = None
 
     def phase(self, principal: PlannedPrincipal) -> Phase:
         """``before`` while the principal has not been moved. An entry that was made and is missing
@@ -127,6 +128,8 @@ class Measure:
 
     def entry(self, arn: str) -> AccessEntry | None:
         """The entry as it was just read."""
+        if self.being_read is not None:
+            return self.being_read.of(arn)
         return self._entries.get(arn)
 
     def iam_principal(self, arn: str) -> IamPrincipal | None:

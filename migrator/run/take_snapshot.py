@@ -79,6 +79,7 @@ def take_snapshot(
     described: Raw | None = None,
     only: Collection[str] | None = None,
     also: Iterable[str] = (),
+    entries: Callable[[], list[Raw] | None] | None = None,
 ) -> dict[str, Any]:
     """The snapshot document (``migrator/snapshot/v1``).
 
@@ -90,10 +91,12 @@ def take_snapshot(
     ``only``: the lists that are read besides aws-auth, the access entries and IAM; None: all. With
     ``only``, nothing but the cluster is essential: aws-auth or entries that cannot be read, for
     whatever reason, are in ``unread``, and ``configMap`` or ``accessEntries`` is null.
-    ``also``: principals that IAM is asked for besides those that the cluster names.
+    ``also``: principals that IAM is asked for besides those that the cluster names. ``entries``
+    reads the access entries; None: the cluster's reader does.
     """
     ports.events.doing("reading aws-auth, access entries, RBAC and nodes")
-    found = _read_cluster(ports, described, only)
+    read_entries = entries or ports.cluster.list_access_entries
+    found = _read_cluster(ports, described, only, read_entries)
     unread = _pop_unread(found)
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -126,6 +129,7 @@ def _read_cluster(
     ports: SnapshotPorts,
     described: Raw | None,
     only: Collection[str] | None,
+    read_entries: Callable[[], list[Raw] | None],
 ) -> dict[str, Any]:
     """Everything that depends on nothing else, at the same time. Values are :class:`_Denied` where
     not allowed.
@@ -140,7 +144,7 @@ def _read_cluster(
     config_map = at_least(ports.config_maps.read)()
     essential: dict[str, Callable[[], Any]] = {
         "callerIdentity": cluster.caller_identity,
-        "accessEntries": at_least(cluster.list_access_entries),
+        "accessEntries": at_least(read_entries),
     }
     if described is None:
         essential["cluster"] = cluster.describe_cluster

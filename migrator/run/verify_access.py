@@ -6,7 +6,7 @@ the evidence on each principal is taken is :mod:`migrator.run.take_evidence`.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
@@ -41,6 +41,7 @@ from migrator.run.begin_run import RunPorts, progress_in, refuse_other_cluster
 from migrator.run.canary_pods import Canaries, canary_pods, clean_up_after_others
 from migrator.run.hold_cluster import hold_cluster
 from migrator.run.one_run import EVIDENCE_FILE
+from migrator.run.read_entries import EntriesBeingRead, WithoutEntries
 from migrator.run.take_evidence import (
     Measure,
     VerifyOptions,
@@ -61,7 +62,8 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     principal that the plan does not have, and any error that prevents the cluster from being read.
     """
     _refuse_strangers(plan, options)
-    snapshot = ports.read_snapshot()
+    read = _read(ports)
+    snapshot = read.snapshot
     refuse_other_cluster(plan, snapshot)
     automatic = automatic_in(ports.store.journal())
     if options.canary_image is None:
@@ -69,7 +71,13 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     index = _index_of(snapshot)
     earlier = evidence_in(ports.store.read(EVIDENCE_FILE) or b"")
     announced = announced_access(plan, snapshot)
-    made = _made(plan, ports, snapshot)
+    chosen = list(plan.principals)
+    if options.only:
+        chosen = [each for each in plan.principals if each.principal_arn in options.only]
+    with_entry = [each.principal_arn for each in chosen if each.principal_arn in read.arns]
+    entries = None
+    if snapshot.access_entries is None:
+        entries = EntriesBeingRead(ports.entries.describe, ports.tasks, with_entry)
     measure = Measure(
         plan_over(plan, automatic),
         snapshot,
@@ -79,19 +87,28 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
         options,
         announced=announced,
         automatic=automatic,
-        made=made,
-        dead=_dead_now(plan, snapshot),
+        made=_made(plan, ports, read.arns),
+        being_read=entries,
     )
-    chosen = list(plan.principals)
-    if options.only:
-        chosen = [each for each in plan.principals if each.principal_arn in options.only]
     ports.events.doing(f"logging in as {len(chosen)} principals")
-    with _canaries(measure, chosen) as canaries:
+    reading = nullcontext() if entries is None else entries.reading()
+    with reading, _canaries(measure, chosen) as canaries:
         measure = replace(measure, canaries=canaries)
         with ports.reviewers.log_in_ahead(_asked_by_login(measure, chosen)):
             found = ports.tasks.map(_Counted(measure, len(chosen)), chosen)
-    taken = tuple(each for each in found if each is not None)
-    return _outcome(measure, chosen, taken)
+        taken = tuple(each for each in found if each is not None)
+        return _outcome(plan, measure, chosen, taken)
+
+
+def _read(ports: RunPorts) -> WithoutEntries:
+    """The cluster as it is now; the access entries of the principals are read as they are needed,
+    where that is possible.
+    """
+    if ports.read_without_entries is not None:
+        return ports.read_without_entries()
+    snapshot = ports.read_snapshot()
+    arns = frozenset(each.principal_arn for each in snapshot.access_entries or ())
+    return WithoutEntries(snapshot, arns)
 
 
 def _index_of(snapshot: Snapshot) -> RbacIndex | None:
@@ -117,11 +134,10 @@ def verify_with_canaries(
         return verify_access(plan, held.ports, options)
 
 
-def _made(plan: Plan, ports: RunPorts, snapshot: Snapshot) -> frozenset[str]:
+def _made(plan: Plan, ports: RunPorts, there: Collection[str]) -> frozenset[str]:
     """Principals without an entry for which the journal has one that a run of this plan made and
-    did not undo.
+    did not undo. ``there``: the principals that have an entry.
     """
-    there = {entry.principal_arn for entry in snapshot.access_entries or ()}
     creating = [step for step in plan.steps if isinstance(step.effect, CreateEntry)]
     steps = [step for step in creating if step.principal_arn not in there]
     if not steps:
@@ -131,11 +147,10 @@ def _made(plan: Plan, ports: RunPorts, snapshot: Snapshot) -> frozenset[str]:
     return frozenset(str(step.principal_arn) for step in made)
 
 
-def _dead_now(plan: Plan, snapshot: Snapshot) -> dict[str, str]:
+def _dead_now(plan: Plan, snapshot: Snapshot, entries: Collection[AccessEntry]) -> dict[str, str]:
     """Principals whose entry matches no login any more, with the reason: IAM has deleted them, or
     made them again, since the entry was made.
     """
-    entries = snapshot.access_entries or ()
     iam = IamIndex(snapshot.iam_principals, snapshot.accounts_read, snapshot.cluster.account_id)
     planned = {each.principal_arn: each.principal_id for each in plan.principals}
     others: dict[str, IamPrincipal | None] = {}
@@ -212,20 +227,20 @@ def _wants_canary(measure: Measure, principal: PlannedPrincipal) -> bool:
     return there_is_something_to_ask(measure, principal)
 
 
-def _asked_by_login(measure: Measure, chosen: list[PlannedPrincipal]) -> list[str]:
+def _asked_by_login(measure: Measure, chosen: list[PlannedPrincipal]) -> Iterator[str]:
     """The principals as which the tool will log in, if it can. Not nodes, which are watched first;
     and of a principal that the plan skips only a login that must be refused is tried.
     """
-    arns: list[str] = []
     for principal in chosen:
         if principal.action == "skip":
             continue
         spec = measure.spec(principal.principal_arn)
         if spec is not None and spec.type != "STANDARD":
             continue
+        # A login is evidence on the entry as it was read before.
+        measure.entry(principal.principal_arn)
         if there_is_something_to_ask(measure, principal):
-            arns.append(principal.principal_arn)
-    return arns
+            yield principal.principal_arn
 
 
 class _Counted:
@@ -267,17 +282,16 @@ def current_verdicts(
         ports,
         options,
         automatic=automatic,
-        dead=_dead_now(plan, snapshot),
     )
-    return _verdicts(measure, list(plan.principals), ())
+    return _verdicts(plan, measure, list(plan.principals), ())
 
 
 def _outcome(
-    measure: Measure, chosen: list[PlannedPrincipal], taken: tuple[Evidence, ...]
+    plan: Plan, measure: Measure, chosen: list[PlannedPrincipal], taken: tuple[Evidence, ...]
 ) -> VerifyOutcome:
     """The outcome of a verification: what was taken now, and the verdicts from all evidence."""
     phase = _phase_of(measure)
-    verdicts = _verdicts(measure, chosen, taken)
+    verdicts = _verdicts(plan, measure, chosen, taken)
     verdict = cluster_verdict(verdicts)
     if phase == "before":
         is_good = _all_hold(taken or _taken_before(measure, chosen))
@@ -328,9 +342,11 @@ def _taken_before(measure: Measure, chosen: list[PlannedPrincipal]) -> tuple[Evi
 
 
 def _verdicts(
-    measure: Measure, chosen: list[PlannedPrincipal], taken: tuple[Evidence, ...]
+    plan: Plan, measure: Measure, chosen: list[PlannedPrincipal], taken: tuple[Evidence, ...]
 ) -> tuple[PrincipalVerdict, ...]:
-    """The verdict on each principal, from earlier evidence and that of now; the newest decides."""
+    """The verdict on each principal, from earlier evidence and that of now; the newest decides.
+    ``plan`` is the one that was made: that of ``measure`` may have entries more.
+    """
     evidence = by_principal((*measure.earlier, *taken))
     now = measure.ports.clock.now()
     entries: dict[str, AccessEntry] = {}
@@ -338,6 +354,7 @@ def _verdicts(
         entry = measure.entry(principal.principal_arn)
         if entry is not None:
             entries[principal.principal_arn] = entry
+    dead = _dead_now(plan, measure.snapshot, entries.values())
     wider = wider_entries(
         measure.plan, measure.automatic, entries, measure.index, measure.options.creator
     )
@@ -357,8 +374,8 @@ def _verdicts(
             required=_asked(measure, principal),
         )
         # A login that was seen is of the principal that IAM had then.
-        if principal.principal_arn in measure.dead and principal.action != "skip":
-            verdict = replace(verdict, verdict="failed", why=measure.dead[principal.principal_arn])
+        if principal.principal_arn in dead and principal.action != "skip":
+            verdict = replace(verdict, verdict="failed", why=dead[principal.principal_arn])
         # What EKS's own entry gives beyond the row is no proof of more than a part.
         if why is not None and verdict.verdict != "failed":
             verdict = replace(verdict, verdict="partial", why=why)

@@ -81,7 +81,7 @@ def test_an_error_of_a_login_ahead_is_raised_where_the_login_is_asked_for() -> N
 
 def test_few_are_ready_at_a_time_in_the_order_in_which_they_are_asked_for() -> None:
     names = [str(number) for number in range(MOST_READY + 3)]
-    ahead = LogInsAhead({name: f"arn:{name}" for name in names})
+    ahead = LogInsAhead((name, f"arn:{name}") for name in names)
     ready = [ahead.next() for _ in range(MOST_READY)]
     assert ready == [f"arn:{name}" for name in names[:MOST_READY]]
     # One that is asked for before its turn is made ready no more.
@@ -91,7 +91,7 @@ def test_few_are_ready_at_a_time_in_the_order_in_which_they_are_asked_for() -> N
 
 
 def test_who_waits_to_make_the_next_ready_ends_with_the_block() -> None:
-    ahead = LogInsAhead({str(number): str(number) for number in range(MOST_READY + 1)})
+    ahead = LogInsAhead((str(number), str(number)) for number in range(MOST_READY + 1))
     for _ in range(MOST_READY):
         ahead.next()
     ahead.end()

@@ -207,7 +207,7 @@ class Reviewers:
 
     wire: Wire
 
-    def log_in_ahead(self, principal_arns: Sequence[str]) -> AbstractContextManager[None]:
+    def log_in_ahead(self, principal_arns: Iterable[str]) -> AbstractContextManager[None]:
         """Nothing takes time here."""
         return nullcontext()
 

@@ -427,6 +427,13 @@ def test_principals_become_ready_beside_the_questions_and_each_is_assumed_once(
             assert count.seen == asked
 
 
+def test_only_the_entries_of_those_who_are_verified_are_read(lab: ProofLab, plan: Plan) -> None:
+    shown = lab.lab.world.faults.add(Fault("eks:DescribeAccessEntry", "latency"))
+    listed = lab.lab.world.faults.add(Fault("eks:ListAccessEntries", "latency"))
+    assert lab.verdict(plan, DEVS).verdict == "ok"
+    assert (shown.seen, listed.seen) == (1, 1)
+
+
 def test_a_verdict_says_who_logged_in_when_with_which_answers_and_what_ties_it_to_the_entry(
     lab: ProofLab, plan: Plan
 ) -> None:
@@ -468,7 +475,11 @@ def test_where_rbac_may_not_be_read_the_policies_are_asked_all_the_same(
     lab: ProofLab, plan: Plan
 ) -> None:
     ports = lab.ports(plan)
-    blind = replace(ports, read_snapshot=lambda: replace(ports.read_snapshot(), rbac=None))
+    blind = replace(
+        ports,
+        read_snapshot=lambda: replace(ports.read_snapshot(), rbac=None),
+        read_without_entries=None,
+    )
     (found,) = verify_access(plan, blind, VerifyOptions(only=(VIEWER,))).verdicts
     assert found.evidence is not None
     assert found.evidence.probes

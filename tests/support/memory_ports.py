@@ -533,7 +533,7 @@ class MemoryReviewers:
 
     cluster: Cluster
 
-    def log_in_ahead(self, principal_arns: Sequence[str]) -> AbstractContextManager[None]:
+    def log_in_ahead(self, principal_arns: Iterable[str]) -> AbstractContextManager[None]:
         """Nothing takes time here."""
         return nullcontext()
 
