@@ -107,9 +107,9 @@ class FleetIam:
 class Connection:
     """Everything that talks to one cluster, as the operator.
 
-    ``iam``: how a fleet reads IAM; None: read it for this cluster alone. ``store`` and ``mode``:
-    the state, and the authentication mode as far as this process may change it; None: as the
-    settings say, and without limits.
+    ``questions`` asks what principals may do. ``iam``: how a fleet reads IAM; None: read it for
+    this cluster alone. ``store`` and ``mode``: the state, and the authentication mode as far as
+    this process may change it; None: as the settings say, and without limits.
     """
 
     name: str
@@ -119,6 +119,7 @@ class Connection:
     described: Mapping[str, Any]
     wire: "KubernetesWire"
     client: "KubernetesClient"
+    questions: TaskRunner
     iam: "FleetIam | None" = None
     store: StateStore | None = None
     mode: AuthMode | None = None
@@ -147,13 +148,15 @@ def connect(
     from migrator.adapters.kubeconfig import open_kubeconfig
     from migrator.adapters.kubernetes_client import KubernetesClient, MintedLogin
     from migrator.adapters.kubernetes_wire import endpoint_of, open_wire
-    from migrator.adapters.tasks_threads import Threads
+    from migrator.adapters.tasks_threads import SharedThreads, Threads
     from migrator.app.way import login_explainer, way_explainer
 
     refuse_malformed_way(settings)
     events = NoEvents() if operator is None else operator.events
     events.doing(f"asking EKS about {name}")
     session, name = session_for(settings, name, region=region, session=session)
+    # Principals and their questions share one pool: a thread without a principal helps another.
+    questions = tasks or SharedThreads(WORKERS, WORKERS)
     tasks = tasks or Threads(WORKERS)
     reader = EksCluster(session, name, tasks)
     described = described or reader.describe_cluster()
@@ -188,6 +191,7 @@ def connect(
         described,
         wire,
         client,
+        questions,
         iam,
     )
 
@@ -745,6 +749,7 @@ def run_ports(
         entropy=SystemEntropy(),
         read_snapshot=read_snapshot,
         read_without_entries=read_without_entries,
+        questions=connected.questions,
         basis_of=basis_of,
         nodes=node_health(settings, connected),
         logs=CloudWatchAuditLogs(connected.session, name),

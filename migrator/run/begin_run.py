@@ -47,6 +47,7 @@ from migrator.ports import (
     PrincipalPermissions,
     Principals,
     StateStore,
+    TaskRunner,
 )
 from migrator.run.one_run import StepPorts
 from migrator.run.read_entries import WithoutEntries
@@ -62,7 +63,8 @@ class RunPorts(StepPorts):
     of run ids.
 
     ``read_snapshot`` reads the cluster afresh, ``read_without_entries`` all but the access entries
-    (None: they are read with the rest); ``basis_of`` is what plans are compared by.
+    (None: they are read with the rest); ``questions`` asks what principals may do (None: ``tasks``
+    does); ``basis_of`` is what plans are compared by.
     ``permissions`` is asked about a break-glass principal, ``own_permissions`` about the caller,
     None where they are not. ``pods``: where
     canary pods are made, None where they may not be. ``lock`` is the lock of record in the cluster,
@@ -81,6 +83,7 @@ class RunPorts(StepPorts):
     pods: Pods | None = field(default=None, kw_only=True)
     fresh_principals: Callable[[], Principals] | None = field(default=None, kw_only=True)
     network_policies: NetworkPolicies | None = field(default=None, kw_only=True)
+    questions: TaskRunner | None = field(default=None, kw_only=True)
     read_without_entries: Callable[[], WithoutEntries] | None = field(default=None, kw_only=True)
 
 

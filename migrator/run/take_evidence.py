@@ -52,7 +52,7 @@ from migrator.model.principal import IamPrincipal
 from migrator.model.rbac import AccessRequest
 from migrator.model.snapshot import Snapshot, Usage
 from migrator.model.step import ProofClass
-from migrator.ports import AccessReviewer
+from migrator.ports import AccessReviewer, TaskRunner
 from migrator.run.begin_run import RunPorts
 from migrator.run.canary_pods import Arrival, Canaries, await_arrival
 from migrator.run.login_evidence import Logins, evidence_of_logins, logins_of
@@ -107,6 +107,11 @@ class Measure:
     made: frozenset[str] = frozenset()
     # None: the entries are those of the snapshot
     being_read: EntriesBeingRead | None = None
+
+    @property
+    def questions(self) -> TaskRunner:
+        """What logs in as principals and asks."""
+        return self.ports.questions or self.ports.tasks
 
     def phase(self, principal: PlannedPrincipal) -> Phase:
         """``before`` while the principal has not been moved. An entry that was made and is missing
@@ -354,7 +359,7 @@ def _by_login(
         subject = reviewer.who_am_i()
         results: tuple[ProbeResult, ...] = ()
         if subject is not None and subject.may_ask:
-            results = tuple(ProbeResult(p, *reviewer.can(p.request)) for p in probes)
+            results = tuple(measure.questions.map(Asking(reviewer), probes))
         differences = compare_subject(expected.username, expected.groups, subject)
         wrong = differences or any(r.allowed != r.probe.expected for r in results)
         if not wrong or phase == "before" or measure.ports.clock.now() >= deadline:
@@ -388,6 +393,26 @@ def _by_login(
         ),
         log_ins=(log_in.attempt(subject),),
     )
+
+
+class Asking:
+    """Asks as one principal. After an error no further question is asked: what prevents one answer
+    prevents each, and would be waited for each time.
+    """
+
+    def __init__(self, reviewer: AccessReviewer) -> None:
+        self._reviewer = reviewer
+        self._failed: MigratorError | None = None
+
+    def __call__(self, probe: Probe) -> ProbeResult:
+        """The answer to one question. Raises the first error again for each that follows."""
+        if self._failed is not None:
+            raise self._failed
+        try:
+            return ProbeResult(probe, *self._reviewer.can(probe.request))
+        except MigratorError as error:
+            self._failed = error
+            raise
 
 
 def _announced(

@@ -95,7 +95,7 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     with reading, _canaries(measure, chosen) as canaries:
         measure = replace(measure, canaries=canaries)
         with ports.reviewers.log_in_ahead(_asked_by_login(measure, chosen)):
-            found = ports.tasks.map(_Counted(measure, len(chosen)), chosen)
+            found = measure.questions.map(_Counted(measure, len(chosen)), chosen)
         taken = tuple(each for each in found if each is not None)
         return _outcome(plan, measure, chosen, taken)
 

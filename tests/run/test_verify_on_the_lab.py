@@ -3,20 +3,25 @@ have let pass.
 """
 
 import json
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from migrator.adapters.eks_token import TokenMint
+from migrator.app.connect import WORKERS
 from migrator.errors import Failed, WrongUse
 from migrator.lab.worlds.faults import Fault
 from migrator.model.access_policy_tables import ACCESS_POLICIES
-from migrator.model.evidence import Evidence, OwnProbe, PrincipalVerdict, Probe
+from migrator.model.evidence import Evidence, OwnProbe, PrincipalVerdict, Probe, SelfSubject
 from migrator.model.plan import Plan
 from migrator.model.rbac import AccessRequest
+from migrator.ports import AccessReviewer, Reviewers
 from migrator.run.verify_access import VerifyOptions, verify_access
 from tests.support.proof_lab import (
     CLOSED,
@@ -425,6 +430,68 @@ def test_principals_become_ready_beside_the_questions_and_each_is_assumed_once(
                 reviewers.as_principal(CLOSED)
             assert raised.value.code == "cannot-become"
             assert count.seen == asked
+
+
+class MeteredReviewers:
+    """Reviewers of the lab; the most questions that were asked at the same time."""
+
+    def __init__(self, inner: Reviewers) -> None:
+        self.inner = inner
+        self.most = 0
+        self._now = 0
+        self._lock = threading.Lock()
+
+    def as_principal(self, principal_arn: str) -> AccessReviewer:
+        return MeteredReviewer(self.inner.as_principal(principal_arn), self)
+
+    def log_in_ahead(self, principal_arns: Iterable[str]) -> AbstractContextManager[None]:
+        return self.inner.log_in_ahead(principal_arns)
+
+    def forget(self, principal_arn: str) -> None:
+        self.inner.forget(principal_arn)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """One question, which takes its time."""
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        try:
+            time.sleep(0.01)
+            yield
+        finally:
+            with self._lock:
+                self._now -= 1
+
+
+@dataclass
+class MeteredReviewer:
+    inner: AccessReviewer
+    meter: MeteredReviewers
+
+    def session_name(self) -> str:
+        return self.inner.session_name()
+
+    def who_am_i(self) -> SelfSubject | None:
+        return self.inner.who_am_i()
+
+    def can(self, request: AccessRequest) -> tuple[bool, str]:
+        with self.meter.counted():
+            return self.inner.can(request)
+
+
+@pytest.mark.parametrize("only", [(DEVS,), ()], ids=["one principal", "all principals"])
+def test_eight_questions_are_asked_at_a_time_and_never_more(
+    lab: ProofLab, plan: Plan, only: tuple[str, ...]
+) -> None:
+    ports = lab.ports(plan)
+    meter = MeteredReviewers(ports.reviewers)
+    found = verify_access(plan, replace(ports, reviewers=meter), VerifyOptions(only=only))
+    assert meter.most == WORKERS
+    results = next(each for each in found.evidence if each.principal_arn == DEVS).probes
+    asked = [each.probe for each in results]
+    again = verify_access(plan, ports, VerifyOptions(only=(DEVS,))).evidence[0].probes
+    assert [each.probe for each in again] == asked
 
 
 def test_only_the_entries_of_those_who_are_verified_are_read(lab: ProofLab, plan: Plan) -> None:
