@@ -70,9 +70,11 @@ def _named_clusters(fleet: Fleet, asked: Asked) -> tuple[str, ...]:
     """The ARNs of the clusters that the command is limited to; empty: of all."""
     from migrator.fleet.decide.clusters_meant import clusters_meant
     from migrator.fleet.model.files.records import INVENTORY_FILE, decode_inventory
+    from migrator.model.principal import is_cluster_arn
 
-    if not asked.clusters:
-        return ()
+    # An ARN needs no inventory, which may be that of thousands of clusters, or damaged.
+    if all(map(is_cluster_arn, asked.clusters)):
+        return tuple(dict.fromkeys(asked.clusters))
     content = fleet_store(fleet).read(INVENTORY_FILE)
     known = decode_inventory(content).clusters if content else ()
     return clusters_meant(asked.clusters, [each.arn for each in known])

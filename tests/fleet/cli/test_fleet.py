@@ -137,7 +137,14 @@ def test_one_cluster_alone_by_its_arn_leaves_the_fleets_record_alone(mixed: CliL
     assert (unknown.code, unknown.error_code) == (64, "fleet-cluster-unknown")
     missing = mixed.run("fleet", "plan", "--cluster", arn + "x", "--output", "json")
     assert (missing.code, _aggregate(missing)["missing"][0]["arn"]) == (8, arn + "x")
-    assert (mixed.work / ".migrate/fleet/test/inventory.json").read_bytes() == before
+    inventory = mixed.work / ".migrate/fleet/test/inventory.json"
+    assert inventory.read_bytes() == before
+    # An ARN says which cluster is meant: a damaged inventory is not even read.
+    inventory.write_text("[")
+    again = mixed.run("fleet", "plan", "--cluster", arn, "--output", "json")
+    assert [result["arn"] for result in _aggregate(again)["results"]] == [arn]
+    assert mixed.run("fleet", "plan", "--cluster", "c0000").error_code == "inventory-unreadable"
+    inventory.write_bytes(before)
 
 
 def test_status_and_report_come_from_the_files_alone(mixed: CliLab) -> None:
