@@ -53,8 +53,18 @@ def _save(
     """Keep the document, unless the one that is kept knows more: a drift from a document that was
     not read completely finds nothing in what is missing.
     """
+    from migrator.decide.auditing.own_groups import without_own_groups
     from migrator.model.files.access_document import ACCESS_FILE, encode_access
 
+    lasting = without_own_groups(found)
+    if lasting != found:
+        operator.events.say(
+            "warn",
+            "a run is under way, or was interrupted: its own groups on entries are not saved; save "
+            "again once it has ended",
+            event="not-read",
+        )
+        found = lasting
     kept = _kept(store)
     missing = () if kept is None else found.less_than(kept)
     if kept is None or not missing:

@@ -76,9 +76,10 @@ def _principals(source: AccessDocument | tuple[Plan, str]) -> tuple[str, ...]:
 
 
 def _decoded(saved: SavedAccess) -> AccessDocument:
+    from migrator.decide.auditing.own_groups import without_own_groups
     from migrator.model.files.access_document import decode_access
 
-    return decode_access(saved.content, saved.name)
+    return without_own_groups(decode_access(saved.content, saved.name))
 
 
 def _connect(

@@ -268,6 +268,25 @@ def test_reading_that_knows_less_takes_the_place_of_no_saved_access(shared: Drif
     assert lab.run("access", "dual", "--save").code == 0
 
 
+@pytest.mark.parametrize("group", ["migrator-probe:00ab", "migrator-bridge:00ab"])
+@pytest.mark.parametrize("way", ["state", "file"])
+def test_access_that_is_kept_in_mid_run_has_no_group_of_the_run(
+    shared: DriftLab, group: str, way: str
+) -> None:
+    """A run lends groups to entries for minutes: once it has ended, nothing has changed."""
+    lab = _cluster(shared, "api")
+    arn, groups = lab.role("dev"), ["devs"]
+    lab.eks("update_access_entry", arn, kubernetesGroups=[*groups, group])
+    if way == "state":
+        assert "its own groups on entries are not saved" in lab.ok("access CLUSTER --save").err
+        assert b"migrator-" not in lab.state_file("access.json").read_bytes()
+    against = ("--against", "access.json") if way == "file" else ()
+    lab.ok("access CLUSTER --out access.json")
+    lab.eks("update_access_entry", arn, kubernetesGroups=groups)
+    ran, document = lab.drift(*against)
+    assert (ran.code, document["findings"]) == (0, []), ran.out
+
+
 def test_commands_name_the_cluster_as_it_was_given(shared: DriftLab) -> None:
     """A cluster of the same name may be in the Region that is the default one."""
     lab = _cluster(shared, "api")
