@@ -12,7 +12,8 @@ GateState: TypeAlias = Literal["pass", "fail", "unknown"]
 @dataclass(frozen=True, slots=True)
 class Gate:
     """One numbered condition with its answer. ``waived_by`` is set when a named person let it
-    pass. ``writers``: what its waiver has to name, one text each.
+    pass. ``writers``: what its waiver has to name, one text each. ``unproven``: whose
+    proof would open it.
     """
 
     number: int
@@ -23,6 +24,7 @@ class Gate:
     remedy: str = ""
     waived_by: str | None = None
     writers: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
 
     @property
     def is_waived(self) -> bool:

@@ -191,10 +191,21 @@ def command_of_gate(gate: Gate, cluster: str) -> Command:
         return _of_end_state(gate, cluster)
     if gate.name == "plan":
         return _plan_again(cluster)
+    if gate.name == "second-admin":
+        return _of_second_admin(gate, cluster)
     name = _BY_GATE.get(gate.name) or _SHOWS_GATE.get(gate.name)
     if name is None:
         return "doctor", cluster
     return name, PLAN, *_NEEDED.get(gate.name, ())
+
+
+def _of_second_admin(gate: Gate, cluster: str) -> Command:
+    """A log-in as another administrator of the plan; where it has none, a plan with a break-glass
+    principal.
+    """
+    if not gate.unproven:
+        return _plan_again(cluster)
+    return "verify", PLAN, "--as", f"{gate.unproven[0]}=PROFILE"
 
 
 def _of_end_state(gate: Gate, cluster: str) -> Command:

@@ -216,8 +216,9 @@ def _unfinished(**changes: Any) -> Report:  # noqa: ANN401 - fields of a status
     return _with_status(**standing)
 
 
-def _with_gate(name: str) -> Report:
-    return replace(good(), gates=(Gate(1, name, "Is it so?", "fail", "it is not", "Do it."),))
+def _with_gate(name: str, *unproven: str) -> Report:
+    gate = Gate(1, name, "Is it so?", "fail", "it is not", "Do it.", unproven=unproven)
+    return replace(good(), gates=(gate,))
 
 
 BRIDGE = Leftover("bridge", "eks-access-migrator-bridge-r1", "bridge-r1", run="r2")
@@ -246,7 +247,14 @@ WORRIES = {
     "gate no-update-running": (_with_gate("no-update-running"), ("status", "PLAN")),
     "gate end-state": (_with_gate("end-state"), ("plan", "prod", "--out", "PLAN")),
     "gate proofs": (_with_gate("proofs"), ("verify", "PLAN")),
-    "gate second-admin": (_with_gate("second-admin"), ("verify", "PLAN")),
+    "gate second-admin": (
+        _with_gate("second-admin", ALICE, role("ops")),
+        ("verify", "PLAN", "--as", f"{ALICE}=PROFILE"),
+    ),
+    "gate second-admin without another": (
+        _with_gate("second-admin"),
+        ("plan", "prod", "--out", "PLAN"),
+    ),
     "gate rehearsal": (_with_gate("rehearsal"), ("rehearse", "PLAN", "--image", "IMAGE")),
     "gate code": (_with_gate("code"), ("cutover", "PLAN", "--gates")),
     "gate nodes": (_with_gate("nodes"), ("doctor", "prod")),

@@ -20,7 +20,7 @@ from migrator.decide.running.changes import basis_changes, finished_state
 from migrator.decide.running.code_gate import QUESTION, judge_code, named_writers, not_covered
 from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, sequences_of
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
-from migrator.decide.running.second_admin import BreakGlass, is_admin
+from migrator.decide.running.second_admin import BreakGlass, admins_to_prove, is_admin
 from migrator.decide.running.waiting import moment
 from migrator.decide.steps.entry_states import EntryState, matches, sequence_states, state_of
 from migrator.model.access_entry import AccessEntry, AuthenticationMode
@@ -327,7 +327,9 @@ def _admins(plan: Plan, facts: GateFacts) -> Gate:
     detail = "proven: " + (_some(admins) or "no principal")
     if facts.break_glass is not None:
         detail += f"; {facts.break_glass}"
-    return _gate(6, SECOND_ADMIN, question, state, detail, remedy)
+    gate = _gate(6, SECOND_ADMIN, question, state, detail, remedy)
+    others = admins_to_prove(plan, facts.callers)
+    return replace(gate, unproven=tuple(arn for arn in others if arn not in admins))
 
 
 def _proven_admins(plan: Plan, verdicts: tuple[PrincipalVerdict, ...]) -> list[str]:

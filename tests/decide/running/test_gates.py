@@ -446,6 +446,22 @@ def test_an_administrator_whose_logins_were_observed_counts() -> None:
     assert told["second-admin"][1] == "proven: no principal"
 
 
+def test_gate_of_the_second_administrator_names_whose_login_would_open_it() -> None:
+    """The operator's own login never does."""
+    callers = frozenset({OPERATOR})
+    shown = tuple(verdict(arn, proof="simulated") for arn in EVERYBODY)
+    facts = replace(GOOD, verdicts=shown, callers=callers)
+    (gate,) = [each for each in cut_over_gates(PLAN, facts) if each.name == "second-admin"]
+    assert set(gate.unproven) == {ALICE, CREATOR}
+    shown = tuple(verdict(arn) for arn in EVERYBODY)
+    (gate,) = [
+        each
+        for each in cut_over_gates(PLAN, replace(facts, verdicts=shown))
+        if each.name == "second-admin"
+    ]
+    assert (gate.state, gate.unproven) == ("pass", ())
+
+
 def test_a_rehearsal_counts_to_the_end_of_its_seventh_day() -> None:
     assert states(replace(GOOD, rehearsed=NOW - timedelta(days=7))) == {}
     assert states(replace(GOOD, rehearsed=NOW - timedelta(days=7, seconds=1))) == {
