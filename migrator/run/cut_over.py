@@ -30,7 +30,7 @@ from migrator.decide.running.gates import (
 )
 from migrator.decide.running.progress import CUT_OVER, SETTLED, Progress, progress_of, records_of
 from migrator.decide.running.proposals import cut_over_proposal
-from migrator.errors import Changed, Interrupted, MigratorError, Refused, WrongUse
+from migrator.errors import Blocked, Changed, Interrupted, MigratorError, Refused, WrongUse
 from migrator.model.access_entry import AuthenticationMode
 from migrator.model.cluster_updates import ClusterUpdates, UpdatesUnread
 from migrator.model.decision import Acceptance, CreatorAnswer
@@ -54,12 +54,13 @@ from migrator.run.begin_run import (
 from migrator.run.break_glass import look_at_break_glass
 from migrator.run.drive import drive
 from migrator.run.execute_step import LOOK_AGAIN
-from migrator.run.hold_cluster import hold_cluster
+from migrator.run.hold_cluster import HeldCluster, hold_cluster
 from migrator.run.look_again import changed_since, differences_now
 from migrator.run.node_evidence import read_nodes
 from migrator.run.one_run import OneRun
 from migrator.run.verify_access import VerifyOptions, current_verdicts, verify_access
 
+_BEGUN = frozenset({"intended", "sent"})
 SWITCH = Step(f"{CUT_OVER}-switch", EnableEntries("API_AND_CONFIG_MAP", "API"))
 
 
@@ -102,8 +103,8 @@ def cut_over(
 
     Exit code 0 switched (now or earlier) and verified, 4 a gate or the person refused, 6 switched
     and the verification failed, 7 interrupted, 5 the cluster changed after the gates were judged,
-    else the error's. Raises ``Blocked``, ``Refused`` (another cluster, locked), ``WrongUse`` for a
-    waiver of no gate, before anything is done.
+    else the error's, which is in the outcome beside the mode. Raises ``Blocked``, ``Refused``
+    (another cluster, locked), ``WrongUse`` for a waiver of no gate, before anything is done.
     """
     refuse_blocked(plan)
     wrong = unknown_waivers(plan, options.waive_gates)
@@ -111,57 +112,83 @@ def cut_over(
         raise WrongUse(
             "no-such-gate", f"There is no gate that can be waived named {', '.join(wrong)}."
         )
-    with hold_cluster(ports, CUT_OVER, plan_digest) as held:
-        ports, chain = held.ports, held.chain
-        snapshot = ports.read_snapshot()
-        refuse_other_cluster(plan, snapshot)
+    try:
+        with hold_cluster(ports, CUT_OVER, plan_digest) as held:
+            return _cut_over(plan, plan_digest, held, options)
+    except (Blocked, Refused, WrongUse):
+        raise
+    # Nothing was asked yet, or the lock could not be released: what the cluster is must be said.
+    except MigratorError as error:
+        return _stopped((), ports, error, may_arrive=_is_sent(plan, plan_digest, ports))
+
+
+def _is_sent(plan: Plan, plan_digest: str, ports: RunPorts) -> bool:
+    """Whether a switch was sent, by this run or an earlier one, that the journal does not show to
+    have arrived.
+    """
+    with suppress(MigratorError):
         records = records_of(ports.store.journal(), plan_digest)
-        switching = progress_of(_switch_plan(plan), records)
-        if snapshot.cluster.authentication_mode == "API" and switching.of(SWITCH.id).status in (
-            "pending",
-            *SETTLED,
-        ):
-            return _verified(plan, ports, options, ())
-        progress = progress_in(ports.store.journal(), plan, plan_digest)
-        refuse_rehearsing(progress, snapshot)
-        gates: tuple[Gate, ...] = ()
-        if snapshot.cluster.authentication_mode != "API":
-            gates, verdicts = _judge(
-                plan,
-                plan_digest,
-                ports,
-                options,
-                snapshot,
-                progress,
-                chain,
-            )
-            if not all_pass(gates) or options.gates_only:
-                return replace(_refused(gates, snapshot, ports), verdicts=verdicts)
-            try:
-                ports.approver.show(cut_over_proposal(plan, gates, verdicts))
-                ports.approver.type_again("the cluster's name", plan.cluster.name)
-            except Refused as refusal:
-                return replace(
-                    _refused(gates, snapshot, ports), error=refusal, exit_code=refusal.exit_code
-                )
-            try:
-                changed = _changed_since_the_gates(plan, plan_digest, ports, snapshot, progress)
-            except MigratorError as error:  # the question is answered, and nothing was sent
-                return _stopped(gates, ports, error)
-            if changed is not None:
-                return replace(
-                    _refused(gates, snapshot, ports), error=changed, exit_code=changed.exit_code
-                )
-        return _switch(
+        return progress_of(_switch_plan(plan), records).of(SWITCH.id).status in _BEGUN
+    return False
+
+
+def _cut_over(
+    plan: Plan,
+    plan_digest: str,
+    held: HeldCluster,
+    options: CutOverOptions,
+) -> CutOverOutcome:
+    """The cut-over under the cluster's lock."""
+    ports, chain = held.ports, held.chain
+    snapshot = ports.read_snapshot()
+    refuse_other_cluster(plan, snapshot)
+    records = records_of(ports.store.journal(), plan_digest)
+    switching = progress_of(_switch_plan(plan), records)
+    if snapshot.cluster.authentication_mode == "API" and switching.of(SWITCH.id).status in (
+        "pending",
+        *SETTLED,
+    ):
+        return _verified(plan, ports, options, ())
+    progress = progress_in(ports.store.journal(), plan, plan_digest)
+    refuse_rehearsing(progress, snapshot)
+    gates: tuple[Gate, ...] = ()
+    if snapshot.cluster.authentication_mode != "API":
+        gates, verdicts = _judge(
             plan,
             plan_digest,
             ports,
             options,
-            gates,
-            switching,
-            progress.run or "",
+            snapshot,
+            progress,
             chain,
         )
+        if not all_pass(gates) or options.gates_only:
+            return replace(_refused(gates, snapshot, ports), verdicts=verdicts)
+        try:
+            ports.approver.show(cut_over_proposal(plan, gates, verdicts))
+            ports.approver.type_again("the cluster's name", plan.cluster.name)
+        except Refused as refusal:
+            return replace(
+                _refused(gates, snapshot, ports), error=refusal, exit_code=refusal.exit_code
+            )
+        try:
+            changed = _changed_since_the_gates(plan, plan_digest, ports, snapshot, progress)
+        except MigratorError as error:  # the question is answered, and nothing was sent
+            return _stopped(gates, ports, error)
+        if changed is not None:
+            return replace(
+                _refused(gates, snapshot, ports), error=changed, exit_code=changed.exit_code
+            )
+    return _switch(
+        plan,
+        plan_digest,
+        ports,
+        options,
+        gates,
+        switching,
+        progress.run or "",
+        chain,
+    )
 
 
 def _changed_since_the_gates(

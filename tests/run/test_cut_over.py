@@ -382,3 +382,54 @@ def test_a_cluster_that_cannot_be_read_after_the_question_is_not_switched() -> N
     outcome = cut_over(plan, DIGEST, replace(ports, read_snapshot=read), OPTIONS)
     assert (outcome.exit_code, last_words(plan, outcome)) == (1, _NOTHING)
     assert world.cluster.effects == []
+
+
+class Failing:
+    """A port of which one call fails, the others are those of the port."""
+
+    def __init__(self, port: Any, name: str) -> None:  # noqa: ANN401 - any port
+        self._port, self._name = port, name
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method
+        return _no_answer if name == self._name else getattr(self._port, name)
+
+
+def _no_answer(*_: Any, **__: Any) -> Any:  # noqa: ANN401 - any call
+    raise Failed("aws-no-answer", "No answer.")
+
+
+@pytest.mark.parametrize(
+    ("port", "name"),
+    [
+        ("reader", "describe_cluster"),
+        ("reader", "caller_identity"),
+        ("config_maps", "read"),
+        ("reviewers", "as_principal"),
+        ("store", "journal"),
+        ("store", "append_line"),
+        ("lock", "hold"),
+    ],
+)
+def test_whatever_fails_before_the_question_leaves_the_mode_said(port: str, name: str) -> None:
+    world, plan = applied()
+    world.approver.asked.clear()
+    ports = world.ports()
+    assert callable(getattr(getattr(ports, port), name)), name
+    changed: dict[str, Any] = {port: Failing(getattr(ports, port), name)}
+    failing = replace(ports, **changed)
+    outcome = cut_over(plan, DIGEST, failing, OPTIONS)
+    assert outcome.error is not None
+    assert outcome.error.code == "aws-no-answer"
+    assert last_words(plan, outcome) == _NOTHING
+    assert world.approver.asked == []
+    assert world.cluster.effects == []
+
+
+def test_cluster_that_cannot_be_read_while_a_switch_is_under_way_is_not_called_unswitched() -> None:
+    world, plan = applied()
+    deny(world, "sent")
+    cut_over(plan, DIGEST, replace(world.ports(), mode=LateMode(world.cluster)), OPTIONS)
+    world.store.watch = None
+    ports = replace(world.ports(), mode=LateMode(world.cluster))
+    outcome = cut_over(plan, DIGEST, replace(ports, read_snapshot=_no_answer), OPTIONS)
+    assert last_words(plan, outcome).endswith(_UNDER_WAY)
