@@ -39,6 +39,48 @@ _KNOWN = frozenset(
 )
 
 
+# Prefixes of usernames that EKS refuses in entries (EKS user guide, "Create access entries").
+RESERVED = frozenset({"aws:", "system:", "eks:", "amazon:", "iam:"})
+# Without these the server asks the metadata of the machine for its Region, or AWS for the caller.
+ENVIRONMENT = frozenset({"HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "AWS_CA_BUNDLE", "AWS_REGION"})
+# What decides who may do what, of an API server that judges as EKS does.
+API_SERVER = {
+    "authorization-mode": "Node,RBAC,Webhook",
+    "authorization-webhook-version": "v1",
+    "authentication-token-webhook-version": "v1beta1",
+    "disable-admission-plugins": "ServiceAccount",
+}
+
+
+def unlike_eks(config: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
+    """Settings with which the server starts and lets other logins in than EKS does, one text
+    each.
+    """
+    server = {key.lower(): value for key, value in config.get("server", {}).items()}
+    if server.get("dynamicfileuseridstrict") is not True:
+        yield "an entry matches a principal that was made again: dynamicfileUserIDStrict"
+    if server.get("backendmode") != ["DynamicFile", "EKSConfigMap"]:
+        yield "an entry does not come before its row: backendMode"
+    reserved = {
+        each.get("backendMode"): frozenset(each.get("usernamePrefixReserveList", ()))
+        for each in server.get("reservedprefixconfig", [])
+    }
+    if reserved != {"DynamicFile": RESERVED}:
+        yield "other usernames are reserved: reservedPrefixConfig"
+    if environment.get("AWS_EC2_METADATA_DISABLED") != "true":
+        yield "the Region is asked of the machine: AWS_EC2_METADATA_DISABLED"
+    for name in sorted(ENVIRONMENT):
+        if not environment.get(name):
+            yield f"the environment lacks {name}"
+
+
+def unlike_eks_in_api_server(given: Mapping[str, str]) -> Iterator[str]:
+    """Flags of kube-apiserver with which it allows or denies otherwise, one text each."""
+    for name, value in API_SERVER.items():
+        if given.get(name) != value:
+            yield f"--{name} is {given.get(name)!r}, and not {value!r}"
+
+
 def faults(config: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with a configuration, one text each, in the authenticator's words where it has
     any.

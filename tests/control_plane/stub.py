@@ -7,17 +7,23 @@ enough to hold the launcher to its work where the real components are not.
 import base64
 import http.server
 import json
+import os
 import signal
 import socket
 import ssl
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this is run by its path
 
-from tests.control_plane.authenticator_rules import faults
+from tests.control_plane.authenticator_rules import (
+    faults,
+    unlike_eks,
+    unlike_eks_in_api_server,
+)
 
 
 def flags(arguments: list[str]) -> dict[str, str]:
@@ -43,7 +49,7 @@ def authenticator(arguments: list[str]) -> None:
         sys.stdout.write('{"Version":"v0.7.18","Commit":"81b1dab"}\n')
         return
     config = read(arguments[arguments.index("-c") + 1])
-    if wrong := list(faults(config)):
+    if wrong := [*faults(config), *unlike_eks(config, os.environ)]:
         sys.exit("\n".join(wrong))
     server = config["server"]
     assert read(server["dynamicfilepath"])["Version"] == "1"
@@ -61,6 +67,8 @@ def authenticator(arguments: list[str]) -> None:
 
 def api_server(arguments: list[str]) -> None:
     given = flags(arguments)
+    if wrong := list(unlike_eks_in_api_server(given)):
+        sys.exit("\n".join(wrong))
     for name in (
         "audit-policy-file",
         "authentication-token-webhook-config-file",
@@ -122,7 +130,34 @@ def serve_nothing(port: int) -> None:
         time.sleep(60)
 
 
+def controller_manager(arguments: list[str]) -> None:
+    """Fills the aggregated role, again and again."""
+    given = flags(arguments)
+    kubeconfig = read(given["kubeconfig"])
+    user = kubeconfig["users"][0]["user"]
+    cluster = kubeconfig["clusters"][0]["cluster"]
+    context = ssl.create_default_context(
+        cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
+    )
+    context.load_cert_chain(user["client-certificate"], user["client-key"])
+    assert "PRIVATE KEY" in Path(given["service-account-private-key-file"]).read_text()
+    place = f"{cluster['server']}/apis/rbac.authorization.k8s.io/v1/clusterroles"
+    here = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+    )
+    while True:
+        time.sleep(0.3)
+        with here.open(place) as answer:
+            roles = {role["metadata"]["name"]: role for role in json.load(answer)["items"]}
+        body = json.dumps({**roles["all"], "rules": roles["a"]["rules"]}).encode()
+        request = urllib.request.Request(f"{place}/all", body, method="PUT")  # noqa: S310 - https
+        here.open(request).close()
+
+
 if __name__ == "__main__":
-    {"etcd": etcd, "kube-apiserver": api_server, "aws-iam-authenticator": authenticator}[
-        sys.argv[1]
-    ](sys.argv[2:])
+    {
+        "etcd": etcd,
+        "kube-apiserver": api_server,
+        "aws-iam-authenticator": authenticator,
+        "kube-controller-manager": controller_manager,
+    }[sys.argv[1]](sys.argv[2:])

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,14 @@ from botocore.credentials import Credentials
 
 from migrator.lab.kubernetes.default_objects import new_registry
 from migrator.model.access_entry import AccessScope, AuthenticationMode
-from tests.control_plane.authenticator_rules import faults
+from tests.control_plane.authenticator_rules import (
+    API_SERVER,
+    ENVIRONMENT,
+    faults,
+    unlike_eks,
+    unlike_eks_in_api_server,
+)
+from tests.control_plane.stub import flags
 from tests.support.cli_lab import WORLD
 from tests.support.control_plane import random_answers, record
 from tests.support.control_plane.bed import STS, EmbeddedBed, fresh_token, rows, who
@@ -199,14 +207,18 @@ def test_the_webhook_decides_by_policies_and_by_the_principals_id(
 # launcher
 
 
+def _stub(folder: Path, name: str) -> Path:
+    stub, path = Path(__file__).with_name("stub.py"), folder / name
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{stub}" {name} "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
 def stubs(folder: Path) -> Binaries:
     """Three executables that stand for the real ones."""
     folder.mkdir()
-    stub = Path(__file__).with_name("stub.py")
     for name in ("kube-apiserver", "etcd", "aws-iam-authenticator"):
-        path = folder / name
-        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{stub}" {name} "$@"\n')
-        path.chmod(0o755)
+        _stub(folder, name)
     found = find_binaries({"KUBEBUILDER_ASSETS": str(folder)})
     assert isinstance(found, Binaries)
     return found
@@ -256,6 +268,61 @@ def test_written_configuration_keeps_the_rules_of_the_authenticator(tmp_path: Pa
     ):
         found = list(faults({**config, "server": {**server, **change}}))
         assert any(said in text for text in found), (change, found)
+
+
+def test_everything_that_decides_who_logs_in_is_as_eks_has_it(tmp_path: Path) -> None:
+    """Settings with which the components start, and answer otherwise than EKS."""
+    bed = RealBed(tmp_path / "run", stubs(tmp_path / "bin"))
+    bed._admin = bed._authority.issue("admin")
+    config = json.loads(bed._authenticator_config().read_text())
+    proxy = StsProxy(bed.world, bed._authority)
+    try:
+        environment = bed._authenticator_environment(proxy)
+    finally:
+        proxy.stop()
+    given = flags([str(each) for each in bed._api_server_arguments(bed._admin)])
+    assert [*unlike_eks(config, environment), *unlike_eks_in_api_server(given)] == []
+    server = config["server"]
+    reserve = server["reservedPrefixConfig"][0]
+    changes: tuple[dict[str, Any], ...] = (
+        {"dynamicfileUserIDStrict": False},
+        {"backendMode": ["EKSConfigMap", "DynamicFile"]},
+        {"reservedPrefixConfig": []},
+        {"reservedPrefixConfig": [{**reserve, "usernamePrefixReserveList": ["system:"]}]},
+        {"reservedPrefixConfig": [{**reserve, "backendMode": "EKSConfigMap"}]},
+    )
+    for change in changes:
+        (said,) = unlike_eks({**config, "server": {**server, **change}}, environment)
+        assert next(iter(change)) in said
+    for name in ("AWS_EC2_METADATA_DISABLED", *ENVIRONMENT):
+        (said,) = unlike_eks(config, {**environment, name: ""})
+        assert name in said
+    for name in API_SERVER:
+        (said,) = unlike_eks_in_api_server({**given, name: "other"})
+        assert name in said
+
+
+def test_real_controllers_are_awaited_until_roles_have_their_rules(tmp_path: Path) -> None:
+    """The stub fills the aggregated role a moment after its start, and after each change."""
+    found = stubs(tmp_path / "bin")
+    manager = _stub(tmp_path / "bin", "kube-controller-manager")
+    bed = RealBed(tmp_path / "run", replace(found, controller_manager=manager)).start()
+    place = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+
+    def rules() -> dict[str, object]:
+        items = bed.ask(ADMIN, "GET", place).body["items"]
+        return {role["metadata"]["name"]: role.get("rules") for role in items}
+
+    try:
+        assert len(bed._programs.running) == 4
+        assert rules()["all"] == [{"verbs": ["get"]}]
+        wanted = [{"verbs": ["get"]}, {"verbs": ["x"]}]
+        part = {"metadata": {"name": "a", "labels": {"to": "all"}}, "rules": wanted}
+        assert bed.ask(ADMIN, "PUT", f"{place}/a", part).code == 200
+        bed.aggregate()
+        assert rules()["all"] == wanted
+    finally:
+        bed.stop()
 
 
 def test_authenticator_refuses_a_configuration_that_breaks_a_rule(
@@ -464,6 +531,31 @@ def test_single_components_can_be_named(tmp_path: Path) -> None:
     assert isinstance(found, Binaries)
     assert found.etcd == own
     assert found.kube_apiserver.parent == tmp_path / "bin"
+
+
+def test_component_that_is_named_and_missing_is_not_replaced_by_another(tmp_path: Path) -> None:
+    stubs(tmp_path / "bin")
+    assets = {"KUBEBUILDER_ASSETS": str(tmp_path / "bin"), "PATH": str(tmp_path / "bin")}
+    for name in ("KUBE_APISERVER", "ETCD", "AWS_IAM_AUTHENTICATOR", "KUBE_CONTROLLER_MANAGER"):
+        found = find_binaries({**assets, f"TEST_ASSET_{name}": "/no/such/program"})
+        assert "/no/such/program" in str(found), name
+        assert isinstance(found, str)
+
+
+def test_components_of_a_relative_folder_start_in_the_folder_of_the_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stubs(tmp_path / "bin")
+    monkeypatch.chdir(tmp_path)
+    for environment in (
+        {"KUBEBUILDER_ASSETS": "bin"},
+        {"KUBEBUILDER_ASSETS": "none", "PATH": "bin"},
+        {"KUBEBUILDER_ASSETS": "bin", "TEST_ASSET_ETCD": "bin/etcd"},
+    ):
+        found = find_binaries(environment)
+        assert isinstance(found, Binaries)
+        assert all(each.is_absolute() for each in (found.kube_apiserver, found.etcd))
+        RealBed(tmp_path / "run", found).start().stop()
 
 
 @pytest.mark.parametrize(

@@ -38,16 +38,18 @@ class Binaries:
 
 def find_binaries(environment: Mapping[str, str]) -> Binaries | str:
     """The executables, or a text that says which are missing and how to get them."""
-    folder = Path(environment.get("KUBEBUILDER_ASSETS") or DEFAULT_FOLDER)
+    # Programs start in a folder of their own, where a relative path names nothing.
+    folder = Path(environment.get("KUBEBUILDER_ASSETS") or DEFAULT_FOLDER).absolute()
     found: dict[str, Path] = {}
     missing = []
     for name in ("kube-apiserver", "etcd", "aws-iam-authenticator"):
         variable = f"TEST_ASSET_{name.upper().replace('-', '_')}"
-        path = Path(environment[variable]) if environment.get(variable) else folder / name
-        if not _runs(path) and (
-            elsewhere := shutil.which(name, path=environment.get("PATH", os.defpath))
-        ):
-            path = Path(elsewhere)
+        named = environment.get(variable)
+        path = Path(named).absolute() if named else folder / name
+        # What was named is meant: another one on the PATH is not taken in its place.
+        if not named and not _runs(path):
+            elsewhere = shutil.which(name, path=environment.get("PATH", os.defpath))
+            path = Path(elsewhere).absolute() if elsewhere else path
         if not _runs(path):
             missing.append(f"{name} ({path})")
         elif (
@@ -65,7 +67,7 @@ def find_binaries(environment: Mapping[str, str]) -> Binaries | str:
         found["kube-apiserver"],
         found["etcd"],
         found["aws-iam-authenticator"],
-        Path(manager) if manager else None,
+        Path(manager).absolute() if manager else None,
     )
 
 

@@ -135,9 +135,14 @@ class RealBed:
         assert answer.code in (200, 201), answer
 
     def aggregate(self) -> None:
-        """A bare API server leaves it to the launcher."""
+        """A bare API server leaves it to the launcher; real controllers take a moment."""
         if self._binaries.controller_manager is None:
             self._fill_aggregated_roles()
+            return
+        deadline = time.monotonic() + _SETTLING
+        while not self._is_aggregated():
+            assert time.monotonic() < deadline, f"not aggregated; logs are in {self.folder}"
+            time.sleep(0.05)
 
     def settle(self) -> None:
         """Wait until a login by a new entry and a login by a new row are answered as the mode wants
@@ -299,10 +304,17 @@ class RealBed:
         self._programs.start("controller-manager", arguments, {}).await_ready(self._is_aggregated)
 
     def _is_aggregated(self) -> bool:
-        """Whether every role that aggregates others has rules."""
+        """Whether every role that aggregates others has the rules of those, in any order."""
         place = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
         roles = self.ask(ADMIN, "GET", place).body["items"]
-        return all(role.get("rules") for role in roles if role.get("aggregationRule"))
+        for role in roles:
+            selectors = (role.get("aggregationRule") or {}).get("clusterRoleSelectors")
+            if not selectors:
+                continue
+            wanted, found = aggregated(selectors, roles), role.get("rules") or []
+            if any(rule not in found for rule in wanted) or len(found) != len(wanted):
+                return False
+        return True
 
     def _api_server_arguments(self, serving: Issued) -> list[str | Path]:
         folder, accounts = self.folder, self.folder / "service-accounts"
