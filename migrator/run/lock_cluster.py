@@ -31,6 +31,8 @@ from migrator.ports import Events, LockRecords, MachineTime
 
 _DENIED = frozenset({"kubernetes-denied", "not-authenticated"})
 _UNREACHABLE = WAY_CODES | {"api-server-no-answer"}
+_LEASES = "Give the caller get, create, update and delete on leases in namespace kube-system."
+_TAGS = "Allow eks:TagResource and eks:UntagResource on the cluster."
 _LOOK = 1.0  # seconds between two looks at a lock of another run
 _TRIES = 5  # that find the record changed between look and write
 
@@ -47,6 +49,15 @@ class LockPorts:
     events: Events
     runs: Callable[[str], bool | None]
     this_holder: Callable[[str], LockHolder]
+
+
+def _remedy_of_lease(reason: MigratorError) -> str:
+    """What lets the caller write a Lease: the permission where RBAC lacks it, else what the error
+    says (an admission rule refuses, or the API server is not reached).
+    """
+    if not reason.remedy or reason.remedy.startswith("Give the caller "):
+        return _LEASES
+    return reason.remedy
 
 
 class LeasedLock:
@@ -130,10 +141,9 @@ class LeasedLock:
         self._refuse_leased(holder, reason)
         self._ports.events.say(
             "warn",
-            f"The lock is a tag of the cluster, not a Lease: {reason.message} Give the caller get, "
-            f"create, update and "
-            f"delete on leases in kube-system; a tag takes {int(self._ports.tag.settle_seconds)} "
-            f"seconds longer.",
+            f"The lock is a tag of the cluster, not a Lease, and takes "
+            f"{int(self._ports.tag.settle_seconds)} seconds longer: {reason.message} "
+            f"{_remedy_of_lease(reason)}",
             event="locked",
         )
         try:
@@ -147,9 +157,8 @@ class LeasedLock:
                 "The lock of the cluster can be written neither as a Lease nor as a tag, and no "
                 "run continues without it.",
                 why=f"Lease: {reason.message} {reason.why} Tag: {error.message} {error.why}",
-                remedy="Give the caller get, create, update, delete on leases in namespace "
-                "kube-system, or "
-                "eks:TagResource and eks:UntagResource on the cluster.",
+                remedy=f"For a Lease: {_remedy_of_lease(reason)} For a tag: "
+                f"{error.remedy or _TAGS}",
             ) from error
         return held
 

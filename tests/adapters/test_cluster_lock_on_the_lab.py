@@ -194,6 +194,67 @@ def test_caller_who_may_write_neither_lease_nor_tag_is_refused(
     assert LOCK_TAG not in tags(lab)
 
 
+RULE = Failed(
+    "kubernetes-denied", "An admission rule of c refuses create leases.", remedy="Have it admit it."
+)
+RBAC = Failed(
+    "kubernetes-denied", "c does not allow it.", remedy="Give the caller create on leases"
+)
+NO_WAY = Failed("api-server-no-answer", "c did not answer.", remedy="Look at the endpoint.")
+SCP = Failed("iam-denied", "IAM does not allow it.", remedy="Have the policy p-1 changed.")
+PLAIN = Failed("iam-denied", "IAM does not allow it.")
+
+
+class Unwritable:
+    """Records that nobody may write."""
+
+    settle_seconds = 0.0
+
+    def __init__(self, place: str, error: Failed) -> None:
+        self.place, self._error = place, error
+
+    def read(self) -> None:
+        if self._error is NO_WAY:
+            raise self._error
+
+    def write(self, record: LockRecord, *, over: str | None) -> str:
+        raise self._error
+
+    def clear(self, *, version: str) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("lease", "of_lease"),
+    [(RULE, RULE.remedy), (RBAC, "create, update and delete on leases"), (NO_WAY, NO_WAY.remedy)],
+)
+@pytest.mark.parametrize(
+    ("tag", "of_tag"), [(SCP, SCP.remedy), (PLAIN, "Allow eks:TagResource and eks:UntagResource")]
+)
+def test_remedy_of_a_lock_is_that_of_what_refuses_it(
+    lab: SmallLab, lease: Failed, of_lease: str, tag: Failed, of_tag: str
+) -> None:
+    """A permission does not help where an admission rule or a service control policy refuses."""
+    _, events = lock_of(lab)
+    ports = LockPorts(
+        lease=Unwritable("lease", lease),
+        tag=Unwritable("tag", tag),
+        time=SteadyTime(),
+        events=events,
+        runs=still_runs,
+        this_holder=this_holder,
+    )
+    lock = LeasedLock(ports)
+    with pytest.raises(Refused) as caught, lock.hold(lock.holder("arn:alice")):
+        pass
+    assert caught.value.code == "lock-not-possible"
+    (said,) = [line for _, line in events.lines if "The lock is a tag" in line]
+    for text in (said, caught.value.remedy):
+        assert of_lease in text
+        assert ("on leases in namespace" in text) == (lease is RBAC)
+    assert of_tag in caught.value.remedy
+
+
 def test_process_mark_tells_a_process_that_runs_from_one_that_does_not() -> None:
     mark = process_mark()
     assert still_runs(mark) is True

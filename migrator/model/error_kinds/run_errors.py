@@ -173,7 +173,8 @@ KINDS: tuple[ErrorKind, ...] = (
         "The lock of the cluster can be written neither as a Lease nor as a tag.",
         "No run continues without a lock that other operators see.",
         "Give the caller get, create, update, delete on leases in kube-system, or "
-        "eks:TagResource and eks:UntagResource.",
+        "eks:TagResource and eks:UntagResource. Where an admission rule or a policy of the "
+        "organization refuses it, no permission helps: the error says what does.",
         "migrate doctor CLUSTER",
     ),
     ErrorKind(
