@@ -18,7 +18,7 @@ from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, NoReturn, TextIO
 
 _SECONDS = 240.0
@@ -183,7 +183,8 @@ def _load_everything() -> None:
     from tests.support.service_models import read_service_models_once
     from tests.support.unsynced_files import leave_files_unsynced
 
-    importlib.import_module("kubernetes.client")
+    for name in ("kubernetes.client", "filelock", "encodings.ascii", "encodings.utf_8_sig"):
+        importlib.import_module(name)
     leave_files_unsynced()
     read_service_models_once()
     _read_service_models()
@@ -192,10 +193,22 @@ def _load_everything() -> None:
             with contextlib.suppress(
                 ImportError
             ):  # of an extra that is not installed; its command says so itself
-                importlib.import_module(module.name)
+                _learn_types(importlib.import_module(module.name))
     # No process looks through what was there before it began, which would also copy all of it.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)  # as the tests' own process
+
+
+def _learn_types(module: ModuleType) -> None:
+    """What msgspec works out of a type when it is first read or written."""
+    from migrator.model.files.wire import prepare
+
+    if module.__name__.startswith("migrator.model."):
+        for each in vars(module).values():
+            if getattr(each, "__module__", "") == module.__name__ and isinstance(each, type):
+                with contextlib.suppress(TypeError):  # msgspec reads no such type
+                    prepare(each)
 
 
 def _read_service_models() -> None:

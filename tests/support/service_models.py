@@ -2,7 +2,10 @@
 every session.
 """
 
+import copy
+from collections.abc import Callable
 from functools import cache
+from types import CodeType
 from typing import Any
 
 import botocore.client
@@ -30,6 +33,8 @@ def read_service_models_once() -> None:
     botocore.loaders.Loader.list_available_services = available
     _name_events_once()
     _make_methods_once()
+    _look_at_handlers_once()
+    _copy_handlers_quickly()
 
 
 def _name_events_once() -> None:
@@ -57,3 +62,40 @@ def _make_methods_once() -> None:
         return dict(made[key])  # the class adds to it
 
     botocore.client.ClientCreator._create_methods = methods_of
+
+
+def _look_at_handlers_once() -> None:
+    """Each session asks of each of its handlers whether it takes any keyword."""
+    accepts = botocore.hooks.accepts_kwargs
+    known: dict[CodeType, Any] = {}
+
+    def accepts_kwargs(handler: Callable[..., object]) -> Any:  # noqa: ANN401 - untyped
+        code = getattr(handler, "__code__", None)  # of a method also
+        if code is None:
+            return accepts(handler)
+        if code not in known:
+            known[code] = accepts(handler)
+        return known[code]
+
+    botocore.hooks.accepts_kwargs = accepts_kwargs
+
+
+def _copy_handlers_quickly() -> None:
+    """Each client has a copy of its session's tree of 400 handlers; botocore asks of every member
+    of every node what it is.
+    """
+
+    def copied(node: dict[str, Any]) -> dict[str, Any]:
+        values = node["values"]
+        return {
+            "chunk": node["chunk"],
+            "children": {part: copied(child) for part, child in node["children"].items()},
+            "values": None if values is None else copy.copy(values),
+        }
+
+    def copy_of(trie: Any) -> Any:  # noqa: ANN401 - untyped
+        made = type(trie)()
+        made._root = copied(trie._root)
+        return made
+
+    botocore.hooks._PrefixTrie.__copy__ = copy_of
