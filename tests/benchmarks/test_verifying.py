@@ -29,7 +29,7 @@ from tests.support.process_memory import PeakMemory
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
 PRINCIPALS, PROBES, WORKERS, LATENCY = 300, 30, 8, 0.020
 IDEAL = PRINCIPALS * PROBES * LATENCY / WORKERS  # 22.5 s: nothing but the probes' own waiting
-RATIO = 1.3
+RATIO = 1.12
 MOST, MEGABYTES = 3_000, 500
 ACCOUNT, REGION, CLUSTER = "111122223333", "eu-central-1", "big"
 
@@ -133,6 +133,8 @@ def lab(
                 time.sleep(0.05)
         environment = dict(os.environ)
         enter_lab(place, environment)
+        # The machine's clock, as outside of a lab: asking the lab's costs as much as a review.
+        environment.pop("MIGRATE_CLOCK_URL")
         for name in set(os.environ) - set(environment):
             monkeypatch.delenv(name)
         for name, value in environment.items():
@@ -143,7 +145,7 @@ def lab(
         process.wait()
 
 
-def test_300_principals_with_30_probes_each_take_at_most_1_3_times_the_ideal(
+def test_300_principals_with_30_probes_each_are_close_to_the_ideal(
     lab: Path, tmp_path: Path, measured: Measured
 ) -> None:
     settings = Settings(state_dir=str(tmp_path / "state"), quiet=True)
