@@ -297,7 +297,7 @@ class Reviewer:
 
     def can(self, request: AccessRequest) -> tuple[bool, str]:
         """SelfSubjectAccessReview: ``(allowed, reason)``. Raises ``not-authenticated`` when the
-        login is refused, and ``api-server-failed`` where the API server says neither yes nor no:
+        login is refused, and ``review-undecided`` where the API server says neither yes nor no:
         that is no denial, and so no proof of anything.
         """
         answer: Mapping[str, Any] = {}
@@ -309,7 +309,7 @@ class Reviewer:
             time.sleep(pause)
         name = self._wire.endpoint.cluster_name or "the cluster"
         raise Failed(
-            "api-server-failed",
+            "review-undecided",
             f"The API server of {name} says neither that {request.verb} "
             f"{request.path or request.resource} is allowed nor that it is denied.",
             why=foreign(answer.get("evaluationError") or "it depends on conditions of the request"),

@@ -324,7 +324,15 @@ def _updates_now(ports: RunPorts) -> ClusterUpdates | UpdatesUnread:
     except MigratorError as error:
         if error.code not in _UNANSWERED:
             raise
-        return UpdatesUnread(error.message.rstrip("."), _UNANSWERED[error.code])
+        return UpdatesUnread(error.message.rstrip("."), _remedy_of(error))
+
+
+def _remedy_of(error: MigratorError) -> str:
+    """What makes the updates known. AWS names a policy that limits the caller, whatever it is given
+    (a boundary, one of the organization): then no policy of the caller helps.
+    """
+    is_limited = error.code == "iam-denied" and not error.remedy.startswith("Give the caller ")
+    return error.remedy if is_limited and error.remedy else _UNANSWERED[error.code]
 
 
 def _upgrade_from(ports: RunPorts, described: Mapping[str, Any]) -> datetime | None:

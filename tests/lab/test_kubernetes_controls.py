@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from migrator.lab.kubernetes_controls import add_controls
+from migrator.lab.worlds.faults import Fault
 from migrator.lab.worlds.principals import InstanceProfile
 from tests.support.kubernetes_lab import ACCOUNT, LONG_AGO, KubernetesLab, kubernetes_lab
 
@@ -124,3 +125,22 @@ def test_tokens_and_history_can_be_forgotten(lab: KubernetesLab) -> None:
 def test_a_cluster_that_is_not_there_is_named(lab: KubernetesLab) -> None:
     with pytest.raises(KeyError, match="0 clusters are named other"):
         lab.world.controls["forgetTokens"]({"cluster": "other"})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("GET", AWS_AUTH, "cannot get resource"),
+        ("GET", AWS_AUTH.rpartition("/")[0], "cannot list resource"),
+        ("DELETE", AWS_AUTH, "admission webhook"),
+        ("POST", AWS_AUTH.rpartition("/")[0], "admission webhook"),
+    ],
+)
+def test_reads_are_denied_by_an_authorizer_and_writes_by_admission(
+    lab: KubernetesLab, method: str, path: str, said: str
+) -> None:
+    """Admission never sees reads (Kubernetes documentation, "Admission Control in Kubernetes")."""
+    lab.world.faults.add(Fault("kubernetes:* configmaps", "denied"))
+    answer = lab.ask(lab.admin(), method, path, {"metadata": {"name": "x"}})
+    assert answer.code == 403
+    assert said in answer.body["message"]

@@ -155,23 +155,27 @@ class Unlisted(MemoryReader):
     """EKS does not list updates to this caller."""
 
     code: str = ""
+    advice: str = ""
 
     def updates_now(self) -> ClusterUpdates:
-        raise Failed(self.code, "EKS does not answer ListAddons.")
+        raise Failed(self.code, "EKS does not answer ListAddons.", remedy=self.advice)
 
 
 @pytest.mark.parametrize(
-    ("code", "remedy"),
+    ("code", "advice", "remedy"),
     [
-        ("iam-denied", "Allow eks:ListUpdates"),
-        ("throttled", "Run the same command again in some minutes."),
-        ("aws-server-error", "Run the same command again in some minutes."),
+        ("iam-denied", "", "Allow eks:ListUpdates"),
+        ("iam-denied", "Give the caller eks:ListAddons.", "Allow eks:ListUpdates"),
+        # What limits the caller, whatever it is given.
+        ("iam-denied", "Allow it in the permissions boundary.", "Allow it in the permissions"),
+        ("throttled", "Wait.", "Run the same command again in some minutes."),
+        ("aws-server-error", "", "Run the same command again in some minutes."),
     ],
 )
 def test_updates_that_eks_does_not_list_leave_gate_3_unknown_and_the_others_judged(
-    ready: Ready, code: str, remedy: str
+    ready: Ready, code: str, advice: str, remedy: str
 ) -> None:
-    reader = Unlisted(ready.world.cluster, OPERATOR, code=code)
+    reader = Unlisted(ready.world.cluster, OPERATOR, code=code, advice=advice)
     outcome = cut_over(ready.plan, DIGEST, replace(ready.ports(), reader=reader), ready.options)
     (gate,) = (each for each in outcome.gates if not each.passes)
     assert (gate.number, gate.state) == (3, "unknown")

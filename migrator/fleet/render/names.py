@@ -1,5 +1,6 @@
 """Names and words that every report on a fleet uses."""
 
+import re
 from collections.abc import Iterable
 
 from migrator.fleet.model.fleet import Inventory
@@ -51,4 +52,7 @@ def without_name(text: str, arn: str) -> str:
     name = last_part(arn)
     if not name:
         return text
-    return text.replace(arn, "the cluster").replace(f" {name} ", " the cluster ")
+    plain = text.replace(arn, "the cluster")
+    # The name may follow the word: `(cluster orders in eu-central-1)`.
+    named = rf"\b(?:the )?cluster {re.escape(name)}(?![\w-])"
+    return re.sub(named, "the cluster", plain).replace(f" {name} ", " the cluster ")

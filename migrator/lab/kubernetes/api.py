@@ -43,6 +43,7 @@ from migrator.lab.worlds.faults import Fault, FaultKind
 from migrator.lab.worlds.in_force import EntriesInForce
 from migrator.lab.worlds.world import Caller, LabCluster, World
 
+_READS = frozenset({"get", "list", "watch"})
 _ACROSS_NAMESPACES = ("list", "watch", "deletecollection")
 # Of a webhook that answers with 403, as those of policy engines do (apiserver
 # ``pkg/admission/plugin/webhook/errors/statuserror.go``).
@@ -169,7 +170,7 @@ class KubernetesApi:
         if not asking.decision.allowed:
             raise _denied(user, info, asking.decision.reason)
         if "denied" in faults:
-            raise ApiError(403, "Forbidden", _REFUSED_BY_WEBHOOK)
+            raise _denied_by_fault(user, info)
         if not info.resource:
             return self._non_resource(info)
         review = REVIEWS.get((info.group, info.resource))
@@ -384,6 +385,15 @@ def _strike(faults: dict[FaultKind, Fault]) -> Response | None:
 
 def _retry_after(seconds: int | None) -> dict[str, str]:
     return {} if seconds is None else {"Retry-After": str(seconds)}
+
+
+def _denied_by_fault(user: User, info: RequestInfo) -> ApiError:
+    """The 403 of a policy: of an authorizer for a read, which admission never sees (Kubernetes
+    documentation, "Admission Control in Kubernetes"), else of a webhook.
+    """
+    if not info.resource or info.verb in _READS:
+        return _denied(user, info, "")
+    return ApiError(403, "Forbidden", _REFUSED_BY_WEBHOOK)
 
 
 def _denied(user: User, info: RequestInfo, reason: str) -> ApiError:

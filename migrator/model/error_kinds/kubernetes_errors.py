@@ -148,6 +148,13 @@ KINDS: tuple[ErrorKind, ...] = (
         "migrate doctor CLUSTER",
     ),
     ErrorKind(
+        "review-undecided",
+        (1,),
+        "The API server answered a review of access with neither yes nor no.",
+        "An authorizer of the cluster failed, or its answer depends on conditions of the request.",
+        "Run the same command again when the authorizers answer.",
+    ),
+    ErrorKind(
         "self-review-missing",
         (1,),
         "The cluster cannot say who a log-in is.",

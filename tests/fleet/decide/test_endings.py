@@ -38,6 +38,9 @@ def test_every_error_has_a_status(error: MigratorError, status: ClusterStatus) -
 
 def test_no_failure_is_ever_done() -> None:
     assert [code for code in range(256) if status_of(code) == "done"] == [0]
+    # It answered, and its authorizers did not: that is no cluster that cannot be reached.
+    assert status_of(1, "review-undecided") == "failed"
+    assert status_of(1, "api-server-failed") == "unreachable"
 
 
 def test_a_blocked_plan_is_a_plan_and_a_blocked_apply_is_not_applied() -> None:

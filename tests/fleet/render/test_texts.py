@@ -15,6 +15,7 @@ from migrator.fleet.model.report import FleetReport
 from migrator.fleet.render.attention import NOTHING, attention_of
 from migrator.fleet.render.headline import fleet_figures, fleet_sentence, fleet_tone, troubles
 from migrator.fleet.render.markdown import fleet_markdown
+from migrator.fleet.render.names import without_name
 from migrator.fleet.render.page import fleet_html
 from migrator.fleet.render.status_text import fleet_status_text
 from migrator.fleet.render.text import fleet_outcome_text
@@ -236,3 +237,20 @@ def test_blocked_clusters_get_the_lines_that_write_the_questions_of_each() -> No
     for arn, command in zip(item.trouble.clusters, item.commands, strict=True):
         way = f"--write-decisions decisions.yaml --region {blocked[arn].region}"
         assert command.startswith(f"migrate plan {arn} {way}")
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("IAM does not allow x (cluster c1 in eu-west-1)", "x (the cluster in eu-west-1)"),
+        ("Of the cluster c1.", "Of the cluster."),
+        ("The API server of c1 says no", "The API server of the cluster says no"),
+        ("cluster c1-test stays", "cluster c1-test stays"),
+        ("role/c1 stays", "role/c1 stays"),
+        ("see arn:aws:eks:eu-west-1:111122223333:cluster/c1", "see the cluster"),
+    ],
+)
+def test_text_without_the_name_of_its_cluster_reads_as_a_sentence(text: str, plain: str) -> None:
+    found = without_name(text, "arn:aws:eks:eu-west-1:111122223333:cluster/c1")
+    assert found.endswith(plain)
+    assert "cluster the cluster" not in found
