@@ -63,6 +63,15 @@ def test_a_lab_clock_that_does_not_answer_is_told(reply: Reply) -> None:
     assert caught.value.code == "lab-clock-unreachable"
 
 
+def test_a_lab_clock_is_asked_again_where_its_connection_ended() -> None:
+    moment: Reply = (200, {"now": "2026-11-26T10:00:00+00:00"})
+    replies = iter((moment, None, moment))
+    with scripted_api(lambda _: next(replies)) as lab:
+        clock = LabTimeClock(f"{lab.url}/clock")
+        assert clock.now() == clock.now()
+        assert len(lab.asked) == 3
+
+
 def test_run_ids_are_16_hexadecimal_digits_and_differ() -> None:
     ids = {SystemEntropy().run_id() for _ in range(50)}
     assert len(ids) == 50
