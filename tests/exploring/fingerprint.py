@@ -1,7 +1,7 @@
 """What a stopped workflow can still depend on, as one number: equal numbers go on equally.
 
-A thread that waits at a call is its stack: each function, the place in it, and the local variables
-that are still read from there on. Objects count by their content, so that a run that was
+A coroutine that waits at a call is its stack: each function, the place in it, and the local
+variables that are still read from there on. Objects count by their content, so that a run that was
 interrupted and resumed is the same as one that was not, once nothing in it tells the two apart.
 Loops are taken to hold their place in a local variable, as a ``for`` over distinct things does. On
 the way out of a ``with`` a result is kept where nobody can see it: such a stack is like no other.

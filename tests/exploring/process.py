@@ -3,24 +3,24 @@ answers.
 
 A process is told apart by its command and the answers that it had so far: nothing else can change
 what it does next. So the processes form a tree, in which each branch is run once, whatever the
-interleaving that it is met in. A workflow runs in a thread of its own that waits at its call; where
-another branch has taken the thread along, a new one is fed the same answers up to the same call.
+interleaving that it is met in. A workflow is a coroutine that waits at its call; where another
+branch has taken the coroutine along, a new one is fed the same answers up to the same call.
 """
 
 import sys
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from queue import SimpleQueue
 from typing import Any
+
+from greenlet import greenlet
 
 from migrator.errors import MigratorError
 from tests.exploring.fingerprint import content, fingerprint
 from tests.exploring.ports import Call, Wire
 
 # One that waits takes 20 KiB; one that has to be run again takes as long as all its calls before.
-MOST_THREADS = 4_000
+MOST_WAITING = 4_000
 
 
 class Ended(BaseException):
@@ -51,8 +51,10 @@ class Answer:
 Workflow = Callable[[Wire, int], Exit]
 
 
-class _Thread:
-    """A workflow that runs until its next call; it is its own wire."""
+class _Coroutine:
+    """A workflow that runs until its next call; it is its own wire. It has a stack of its own in
+    the one thread of the test: to go on in it wakes up nobody.
+    """
 
     def __init__(self, workflow: Workflow, now: int, seed: int) -> None:
         self.now = now
@@ -61,23 +63,21 @@ class _Thread:
         )
         self.print = 0
         self._seed = seed
-        self._answers: SimpleQueue[Answer | None] = SimpleQueue()
-        self._calls: SimpleQueue[Call | Exit | BaseException] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, args=(workflow, seed), daemon=True)
-        self._thread.start()
+        self._asker = greenlet.getcurrent()
+        self._stack = greenlet(self._run)
+        self._found: Call | Exit | BaseException | None = self._stack.switch(workflow, seed)
 
-    def _run(self, workflow: Workflow, seed: int) -> None:
+    def _run(self, workflow: Workflow, seed: int) -> Exit | BaseException | None:
         try:
-            self._calls.put(workflow(self, seed))
+            return workflow(self, seed)
         except Ended:
-            pass
+            return None
         except BaseException as error:
-            self._calls.put(error)
+            return error
 
     def call(self, *call: Any) -> Any:  # noqa: ANN401 - each call has its own answer
         self.print = fingerprint(sys._getframe(1), self.now, self._seed) if self.marked else 0
-        self._calls.put(call)
-        answer = self._answers.get()
+        answer: Answer | None = self._asker.switch(call)
         if answer is None:
             raise Ended
         self.now = answer.now
@@ -86,20 +86,19 @@ class _Thread:
         return answer.value
 
     def pending(self) -> Call | Exit:
-        found = self._calls.get()
+        found = self._found
         if isinstance(found, BaseException):
             raise found
+        assert found is not None
         return found
 
     def answer(self, answer: Answer) -> None:
-        self._answers.put(answer)
+        self._found = self._stack.switch(answer)
 
     def end(self) -> None:
-        self._answers.put(None)
         # a context manager on the way out may ask for one more thing
-        while self._thread.is_alive():
-            self._answers.put(None)
-            self._thread.join(0.01)
+        while not self._stack.dead:
+            self._stack.switch(None)
 
 
 @dataclass(eq=False, slots=True)
@@ -124,14 +123,14 @@ class Process:
 
 
 class Pool:
-    """The tree of processes, and the threads that wait in it. ``merges``: whether processes that
+    """The tree of processes, and the coroutines that wait in it. ``merges``: whether processes that
     can only go on alike are taken for one; without it nothing but their histories tells them apart.
     """
 
     def __init__(self, *, merges: bool = True) -> None:
         self.merges = merges
         self.roots: dict[Hashable, Process] = {}
-        self.threads: OrderedDict[Process, _Thread] = OrderedDict()
+        self.waiting: OrderedDict[Process, _Coroutine] = OrderedDict()
         self.alike: dict[Hashable, Process] = {}
         self.replays = self.processes = 0
 
@@ -139,55 +138,55 @@ class Pool:
         """A new process, at its first call."""
         name = (key, now, seed)
         if name not in self.roots:
-            thread = _Thread(workflow, now, seed)
+            coroutine = _Coroutine(workflow, now, seed)
             self.roots[name] = self._waiting(
-                Process(self, thread.pending(), key, (workflow, now, seed)), thread
+                Process(self, coroutine.pending(), key, (workflow, now, seed)), coroutine
             )
         return self.roots[name]
 
     def advance(self, process: Process, answer: Answer) -> Process:
         """Answer the call that the process waits at, and run it to its next one."""
-        thread = self.threads.pop(process, None) or self._replayed(process)
-        thread.marked = True
-        thread.answer(answer)
-        pending = thread.pending()
+        coroutine = self.waiting.pop(process, None) or self._replayed(process)
+        coroutine.marked = True
+        coroutine.answer(answer)
+        pending = coroutine.pending()
         # what it would do next, and what it can still depend on: one such process stands for all of
         # them
-        name = (process.kind, thread.print, 0 if isinstance(pending, Exit) else content(pending))
+        name = (process.kind, coroutine.print, 0 if isinstance(pending, Exit) else content(pending))
         child = None if isinstance(pending, Exit) or not self.merges else self.alike.get(name)
         if child is None:
             self.processes += 1
             child = Process(self, pending, process.kind, process.root, process, answer)
             if not isinstance(pending, Exit):
                 self.alike[name] = child
-        elif child in self.threads:
-            thread.end()
+        elif child in self.waiting:
+            coroutine.end()
             return child
-        return self._waiting(child, thread)
+        return self._waiting(child, coroutine)
 
-    def _waiting(self, process: Process, thread: _Thread) -> Process:
+    def _waiting(self, process: Process, coroutine: _Coroutine) -> Process:
         if not isinstance(process.pending, Exit):
-            self.threads[process] = thread
-            if len(self.threads) > MOST_THREADS:
-                self.threads.popitem(last=False)[1].end()
+            self.waiting[process] = coroutine
+            if len(self.waiting) > MOST_WAITING:
+                self.waiting.popitem(last=False)[1].end()
         return process
 
-    def _replayed(self, process: Process) -> _Thread:
+    def _replayed(self, process: Process) -> _Coroutine:
         self.replays += 1
         answers = []
         at: Process | None = process
         while at is not None and at.answered is not None:
             answers.append(at.answered)
             at = at.parent
-        thread = _Thread(*process.root)
-        thread.marked = False
-        thread.pending()
+        coroutine = _Coroutine(*process.root)
+        coroutine.marked = False
+        coroutine.pending()
         for answer in reversed(answers):
-            thread.answer(answer)
-            thread.pending()
-        return thread
+            coroutine.answer(answer)
+            coroutine.pending()
+        return coroutine
 
     def close(self) -> None:
-        """End every thread."""
-        while self.threads:
-            self.threads.popitem()[1].end()
+        """End every coroutine."""
+        while self.waiting:
+            self.waiting.popitem()[1].end()
