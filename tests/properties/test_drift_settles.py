@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import combinations, product
 from typing import Any, TypeAlias
 
+import msgspec
 import pytest
 
 from migrator.decide.auditing.access_now import access_now
@@ -139,7 +140,9 @@ class World:
     def access(self, before: AccessDocument | None = None) -> AccessDocument:
         """Who can log in, and what IAM says of those who could before."""
         also = [each.principal_arn for each in before.principals] if before else []
-        return access_now(decode_snapshot(deepcopy(self.snapshot())), also=also)
+        return access_now(
+            decode_snapshot(msgspec.json.decode(msgspec.json.encode(self.snapshot()))), also=also
+        )
 
 
 def _world(mode: str) -> World:

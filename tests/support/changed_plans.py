@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from migrator.decide.planning.proof.basis import digest_of
 from migrator.model.files.plan import plan_digest
 
@@ -23,19 +25,29 @@ def changes(document: Document) -> Iterator[tuple[str, Document]]:
     """``(what was changed, the changed document with its digests)``, every kind at every place
     where it fits.
     """
+    for what, changed in edits(document):
+        yield what, with_digests(changed, document)
+
+
+def edits(document: Document) -> Iterator[tuple[str, Document]]:
+    """The same, with the digests of the plan as it was."""
+    # Read from its text: a tenth of what a deep copy takes.
+    text = msgspec.json.encode(document)
+    document = msgspec.json.decode(text)
     for make in (_of_steps, _of_principals, _of_findings, _of_document):
         for what, change in make(document):
-            changed = copy.deepcopy(document)
+            changed = msgspec.json.decode(text)
             change(changed)
-            if changed == document:
-                continue
-            changed["snapshotDigest"] = (
-                digest_of(changed["basis"])
-                if changed["basis"] != document["basis"]
-                else changed["snapshotDigest"]
-            )
-            changed["planDigest"] = plan_digest(changed)
-            yield what, changed
+            if changed != document:
+                yield what, changed
+
+
+def with_digests(changed: Document, document: Document) -> Document:
+    """The changed document with the digests that fit it."""
+    if changed["basis"] != document["basis"]:
+        changed["snapshotDigest"] = digest_of(changed["basis"])
+    changed["planDigest"] = plan_digest(changed)
+    return changed
 
 
 Change = Callable[[Document], object]
