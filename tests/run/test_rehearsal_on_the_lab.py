@@ -5,8 +5,6 @@ bytes come back.
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from migrator.lab.kubernetes_api import kubernetes_api
 from migrator.lab.worlds.faults import Fault
 from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.world_files import build_world
+from tests.support.forked_cli import Running
 from tests.support.kubernetes_lab import ALWAYS, KubernetesLab, token_of
 from tests.support.lab_session import LabSession, lab_session
 
@@ -102,19 +101,11 @@ class Stage:
         found = self.aws_auth()
         return None if found is None else found["data"]
 
-    def begin(self, length: str = "6h") -> "subprocess.Popen[str]":
+    def begin(self, length: str = "6h") -> Running:
         """Start a rehearsal as a process, and wait until the map is blank."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "migrator", *REHEARSE, "--for", length],
-            cwd=self.session.folder,
-            env=self.session.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        process = self.session.begin(*REHEARSE, "--for", length)
         self.wait_for(lambda: self.blank() or process.poll() is not None)
-        assert process.poll() is None, process.communicate()
+        assert process.poll() is None, process.wait()
         return process
 
     def blank(self) -> bool:
@@ -128,11 +119,11 @@ class Stage:
             self.session.world.clock.advance(timedelta(seconds=step))
             time.sleep(0.1)
 
-    def ended(self, process: "subprocess.Popen[str]") -> tuple[int, dict[str, Any]]:
+    def ended(self, process: Running) -> tuple[int, dict[str, Any]]:
         """Exit code and document of a rehearsal that ends by itself."""
-        out, err = process.communicate(timeout=PATIENCE)
-        assert out, err
-        return process.returncode, json.loads(out)
+        done = process.wait(PATIENCE)
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)
 
     def rehearse(self, length: str) -> tuple[int, dict[str, Any]]:
         """A rehearsal from start to end."""
@@ -251,8 +242,8 @@ def test_a_map_that_somebody_deletes_is_made_again(stage: Stage) -> None:
 
 def test_after_a_kill_the_job_in_the_cluster_puts_the_map_back(stage: Stage) -> None:
     process = stage.begin()
-    process.kill()
-    process.communicate()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
     assert stage.blank()
     stage.wait_for(lambda: not stage.blank(), step=5)
     assert stage.data == AWS_AUTH["data"]
@@ -266,8 +257,8 @@ def test_after_a_kill_the_job_in_the_cluster_puts_the_map_back(stage: Stage) -> 
 
 def test_after_a_kill_no_command_of_another_folder_disarms_the_timer(stage: Stage) -> None:
     process = stage.begin()
-    process.kill()
-    process.communicate()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
     other = ("--state-dir", "other")
     left = stage.session.migrate(*other, "rollback", "stage", "--leftovers", "--yes")
     assert left.returncode == 7, left.stderr
@@ -359,6 +350,5 @@ def test_while_one_run_goes_on_another_is_refused_with_the_owners_name(stage: St
         effect.operation.startswith("kubernetes:") for effect in stage.session.effects()[effects:]
     )
     process.send_signal(signal.SIGINT)
-    assert process.wait(PATIENCE) == 7
-    process.communicate()
+    assert process.wait(PATIENCE).returncode == 7
     stage.clean()

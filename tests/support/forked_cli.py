@@ -168,6 +168,46 @@ class ForkedClis:
             return one
 
 
+class Running:
+    """A command that runs beside the test, as a :class:`subprocess.Popen` of it would."""
+
+    def __init__(
+        self,
+        clis: ForkedClis,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+    ) -> None:
+        self.pid = 0
+        self._done: subprocess.CompletedProcess[str] | None = None
+        began = threading.Event()
+
+        def started(pid: int) -> None:
+            self.pid = pid
+            began.set()
+
+        def run() -> None:
+            self._done = clis.run(arguments, folder, environment, started)
+
+        self._thread = threading.Thread(target=run, daemon=True)
+        self._thread.start()
+        assert began.wait(_SECONDS), "the command was not started"
+
+    def poll(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return None if self._done is None else self._done.returncode
+
+    def wait(self, timeout: float = _SECONDS) -> subprocess.CompletedProcess[str]:
+        """How it ended, once it has."""
+        self._thread.join(timeout)
+        assert self._done is not None, f"{self.pid} still runs"
+        return self._done
+
+    def send_signal(self, number: int) -> None:
+        """To the process itself."""
+        os.kill(self.pid, number)
+
+
 @cache
 def forked_clis() -> ForkedClis:
     """Those of this test process."""

@@ -19,7 +19,7 @@ from migrator.lab.worlds.effects import Effect, KillPoint
 from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.world import World
 from migrator.lab.worlds.world_files import demo_world_path, load_world
-from tests.support.forked_cli import ForkedCli, forked_clis
+from tests.support.forked_cli import ForkedCli, Running, forked_clis
 
 READER_ROLE = "arn:aws:iam::444455556666:role/iam-reader"
 KILLED = -9
@@ -66,6 +66,11 @@ class LabSession:
         finally:
             effects.cancel_kill()
             effects.listeners[:] = before
+
+    def begin(self, *arguments: str) -> Running:
+        """Start the command, and go on while it runs."""
+        arguments = ("--reader-role", READER_ROLE, *arguments)
+        return Running(forked_clis(), arguments, self.folder, self.environment())
 
     def _arm(
         self, pid: int, kill: "tuple[int, KillPoint] | None", signals: Mapping[int, int]
