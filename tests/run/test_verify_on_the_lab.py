@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -48,6 +49,11 @@ def plan(lab: ProofLab) -> Plan:
     """A plan whose developers were moved to an entry and proven; the viewer had an entry all
     along.
     """
+    return proven(lab)
+
+
+def proven(lab: ProofLab) -> Plan:
+    """Make that plan, apply it to the developers, and prove it."""
     made, digest = lab.plan()
     assert lab.verify(made, DEVS, VIEWER, baseline=True).exit_code in (0, 6)
     assert is_done_as_asked(lab.apply(made, digest, DEVS))
@@ -132,12 +138,51 @@ def hidden(lab: ProofLab) -> str:
     return VIEWER
 
 
-def verdict_after(lab: ProofLab, plan: Plan, change: Callable[[ProofLab], str]) -> PrincipalVerdict:
-    arn = change(lab)
+Change: TypeAlias = Callable[[ProofLab], str]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is seen of a change: the verdict after it, and before and after it what impersonation
+    answers and what a rules review shows.
+    """
+
+    verdict: PrincipalVerdict
+    impersonated: tuple[list[bool], list[bool]]
+    rules: tuple[Any, Any]
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Change], Seen]:
+    """Each change on a lab of its own, looked at by all tests about it."""
+
+    @cache
+    def of(change: Change) -> Seen:
+        place = tmp_path_factory.mktemp(change.__name__)
+        with pytest.MonkeyPatch.context() as patch, proof_lab(place, patch) as lab:
+            return _seen(lab, proven(lab), change)
+
+    return of
+
+
+def _seen(lab: ProofLab, plan: Plan, change: Change) -> Seen:
+    arn = DEVS if change in (thinner, wider, renamed, stale) else VIEWER
+    taken = lab.verify(plan, arn).evidence[0]
+    assert isinstance(taken, Evidence)
+    assert taken.subject is not None
+    who = (taken.subject.username, taken.subject.groups)
+    probes = [result.probe for result in taken.probes]
+
+    def look() -> tuple[list[bool], Any]:
+        return impersonated(lab, who, probes), rules_review(lab, plan)
+
+    before = look()
+    assert change(lab) == arn
     lab.pass_time(60)
     outcome = lab.verify(plan, arn)
     assert outcome.exit_code == 6
-    return outcome.verdicts[0]
+    after = look()
+    return Seen(outcome.verdicts[0], (before[0], after[0]), (before[1], after[1]))
 
 
 def wrong_probes(verdict: PrincipalVerdict) -> dict[str, bool]:
@@ -151,30 +196,30 @@ def wrong_probes(verdict: PrincipalVerdict) -> dict[str, bool]:
     }
 
 
-def test_a_thinner_entry_is_caught_by_what_is_denied_now(lab: ProofLab, plan: Plan) -> None:
-    found = verdict_after(lab, plan, thinner)
+def test_a_thinner_entry_is_caught_by_what_is_denied_now(seen: Callable[[Change], Seen]) -> None:
+    found = seen(thinner).verdict
     assert (found.verdict, found.proof_class) == ("failed", "live")
     assert "the group 'devs' is missing" in found.why
     assert wrong_probes(found)["get secrets shop"] is False
 
 
-def test_a_wider_entry_is_caught_by_what_is_allowed_now(lab: ProofLab, plan: Plan) -> None:
-    found = verdict_after(lab, plan, wider)
+def test_a_wider_entry_is_caught_by_what_is_allowed_now(seen: Callable[[Change], Seen]) -> None:
+    found = seen(wider).verdict
     assert found.verdict == "failed"
     assert "the group 'wide' is there and should not be" in found.why
     assert any(wrong_probes(found).values())
 
 
-def test_a_wrong_username_is_caught_by_who_the_login_is(lab: ProofLab, plan: Plan) -> None:
-    found = verdict_after(lab, plan, renamed)
+def test_a_wrong_username_is_caught_by_who_the_login_is(seen: Callable[[Change], Seen]) -> None:
+    found = seen(renamed).verdict
     assert found.verdict == "failed"
     assert "the username is 'developer:migrate-run', not 'dev:migrate-run'" in found.why
 
 
 def test_a_stale_entry_is_caught_although_every_probe_passes_through_the_row(
-    lab: ProofLab, plan: Plan
+    seen: Callable[[Change], Seen],
 ) -> None:
-    found = verdict_after(lab, plan, stale)
+    found = seen(stale).verdict
     assert found.verdict == "failed"
     assert "the entry is dead" in found.why
     assert wrong_probes(found) == {}
@@ -195,9 +240,9 @@ def test_a_stale_entry_is_not_ok_where_iam_may_not_be_read_either(
 
 
 def test_a_lost_namespace_scope_is_caught_by_the_probe_in_that_namespace(
-    lab: ProofLab, plan: Plan
+    seen: Callable[[Change], Seen],
 ) -> None:
-    found = verdict_after(lab, plan, lost_scope)
+    found = seen(lost_scope).verdict
     assert found.verdict == "failed"
     wrong = wrong_probes(found)
     assert wrong["get secrets payments"] is False
@@ -205,13 +250,12 @@ def test_a_lost_namespace_scope_is_caught_by_the_probe_in_that_namespace(
 
 
 def test_a_policy_that_rules_reviews_do_not_show_is_caught_by_a_probe(
-    lab: ProofLab, plan: Plan
+    seen: Callable[[Change], Seen],
 ) -> None:
-    before = rules_review(lab, plan)
-    found = verdict_after(lab, plan, hidden)
-    assert found.verdict == "failed"
-    assert any(wrong_probes(found).values())
-    assert rules_review(lab, plan) == before
+    found = seen(hidden)
+    assert found.verdict.verdict == "failed"
+    assert any(wrong_probes(found.verdict).values())
+    assert found.rules[1] == found.rules[0]
 
 
 FEWER_RIGHTS = {
@@ -328,22 +372,15 @@ def impersonated(
     "change", [thinner, wider, renamed, stale, lost_scope, hidden], ids=lambda c: c.__name__
 )
 def test_impersonation_would_have_seen_no_difference(
-    lab: ProofLab, plan: Plan, change: Callable[[ProofLab], str]
+    seen: Callable[[Change], Seen], change: Change
 ) -> None:
     """Whoever impersonates types in the name and groups that should be right, and access policies
     do not count for it: it asks about RBAC, not about the principal. All six changes, each of which
     verification catches, pass.
     """
-    arn = DEVS if change in (thinner, wider, renamed, stale) else VIEWER
-    taken = lab.verify(plan, arn).evidence[0]
-    assert isinstance(taken, Evidence)
-    assert taken.subject is not None
-    who = (taken.subject.username, taken.subject.groups)
-    probes = [result.probe for result in taken.probes]
-    before = impersonated(lab, who, probes)
-    found = verdict_after(lab, plan, change)
-    assert found.verdict == "failed"
-    assert impersonated(lab, who, probes) == before
+    found = seen(change)
+    assert found.verdict.verdict == "failed"
+    assert found.impersonated[1] == found.impersonated[0]
 
 
 def test_an_entry_that_was_deleted_after_apply_is_missed_although_the_row_answers(
