@@ -6,6 +6,7 @@ layout of the ConfigMap, IAM principals that nothing here names, and bindings of
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from migrator.decide.access.name_references import is_ours
@@ -17,7 +18,15 @@ from migrator.model.access_entry import AccessEntry, AssociatedPolicy
 from migrator.model.aws_auth import AwsAuth
 from migrator.model.canonical import digest_of
 from migrator.model.principal import IamPrincipal, parse_arn
-from migrator.model.rbac import Binding, RbacState, Role
+from migrator.model.rbac import (
+    Binding,
+    LabelSelector,
+    PolicyRule,
+    RbacState,
+    Role,
+    RoleKind,
+    Subject,
+)
 from migrator.model.snapshot import FargateProfile, GroupReference, Nodegroup, Snapshot
 
 __all__ = ["aws_auth_basis", "basis_of", "digest_of", "has_binding"]
@@ -189,18 +198,18 @@ def _accounts(snapshot: Snapshot, named: frozenset[str]) -> dict[str, Any]:
 
 def _rbac(rbac: RbacState) -> dict[str, str]:
     """Digests of roles and bindings, by kind, namespace and name."""
-    found = {_name(role, "Role"): _digest(_role(role)) for role in rbac.roles}
+    found = {_name(role, "Role"): _of_role(role) for role in rbac.roles}
     for binding in rbac.bindings:
         # A run makes and removes its own bindings: they must not end its plan.
         if not is_ours(binding):
-            found[_name(binding, "RoleBinding")] = _digest(_binding(binding))
+            found[_name(binding, "RoleBinding")] = _of_binding(binding)
     return found
 
 
 def has_binding(basis: Mapping[str, Any], binding: Binding) -> bool:
     """Whether the plan of the basis was made with this binding, as it is here."""
     found = (basis.get("rbac") or {}).get(_name(binding, "RoleBinding"))
-    return found == _digest(_binding(binding))
+    return found == _of_binding(binding)
 
 
 def _name(item: Role | Binding, kind: str) -> str:
@@ -210,9 +219,21 @@ def _name(item: Role | Binding, kind: str) -> str:
     return f"{kind} {item.namespace}/{item.name}"
 
 
-def _role(role: Role) -> list[Any]:
-    """What a role permits, and what decides into which aggregated role it is copied."""
-    rules = [
+def _of_role(role: Role) -> str:
+    """Digest of what a role permits, and of what decides into which others it is copied."""
+    # Aggregation selects roles by labels (Kubernetes, "Aggregated ClusterRoles"); others are notes.
+    labels = tuple(label for label in sorted(role.labels.items()) if "aggregate-to" in label[0])
+    return _role_digest(role.rules, role.aggregation, labels)
+
+
+# Most roles and bindings of a cluster are those that Kubernetes makes: all clusters have the same.
+@lru_cache(maxsize=4096)
+def _role_digest(
+    rules: tuple[PolicyRule, ...],
+    aggregation: tuple[LabelSelector, ...] | None,
+    labels: tuple[tuple[str, str], ...],
+) -> str:
+    permitted = [
         [
             rule.verbs,
             rule.api_groups,
@@ -220,23 +241,26 @@ def _role(role: Role) -> list[Any]:
             rule.resource_names,
             rule.non_resource_urls,
         ]
-        for rule in role.rules
+        for rule in rules
     ]
-    aggregation = None
-    if role.aggregation is not None:
-        aggregation = [
-            [sorted(each.match_labels), sorted(each.match_expressions)] for each in role.aggregation
+    selectors = None
+    if aggregation is not None:
+        selectors = [
+            [sorted(each.match_labels), sorted(each.match_expressions)] for each in aggregation
         ]
-    # Aggregation selects roles by labels (Kubernetes, "Aggregated ClusterRoles"); others are notes.
-    labels = [label for label in sorted(role.labels.items()) if "aggregate-to" in label[0]]
-    return [rules, aggregation, labels]
+    return _digest([permitted, selectors, labels])
 
 
-def _binding(binding: Binding) -> list[Any]:
-    """The role of a binding and whom it gives the role to."""
+def _of_binding(binding: Binding) -> str:
+    """Digest of the role of a binding and of whom it gives the role to."""
+    return _binding_digest(binding.role_kind, binding.role_name, binding.subjects)
+
+
+@lru_cache(maxsize=4096)
+def _binding_digest(kind: RoleKind, name: str, subjects: tuple[Subject, ...]) -> str:
     # The order of subjects has no meaning.
-    subjects = sorted([each.kind, each.namespace or "", each.name] for each in binding.subjects)
-    return [binding.role_kind, binding.role_name, subjects]
+    given = sorted([each.kind, each.namespace or "", each.name] for each in subjects)
+    return _digest([kind, name, given])
 
 
 def _digest(document: list[Any]) -> str:
