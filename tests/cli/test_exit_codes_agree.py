@@ -108,3 +108,22 @@ def _state_of(lab: CliLab) -> str:
     """The plan in the state folder, as the status names its place."""
     (found,) = lab.work.rglob("small/plan.json")
     return str(found.relative_to(lab.work))
+
+
+def test_commands_agree_where_another_state_folder_finished_the_plan(tmp_path: Path) -> None:
+    """The proofs of the other run are not in this folder: apply takes its own, and then all say
+    that nothing is left.
+    """
+    with running(tmp_path) as lab:
+        (lab.work / "decisions.yaml").write_text(WAIVERS)
+        assert lab.run("plan", "small", "--out", "plan.json", *ANSWERS).code == 0
+        assert lab.run(*APPLY, "--state-dir", "elsewhere").code == 0
+        # Before it this folder knows nothing, and no command says that all is done.
+        assert lab.run("status", "plan.json").code == 1
+        assert lab.run(*GATES).code == 4
+        applied = lab.run(*APPLY)
+        assert applied.code == 0, applied.err
+        assert "this state has no proof of the entry" in applied.err
+        for command in (("status", "plan.json"), VERIFY, GATES, APPLY):
+            ran = lab.run(*command)
+            assert ran.code == 0, f"{command}: {ran.out}{ran.err}"
