@@ -1,15 +1,17 @@
-"""The most memory that a process and those it started had at once.
+"""The most memory that a process and those it started had at once, and the CPU that it took.
 
 ``ru_maxrss`` does not tell it: a process that is forked, and execed, begins with the peak of the
 one that started it.
 """
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 _PROC = Path("/proc")
+_TICKS = os.sysconf("SC_CLK_TCK")
 _SECONDS = 0.05
 _EVERY = 10  # what is shared is shared out among processes: that takes longer to read
 
@@ -49,6 +51,12 @@ class PeakMemory(threading.Thread):
 def peak_of(pid: int) -> int:
     """KiB that this process had at most since it was execed."""
     return _kibibytes(_PROC / str(pid) / "status", "VmHWM:")
+
+
+def seconds_of(pid: int) -> float:
+    """CPU of a process so far, without that of those it started."""
+    fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def _family(pid: int) -> Iterator[int]:
