@@ -8,8 +8,10 @@ that has ``x-k8s-aws-id`` signed.
 import base64
 import binascii
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
+
+from migrator.lab.aws.sigv4 import signing_moment
 
 PREFIX = "k8s-aws-v1."
 MAX_LENGTH = 4096
@@ -129,7 +131,7 @@ def _check_date(text: str, machine_now: datetime) -> None:
     if not text:
         raise _format("X-Amz-Date parameter must be present in pre-signed URL")
     try:
-        signed_at = datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+        signed_at = signing_moment(text)
     except ValueError:
         raise _format(
             f"error parsing X-Amz-Date parameter {text} into format 20060102T150405Z"
