@@ -25,7 +25,7 @@ _KEY_ID = re.compile(rb"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[LabSession]:
-    with lab_session(tmp_path) as found:
+    with lab_session(tmp_path, alone=True) as found:
         yield found
 
 

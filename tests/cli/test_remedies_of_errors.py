@@ -12,6 +12,7 @@ import pytest
 from migrator.model.error_catalogue import ERRORS
 from tests.cli.remedy_cases import CASES, NOT_HERE, STORIES, Case
 from tests.cli.test_commands_of_errors import CASES as OF_FILES
+from tests.support.forked_cli import ALONE
 from tests.support.remedy_lab import RemedyLab, cluster_of, remedy_lab
 
 ASKS = ("apply", "rollback", "rehearse")
@@ -67,6 +68,7 @@ def test_command_of_the_catalogue_puts_the_error_right(shared: RemedyLab, story:
 
 def _follow(lab: RemedyLab, case: Case) -> None:
     case.cause(lab)
+    lab.variables[ALONE] = "yes"
     failed = lab.run(*_words(case.fails, lab.name))
     assert failed.error_code == case.code, f"{case.code}: {failed.out}{failed.err}"
     assert failed.code in ERRORS[case.code].exit_codes

@@ -25,6 +25,7 @@ from migrator.decide.running.lock_protocol import LEASE_SECONDS, MARGIN_SECONDS
 from migrator.lab.lab_client import control
 from migrator.model.cluster_lock import LockHolder, LockRecord
 from tests.support.cli_lab import ACCOUNT, WAIVERS, WORLD, CliLab, Ran, running
+from tests.support.forked_cli import ALONE
 
 OPERATOR, SECOND = (
     f"arn:aws:iam::{ACCOUNT}:role/operator",
@@ -162,7 +163,7 @@ def test_lock_of_a_run_elsewhere_is_waited_for_and_taken_over_when_it_is_not_ren
 ) -> None:
     records = lease(lab, monkeypatch)
     records.write(LockRecord(ELSEWHERE, "2026-11-22T00:00:00.000000Z", 4), over=None)
-    done = lab.run(*folder("a"), *APPLY)
+    done = lab.run(*folder("a"), *APPLY, environment=lab.environment(**{ALONE: "yes"}))
     assert done.code == 0, done.err
     assert (
         "waiting: the cluster is locked by arn:aws:iam::111122223333:role/ci@pipeline/7" in done.err
@@ -181,7 +182,8 @@ def test_lock_that_is_renewed_is_refused_and_broken_by_its_name_only(
     unasked = lab.run(*folder("a"), "rollback", "plan.json", "--break-lock", ELSEWHERE.identity)
     assert (unasked.code, unasked.error_code) == (4, "no-terminal"), unasked.err
     assert f"to be taken away: the lock of {ELSEWHERE.identity} (apply" in unasked.err
-    done = lab.run(*folder("a"), *APPLY, "--break-lock", ELSEWHERE.identity)
+    alone = lab.environment(**{ALONE: "yes"})
+    done = lab.run(*folder("a"), *APPLY, "--break-lock", ELSEWHERE.identity, environment=alone)
     assert done.code == 0, done.err
     assert "was taken away" in done.err
 

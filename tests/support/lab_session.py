@@ -19,7 +19,7 @@ from migrator.lab.worlds.effects import Effect, KillPoint
 from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.world import World
 from migrator.lab.worlds.world_files import demo_world_path, load_world
-from tests.support.forked_cli import ForkedCli, Running, forked_clis
+from tests.support.forked_cli import ALONE, ForkedCli, Running, forked_clis
 
 READER_ROLE = "arn:aws:iam::444455556666:role/iam-reader"
 KILLED = -9
@@ -33,6 +33,7 @@ class LabSession:
     world: World
     folder: Path
     forked: ForkedCli | None = None  # those of the test process without one
+    alone: bool = False  # nobody else works on its clusters: no wait for a lock takes machine time
 
     def environment(self) -> dict[str, str]:
         """What ``eval "$(migrate lab env)"`` leaves behind."""
@@ -42,6 +43,8 @@ class LabSession:
             if not name.startswith(("AWS_", "MIGRATE_"))
         }
         enter_lab(self.folder / "lab", environment)
+        if self.alone:
+            environment[ALONE] = "yes"
         return environment
 
     def migrate(
@@ -135,13 +138,17 @@ def _without_run(name: str) -> str:
 
 @contextmanager
 def lab_session(
-    folder: Path, world: World | None = None, forked: ForkedCli | None = None
+    folder: Path,
+    world: World | None = None,
+    forked: ForkedCli | None = None,
+    *,
+    alone: bool = False,
 ) -> Iterator[LabSession]:
     """A lab with the demo world, or another, served while the block runs."""
     world = world or load_world(demo_world_path())
     lab = Lab(world, folder / "lab")
     lab.start()
     try:
-        yield LabSession(lab, world, folder, forked)
+        yield LabSession(lab, world, folder, forked, alone)
     finally:
         lab.stop()
