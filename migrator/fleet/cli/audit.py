@@ -13,7 +13,8 @@ from migrator.fleet.app.asked import Asked
 from migrator.fleet.app.audit import FleetAuditRequest, audit_fleet
 from migrator.fleet.cli.files import read_fleet
 from migrator.fleet.cli.operator import fleet_operator_of
-from migrator.fleet.model.fleet import Command
+from migrator.fleet.decide.aws_lines import credentials_note
+from migrator.fleet.model.fleet import Command, FleetAccount
 from migrator.fleet.model.short_texts import short_cluster
 from migrator.model.drift import DriftOutcome
 
@@ -38,7 +39,10 @@ def audit(
     found = audit_fleet(request, fleet_operator_of(settings))
     output = output_of(settings)
     fleet_file = str(given["fleet_file"])
-    shown = [_shown(settings, arn, each, fleet_file) for arn, each in found.documents.items()]
+    accounts = {each.id: each for each in found.outcome.inventory.accounts}
+    shown = [
+        _shown(settings, arn, each, fleet_file, accounts) for arn, each in found.documents.items()
+    ]
     documents = {each.arn: each.document for each in shown}
     do = lines_of_outcome(settings, found.outcome, given)
 
@@ -74,12 +78,13 @@ def _shown(
     arn: str,
     document: Mapping[str, Any],
     fleet_file: str,
+    accounts: Mapping[str, FleetAccount],
 ) -> _Shown:
     """The access or the drift of one cluster, named as the tables of a fleet name it."""
     from migrator.model.files.access_document import DRIFT_FORMAT
 
     if document.get("format") == DRIFT_FORMAT:
-        return _drifted(settings, arn, document, fleet_file)
+        return _drifted(settings, arn, document, fleet_file, accounts)
     return _accessed(arn, document)
 
 
@@ -104,6 +109,7 @@ def _drifted(
     arn: str,
     document: Mapping[str, Any],
     fleet_file: str,
+    accounts: Mapping[str, FleetAccount],
 ) -> _Shown:
     """With the commands that settle each finding, over the fleet."""
     from migrator.model.files.access_document import drift_from_document, drift_to_document
@@ -117,12 +123,14 @@ def _drifted(
         ("fleet", "retire", fleet_file, "--cluster", arn),
         ("fleet", "access", fleet_file, "--save", "--cluster", arn),
     )
-    lines = settling_lines(settings, drifted, own)
+    account_id = drifted.cluster.account_id
+    account = accounts.get(account_id) or FleetAccount(account_id)
+    lines = settling_lines(settings, drifted, own, account.profile)
     after = command_lines(settings, [own.accept], "", {}) if drifted.findings else []
     named, note = short_cluster(arn), ""
     # The operator's own account is another one, and a name says no account.
-    if calls_aws(lines):
-        note = f"The aws commands need credentials of account {drifted.cluster.account_id}."
+    if calls_aws(lines) and not account.profile:
+        note = credentials_note(account)
     return _Shown(
         arn,
         drift_to_document(drifted, lines, after),

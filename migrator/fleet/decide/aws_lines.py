@@ -31,6 +31,16 @@ def in_account(remedy: str, account: FleetAccount) -> str:
     return f"{remedy} The aws commands need credentials of account {account.id}; first run {steps}."
 
 
+def credentials_note(account: FleetAccount) -> str:
+    """Whose credentials AWS commands need that name no profile: in a text that is folded, where no
+    command could be copied from.
+    """
+    said = f"The aws commands need credentials of account {account.id}"
+    if not account.roles:
+        return f"{said}."
+    return f"{said}: assume {', then '.join(link.arn for link in account.roles)} before them."
+
+
 def _assumed(roles: tuple[RoleLink, ...]) -> Iterator[str]:
     """One command for each role of the chain: the next one is assumed with its credentials."""
     values = " ".join(f"{name}=%s" for name in _NAMES)

@@ -1,17 +1,21 @@
 """``fleet access`` and ``fleet drift``: every cluster read, what does not answer a status."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from migrator.fleet.decide.aws_lines import in_account
 from migrator.fleet.model.files.audit import fleet_access_schema, fleet_drift_schema
+from migrator.fleet.model.fleet import FleetAccount, RoleLink
 from migrator.fleet.model.short_texts import short_cluster
 from migrator.lab.lab_client import control
+from tests.fleet.cli.test_fleet import pasted
 from tests.support.cli_lab import CliLab, running
-from tests.support.fleet_world import fleet_file, fleet_world
+from tests.support.fleet_world import EXTERNAL_ID, fleet_file, fleet_world
 
 
 def _run(lab: CliLab, *words: str) -> tuple[int, Mapping[str, Any]]:
@@ -51,6 +55,7 @@ def test_fleet_is_read_saved_and_compared_and_each_run_reads_all_of_it(tmp_path:
         assert [each["code"] for each in changed] == ["row-added"]
         assert all(each["commands"] for each in changed)
         assert found[by_name["c0001"]["arn"]] == []
+        _check_commands_of_aws(lab, access["documents"][by_name["c0001"]["arn"]], two)
         assert _run(lab, "drift", *two)[0] == 0
         _check_texts(lab, by_name["c0000"]["arn"], two, changed[0])
 
@@ -76,6 +81,24 @@ def _check_texts(
     assert accept in table
     assert lab.run(*accept.split()[1:]).code == 0
     assert _run(lab, "drift", *two)[1]["documents"][arn]["findings"] == []
+
+
+def _check_commands_of_aws(lab: CliLab, document: Mapping[str, Any], two: tuple[str, ...]) -> None:
+    """A lost entry: its commands need the account of the cluster, by the role of the fleet file."""
+    cluster = document["cluster"]
+    made = (each for each in document["principals"] if each["entry"])
+    entry = next(each for each in made if "/aws-service-role/" not in each["principalArn"])
+    role = f"arn:aws:iam::{cluster['accountId']}:role/migration"
+    account = FleetAccount(cluster["accountId"], roles=(RoleLink(role, EXTERNAL_ID),))
+    call = (
+        f"aws eks delete-access-entry --region {cluster['region']} "
+        f"--cluster-name {cluster['name']} --principal-arn {entry['principalArn']}"
+    )
+    *_, step = re.findall(r"`(.+?)`", in_account(f"`{call}`", account))
+    done = pasted(lab, f"{step}\n{call}")
+    assert done.returncode == 0, done.stderr
+    table = " ".join(lab.run("fleet", "drift", *two).out.split())
+    assert f"need credentials of account {cluster['accountId']}: assume {role} before" in table
 
 
 def _add_row(lab: CliLab, document: Mapping[str, Any]) -> None:

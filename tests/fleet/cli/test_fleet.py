@@ -184,7 +184,7 @@ def test_clusters_of_accounts_that_do_not_answer_any_more_stay_in_the_report(
     assert "not read since" not in mixed.run("fleet", "status", *state).out
 
 
-def _pasted(lab: CliLab, script: str) -> "subprocess.CompletedProcess[str]":
+def pasted(lab: CliLab, script: str) -> "subprocess.CompletedProcess[str]":
     """A script in the operator's shell, with the AWS CLI beside the tests."""
     path = f"{folder_of_aws()}{os.pathsep}{os.environ['PATH']}"
     files = str(lab.work / "none.ini")
@@ -209,10 +209,10 @@ def test_aws_commands_of_a_result_work_pasted_into_the_operators_shell(mixed: Cl
         steps = [line for line in lines if line.startswith("export ")]
         asks = [line for line in lines if line.startswith("aws ") and " describe-" in line]
         assert asks, remedy
-        done = _pasted(mixed, "\n".join((*steps, *asks)))
+        done = pasted(mixed, "\n".join((*steps, *asks)))
         assert done.returncode == 0, f"{remedy}\n{done.stderr}"
         # Without the role the account is the operator's own, which has no such cluster.
-        assert _pasted(mixed, asks[0]).returncode != 0
+        assert pasted(mixed, asks[0]).returncode != 0
 
 
 def test_a_cluster_that_nothing_answers_stays_unreachable_over_later_commands(

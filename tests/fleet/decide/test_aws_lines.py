@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from migrator.fleet.decide.aws_lines import in_account
+from migrator.fleet.decide.aws_lines import credentials_note, in_account
 from migrator.fleet.model.fleet import FleetAccount, RoleLink
 
 REMEDY = (
@@ -30,6 +30,14 @@ def test_each_role_of_a_chain_is_assumed_before_the_aws_commands() -> None:
     assert [each[each.index("--role-arn") + 1] for each in words] == [each.arn for each in ROLES]
     assert "--external-id" not in words[0]
     assert words[1][words[1].index("--external-id") + 1] == "x y"
+
+
+def test_note_names_account_and_roles() -> None:
+    account = FleetAccount("222233334444", roles=ROLES)
+    said = "The aws commands need credentials of account 222233334444"
+    first, second = (each.arn for each in ROLES)
+    assert credentials_note(account) == f"{said}: assume {first}, then {second} before them."
+    assert credentials_note(FleetAccount("222233334444")) == f"{said}."
 
 
 @pytest.mark.parametrize("remedy", ["", "See `kubectl get nodes`.", "Ask for laws."])
