@@ -68,6 +68,27 @@ def test_apply_that_is_told_to_end_is_exit_7_and_the_same_command_goes_on(
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_verify_that_is_told_to_end_ends_soon_and_keeps_its_evidence(
+    lab: CliLab, told: signal.Signals
+) -> None:
+    assert lab.run("plan", "small", "--out", "plan.json", "--quiet").code == 0
+    control(lab.directory, "POST", "latency", {"operation": "*", "seconds": 0.05})
+    process = begin(lab, "verify", "plan.json", "--baseline")
+    once(lambda: any(lab.work.rglob("evidence.jsonl")))
+    process.send_signal(told)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 7, out + err
+    assert "[interrupted]" in err
+    assert "Traceback" not in err
+    (path,) = lab.work.rglob("evidence.jsonl")
+    kept = path.read_bytes().splitlines(keepends=True)
+    assert all(line.endswith(b"\n") and json.loads(line)["principal_arn"] for line in kept)
+    control(lab.directory, "POST", "latency", {"operation": "*", "seconds": 0})
+    lab.run("verify", "plan.json", "--baseline")
+    assert path.read_bytes().splitlines(keepends=True)[: len(kept)] == kept
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
 def test_the_last_lines_of_the_json_log_of_one_that_is_told_to_end_are_objects(
     lab: CliLab, told: signal.Signals
 ) -> None:
