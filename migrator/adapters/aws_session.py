@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from migrator.adapters.aws_errors import translate
@@ -477,7 +477,28 @@ def _loader(data_path: str | None) -> Any:
     loader: Any = create_loader(data_path)
     # botocore asks this for each kind of file, in each thread of a command.
     loader.list_available_services = lambda type_name: _AnyService()
+    loader.load_service_model = _reads_of_ec2(loader.load_service_model)
     return loader
+
+
+def _reads_of_ec2(load: Callable[..., Any]) -> Callable[..., Any]:
+    """The same reader of models, and of EC2's 800 operations those that read: botocore makes a
+    method of each for every client, in each account and Region. Nothing here writes to EC2.
+    """
+
+    @cache
+    def loaded(service_name: str, type_name: str, api_version: str | None = None) -> Any:
+        model = load(service_name, type_name, api_version)
+        if (service_name, type_name) != ("ec2", "service-2"):
+            return model
+        reads = {
+            name: operation
+            for name, operation in model["operations"].items()
+            if name.startswith(("Describe", "Get"))
+        }
+        return {**model, "operations": reads}
+
+    return loaded
 
 
 def _paced(pace: Callable[[str], None], service: str) -> Callable[..., None]:

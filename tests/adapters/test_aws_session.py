@@ -118,6 +118,18 @@ def test_clients_are_made_once() -> None:
     assert session.client("eks") is not session.client("eks", retries=False)
 
 
+def test_a_client_of_ec2_has_what_reads_and_nothing_that_writes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    session = open_session(AwsSettings(region=REGION))
+    methods = session.client("ec2").meta.method_to_api_mapping
+    assert {"describe_instances", "get_managed_prefix_list_entries"} <= set(methods)
+    assert {method.partition("_")[0] for method in methods} == {"describe", "get"}
+    assert "create_access_entry" in session.client("eks").meta.method_to_api_mapping
+
+
 def test_retries_are_adaptive_and_what_is_one_way_is_sent_once() -> None:
     session = stubbed_session()
     assert session.client("eks").meta.config.retries["mode"] == "adaptive"
