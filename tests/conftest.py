@@ -11,10 +11,14 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.iri_syntax import build_grammar_when_asked
+
 # Images of containers often forbid bytecode: then each of the many processes that tests start would
 # compile the whole package again, and pytest would rewrite every test again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+build_grammar_when_asked()
 
 # Nothing of what is collected is garbage: it is looked through once, when all of it is there.
 gc.disable()
@@ -72,9 +76,19 @@ def no_foreign_environment(
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that build on each other come first: a worker that has nothing left to do takes tests
-    from the end of another one's list, and would begin in the middle of such a module.
+    from the end of another one's list, and would begin in the middle of such a module. Modules with
+    slow tests are next: one that begins last keeps the other workers idle.
     """
-    items.sort(key=lambda item: item.get_closest_marker("in_order") is None)
+    from tests.support.processor_time import LISTED, listed
+
+    slow = {test.partition("::")[0] for test in listed(LISTED.read_text(encoding="utf-8"))}
+
+    def place(item: pytest.Item) -> int:
+        if item.get_closest_marker("in_order") is not None:
+            return 0
+        return 1 if item.nodeid.partition("::")[0] in slow else 2
+
+    items.sort(key=place)
 
 
 def pytest_collection_finish() -> None:
