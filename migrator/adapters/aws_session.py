@@ -15,12 +15,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache, lru_cache
 from typing import Any, NamedTuple, TypeVar
 
+from migrator.adapters.aws_connections import CONNECT_SECONDS, READ_SECONDS, share_connections
 from migrator.adapters.aws_errors import translate
 from migrator.adapters.clock import machine_time
 from migrator.adapters.foreign_logs import log_call, mute_sdk_debug
+from migrator.adapters.service_models import model_loader
 from migrator.adapters.utc import utc_text
 from migrator.errors import MigratorError
 from migrator.model.principal import parse_arn
@@ -170,8 +171,8 @@ class AwsSession:
         attempts: dict[str, Any] = {"mode": "adaptive"} if retries else {"total_max_attempts": 1}
         config = Config(
             retries=attempts,
-            connect_timeout=10,
-            read_timeout=60,
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
             max_pool_connections=32,
             user_agent_extra=USER_AGENT,
         )
@@ -182,6 +183,8 @@ class AwsSession:
                     home.boto = home._boto_session()
                 where = region or (self._region if self._home else None)
                 client = home.boto.client(service, region_name=where, config=config)
+            if retries:
+                share_connections(client, home.boto._session.get_config_variable("ca_bundle"))
             if self.pace is not None:
                 client.meta.events.register(
                     "before-send", _paced(self.pace, client.meta.service_model.signing_name)
@@ -456,49 +459,8 @@ def _core(profile: str | None, files: Any = None) -> Any:
     if profile:
         core.set_config_variable("profile", profile)
     core._config = files
-    core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
+    core.register_component("data_loader", model_loader(core.get_config_variable("data_path")))
     return core
-
-
-class _AnyService:
-    """In place of the list of all services: the service's own folder says whether it exists."""
-
-    def __contains__(self, name: str) -> bool:
-        return True
-
-
-@lru_cache(maxsize=4)
-def _loader(data_path: str | None) -> Any:
-    """One reader of service models for all sessions of this process: reading them takes longer than
-    using them. It does not look through the folders of all 400 services for the name of one.
-    """
-    from botocore.loaders import create_loader
-
-    loader: Any = create_loader(data_path)
-    # botocore asks this for each kind of file, in each thread of a command.
-    loader.list_available_services = lambda type_name: _AnyService()
-    loader.load_service_model = _reads_of_ec2(loader.load_service_model)
-    return loader
-
-
-def _reads_of_ec2(load: Callable[..., Any]) -> Callable[..., Any]:
-    """The same reader of models, and of EC2's 800 operations those that read: botocore makes a
-    method of each for every client, in each account and Region. Nothing here writes to EC2.
-    """
-
-    @cache
-    def loaded(service_name: str, type_name: str, api_version: str | None = None) -> Any:
-        model = load(service_name, type_name, api_version)
-        if (service_name, type_name) != ("ec2", "service-2"):
-            return model
-        reads = {
-            name: operation
-            for name, operation in model["operations"].items()
-            if name.startswith(("Describe", "Get"))
-        }
-        return {**model, "operations": reads}
-
-    return loaded
 
 
 def _paced(pace: Callable[[str], None], service: str) -> Callable[..., None]:

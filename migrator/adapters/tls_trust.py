@@ -104,9 +104,9 @@ def _are_set(_protocols: Iterable[str]) -> None:
     """The protocols of a context that threads share are not set again."""
 
 
-def context_of(ca_pem: str | None) -> ssl.SSLContext:
-    """A context for a client that checks certificates and names, to share between threads. Raises
-    ``api-server-unknown``.
+def shared_context() -> ssl.SSLContext:
+    """A context for a client that checks certificates and names, to share between threads. It
+    has no authorities yet.
     """
     from urllib3.util.ssl_ import ALPN_PROTOCOLS, create_urllib3_context
 
@@ -117,6 +117,14 @@ def context_of(ca_pem: str | None) -> ssl.SSLContext:
     # its own connection (SSL_new, for which Python lets go of its lock): the server gets a damaged
     # greeting and answers "decode error".
     context.set_alpn_protocols = _are_set  # type: ignore[method-assign, assignment]
+    return context
+
+
+def context_of(ca_pem: str | None) -> ssl.SSLContext:
+    """A context that trusts the authorities of ``ca_pem``, or those of the system, to share between
+    threads. Raises ``api-server-unknown``.
+    """
+    context = shared_context()
     if ca_pem is None:
         context.load_default_certs()
         return context

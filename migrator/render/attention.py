@@ -174,7 +174,7 @@ def _of_steps(report: Report, go_on: Command) -> Iterable[_Worry]:
     # A plan that is rolled back has open steps, and its status ends with 0.
     if report.plan.blocked or not status.exit_code or not _has_open_steps(report):
         return
-    # What waits for a proof alone is told with who is unproven.
+    # What waits for a proof alone is named with who is unproven.
     if status.outstanding and status.next.startswith("prove "):
         return
     if not status.run and not report.baseline:
@@ -203,13 +203,13 @@ def _of_cluster(report: Report) -> Iterable[_Worry]:
 def _leftovers(report: Report) -> dict[tuple[str, Command], list[str]]:
     """What runs left, in words: those that one command removes are one thing."""
     status = report.status
-    told: list[Leftover] = []
-    # The open run's own are told with what keeps it open.
+    named: list[Leftover] = []
+    # The open run's own are named with what keeps it open.
     if status.outstanding or (status.exit_code and not report.plan.blocked):
-        told = _of_open_run(status)
+        named = _of_open_run(status)
     found: dict[tuple[str, Command], list[str]] = {}
     for leftover in status.leftovers:
-        if leftover in told:
+        if leftover in named:
             continue
         what = "bridge" if leftover.kind == "bridge" else "leftover"
         command = command_of_leftover(leftover, status) or ("status", PLAN)
@@ -230,7 +230,7 @@ def _closed_gates(report: Report) -> Iterable[Attention]:
 
 
 def _is_told(gate: Gate, report: Report) -> bool:
-    """Whether what keeps a gate closed is told already: the open questions or steps, or who is not
+    """Whether what keeps a gate closed is named already: the open questions or steps, or who is not
     proven.
     """
     if gate.name == "plan":

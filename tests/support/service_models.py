@@ -53,10 +53,10 @@ def _name_events_once() -> None:
 def _make_methods_once() -> None:
     """A client has a class of its own, with a method for each of a service's calls: 700 for EC2."""
     make = botocore.client.ClientCreator._create_methods
+    # Some sessions know only the operations that the program uses.
     made: dict[tuple[str, str, int], dict[str, Any]] = {}
 
     def methods_of(creator: Any, service: Any) -> dict[str, Any]:  # noqa: ANN401 - untyped
-        # The product's own clients of EC2 have fewer.
         key = (service.service_name, service.api_version, len(service.operation_names))
         if key not in made:
             made[key] = make(creator, service)

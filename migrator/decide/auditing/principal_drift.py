@@ -227,7 +227,7 @@ _OF_ENTRY: Final[tuple[_Rule, ...]] = (
         "the access entry of {arn} matched no login, and was made again",
     ),
     ("entry-changed", lambda pair: pair.differs, "the access entry of {arn} was changed"),
-    # Whoever made the entry again decided about the principal that has the name now.
+    # The one who made the entry again decided about the principal that has the name now.
     (
         None,
         lambda pair: pair.had and pair.has and pair.has_other_id,
@@ -328,8 +328,8 @@ def _settling(
         return "plan", None
     whose = pair.now if pair.heir is None else pair.heir
     is_made = _state(whose.entry) in _ADMIT_NONE
-    # A new entry takes the place of the row at once, and its policies come after it: its principal
-    # would have less meanwhile.
+    # A new entry immediately takes the place of the row, and its policies come after it: its
+    # principal would have less meanwhile.
     if not is_made or whose.logs_in != "yes" or not wanted.access_policies:
         return None, None
     interim = entry_of_row(whose)

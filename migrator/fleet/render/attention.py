@@ -28,10 +28,10 @@ class Needed:
 def attention_of(report: FleetReport) -> tuple[Needed, ...]:
     """Troubles first, then what clusters wait for, the most clusters first."""
     found = [Needed(each, (_command_of(each, report),)) for each in troubles(report)]
-    told = {arn for each in troubles(report) for arn in each.clusters}
+    named = {arn for each in troubles(report) for arn in each.clusters}
     rows = [row for row in report.rows if row.is_open and row.command]
     ways = {each.id: each for each in report.inventory.accounts}
-    return (*found, *_waiting([row for row in rows if row.cluster.arn not in told], ways))
+    return (*found, *_waiting([row for row in rows if row.cluster.arn not in named], ways))
 
 
 def _command_of(trouble: Trouble, report: FleetReport) -> str:
