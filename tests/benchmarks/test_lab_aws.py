@@ -30,7 +30,7 @@ START_SECONDS = 1.0
 CLUSTERS = 1_000
 REGION = "eu-central-1"
 SIGNED, START = 4.0, 2.0
-MANY = 80.0  # times the yardstick
+MANY = 120.0  # times the yardstick
 
 
 @contextmanager

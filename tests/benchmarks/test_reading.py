@@ -189,7 +189,10 @@ def test_reading_grows_with_the_text_whatever_its_shape(section: str, measured: 
     """Both lengths are read in turns, so that what else the machine does falls on both."""
     growing = [shape for shape in SHAPES if SHAPES[shape] != TENTHS[shape]]
     assert len(growing) == len(SHAPES) - 1
-    growth = {shape: grown(section, shape) for shape in growing}
+    growth = {shape: grown(section, shape, rounds=2) for shape in growing}
+    # What else the machine does shows as growth: the worst ones are looked at longer.
+    for shape in sorted(growing, key=lambda each: -growth[each])[:4]:
+        growth[shape] = grown(section, shape, rounds=8)
     shape = max(growth, key=growth.__getitem__)
     print(f"{shape} as {section}: {growth[shape]:.1f} times")  # noqa: T201 - a benchmark's result
     measured(
@@ -202,7 +205,7 @@ def test_reading_grows_with_the_text_whatever_its_shape(section: str, measured: 
     )
 
 
-def grown(section: str, shape: str) -> float:
+def grown(section: str, shape: str, *, rounds: int) -> float:
     """How many times the time ten times the text takes."""
     small, large = TENTHS[shape], SHAPES[shape]
     pairs = [
@@ -210,7 +213,7 @@ def grown(section: str, shape: str) -> float:
             min(seconds(lambda: read_aws_auth({section: small})) for _ in range(4)),
             seconds(lambda: read_aws_auth({section: large})),
         )
-        for _ in range(3)
+        for _ in range(rounds)
     ]
     first = min(pair[0] for pair in pairs)
     second = min(pair[1] for pair in pairs)

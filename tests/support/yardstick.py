@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 
 OF = "a mebibyte of JSON read and written by the interpreter"
-_ROUNDS = 7
+_ROUNDS = 25
 
 
 @cache
