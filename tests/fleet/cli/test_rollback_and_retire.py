@@ -1,4 +1,6 @@
-"""``fleet rollback`` and ``fleet retire``, counted cluster by cluster by the lab."""
+"""Waves from aws-auth to API mode with ``fleet rollback`` and ``fleet retire`` on the way, counted
+cluster by cluster by the lab.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fleet.cli.test_waves import SMALL, Waves, planned
+from tests.fleet.cli.test_waves import SMALL, Waves, apply_in_waves, cut_over_in_waves, planned
 
 ALL = SMALL.clusters
 pytestmark = pytest.mark.in_order
@@ -26,7 +28,7 @@ def _entries(waves: Waves) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def waves(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waves]:
-    """One fleet: each test leaves it applied, the last one retired."""
+    """One fleet, from planned to retired: each test goes on where the one above it ended."""
     with planned(tmp_path_factory.mktemp("waves") / "lab", SMALL) as made:
         yield made
 
@@ -42,8 +44,11 @@ def test_rollback_undoes_what_apply_made_and_is_done_again_without_a_change(wave
     assert waves.changed() == changed
     code, status = waves.fleet("status")
     assert (code, status["stages"]) == (0, {"planned": ALL})
+
+
+def test_a_failure_in_wave_two_stops_the_fleet_and_the_rest_is_untouched(waves: Waves) -> None:
     # The plans are still good: they can be applied again.
-    assert waves.fleet("apply", "--yes")[0] == 0
+    apply_in_waves(waves)
     assert sum(_entries(waves).values()) > 0
 
 
@@ -76,8 +81,7 @@ def test_retire_is_refused_before_the_cut_over_and_rollback_after_it(waves: Wave
     assert (code, _statuses(refused)["refused"]) == (8, 1)
     assert waves.changed() == before
 
-    assert waves.fleet("verify")[0] == 0
-    assert waves.fleet("cutover", "--confirm", "test")[0] == 0
+    cut_over_in_waves(waves)
     before = waves.changed()
     code, refused = waves.fleet("rollback", "--yes")
     assert (code, _statuses(refused)["refused"]) == (8, 1)

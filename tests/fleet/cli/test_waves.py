@@ -1,8 +1,9 @@
 """Waves over the wire: a failure in the second wave stops the fleet, and what was not begun is not
 touched.
 
-Eight clusters in every test run, sixty where real processes are killed. "Untouched" is what the lab
-counted, cluster by cluster, and nothing that the tool says of itself.
+Eight clusters in every test run (``test_rollback_and_retire.py``), sixty where real processes are
+killed. "Untouched" is what the lab counted, cluster by cluster, and nothing that the tool says of
+itself.
 """
 
 import json
@@ -163,7 +164,8 @@ def _goes_on(waves: Waves, command: tuple[str, ...], done: set[str], others: set
     assert waves.changed() == finished
 
 
-def _from_aws_auth_to_api_mode(waves: Waves) -> None:
+def apply_in_waves(waves: Waves) -> None:
+    """A failure in the second wave stops the fleet; once it is put right, the fleet goes on."""
     changed = waves.order[waves.size.canary + 1]
     waves.somebody_writes(changed, waves.rows_of(changed) + _late_row(changed))
     apply = ("apply", "--yes")
@@ -171,6 +173,9 @@ def _from_aws_auth_to_api_mode(waves: Waves) -> None:
     assert waves.fleet("plan", "--cluster", changed, "--decisions", "decisions.yaml")[0] == 0
     _goes_on(waves, apply, done, others | {_name(changed)})
 
+
+def cut_over_in_waves(waves: Waves) -> None:
+    """The same, of the cut-over after the proof."""
     code, verified = waves.fleet("verify")
     assert (code, {result["status"] for result in verified["results"]}) == (0, {"done"})
 
@@ -185,12 +190,8 @@ def _from_aws_auth_to_api_mode(waves: Waves) -> None:
     assert (code, status["stages"]) == (0, {"cut over": waves.size.clusters})
 
 
-def test_a_failure_in_wave_two_stops_the_fleet_and_the_rest_is_untouched(tmp_path: Path) -> None:
-    with planned(tmp_path, SMALL) as waves:
-        _from_aws_auth_to_api_mode(waves)
-
-
 @pytest.mark.crash
 def test_sixty_clusters_in_waves_stop_at_a_failure_and_go_on_after_it(tmp_path: Path) -> None:
     with planned(tmp_path, LARGE) as waves:
-        _from_aws_auth_to_api_mode(waves)
+        apply_in_waves(waves)
+        cut_over_in_waves(waves)
