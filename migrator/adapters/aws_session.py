@@ -158,6 +158,12 @@ class AwsSession:
                 self._clients[key] = self._new_client(service, region, retries)
             return self._clients[key]
 
+    def forget_clients(self) -> None:
+        """Make clients again when they are asked for; who holds one may go on with it."""
+        with self._lock:
+            self._clients.clear()
+            self._paginators.clear()
+
     def _new_client(
         self,
         service: str,

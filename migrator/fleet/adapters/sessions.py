@@ -24,6 +24,9 @@ SINGLE_READS = 7
 # Objects, and collections of the younger generation; 700, 10, 10 by default. Sixteen clusters that
 # are under way have some 250,000 objects, which end without a look at them.
 _COLLECT_AFTER = (400_000, 10, 10)
+# Accounts and Regions whose clients are kept: half a megabyte for each. Clusters are worked on in
+# the order of their Regions and accounts, so the others are mostly done with.
+_MOST_WITH_CLIENTS = 128
 
 
 def load_sdks() -> None:
@@ -80,9 +83,12 @@ class FleetSessions:
         """The session for an account and Region. Nothing is sent yet."""
         key = (account.id, region)
         with self._lock:
-            if key not in self._kept:
-                self._kept[key] = self._open(account, region)
-            return self._kept[key]
+            # The one that was asked for last is the last one.
+            session = self._kept.pop(key, None) or self._open(account, region)
+            self._kept[key] = session
+            if len(self._kept) > _MOST_WITH_CLIENTS:
+                list(self._kept.values())[-_MOST_WITH_CLIENTS - 1].forget_clients()
+            return session
 
     def _open(self, account: FleetAccount, region: str) -> AwsSession:
         """A session in a Region. The way into the account is opened once and kept, with the pace of

@@ -99,6 +99,24 @@ def test_a_client_is_made_once_for_an_account_and_region(world: World) -> None:
     assert fleet.session(account(TWO), REGIONS[0]).client("eks") is not one.client("eks")
 
 
+def test_clients_of_accounts_that_are_done_with_are_made_again_when_asked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("migrator.fleet.adapters.sessions._MOST_WITH_CLIENTS", 2)
+    calls = Calls(world, "sts:AssumeRole")
+    fleet = sessions()
+    places = [(ONE, REGIONS[0]), (ONE, REGIONS[1]), (TWO, REGIONS[0])]
+    first = [fleet.session(account(each), region).client("eks") for each, region in places]
+    for each, region in places[1:]:
+        assert fleet.session(account(each), region).client("eks") in first
+    again = fleet.session(account(ONE), REGIONS[0])
+    assert again.client("eks") not in first
+    assert again.call("eks", "list_clusters")["clusters"]
+    assert first[0].list_clusters()["clusters"]
+    fleet.checked(account(TWO), REGIONS[0])
+    assert calls() == [2]
+
+
 def test_few_principals_are_read_one_by_one_and_each_of_them_once(world: World) -> None:
     calls = Calls(world, "iam:GetRole", "iam:ListRoles", "iam:ListUsers")
     fleet = sessions()
