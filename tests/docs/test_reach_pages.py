@@ -14,6 +14,7 @@ import pytest
 from migrator.lab.lab_client import control
 from tests.run.test_network_policies_on_the_lab import LOCKED, SURROUNDINGS
 from tests.support.cli_lab import CliLab, running
+from tests.support.forked_programs import folder_of
 from tests.support.private_world import NODE, PRIVATE_WORLD
 from tests.support.way_servers import Proxy, listening
 
@@ -170,7 +171,10 @@ def follow(
 ) -> "subprocess.CompletedProcess[str]":
     """Run a page's lines as its reader does."""
     assert "my-cluster " not in text
-    environment["PATH"] += f"{os.pathsep}{Path(sys.executable).parent}"
+    # A session in another terminal is ended by the script: that is the AWS CLI as it is installed.
+    forked = ("migrate",) if "localPortNumber" in text else ("migrate", "aws")
+    places = [*map(folder_of, forked), environment["PATH"], Path(sys.executable).parent]
+    environment["PATH"] = os.pathsep.join(map(str, places))
     done = subprocess.run(
         ["bash", "-c", text],
         cwd=lab.work,

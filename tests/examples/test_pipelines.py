@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from tests.support.cli_lab import WAIVERS, CliLab, running
 from tests.support.example_snapshots import EXAMPLES
+from tests.support.forked_programs import folder_of
 
 FOLDER = EXAMPLES / "pipelines"
 PIPELINES = ("github-actions.yml", "gitlab-ci.yml", "buildspec-plan.yml", "buildspec-apply.yml")
@@ -90,7 +91,7 @@ def test_apply_waits_for_a_person_and_has_a_role_of_its_own() -> None:
 
 
 def _sh(lab: CliLab, script: str, *programs: Path) -> subprocess.CompletedProcess[str]:
-    places = [*programs, Path(sys.executable).parent, os.environ["PATH"]]
+    places = [*programs, folder_of("migrate"), Path(sys.executable).parent, os.environ["PATH"]]
     path = os.pathsep.join(map(str, places))
     environment = lab.environment(CLUSTER="small", PATH=path)
     return subprocess.run(

@@ -33,7 +33,7 @@ from tests.support.aws_lab import (
 )
 from tests.support.cloudformation_stacks import CloudFormation, Refused, Stack
 from tests.support.code_packages import FOLDER
-from tests.support.forked_aws import folder_of_aws
+from tests.support.forked_programs import folder_of
 from tests.support.lab_plans import ADMIN, ENTRIES, ON_SHOP, lab_plan, made
 from tests.support.plans import generated
 
@@ -269,7 +269,7 @@ def test_the_aws_cli_takes_the_commands_of_the_templates_head(tmp_path: Path) ->
     made_again = [each.replace("IMPORT", "CREATE") for each in create[:place]]
     for command in (create, execute, made_again, [*execute, "--retain-except-on-create"]):
         ran = subprocess.run(
-            [str(folder_of_aws() / "aws"), *command[1:], "--generate-cli-skeleton", "output"],
+            [str(folder_of("aws") / "aws"), *command[1:], "--generate-cli-skeleton", "output"],
             cwd=tmp_path,
             env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
             capture_output=True,

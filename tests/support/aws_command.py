@@ -13,7 +13,7 @@ from migrator.lab.server import Lab
 from migrator.lab.worlds.effects import KillPoint
 from migrator.model.access_entry import AccessScope, AssociatedPolicy, EntrySpec
 from tests.support.aws_lab import OPERATOR, REGION, Client, client
-from tests.support.forked_aws import folder_of_aws
+from tests.support.forked_programs import folder_of
 
 
 def environment(lab: Lab, home: Path, principal: str = OPERATOR) -> dict[str, str]:
@@ -50,7 +50,7 @@ def run_script(
     home.mkdir(parents=True, exist_ok=True)
     given = environment(lab, home, principal)
     if forked:
-        given["PATH"] = f"{folder_of_aws()}{os.pathsep}{given['PATH']}"
+        given["PATH"] = f"{folder_of('aws')}{os.pathsep}{given['PATH']}"
     (home / "script.sh").write_text(script, encoding="utf-8")
     command = ["bash", str(home / "script.sh")]
     with subprocess.Popen(

@@ -217,7 +217,7 @@ def forked_clis() -> ForkedClis:
     return ForkedClis()
 
 
-def _load_everything() -> None:
+def load_everything() -> None:
     """What commands import when they are called; no thread is started before the fork."""
     import importlib
     import pkgutil
@@ -349,5 +349,5 @@ def _take_terminal(path: str) -> None:
 
 
 if __name__ == "__main__":
-    _load_everything()
+    load_everything()
     _serve(sys.stdin, sys.stdout)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import forked_programs
 from tests.support.forked_cli import ForkedCli
 
 SECONDS = 6.0
@@ -86,7 +87,7 @@ def above(of_tests: dict[str, float], known: frozenset[str]) -> dict[str, float]
 
 def _used() -> float:
     """Of this process, of its children that ended, and of the commands that were forked."""
-    return sum(os.times()[:4]) + ForkedCli.seconds
+    return sum(os.times()[:4]) + ForkedCli.seconds + forked_programs.seconds()
 
 
 def pytest_configure(config: pytest.Config) -> None:

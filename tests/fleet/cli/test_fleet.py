@@ -17,7 +17,7 @@ from migrator.fleet.model.files.records import outcome_schema
 from migrator.lab.lab_client import control
 from tests.support.cli_lab import CliLab, Ran, running
 from tests.support.fleet_world import CI, account_ids, fleet_file, fleet_world
-from tests.support.forked_aws import folder_of_aws
+from tests.support.forked_programs import folder_of
 from tests.support.scale_page import CALLS
 
 WAIVERS = {
@@ -186,7 +186,7 @@ def test_clusters_of_accounts_that_do_not_answer_any_more_stay_in_the_report(
 
 def pasted(lab: CliLab, script: str) -> "subprocess.CompletedProcess[str]":
     """A script in the operator's shell, with the AWS CLI beside the tests."""
-    path = f"{folder_of_aws()}{os.pathsep}{os.environ['PATH']}"
+    path = f"{folder_of('aws')}{os.pathsep}{os.environ['PATH']}"
     files = str(lab.work / "none.ini")
     return subprocess.run(
         ["bash", "-e", "-c", script],

@@ -1,18 +1,23 @@
-"""The AWS CLI for scripts that call it many times: each call is a process of its own, forked from
-one that has the AWS CLI imported. A call costs a third of a second less of a processor.
+"""The AWS CLI and ``migrate`` for scripts that call them many times: each call is a process of its
+own, forked from one that has the program imported. A call costs a third of a second less of a
+processor.
 
-``python -m tests.support.forked_aws SOCKET`` is the process that forks.
+A call goes on when the script ends its caller: what a script starts beside itself and ends is the
+program as it is installed. ``python -m tests.support.forked_programs PROGRAM SOCKET USED`` is the
+process that forks.
 """
 
 import atexit
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,16 +37,26 @@ os._exit(int(answer))
 """
 
 
+_USED: list[Path] = []
+
+
+def seconds() -> float:
+    """Of a processor, of all calls that ended."""
+    return sum(float(used.read_text()) for used in _USED)
+
+
 @cache
-def folder_of_aws() -> Path:
-    """A folder for the front of ``PATH``: its ``aws`` is the AWS CLI."""
-    place = TemporaryDirectory(prefix="forked-aws-")
+def folder_of(program: str) -> Path:
+    """A folder for the front of ``PATH`` with ``aws`` or ``migrate``."""
+    place = TemporaryDirectory(prefix=f"forked-{program}-")
     folder = Path(place.name)
     address = str(folder / "socket")
-    (folder / "aws").write_text(CALLER.format(python=sys.executable, address=address), "utf-8")
-    (folder / "aws").chmod(0o700)
+    used = folder / "seconds"
+    used.write_text("0")
+    (folder / program).write_text(CALLER.format(python=sys.executable, address=address), "utf-8")
+    (folder / program).chmod(0o700)
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.forked_aws", address],
+        [sys.executable, "-m", "tests.support.forked_programs", program, address, str(used)],
         stdin=subprocess.PIPE,  # it ends with the tests
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[2],
@@ -49,17 +64,19 @@ def folder_of_aws() -> Path:
     )
     assert server.stdout is not None
     assert server.stdout.readline() == b"ready\n"
+    _USED.append(used)
 
     def close() -> None:
         server.kill()
         server.communicate()
+        _USED.remove(used)
         place.cleanup()
 
     atexit.register(close)
     return folder
 
 
-def _serve(address: str) -> None:
+def _load_aws() -> None:
     import awscli.clidriver
 
     driver = awscli.clidriver.create_clidriver()
@@ -67,7 +84,37 @@ def _serve(address: str) -> None:
     driver.session.create_client(
         "eks", "eu-central-1", aws_access_key_id="-", aws_secret_access_key="-"
     )
-    signal.signal(signal.SIGCHLD, _reap)
+
+
+def _load_migrate() -> None:
+    from tests.support.forked_cli import load_everything
+
+    load_everything()
+
+
+def _run_aws(arguments: list[str]) -> int:
+    import awscli.clidriver
+
+    sys.argv = ["aws", *arguments]
+    return int(awscli.clidriver.main())
+
+
+def _run_migrate(arguments: list[str]) -> NoReturn:
+    from migrator.cli.main import main
+
+    main(arguments)
+
+
+_PROGRAMS: dict[str, tuple[Callable[[], None], Callable[[list[str]], int]]] = {
+    "aws": (_load_aws, _run_aws),
+    "migrate": (_load_migrate, _run_migrate),
+}
+
+
+def _serve(program: str, address: str, used: Path) -> None:
+    load, run = _PROGRAMS[program]
+    load()
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: _reap(used))
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)
         server.listen()
@@ -76,35 +123,37 @@ def _serve(address: str) -> None:
         while True:
             caller, _ = server.accept()
             if os.fork() == 0:
-                _call(caller)
+                _call(caller, run)
             caller.close()
 
 
-def _reap(_number: int, _frame: object) -> None:
-    """Ended calls leave nothing behind."""
+def _reap(used: Path) -> None:
+    """Ended calls leave nothing behind but what they took of a processor."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
+    took = resource.getrusage(resource.RUSAGE_CHILDREN)
+    beside = used.with_suffix(".new")
+    beside.write_text(str(took.ru_utime + took.ru_stime))
+    beside.replace(used)  # whoever reads it reads a whole number
 
 
-def _call(caller: socket.socket) -> NoReturn:
+def _call(caller: socket.socket, run: Callable[[list[str]], int]) -> NoReturn:
     """In the child: take the caller's place, and say how the call ended."""
-    import awscli.clidriver
-
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _, streams, _, _ = socket.recv_fds(caller, 1, 3)
     with caller.makefile("rb") as orders:
         arguments, folder, environment = json.loads(orders.readline())
     os.chdir(folder)
-    its_own = os.environ["AWS_DATA_PATH"]  # the AWS CLI sets it when it is imported
+    # The AWS CLI sets it when it is imported.
+    its_own = {name: os.environ[name] for name in ("AWS_DATA_PATH",) if name in os.environ}
     os.environ.clear()
-    os.environ.update({**environment, "AWS_DATA_PATH": its_own})
+    os.environ.update(environment | its_own)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
-    sys.argv = ["aws", *arguments]
     code = 255
     try:
-        code = int(awscli.clidriver.main())
+        code = run(arguments)
     except SystemExit as ended:
         code = int(ended.code or 0)
     except BaseException:
@@ -117,4 +166,4 @@ def _call(caller: socket.socket) -> NoReturn:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    _serve(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
