@@ -130,15 +130,15 @@ def test_a_thousand_clusters_are_served_within_seconds(measured: Measured) -> No
         cluster.kube.stop()
     assert opened < 5
     assert asked < 30
-    what = f"lab: {CLUSTERS:,} API servers"
+    # How much more a process takes says little where it had free memory before.
+    assert grown < 300
     measured(
-        f"{what}, opened and asked",
+        f"lab: {CLUSTERS:,} API servers, opened and asked",
         of=yardstick.OF,
         ideal=yardstick.seconds(),
         ours=opened + asked,
         bound=SERVING,
     )
-    measured(f"{what}, memory", of="the limit", ideal=300, ours=grown, bound=1, unit="MB")
 
 
 def _resident() -> int:
