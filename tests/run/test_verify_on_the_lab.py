@@ -531,6 +531,19 @@ def test_eight_questions_are_asked_at_a_time_and_never_more(
     assert [each.probe for each in again] == asked
 
 
+def test_no_list_of_rules_is_proof(lab: ProofLab, plan: Plan) -> None:
+    """SelfSubjectRulesReview may be incomplete, and shows no access policy (Kubernetes API
+    reference, SubjectRulesReviewStatus): each permission is asked for.
+    """
+    faults = lab.lab.world.faults
+    listed = faults.add(Fault("kubernetes:create selfsubjectrulesreviews", "latency"))
+    asked = faults.add(Fault("kubernetes:create selfsubjectaccessreviews", "latency"))
+    found = lab.verdict(plan, DEVS)
+    assert found.verdict == "ok"
+    assert found.evidence is not None
+    assert (listed.seen, asked.seen) == (0, len(found.evidence.probes))
+
+
 def test_only_the_entries_of_those_who_are_verified_are_read(lab: ProofLab, plan: Plan) -> None:
     shown = lab.lab.world.faults.add(Fault("eks:DescribeAccessEntry", "latency"))
     listed = lab.lab.world.faults.add(Fault("eks:ListAccessEntries", "latency"))
