@@ -21,6 +21,7 @@ from migrator.cli.settings import ALL_FORMATS
 from migrator.errors import WrongUse
 from tests.support.cli_lab import WAIVERS, WORLD, CliLab, Ran, running
 from tests.support.fleet_world import fleet_file, fleet_world
+from tests.support.forked_programs import folder_of
 
 POD_ROLE = "arn:aws:iam::111122223333:role/pods"
 # A cluster with a Fargate profile for canary pods, and one whose endpoint lets this machine not in.
@@ -128,10 +129,14 @@ def _redirected(lab: CliLab, redirection: str, *arguments: str) -> Ran:
     """The command from a shell that sends its standard output where ``redirection`` says."""
     if not redirection:
         return lab.run(*arguments)
+    # A program that has no standard output at all has to be started without it.
+    program: list[str | Path] = [sys.executable, "-m", "migrator"]
+    if ">&-" not in redirection:
+        program = [folder_of("migrate") / "migrate"]
     done = subprocess.run(
         [
             *("bash", "-c", f'exec "$@" {redirection}', "-"),
-            *(sys.executable, "-m", "migrator", *arguments),
+            *(*program, *arguments),
         ],
         cwd=lab.work,
         env=lab.environment(),
@@ -177,6 +182,7 @@ def _check(lab: CliLab, writes: Writes) -> None:
     assert ran.code == writes.code, ran.err + ran.out
 
 
+@pytest.mark.in_order
 @pytest.mark.parametrize("writes", SINGLE, ids=lambda writes: writes.name)
 def test_nothing_is_changed_by_a_command_that_could_not_say_how_it_ended(
     single: CliLab, writes: Writes
@@ -189,6 +195,7 @@ def test_nothing_is_changed_by_a_command_that_could_not_say_how_it_ended(
         assert single.run("apply", "plan.json", "--yes").code == 0
 
 
+@pytest.mark.in_order
 @pytest.mark.parametrize("writes", FLEET, ids=lambda writes: writes.name)
 def test_nothing_is_changed_by_a_fleet_command_that_could_not_say_how_it_ended(
     fleet: CliLab, writes: Writes
