@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import boto3
 import pytest
 
 from migrator.adapters.eks_token import TokenMint
@@ -110,12 +111,11 @@ def stale(lab: ProofLab) -> str:
     """The role is deleted and made again under its name: the entry is pinned to the old one, the
     row answers.
     """
-    trust = lab.session.call("iam", "get_role", RoleName="devs")["Role"]["AssumeRolePolicyDocument"]
-    lab.session.call("iam", "delete_role", RoleName="devs")
+    iam = boto3.Session().client("iam")
+    trust = iam.get_role(RoleName="devs")["Role"]["AssumeRolePolicyDocument"]
+    iam.delete_role(RoleName="devs")
     lab.pass_time(5)
-    lab.session.call(
-        "iam", "create_role", RoleName="devs", AssumeRolePolicyDocument=json.dumps(trust)
-    )
+    iam.create_role(RoleName="devs", AssumeRolePolicyDocument=json.dumps(trust))
     return DEVS
 
 
