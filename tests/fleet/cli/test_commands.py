@@ -57,14 +57,15 @@ def parsed(arguments: tuple[str, ...]) -> dict[str, object]:
 def test_every_stage_that_is_not_the_end_has_a_command_that_the_program_reads(
     stage: str, account: FleetAccount | None
 ) -> None:
-    command = next_command(
-        CLUSTER, ClusterFacts(CLUSTER.arn, folder=FOLDER), stage, "my fleet.yaml", account
-    )
+    begun = "rollback" if stage == "rolling back" else ""
+    facts = ClusterFacts(CLUSTER.arn, folder=FOLDER, begun=begun)
+    command = next_command(CLUSTER, facts, stage, "my fleet.yaml", account)
     assert parsed(command)
     assert CLUSTER.arn in command or f"{FOLDER}/plan.json" in command
 
 
-@pytest.mark.parametrize("stage", sorted(ENDS))
+# A roll-back of some principals that has ended leaves nothing to do.
+@pytest.mark.parametrize("stage", [*sorted(ENDS), "rolling back"])
 def test_an_end_has_no_command(stage: str) -> None:
     assert (
         next_command(CLUSTER, ClusterFacts(CLUSTER.arn, folder=FOLDER), stage, "fleet.yaml") == ()
