@@ -9,15 +9,16 @@ clients talk to.
 import os
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from migrator.adapters.tls_trust import shared_context
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 _CONNECTIONS = 128  # that are kept of a host; each is opened when it is needed
+_HOSTS = 1_000  # a service in a Region has one of its own; urllib3 forgets all but ten by default
 
 
 def share_connections(client: Any, ca_bundle: str | None) -> None:
@@ -32,8 +33,10 @@ def share_connections(client: Any, ca_bundle: str | None) -> None:
     # botocore reads the variable as well (EndpointCreator).
     verify = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or ""
     proxies = get_environ_proxies(client.meta.endpoint_url)
+    # A profile may ask for keep-alive probes (tcp_keepalive).
+    options = tuple(client._endpoint.http_session._socket_options)
     try:
-        shared = _pool(verify, _state_of(verify), tuple(sorted(proxies.items())))
+        shared = _pool(verify, _state_of(verify), tuple(sorted(proxies.items())), options)
     except (OSError, ValueError):
         # The client's own connection says what is wrong with the bundle when it is used.
         return
@@ -51,10 +54,18 @@ def _state_of(bundle: str) -> tuple[int, ...]:
 _making = threading.Lock()
 
 
-def _pool(verify: str, state: tuple[int, ...], proxies: tuple[tuple[str, str], ...]) -> Any:
+SocketOption: TypeAlias = tuple[int, int, int]
+
+
+def _pool(
+    verify: str,
+    state: tuple[int, ...],
+    proxies: tuple[tuple[str, str], ...],
+    options: tuple[SocketOption, ...],
+) -> Any:
     # Of threads that ask at the same time one makes it.
     with _making:
-        return _made(verify, state, proxies)
+        return _made(verify, state, proxies, options)
 
 
 @lru_cache(maxsize=16)
@@ -62,8 +73,9 @@ def _made(
     verify: str,
     _state: tuple[int, ...],
     proxies: tuple[tuple[str, str], ...],
+    options: tuple[SocketOption, ...],
 ) -> Any:
-    return _shared_session(verify, dict(proxies))
+    return _shared_session(verify, dict(proxies), list(options))
 
 
 # A process that is forked off must not send over the connections of its parent.
@@ -71,16 +83,26 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_made.cache_clear)
 
 
-def _shared_session(verify: str, proxies: Mapping[str, str]) -> Any:
+def _shared_session(
+    verify: str,
+    proxies: Mapping[str, str],
+    options: Sequence[SocketOption],
+) -> Any:
     """A session of botocore, with authorities that are read once. Raises ``OSError``."""
     from botocore.httpsession import URLLib3Session, get_cert_path
 
     context = shared_context()
+    # As botocore does on every Python: the authorities of inspecting proxies often have no key
+    # identifiers.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.load_verify_locations(cafile=get_cert_path(verify or True))
 
     class SharedSession(URLLib3Session):  # type: ignore[misc] # botocore has no types
         def _get_ssl_context(self) -> ssl.SSLContext:
             return context
+
+        def _get_pool_manager_kwargs(self, **more: Any) -> Any:
+            return super()._get_pool_manager_kwargs(num_pools=_HOSTS, **more)
 
         def _setup_ssl_cert(self, conn: Any, url: str, verify: object) -> None:
             # The authorities are in the context: with a path urllib3 reads them again.
@@ -91,4 +113,5 @@ def _shared_session(verify: str, proxies: Mapping[str, str]) -> Any:
         proxies=proxies,
         timeout=(CONNECT_SECONDS, READ_SECONDS),
         max_pool_connections=_CONNECTIONS,
+        socket_options=options,
     )

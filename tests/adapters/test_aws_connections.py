@@ -78,6 +78,38 @@ def test_what_is_sent_once_has_a_connection_of_its_own(aws: Aws) -> None:
     assert len(aws.streams) == 2
 
 
+def test_many_hosts_keep_their_connections(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = os.environ["AWS_ENDPOINT_URL_EKS"]
+    for _ in range(2):
+        for number in range(2, 16):
+            # Each address of the loopback is a host of its own, with one certificate for the first.
+            host = f"https://127.0.0.{number}:{there.rpartition(':')[2]}"
+            monkeypatch.setenv("AWS_ENDPOINT_URL_EKS", host)
+            client = _session().client("eks")
+            client._endpoint.http_session._manager.connection_from_url(host)
+    pools = client._endpoint.http_session._manager.pools
+    assert len(pools) >= 14
+
+
+def test_socket_options_of_a_profile_are_kept(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text("[default]\ntcp_keepalive = true\n")
+    without = _session().client("eks")._endpoint.http_session
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    wanted = _session().client("eks", retries=False)._endpoint.http_session
+    shared = _session().client("eks")._endpoint.http_session
+    assert shared is not without
+    assert shared._socket_options == wanted._socket_options
+    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in shared._socket_options
+
+
+def test_authority_without_key_identifiers_is_trusted_on_every_python(aws: Aws) -> None:
+    _ask(session := _session())
+    context = session.client("eks")._endpoint.http_session._get_ssl_context()
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+
+
 def test_another_authority_is_refused_until_the_bundle_is_replaced(aws: Aws) -> None:
     aws.bundle.write_bytes(Path(certifi.where()).read_bytes())
     with pytest.raises(MigratorError) as refused:
