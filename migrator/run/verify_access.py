@@ -22,12 +22,14 @@ from migrator.decide.running.dead_entries import dead_entries
 from migrator.decide.running.progress import SETTLED
 from migrator.errors import WrongUse
 from migrator.model.access_entry import AccessEntry
+from migrator.model.canonical import canonical_bytes
 from migrator.model.evidence import (
     Evidence,
     Phase,
     PrincipalVerdict,
     by_principal,
     evidence_in,
+    evidence_to_document,
 )
 from migrator.model.files.plan import plan_to_document
 from migrator.model.outcome import VerifyOutcome
@@ -37,7 +39,6 @@ from migrator.model.snapshot import Snapshot
 from migrator.model.step import CreateEntry, ProofClass
 from migrator.run.begin_run import RunPorts, progress_in, refuse_other_cluster
 from migrator.run.canary_pods import Canaries, canary_pods, clean_up_after_others
-from migrator.run.evidence_writer import EvidenceWriter
 from migrator.run.hold_cluster import hold_cluster
 from migrator.run.one_run import EVIDENCE_FILE
 from migrator.run.read_entries import EntriesBeingRead, WithoutEntries
@@ -93,9 +94,8 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
     reading = nullcontext() if entries is None else entries.reading()
     with reading, _canaries(measure, chosen) as canaries:
         measure = replace(measure, canaries=canaries)
-        logging_in = ports.reviewers.log_in_ahead(_asked_by_login(measure, chosen))
-        with EvidenceWriter(ports.store) as writer, logging_in:
-            found = measure.questions.map(_Counted(measure, writer, len(chosen)), chosen)
+        with ports.reviewers.log_in_ahead(_asked_by_login(measure, chosen)):
+            found = measure.questions.map(_Counted(measure, len(chosen)), chosen)
         taken = tuple(each for each in found if each is not None)
         return _outcome(plan, measure, chosen, taken)
 
@@ -246,8 +246,8 @@ def _asked_by_login(measure: Measure, chosen: list[PlannedPrincipal]) -> Iterato
 class _Counted:
     """Takes the evidence on one principal after the other, keeps it, and shows how far that is."""
 
-    def __init__(self, measure: Measure, writer: EvidenceWriter, total: int) -> None:
-        self._measure, self._writer, self._total = measure, writer, total
+    def __init__(self, measure: Measure, total: int) -> None:
+        self._measure, self._total = measure, total
         self._done = 0
         self._lock = threading.Lock()
 
@@ -258,7 +258,7 @@ class _Counted:
         finally:
             ports.reviewers.forget(principal.principal_arn)
         if found is not None:
-            self._writer.keep(found)
+            ports.store.append_line(EVIDENCE_FILE, canonical_bytes(evidence_to_document(found)))
         with self._lock:
             self._done += 1
             ports.events.progress("verified", self._done, self._total)
