@@ -12,12 +12,13 @@ CORE_TESTS := tests/decide tests/properties tests/examples tests/model tests/run
 # Without bytecode every process that a test starts would compile the package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# `make test FAST=1`: the package of the last change; `make test FAST=render`: this one.
+# `make test FAST=1`: the package of the last change, the pages' tests where it was in none;
+# `make test FAST="render decide"`: these.
 FAST ?=
 LAST = $(shell { git diff --name-only HEAD; git ls-files --others --exclude-standard; \
 	git show --name-only --format= HEAD; } | sed -n 's,^\(migrator\|tests\)/\([a-z_]*\)/.*,\2,p' \
 	| grep -vxE 'support|data' | head -1)
-TESTS = $(if $(FAST),tests/$(if $(filter 1,$(FAST)),$(LAST),$(FAST)),)
+TESTS = $(addprefix tests/,$(if $(filter 1,$(FAST)),$(or $(LAST),docs),$(FAST)))
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test run-tests lint docs coverage test-long test-crash test-control-plane dist lock test-pythons test-lowest mutation bench clean
