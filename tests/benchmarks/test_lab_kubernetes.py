@@ -32,7 +32,7 @@ REVIEWS = 3_000
 REVIEWS_A_SECOND = 1_000
 CLUSTERS = 1_000
 REVIEWING = 5.0
-SERVING = 150.0  # times the yardstick
+SERVING = 90.0  # times the yardstick
 PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -115,7 +115,7 @@ def test_a_thousand_clusters_are_served_within_seconds(measured: Measured) -> No
         LabCluster(f"c{number}", ACCOUNT, "eu-central-1", "aws", "CONFIG_MAP", None, LONG_AGO)
         for number in range(CLUSTERS)
     ]
-    before, started = _resident(), time.perf_counter()
+    before, started, cpu = _resident(), time.perf_counter(), time.process_time()
     for cluster in clusters:
         cluster.kubernetes_objects = [aws_auth]
         start_cluster_server(lab.world, lab.world.add_cluster(cluster))
@@ -126,6 +126,7 @@ def test_a_thousand_clusters_are_served_within_seconds(measured: Measured) -> No
         assert one.who(token) is not None
         assert not one.can(token, "get", "pods")["allowed"]
     asked, grown = time.perf_counter() - started - opened, _resident() - before
+    cpu = time.process_time() - cpu
     for cluster in clusters:
         cluster.kube.stop()
     assert opened < 5
@@ -136,7 +137,7 @@ def test_a_thousand_clusters_are_served_within_seconds(measured: Measured) -> No
         f"lab: {CLUSTERS:,} API servers, opened and asked",
         of=yardstick.OF,
         ideal=yardstick.seconds(),
-        ours=opened + asked,
+        ours=cpu,
         bound=SERVING,
     )
 

@@ -1,6 +1,5 @@
 """Speed of network policies: 10,000 of them are judged in 12 seconds of CPU time."""
 
-import json
 import time
 
 import pytest
@@ -11,7 +10,7 @@ from tests.support import yardstick
 from tests.support.benchmark_table import Measured
 
 pytestmark = pytest.mark.benchmark
-POLICIES = 30.0
+POLICIES = 130.0  # times the yardstick
 
 
 def test_ten_thousand_policies(measured: Measured) -> None:
@@ -22,13 +21,10 @@ def test_ten_thousand_policies(measured: Measured) -> None:
     assert [answer.state for answer in found] == ["no"] * 4
     taken = time.process_time() - start
     assert taken < 12
-    read = min(
-        yardstick.processor_seconds(lambda: json.loads(json.dumps(raw.objects))) for _ in range(3)
-    )
     measured(
         "doctor: 10,000 network policies",
-        of="the same policies read and written as JSON",
-        ideal=read,
+        of=yardstick.OF,
+        ideal=yardstick.seconds(),
         ours=taken,
         bound=POLICIES,
     )
