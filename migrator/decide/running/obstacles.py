@@ -42,7 +42,9 @@ def obstacle(state: RunState, sequence: Sequence, step: PlanStep) -> str:
     if _second_admin(state):
         return ""
     return (
-        "a second, independent administrator is not proven yet, and this run acts as this principal"
+        "a second, independent administrator is not proven yet, and this run acts as this "
+        "principal: verify another one with `--as ARN=PROFILE`, or name one under break_glass in "
+        "decisions.yaml and plan again"
     )
 
 
