@@ -102,6 +102,10 @@ class AccessEntries(Protocol):
         """The entry with its policies, None when there is none."""
         ...
 
+    def principals(self) -> frozenset[str]:
+        """The ARNs that have an entry now."""
+        ...
+
     def create(
         self,
         principal_arn: str,

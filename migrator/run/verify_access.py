@@ -97,7 +97,18 @@ def verify_access(plan: Plan, ports: RunPorts, options: VerifyOptions = DEFAULTS
         with ports.reviewers.log_in_ahead(_asked_by_login(measure, chosen)):
             found = measure.questions.map(_Counted(measure, len(chosen)), chosen)
         taken = tuple(each for each in found if each is not None)
-        return _outcome(plan, measure, chosen, taken)
+        outcome = _outcome(plan, measure, chosen, taken)
+    if _entries_went(ports, with_entry):
+        ports.events.doing("verifying again: access entries were deleted meanwhile")
+        return verify_access(plan, ports, options)
+    return outcome
+
+
+def _entries_went(ports: RunPorts, had: Collection[str]) -> bool:
+    """Whether an entry is gone that was there when the principals were asked: its row may have
+    answered in its place. There are fewer entries each time, so this ends.
+    """
+    return bool(had) and not ports.entries.principals() >= frozenset(had)
 
 
 def _read(ports: RunPorts) -> WithoutEntries:

@@ -89,6 +89,10 @@ class Entries:
         found: AccessEntry | None = self.wire.call("read entry", principal_arn)
         return found
 
+    def principals(self) -> frozenset[str]:
+        found: list[Raw] = self.wire.call("list entries") or []
+        return frozenset(str(each["principalArn"]) for each in found)
+
     def create(
         self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str
     ) -> None:

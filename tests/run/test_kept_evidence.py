@@ -1,4 +1,4 @@
-"""What is shown as verified is in the state."""
+"""What is shown as verified is in the state, and is so at the end of the verification."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from migrator.run.apply_plan import apply_plan
 from migrator.run.one_run import EVIDENCE_FILE
 from migrator.run.verify_access import verify_access
 from tests.support.memory_ports import MemoryEvents, MemoryStore
-from tests.support.memory_runs import DIGEST, World, company
+from tests.support.memory_runs import DEVS, DIGEST, World, company
 
 
 @dataclass
@@ -54,3 +54,26 @@ def test_an_interruption_loses_nothing_that_was_shown_as_verified() -> None:
     with pytest.raises(KeyboardInterrupt):
         verify_access(company()[1], world.ports())
     assert kept_in(world.store) - looking.before >= 2
+
+
+def test_an_entry_that_is_deleted_in_mid_run_is_no_proof() -> None:
+    world, _ = applied()
+    _, plan = company()
+
+    @dataclass
+    class Deleting(MemoryEvents):
+        left: int = 1
+
+        def progress(self, label: str, done: int, total: int) -> None:
+            # Another person deletes the entry after the principal was asked.
+            if label == "verified" and done == total and self.left:
+                self.left -= 1
+                del world.cluster.entries[DEVS]
+
+    world.events = Deleting()
+    outcome = verify_access(plan, world.ports())
+    assert outcome.exit_code == 6
+    (gone,) = [each for each in outcome.verdicts if each.principal_arn == DEVS]
+    assert gone.verdict != "ok"
+    again = verify_access(plan, world.ports())
+    assert again.verdicts == outcome.verdicts

@@ -297,6 +297,9 @@ class MemoryEntries:
     def describe(self, principal_arn: str) -> AccessEntry | None:
         return self.cluster.entries.get(principal_arn)
 
+    def principals(self) -> frozenset[str]:
+        return frozenset(self.cluster.entries)
+
     def create(
         self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str
     ) -> None:
