@@ -4,6 +4,7 @@ Each fault is put into the function itself, so that every module that imported i
 """
 
 import inspect
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -114,12 +115,21 @@ def put(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fault.of, "__code__", made[fault.of.__name__].__code__)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def caches() -> Iterator[None]:
     """What was worked out with a fault is not kept, and the other way round."""
-    access_policies.policy_rules.cache_clear()
+    forget()
     yield
-    access_policies.policy_rules.cache_clear()
+    forget()
+
+
+def forget() -> None:
+    """Empty every cache of the package."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("migrator."):
+            for each in list(vars(module).values()):
+                if hasattr(each, "cache_clear"):
+                    each.cache_clear()
 
 
 def reviews_judged() -> tuple[Tally, int]:
@@ -165,14 +175,12 @@ def logins_judged() -> tuple[Tally, int]:
     return tally, unlike
 
 
-@pytest.mark.usefixtures("caches")
 def test_without_a_fault_all_three_agree() -> None:
     for tally, unlike in (reviews_judged(), logins_judged()):
         tally.check()
         assert unlike == 0
 
 
-@pytest.mark.usefixtures("caches")
 def test_fault_of_the_policy_table_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     table = ACCESS_POLICIES["AmazonEKSViewPolicy"]
     secrets = PolicyRule(("get", "list", "watch"), ("",), ("secrets",))
@@ -183,7 +191,6 @@ def test_fault_of_the_policy_table_is_seen(monkeypatch: pytest.MonkeyPatch) -> N
     assert tally.differences
 
 
-@pytest.mark.usefixtures("caches")
 @pytest.mark.parametrize("name", FAULTS_OF_REVIEWS)
 def test_fault_of_the_authorizer_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     put(FAULTS_OF_REVIEWS[name], monkeypatch)
