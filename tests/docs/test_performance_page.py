@@ -77,6 +77,41 @@ def test_what_is_within_15_percent_is_as_before(tmp_path: Path) -> None:
     assert Bench(tmp_path, {**BOTH, "test_plan": slower(1.14)}).code() == 0
 
 
+def test_many_small_losses_fail_in_the_end(tmp_path: Path) -> None:
+    found = Bench(tmp_path, {**BOTH, "test_plan": slower(1.14)})
+    assert found.code() == 0
+    table = found.place.read_text()
+    assert read_page(table) == {PLAN.name: 1.5, READ.name: 0.98}
+    found.rounds = [{**BOTH, "test_plan": slower(1.14 * 1.14)}]
+    assert found.code(table) == 1
+    assert found.code(table, update=True) == 0
+    assert read_page(found.place.read_text())[PLAN.name] == 1.95
+
+
+def test_small_ratios_are_compared_as_they_are(tmp_path: Path) -> None:
+    small = replace(PLAN, ideal=1000.0, ours=4.0)
+    table = page([small], "")
+    assert read_page(table) == {PLAN.name: 0.004}
+    assert Bench(tmp_path, {"test_plan": slower(1.02, small)}).code(table) == 0
+    assert Bench(tmp_path, {"test_plan": slower(1.2, small)}).code(table) == 1
+
+
+def test_without_a_table_nothing_is_compared_and_that_fails(tmp_path: Path) -> None:
+    found = Bench(tmp_path, BOTH)
+    assert (found.code(""), found.written) == (1, False)
+    assert "There is no committed performance.md to compare with. UPDATE=1 writes it." in found.said
+    assert (found.code("", update=True), found.written) == (0, True)
+
+
+def test_what_prevents_the_table_is_said_before_anything_is_measured(tmp_path: Path) -> None:
+    damaged = Bench(tmp_path, BOTH)
+    assert (damaged.code(TABLE.replace("| 1.50 |", "| slow |")), damaged.asked) == (1, [])
+    assert (damaged.code(TABLE.replace("| 1.50 |", "")), damaged.asked) == (1, [])
+    damaged.place = tmp_path / "nowhere" / "performance.md"
+    assert (damaged.code(), damaged.asked) == (1, [])
+    assert "cannot be written" in damaged.said[-1]
+
+
 def test_update_takes_a_slow_result_and_never_one_above_its_bound(tmp_path: Path) -> None:
     assert Bench(tmp_path, {**BOTH, "test_plan": slower(1.2)}).code(update=True) == 0
     beyond = Bench(tmp_path, {**BOTH, "test_plan": slower(1.5)})

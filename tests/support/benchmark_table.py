@@ -3,11 +3,13 @@
 Each benchmark is run three times, and of each measure the run counts whose ratio to the ideal is
 the median. Ratios are compared with those of the committed table, never seconds: another machine
 has other seconds. A ratio that is more than 15 % above the committed one fails, so does one above
-its bound, and a measure that is missing. ``UPDATE=1`` takes what was measured as it is.
+its bound, and a measure that is missing. A row stays as it is where its ratio was better, so that
+many small losses add up to one that fails. ``UPDATE=1`` takes what was measured as it is.
 """
 
 import functools
 import json
+import math
 import os
 import platform
 import subprocess
@@ -18,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from shutil import which
 from typing import Protocol
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +58,7 @@ class Measure:
     def __str__(self) -> str:
         return (
             f"{self.name}: {_number(self.ours)} {self.unit}, ideal {_number(self.ideal)} "
-            f"({self.of}), ratio {self.ratio:.2f}, bound {self.bound:g}"
+            f"({self.of}), ratio {_ratio(self.ratio)}, bound {self.bound:g}"
         )
 
 
@@ -125,12 +128,13 @@ def faults(
 ) -> dict[str, str]:
     """Why ``make bench`` fails, by the measure's name."""
     found = {
-        name: f"{each.ratio:.2f} is {each.ratio / before - 1:.0%} above {before:.2f} of the table"
+        name: f"{_ratio(each.ratio)} is {each.ratio / before - 1:.0%} above "
+        f"{_ratio(before)} of the table"
         for name, each in now.items()
         if (before := committed.get(name)) and each.ratio > SLOWER * before
     }
     found |= {
-        name: f"{each.ratio:.2f} is above its bound {each.bound:g}"
+        name: f"{_ratio(each.ratio)} is above its bound {each.bound:g}"
         for name, each in now.items()
         if each.ratio > each.bound
     }
@@ -139,35 +143,52 @@ def faults(
     return found
 
 
-def page(measures: Iterable[Measure], where: str) -> str:
-    """The page, as Markdown."""
-    rows = (
-        (
-            each.name,
-            each.of,
-            f"{_number(each.ideal)} {each.unit}",
-            f"{_number(each.ours)} {each.unit}",
-            f"{each.ratio:.2f}",
-            f"{each.bound:g}",
-        )
+def page(measures: Iterable[Measure], where: str, kept: str = "") -> str:
+    """The page, as Markdown. Rows of the page ``kept`` stay where their ratio is better."""
+    best, rows = read_page(kept), _rows_of(kept)
+    lines = [
+        rows[each.name] if each.ratio > best.get(each.name, math.inf) else _row(_cells(each))
         for each in measures
+    ]
+    return "\n".join((_INTRO, where, "", _row(_HEAD), f"|{'---|' * len(_HEAD)}", *lines, ""))
+
+
+def _cells(each: Measure) -> tuple[str, ...]:
+    return (
+        each.name,
+        each.of,
+        f"{_number(each.ideal)} {each.unit}",
+        f"{_number(each.ours)} {each.unit}",
+        _ratio(each.ratio),
+        f"{each.bound:g}",
     )
-    lines = [_row(_HEAD), f"|{'---|' * len(_HEAD)}", *map(_row, rows)]
-    return "\n".join((_INTRO, where, "", *lines, ""))
+
+
+def _rows_of(text: str) -> dict[str, str]:
+    """The lines of a page's table, by the name in them."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return {line.strip("|").partition("|")[0].strip(): line for line in lines}
 
 
 def read_page(text: str) -> dict[str, float]:
-    """The ratios of a page, by name."""
-    cells = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in text.splitlines()
-        if line.startswith("| ")
-    ]
-    return {name: float(ratio) for name, *_, ratio, _ in cells if name != _HEAD[0]}
+    """The ratios of a page, by name. Raises ``ValueError`` for a table that was damaged."""
+    found: dict[str, float] = {}
+    for name, line in _rows_of(text).items():
+        cells = line.strip("|").split("|")
+        if name == _HEAD[0]:
+            continue
+        if len(cells) != len(_HEAD):
+            raise ValueError(f"the table's row of {name!r} has {len(cells)} cells")
+        found[name] = float(cells[-2])
+    return found
 
 
 def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value >= 1 else f"{value:.3g}"
 
 
 def _number(value: float) -> str:
@@ -208,7 +229,14 @@ def bench(
     where: str = "",
 ) -> int:
     """Measure, compare, say, and write the page where nothing is worse; the exit code."""
-    before = read_page(committed)
+    try:
+        before = read_page(committed)
+    except ValueError as error:
+        say(f"The committed {place.name} cannot be read: {error}")
+        return 1
+    if not only and not os.access(place if place.exists() else place.parent, os.W_OK):
+        say(f"{place} cannot be written.")
+        return 1
     result = measure_all(run, before, only, say)
     for name, each in result.measures.items():
         say(f"{each}" if name in before else f"{each}; it is new")
@@ -218,11 +246,15 @@ def bench(
         say("A benchmark failed; its output is above. The table was not written.")
         return 1
     accepted = update and not result.above_bound
+    if not before and not update and not only:
+        say(f"There is no committed {place.name} to compare with. UPDATE=1 writes it.")
+        return 1
     if result.wrong and not accepted:
         say(f"{place.name} was not written. UPDATE=1 takes what is within its bound.")
         return 1
     if not only:
-        place.write_text(page(result.measures.values(), where), encoding="utf-8")
+        kept = "" if update else committed
+        place.write_text(page(result.measures.values(), where, kept), encoding="utf-8")
         say(f"{place.name} was written")
     return 0
 
@@ -262,6 +294,8 @@ def _lines_of(path: Path, name: str) -> Iterator[str]:
 
 
 def _git(*words: str) -> str:
+    if which("git") is None:
+        return ""
     ran = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
     return ran.stdout.strip() if ran.returncode == 0 else ""
 
