@@ -8,6 +8,7 @@ first asked for and kept; every attempt to send takes its turn by
 
 import gc
 import importlib
+import resource
 import threading
 from collections.abc import Iterable, Mapping
 
@@ -27,6 +28,7 @@ _COLLECT_AFTER = (400_000, 10, 10)
 # Accounts and Regions whose clients are kept: half a megabyte for each. Clusters are worked on in
 # the order of their Regions and accounts, so the others are mostly done with.
 _MOST_WITH_CLIENTS = 128
+_FILES = 10_240
 
 
 def load_sdks() -> None:
@@ -41,6 +43,16 @@ def load_sdks() -> None:
         importlib.import_module(name)
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
+
+
+def allow_many_files() -> None:
+    """Open as many files as the system permits: each service of each Region has its connections,
+    and many shells allow 256 or 1,024 (getrlimit(2); macOS permits no more than 10,240).
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class FleetSessions:

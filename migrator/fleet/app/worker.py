@@ -142,9 +142,10 @@ def worker_from(setup: "Setup") -> Worker:
     from migrator.adapters.aws_session import AwsSettings, RoleToAssume
     from migrator.adapters.tasks_threads import Threads
     from migrator.fleet.adapters.rate_limits import RateLimits
-    from migrator.fleet.adapters.sessions import FleetSessions, load_sdks
+    from migrator.fleet.adapters.sessions import FleetSessions, allow_many_files, load_sdks
 
     load_sdks()
+    allow_many_files()
     given: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in setup.settings.items()

@@ -2,6 +2,8 @@
 listings of IAM.
 """
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,6 +117,18 @@ def test_clients_of_accounts_that_are_done_with_are_made_again_when_asked_for(
     assert first[0].list_clusters()["clusters"]
     fleet.checked(account(TWO), REGIONS[0])
     assert calls() == [2]
+
+
+def test_a_fleet_may_open_more_files_than_a_shell_allows() -> None:
+    script = (
+        "import resource; from migrator.fleet.adapters.sessions import allow_many_files\n"
+        "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard)); allow_many_files()\n"
+        "print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    soft, hard = map(int, ran.stdout.split())
+    assert soft == (10_240 if hard == -1 else min(10_240, hard)) > 256
 
 
 def test_few_principals_are_read_one_by_one_and_each_of_them_once(world: World) -> None:
