@@ -52,6 +52,10 @@ class ClusterReader(Protocol):
         """
         ...
 
+    def list_entry_arns(self) -> list[str] | None:
+        """The principals that have an entry; None in CONFIG_MAP mode, which lists none."""
+        ...
+
     def list_access_policies(self) -> list[str]:
         """ARNs of all access policies of the partition."""
         ...
@@ -100,10 +104,6 @@ class AccessEntries(Protocol):
 
     def describe(self, principal_arn: str) -> AccessEntry | None:
         """The entry with its policies, None when there is none."""
-        ...
-
-    def principals(self) -> frozenset[str]:
-        """The ARNs that have an entry now."""
         ...
 
     def create(

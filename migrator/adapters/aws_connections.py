@@ -10,9 +10,8 @@ import os
 import ssl
 import threading
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from migrator.adapters.tls_trust import shared_context
 
@@ -36,11 +35,15 @@ def share_connections(client: Any, ca_bundle: str | None) -> None:
     # A profile may ask for keep-alive probes (tcp_keepalive).
     options = tuple(client._endpoint.http_session._socket_options)
     try:
-        shared = _pool(verify, _state_of(verify), tuple(sorted(proxies.items())), options)
+        key = (verify, _state_of(verify), tuple(sorted(proxies.items())), options)
+        # Of threads that ask at the same time one makes it.
+        with _making:
+            if key not in _shared:
+                _shared[key] = _session(verify, proxies, options)
+            client._endpoint.http_session = _shared[key]
     except (OSError, ValueError):
         # The client's own connection says what is wrong with the bundle when it is used.
         return
-    client._endpoint.http_session = shared
 
 
 def _state_of(bundle: str) -> tuple[int, ...]:
@@ -52,41 +55,17 @@ def _state_of(bundle: str) -> tuple[int, ...]:
 
 
 _making = threading.Lock()
-
-
-SocketOption: TypeAlias = tuple[int, int, int]
-
-
-def _pool(
-    verify: str,
-    state: tuple[int, ...],
-    proxies: tuple[tuple[str, str], ...],
-    options: tuple[SocketOption, ...],
-) -> Any:
-    # Of threads that ask at the same time one makes it.
-    with _making:
-        return _made(verify, state, proxies, options)
-
-
-@lru_cache(maxsize=16)
-def _made(
-    verify: str,
-    _state: tuple[int, ...],
-    proxies: tuple[tuple[str, str], ...],
-    options: tuple[SocketOption, ...],
-) -> Any:
-    return _shared_session(verify, dict(proxies), list(options))
-
-
+# By the bundle's name and content, the proxies, and the sockets' options.
+_shared: dict[tuple[object, ...], Any] = {}
 # A process that is forked off must not send over the connections of its parent.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_made.cache_clear)
+    os.register_at_fork(after_in_child=_shared.clear)
 
 
-def _shared_session(
+def _session(
     verify: str,
     proxies: Mapping[str, str],
-    options: Sequence[SocketOption],
+    options: Sequence[tuple[int, int, int]],
 ) -> Any:
     """A session of botocore, with authorities that are read once. Raises ``OSError``."""
     from botocore.httpsession import URLLib3Session, get_cert_path
@@ -113,5 +92,5 @@ def _shared_session(
         proxies=proxies,
         timeout=(CONNECT_SECONDS, READ_SECONDS),
         max_pool_connections=_CONNECTIONS,
-        socket_options=options,
+        socket_options=list(options),
     )

@@ -45,22 +45,6 @@ class EksAccessEntries:
             raise
         return access_entry(jsonable({**raw, "associatedAccessPolicies": policies}), principal_arn)
 
-    def principals(self) -> frozenset[str]:
-        """ListAccessEntries; none where CONFIG_MAP mode permits none."""
-        try:
-            found = self._session.pages(
-                "eks",
-                "list_access_entries",
-                "accessEntries",
-                subject=f"access entries of cluster {self._cluster}",
-                clusterName=self._cluster,
-            )
-        except MigratorError as error:
-            if error.code == "entries-not-enabled":
-                return frozenset()
-            raise
-        return frozenset(str(each) for each in found)
-
     def create(
         self,
         principal_arn: str,

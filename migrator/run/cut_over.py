@@ -28,7 +28,14 @@ from migrator.decide.running.gates import (
     steps_left,
     unknown_waivers,
 )
-from migrator.decide.running.progress import CUT_OVER, SETTLED, Progress, progress_of, records_of
+from migrator.decide.running.progress import (
+    BEGUN,
+    CUT_OVER,
+    SETTLED,
+    Progress,
+    progress_of,
+    records_of,
+)
 from migrator.decide.running.proposals import cut_over_proposal
 from migrator.errors import Blocked, Changed, Interrupted, MigratorError, Refused, WrongUse
 from migrator.model.access_entry import AuthenticationMode
@@ -60,7 +67,6 @@ from migrator.run.node_evidence import read_nodes
 from migrator.run.one_run import OneRun
 from migrator.run.verify_access import VerifyOptions, current_verdicts, verify_access
 
-_BEGUN = frozenset({"intended", "sent"})
 SWITCH = Step(f"{CUT_OVER}-switch", EnableEntries("API_AND_CONFIG_MAP", "API"))
 
 
@@ -128,7 +134,7 @@ def _is_sent(plan: Plan, plan_digest: str, ports: RunPorts) -> bool:
     """
     with suppress(MigratorError):
         records = records_of(ports.store.journal(), plan_digest)
-        return progress_of(_switch_plan(plan), records).of(SWITCH.id).status in _BEGUN
+        return progress_of(_switch_plan(plan), records).of(SWITCH.id).status in BEGUN
     return False
 
 
@@ -418,7 +424,7 @@ def _switch(
     chain: tuple[str, ...],
 ) -> CutOverOutcome:
     """Switch and verify. Whatever fails on the way, the outcome has the mode of the cluster."""
-    seen = _SwitchSeen(ports.mode, switching.of(SWITCH.id).status in ("intended", "sent"))
+    seen = _SwitchSeen(ports.mode, switching.of(SWITCH.id).status in BEGUN)
     run = OneRun(
         _switch_plan(plan),
         replace(ports, mode=seen),

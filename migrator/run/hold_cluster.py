@@ -91,9 +91,6 @@ class _Entries:
     def describe(self, principal_arn: str) -> AccessEntry | None:
         return self.inner.describe(principal_arn)
 
-    def principals(self) -> frozenset[str]:
-        return self.inner.principals()
-
     def create(
         self,
         principal_arn: str,

@@ -33,6 +33,7 @@ from migrator.model.evidence import (
     Probe,
     ProbeResult,
     SelfSubject,
+    by_principal,
     evidence_in,
 )
 from migrator.model.plan import Plan, PlannedPrincipal
@@ -106,9 +107,7 @@ def shown_before(
     """Principals of whose entry, as it was read, the evidence in the state is all that the cut-over
     demands.
     """
-    kept: dict[str, list[Evidence]] = {}
-    for each in evidence_in(store.read(EVIDENCE_FILE) or b""):
-        kept.setdefault(each.principal_arn, []).append(each)
+    kept = by_principal(evidence_in(store.read(EVIDENCE_FILE) or b""))
     entries = {entry.principal_arn: entry for entry in snapshot.access_entries or ()}
     found: set[str] = set()
     for principal in plan.principals:

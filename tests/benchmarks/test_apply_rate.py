@@ -190,9 +190,6 @@ class Timed:
         self.last = time.perf_counter()
         return found
 
-    def principals(self) -> frozenset[str]:
-        return self._entries.principals()
-
 
 def sequential_pattern(bed: Bed) -> float:
     """What the incumbent's pattern takes for as many: look, create, look again, one entry at a

@@ -57,6 +57,10 @@ class Reader:
         found: list[Raw] | None = self.wire.call("list entries")
         return found
 
+    def list_entry_arns(self) -> list[str] | None:
+        found = self.list_access_entries()
+        return None if found is None else [str(each["principalArn"]) for each in found]
+
     def list_access_policies(self) -> list[str]:
         return []
 
@@ -88,10 +92,6 @@ class Entries:
     def describe(self, principal_arn: str) -> AccessEntry | None:
         found: AccessEntry | None = self.wire.call("read entry", principal_arn)
         return found
-
-    def principals(self) -> frozenset[str]:
-        found: list[Raw] = self.wire.call("list entries") or []
-        return frozenset(str(each["principalArn"]) for each in found)
 
     def create(
         self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str

@@ -248,6 +248,9 @@ class MemoryReader:
     def describe_cluster(self) -> Raw:
         return {"name": "prod", "arn": CLUSTER_ARN, "status": self.cluster.status}
 
+    def list_entry_arns(self) -> list[str] | None:
+        return None if self.cluster.mode == "CONFIG_MAP" else list(self.cluster.entries)
+
     def list_access_entries(self) -> list[Raw] | None:
         if self.cluster.mode == "CONFIG_MAP":
             return None
@@ -296,9 +299,6 @@ class MemoryEntries:
 
     def describe(self, principal_arn: str) -> AccessEntry | None:
         return self.cluster.entries.get(principal_arn)
-
-    def principals(self) -> frozenset[str]:
-        return frozenset(self.cluster.entries)
 
     def create(
         self, principal_arn: str, entry: EntrySpec, *, tags: Mapping[str, str], token: str

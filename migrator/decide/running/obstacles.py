@@ -43,8 +43,8 @@ def obstacle(state: RunState, sequence: Sequence, step: PlanStep) -> str:
         return ""
     return (
         "a second, independent administrator is not proven yet, and this run acts as this "
-        "principal: verify another one with `--as ARN=PROFILE`, or name one under break_glass in "
-        "decisions.yaml and plan again"
+        "principal: apply again with `--as ARN=PROFILE` of another one, or name one under "
+        "break_glass in decisions.yaml and plan again"
     )
 
 

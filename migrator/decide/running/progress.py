@@ -33,6 +33,8 @@ SETTLED: frozenset[Status] = frozenset({"done", "adopted"})
 # Commands that carry out the plan's own steps, or undo them; others only read how far these came.
 APPLY, ROLL_BACK, CUT_OVER, RETIRE, REHEARSE = "apply", "rollback", "cutover", "retire", "rehearse"
 ENTRY_COMMANDS = frozenset({APPLY, ROLL_BACK})
+# Sent, or about to be, when the command ended.
+BEGUN: frozenset[Status] = frozenset({"intended", "sent"})
 # What may have changed the cluster and is still there.
 STANDING: frozenset[Status] = frozenset({"intended", "sent", "done", "adopted", "undoing"})
 

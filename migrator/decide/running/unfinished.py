@@ -9,6 +9,7 @@ from datetime import datetime
 
 from migrator.decide.running.carriers import carries
 from migrator.decide.running.progress import (
+    BEGUN,
     CUT_OVER,
     REHEARSE,
     RETIRE,
@@ -31,7 +32,6 @@ from migrator.model.step import (
 )
 
 _SWITCH, _DELETE = f"{CUT_OVER}-switch", f"{RETIRE}-delete"
-_BEGUN = frozenset({"intended", "sent"})
 
 
 def still_to_undo(plan: Plan, progress: Progress) -> tuple[Step, ...]:
@@ -150,10 +150,10 @@ def command_to_continue(plan: Plan, progress: Progress, *, is_verified: bool) ->
     switch = progress.of(_SWITCH).status
     delete = progress.of(_DELETE).status
     # A switch that was sent and not seen to arrive. After a complete roll-back no switch is wanted.
-    if switch in _BEGUN and not is_rolled_back(plan, progress):
+    if switch in BEGUN and not is_rolled_back(plan, progress):
         return "cutover: `migrate cutover PLAN` continues"
     # The ConfigMap may be deleted, and its absence not seen.
-    if delete in _BEGUN:
+    if delete in BEGUN:
         return "retire: `migrate retire PLAN` continues"
     if switch not in SETTLED:
         return ""
