@@ -47,7 +47,7 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(3600)]
 ACCOUNTS, DENIED, UNREACHABLE = 40, 5, 10
 CLUSTERS = int(os.environ.get("MIGRATE_BENCH_CLUSTERS", "1000"))
 LATENCY, AT_ONCE = 0.050, 16
-RATIO, MEBIBYTES, YARDSTICKS = 1.5, 700, 2.7
+RATIO, MEBIBYTES, YARDSTICKS = 1.25, 700, 2.7
 SERVICES = ("eks", "iam", "sts", "ec2", "kubernetes")
 TICKS = os.sysconf("SC_CLK_TCK")
 
