@@ -11,7 +11,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.iri_syntax import build_grammar_when_asked
+# Their asserts are explained like those of tests. It must be said before the first import.
+pytest.register_assert_rewrite("tests.support")
+
+from tests.support.iri_syntax import build_grammar_when_asked  # noqa: E402
 
 # Images of containers often forbid bytecode: then each of the many processes that tests start would
 # compile the whole package again, and pytest would rewrite every test again.

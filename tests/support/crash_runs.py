@@ -194,7 +194,7 @@ def survives(prepared: Prepared, folder: Path, after: int, point: KillPoint) -> 
     with session_of(prepared.world, folder, prepared.files) as session:
         oracle = JudgedOracle(session.world, stated=prepared.stated)
         killed = session.migrate(*APPLY, kill=(after, point))
-        assert killed.returncode == KILLED, killed.stderr
+        assert killed.returncode == KILLED, killed.stdout + killed.stderr
         assert after <= len(session.effects()) <= after + _IN_FLIGHT
         session.run(*APPLY)
         assert session.end_state() == prepared.after
@@ -209,11 +209,12 @@ def goes_back(prepared: Prepared, folder: Path, after: int, point: KillPoint) ->
     """
     with session_of(prepared.world, folder, prepared.files) as session:
         oracle = JudgedOracle(session.world, stated=prepared.stated)
-        assert session.migrate(*APPLY, kill=(after, point)).returncode == KILLED
+        killed = session.migrate(*APPLY, kill=(after, point))
+        assert killed.returncode == KILLED, killed.stdout + killed.stderr
         ended = session.migrate("rollback", "plan.json", "--yes", "--output", "json")
         oracle.stop()
         nothing_wrong(prepared, oracle, session.effects())
-        assert lasting(session) == prepared.before
+        assert lasting(session) == prepared.before, ended.stdout + ended.stderr
         assert ended.returncode == _exit_of_roll_back(session, ended.stdout), ended.stderr
 
 
