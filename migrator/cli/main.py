@@ -299,7 +299,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if not _flushed(sys.stdout):
         code = code or exit_codes.FAILED
     _flushed(sys.stderr)
+    _forget_interrupts()
     sys.exit(code)
+
+
+def _forget_interrupts() -> None:
+    """Let ``python -m migrator`` end with its own exit code.
+
+    CPython notes every KeyboardInterrupt that leaves a text which ``exec`` runs (dataclasses and
+    named tuples are made by it, while modules are imported), also where it is caught later, and
+    ``Py_RunMain`` then ends the process by SIGINT. The note is deleted when the next text begins.
+    """
+    exec("")  # noqa: S102 - an empty text
 
 
 def _hold_standard_descriptors() -> None:

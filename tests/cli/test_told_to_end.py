@@ -102,6 +102,24 @@ def test_the_last_lines_of_the_json_log_of_one_that_is_told_to_end_are_objects(
     assert (process.returncode, last["code"]) == (7, "interrupted")
 
 
+def test_one_that_is_told_to_end_while_a_class_is_made_ends_with_its_own_exit_code(
+    tmp_path: Path,
+) -> None:
+    """Methods of data classes are made by ``exec`` of a text, while modules are imported."""
+    (tmp_path / "told.py").write_text(
+        "from migrator.cli import main\n"
+        "def run(*arguments, **options):\n"
+        "    try:\n"
+        "        exec('raise KeyboardInterrupt', {})\n"
+        "    except KeyboardInterrupt:\n"
+        "        return 7\n"
+        "main.run = run\n"
+        "main.main(['status'])\n"
+    )
+    done = subprocess.run([sys.executable, "-m", "told"], cwd=tmp_path, check=False)
+    assert done.returncode == 7
+
+
 def test_a_reader_that_goes_away_ends_the_talk_and_not_the_run(lab: CliLab) -> None:
     assert lab.run("plan", "small", "--out", "plan.json", "--quiet").code == 0
     reading, writing = os.pipe()
