@@ -12,11 +12,12 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from migrator.decide.access.group_references import references_in
+from migrator.decide.findings.platform import mode_of
 from migrator.decide.planning.principals.creator_evidence import HIDDEN_NAME
 from migrator.decide.reading.effective_identity import canonical_arn
 from migrator.decide.reading.read_aws_auth import read_aws_auth
 from migrator.decide.reading.row_keys import principal_key, row_key
-from migrator.errors import MigratorError
+from migrator.errors import Failed, MigratorError
 from migrator.model.evidence import SelfSubject
 from migrator.model.files.snapshot import FORMAT
 from migrator.model.moments import moment_of_text
@@ -38,6 +39,7 @@ _EVENTS_KEPT = timedelta(days=90)  # CloudTrail user guide, "Working with CloudT
 # principals of one account: from here on listing the account costs fewer calls than asking one by
 # one
 LIST_FROM = 8
+_LOOKS = 3  # at mode and entries, until both are of one moment
 _NOT_ALLOWED = frozenset(
     {"iam-denied", "kubernetes-denied", "sdk-too-old", "region-disabled", "account-unreadable"}
 )
@@ -171,7 +173,40 @@ def _read_cluster(
     found.update(zip(reads, answers, strict=True))
     if described is not None:
         found["cluster"] = described
+    if only is None:
+        _agree_on_mode(ports, found, read_entries)
+        return found
+    try:
+        _agree_on_mode(ports, found, at_least(read_entries))
+    except MigratorError as error:
+        found["accessEntries"] = _Denied(error.code, error.message, error.remedy)
     return found
+
+
+def _agree_on_mode(
+    ports: SnapshotPorts,
+    found: dict[str, Any],
+    read_entries: Callable[[], Any],
+) -> None:
+    """Read the mode and the access entries again where the mode was switched between the two.
+
+    In CONFIG_MAP mode EKS refuses to list entries, which is None here (EKS API, ListAccessEntries).
+    A mode of before with entries of after would look like entries that somebody else made.
+    """
+    for _ in range(_LOOKS):
+        entries = found["accessEntries"]
+        if isinstance(entries, _Denied):
+            return
+        if (entries is None) == (mode_of(found["cluster"]) == "CONFIG_MAP"):
+            return
+        found["accessEntries"] = read_entries()
+        found["cluster"] = ports.cluster.describe_cluster()
+    raise Failed(
+        "update-in-progress",
+        f"The authentication mode of {found['cluster']['name']} is being changed.",
+        why="EKS names one mode, and lists access entries as in another one.",
+        remedy="Wait until it has ended and run the same command again.",
+    )
 
 
 def _if_allowed(read: Callable[[], Any]) -> Callable[[], Any]:

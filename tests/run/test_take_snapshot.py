@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import pytest
 
+from migrator.adapters.eks import EksCluster
 from migrator.adapters.iam import IamPrincipals
 from migrator.errors import Failed, MigratorError
 from migrator.lab.worlds.principals import Permissions
@@ -122,6 +123,57 @@ def test_a_snapshot_holds_everything_and_decodes(start_lab: Start) -> None:
     assert snapshot.unknown == ("accessEntries",)
     assert "unread" not in document
     assert said.lines == []
+
+
+@dataclass
+class Switching:
+    """A cluster whose mode is switched before one of these calls, by the number of the call."""
+
+    inner: EksCluster
+    at: int
+    calls: int = 0
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - every other call as it is
+        return getattr(self.inner, name)
+
+    def _is_before(self) -> bool:
+        self.calls += 1
+        return self.calls <= self.at
+
+    def describe_cluster(self) -> Raw:
+        found = self.inner.describe_cluster()
+        mode = "CONFIG_MAP" if self._is_before() else "API_AND_CONFIG_MAP"
+        return {**found, "accessConfig": {"authenticationMode": mode}}
+
+    def list_access_entries(self) -> list[Raw] | None:
+        return None if self._is_before() else self.inner.list_access_entries()
+
+
+@pytest.mark.parametrize("described", [True, False])
+@pytest.mark.parametrize("at", range(6))
+def test_mode_and_entries_are_of_one_moment_whenever_the_mode_is_switched(
+    start_lab: Start, at: int, described: bool
+) -> None:
+    lab = start_lab(authenticationMode="API_AND_CONFIG_MAP")
+    cluster = Switching(lab.cluster, at)
+    asked = replace(ports(lab), cluster=cluster)
+    before = cluster.describe_cluster() if described else None
+    document = take_snapshot(asked, now=AT, described=before)
+    mode = document["cluster"]["accessConfig"]["authenticationMode"]
+    assert (document["accessEntries"] is None) == (mode == "CONFIG_MAP")
+    assert decode_snapshot(document).cluster.authentication_mode == mode
+
+
+def test_cluster_whose_mode_and_entries_never_agree_is_not_read(start_lab: Start) -> None:
+    lab = start_lab(authenticationMode="API_AND_CONFIG_MAP")
+    cluster = Switching(lab.cluster, 100)
+    cluster.list_access_entries = lab.cluster.list_access_entries  # type: ignore[method-assign]
+    with pytest.raises(Failed) as raised:
+        take_snapshot(replace(ports(lab), cluster=cluster), now=AT)
+    assert raised.value.code == "update-in-progress"
+    document = take_snapshot(replace(ports(lab), cluster=cluster), now=AT, only=("nodegroups",))
+    assert document["accessEntries"] is None
+    assert [item["code"] for item in document["unread"]] == ["update-in-progress"]
 
 
 def test_in_dual_mode_the_entries_and_their_principals_are_read(start_lab: Start) -> None:
