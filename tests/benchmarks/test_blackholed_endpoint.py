@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.cli.test_ways_that_fail import Place
+from tests.journeys.test_ways_that_fail import Place
 from tests.support.benchmark_table import Measured
 from tests.support.remedy_lab import RemedyLab, remedy_lab
 

@@ -12,6 +12,7 @@ from migrator.lab.cli.down import stop
 from migrator.lab.cli.up import start
 from migrator.lab.lab_client import control, enter_lab
 from migrator.lab.server import Lab
+from migrator.lab.worlds.world import World
 from migrator.lab.worlds.world_files import load_world
 from tests.support.forked_cli import forked_clis
 
@@ -70,10 +71,11 @@ class Ran:
 
 @dataclass(frozen=True)
 class CliLab:
-    """A running lab and a folder to work in."""
+    """A running lab and a folder to work in; its world where it runs in this process."""
 
     directory: Path
     work: Path
+    world: World | None = None
 
     def environment(self, **changes: str) -> dict[str, str]:
         """What a shell has after ``eval "$(migrate lab env)"``."""
@@ -129,15 +131,15 @@ def running(place: Path, world: str = WORLD, *, beside: bool = False) -> Iterato
     """
     (place / "work").mkdir(parents=True)
     (place / "world.yaml").write_text(world, encoding="utf-8")
-    lab = CliLab(place / "lab", place / "work")
     if not beside:
         served = Lab(load_world(place / "world.yaml"), place / "lab")
         served.start()
         try:
-            yield lab
+            yield CliLab(place / "lab", place / "work", served.world)
         finally:
             served.stop()
         return
+    lab = CliLab(place / "lab", place / "work")
     process = start(place / "lab", str(place / "world.yaml"), detach=True)
     try:
         yield lab

@@ -1,9 +1,9 @@
 """Which IAM actions each command needs, and on what.
 
 A test runs every command on the lab with exactly these permissions and compares what it asks for
-(``tests/cli/test_stated_permissions.py``). Source of the resources: service authorization reference
-for Amazon EKS, IAM, EC2 and CloudWatch Logs. ``cluster`` is the cluster's ARN; other kinds are
-the ARN of what belongs to it: ``arn:…:KIND/CLUSTER/*``.
+(``tests/journeys/test_stated_permissions.py``). Source of the resources: service authorization
+reference for Amazon EKS, IAM, EC2 and CloudWatch Logs. ``cluster`` is the cluster's ARN; other
+kinds are the ARN of what belongs to it: ``arn:…:KIND/CLUSTER/*``.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,7 @@
 """Which requests to the API server each command makes as the caller.
 
 A test runs every command on the lab with exactly these rules and compares what the audit log shows
-(``tests/cli/test_stated_permissions.py``).
+(``tests/journeys/test_stated_permissions.py``).
 """
 
 from typing import Final, NamedTuple

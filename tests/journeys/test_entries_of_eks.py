@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.cli.test_unkind_lab import AUTO_MODE, ROLE
+from tests.journeys.test_unkind_lab import AUTO_MODE, ROLE
 from tests.support.cli_lab import WAIVERS, running
 
 SERVICES = {"auto-nodes": "ec2", "gitops": "capabilities.eks", "eks-cluster-role": "eks"}

@@ -2,19 +2,18 @@
 operator meets it.
 """
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from migrator.lab.lab_client import control
+from migrator.lab.worlds.effects import Effect
 from tests.support.cli_lab import WORLD, CliLab, Ran, running
 
 SECOND, DEVELOPER = (
     f"arn:aws:iam::111122223333:role/{name}" for name in ("team/second-admin", "developer")
 )
+_CREATE = "eks:CreateAccessEntry"
 _ROWS = [line.strip() for line in WORLD.splitlines() if line.strip().startswith("- {rolearn")]
 _SECOND_ROW = next(row for row in _ROWS if "second-admin" in row)
 
@@ -28,38 +27,28 @@ def lab(tmp_path: Path) -> Iterator[CliLab]:
 
 
 def _write_rows(lab: CliLab, *rows: str) -> None:
+    assert lab.world is not None
     data = {"mapRoles": "\n".join(rows) + "\n"}
-    control(
-        lab.directory,
-        "POST",
-        "world",
-        {"writeAwsAuth": {"cluster": "small", "data": data, "manager": "kubectl"}},
-    )
+    write = lab.world.controls["writeAwsAuth"]
+    write({"cluster": "small", "data": data, "manager": "kubectl"})
 
 
 def _created(lab: CliLab) -> list[str]:
-    made = (each for each in lab.effects() if each["operation"] == "eks:CreateAccessEntry")
+    made = (each for each in lab.effects() if each["operation"] == _CREATE)
     return [str(each["detail"]["principalArn"]) for each in made]
 
 
 def _apply_while(lab: CliLab, after: str, act: Callable[[], None]) -> Ran:
-    """Apply; once the entry of ``after`` is made, something happens beside it."""
-    over = threading.Event()
+    """Apply; once the entry of ``after`` is made, and before the answer, something happens."""
+    assert lab.world is not None
 
-    def watch() -> None:
-        while not over.is_set():
-            if after in _created(lab):
-                act()
-                return
-            time.sleep(0.05)
+    def watch(effect: Effect) -> None:
+        made = effect.detail.get("principalArn") if effect.operation == _CREATE else None
+        if made == after:
+            act()
 
-    watching = threading.Thread(target=watch, daemon=True)
-    watching.start()
-    try:
-        return lab.run("apply", "plan.json", "--yes")
-    finally:
-        over.set()
-        watching.join()
+    lab.world.effects.listeners.append(watch)
+    return lab.run("apply", "plan.json", "--yes")
 
 
 def test_row_deleted_during_apply_is_exit_5_and_its_entry_is_not_made(lab: CliLab) -> None:
@@ -81,9 +70,6 @@ def test_row_thinned_during_apply_takes_the_half_made_entry_back(lab: CliLab) ->
     thinned = [
         row.replace("system:masters", "viewers") if row == _SECOND_ROW else row for row in _ROWS
     ]
-    # The administrator is quicker than the next write, on a busy machine too.
-    slow = {"operation": "eks:AssociateAccessPolicy", "kind": "latency", "seconds": 2.0, "times": 1}
-    control(lab.directory, "POST", "fault", slow)
     ran = _apply_while(lab, SECOND, lambda: _write_rows(lab, *thinned))
     assert ran.code == 5, ran.out + ran.err
     deleted = [each for each in lab.effects() if each["operation"] == "eks:DeleteAccessEntry"]
