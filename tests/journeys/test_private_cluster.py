@@ -5,8 +5,6 @@ types, on a lab whose plugin really forwards.
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -54,18 +52,6 @@ def once(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def begin(lab: CliLab, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "migrator", *arguments],
-        cwd=lab.work,
-        env=lab.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 @pytest.mark.parametrize("via", [f"ssm:{NODE}", "ssm:tag:Name=node-1", "ssm:auto"])
@@ -161,14 +147,14 @@ def test_a_tunnel_that_ends_is_opened_once_more_and_then_the_run_stops_cleanly(
     via = ("--via", "ssm:auto")
     assert lab.run(*via, "plan", "small", "--out", "plan.json", "--quiet").code == 0
     control(lab.directory, "POST", "latency", {"operation": "eks:*", "seconds": 0.1})
-    process = begin(lab, *via, "apply", "plan.json", "--yes")
+    process = lab.begin(*via, "apply", "plan.json", "--yes")
     for number in range(deaths):
         once(partial(_has_more_entries, lab, number))
         once(lambda: end_sessions(lab) > 0)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == code, out + err
-    assert "it is opened once more" in err
-    assert ("[tunnel-lost]" in err) == (code == 7)
+    done = process.wait(120)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "it is opened once more" in done.stderr
+    assert ("[tunnel-lost]" in done.stderr) == (code == 7)
     assert end_sessions(lab) == 0
     assert left_over(lab) == []
     if code:
@@ -189,13 +175,13 @@ def test_the_plugin_ends_with_a_command_that_is_killed(
     shared: CliLab, told: signal.Signals
 ) -> None:
     control(shared.directory, "POST", "latency", {"operation": "kubernetes:*", "seconds": 5})
-    process = begin(shared, "--via", "ssm:auto", "snapshot", "small", "--out", "-")
+    process = shared.begin("--via", "ssm:auto", "snapshot", "small", "--out", "-")
     once(lambda: len(left_over(shared)) == 2)  # the plugin, and what watches it
     process.send_signal(told)
-    process.communicate(timeout=60)
+    done = process.wait(60)
     control(shared.directory, "POST", "latency", {"operation": "kubernetes:*", "seconds": 0})
     once(lambda: left_over(shared) == [])
-    assert process.returncode != 0
+    assert done.returncode != 0
 
 
 def actions_printed(lab: CliLab, forked: ForkedCli, *command: str) -> list[str]:

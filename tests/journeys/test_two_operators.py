@@ -5,10 +5,8 @@ other is told.
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +23,7 @@ from migrator.decide.running.lock_protocol import LEASE_SECONDS, MARGIN_SECONDS
 from migrator.lab.lab_client import control
 from migrator.model.cluster_lock import LockHolder, LockRecord
 from tests.support.cli_lab import ACCOUNT, WAIVERS, WORLD, CliLab, Ran, running
-from tests.support.forked_cli import ALONE
+from tests.support.forked_cli import ALONE, Running
 
 OPERATOR, SECOND = (
     f"arn:aws:iam::{ACCOUNT}:role/operator",
@@ -56,23 +54,9 @@ def folder(name: str) -> tuple[str, ...]:
     return ("--state-dir", f"state-{name}")
 
 
-def begin(
-    lab: CliLab, *arguments: str, environment: Mapping[str, str] | None = None
-) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "migrator", *arguments],
-        cwd=lab.work,
-        env=dict(environment or lab.environment()),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def end(process: "subprocess.Popen[str]") -> Ran:
-    out, err = process.communicate(timeout=120)
-    return Ran(process.returncode, out, err)
+def end(running: Running) -> Ran:
+    done = running.wait(120)
+    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def wait_for_write(lab: CliLab, operation: str = "eks:CreateAccessEntry") -> None:
@@ -96,7 +80,7 @@ PAIRS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 @pytest.mark.parametrize("pair", PAIRS)
 def test_second_operator_with_its_own_folder_is_refused_by_name(lab: CliLab, pair: str) -> None:
     first, second = PAIRS[pair]
-    running_apply = begin(lab, *folder("a"), *first)
+    running_apply = lab.begin(*folder("a"), *first)
     wait_for_write(lab)
     other = lab.run(*folder("b"), *second, environment=lab.as_principal(SECOND))
     assert (other.code, other.error_code) == (4, "locked"), other.err
@@ -113,7 +97,7 @@ def test_second_operator_with_its_own_folder_is_refused_by_name(lab: CliLab, pai
 
 
 def test_two_that_begin_at_the_same_moment_are_one_run_and_one_refusal(lab: CliLab) -> None:
-    both = [begin(lab, *folder(name), *APPLY) for name in "ab"]
+    both = [lab.begin(*folder(name), *APPLY) for name in "ab"]
     ended = [end(process) for process in both]
     assert sorted(each.code for each in ended) == [0, 4], [each.err for each in ended]
     created = [
@@ -126,7 +110,7 @@ def test_two_that_begin_at_the_same_moment_are_one_run_and_one_refusal(lab: CliL
 
 
 def test_lock_of_a_killed_run_is_taken_over_at_once_on_the_same_machine(lab: CliLab) -> None:
-    killed = begin(lab, *folder("a"), *APPLY)
+    killed = lab.begin(*folder("a"), *APPLY)
     wait_for_write(lab)
     os.kill(killed.pid, signal.SIGKILL)
     end(killed)
@@ -192,7 +176,7 @@ def test_run_whose_lease_is_stolen_stops_before_its_next_write(
     lab: CliLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = lease(lab, monkeypatch)
-    process = begin(lab, *folder("a"), *APPLY)
+    process = lab.begin(*folder("a"), *APPLY)
     wait_for_write(lab)
     os.kill(process.pid, signal.SIGSTOP)  # a machine that sleeps
     time.sleep(LEASE_SECONDS - MARGIN_SECONDS + 1)
@@ -217,7 +201,7 @@ def records_now(records: LeaseRecords) -> str:
 def test_status_names_both_locks_and_the_leftovers_of_a_killed_run_are_removed_from_another_folder(
     lab: CliLab,
 ) -> None:
-    process = begin(lab, *folder("a"), *APPLY)
+    process = lab.begin(*folder("a"), *APPLY)
     wait_for_write(lab, "kubernetes:patch clusterrolebindings")
     here = json.loads(lab.run(*folder("a"), "--output", "json", "status", "plan.json").out)
     os.kill(process.pid, signal.SIGKILL)

@@ -14,7 +14,7 @@ from migrator.lab.lab_client import control, enter_lab
 from migrator.lab.server import Lab
 from migrator.lab.worlds.world import World
 from migrator.lab.worlds.world_files import load_world
-from tests.support.forked_cli import forked_clis
+from tests.support.forked_cli import Running, forked_clis
 
 ACCOUNT = "111122223333"
 WORLD = """\
@@ -90,6 +90,11 @@ class CliLab:
         given = self.environment() if environment is None else environment
         done = forked_clis().run(arguments, self.work, given, stdin=stdin)
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    def begin(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Running:
+        """Start it, and go on while it runs."""
+        given = self.environment() if environment is None else environment
+        return Running(forked_clis(), arguments, self.work, given)
 
     def as_principal(self, arn: str) -> dict[str, str]:
         """The environment with another principal's credentials."""
