@@ -47,6 +47,7 @@ from migrator.run.begin_run import (
     run_id_for,
 )
 from migrator.run.break_glass import look_at_break_glass
+from migrator.run.denied_caller import explained
 from migrator.run.drive import POLL, drive
 from migrator.run.entries_beyond_rows import with_entries_beyond_rows
 from migrator.run.hold_cluster import HeldCluster, hold_cluster
@@ -59,6 +60,7 @@ from migrator.run.look_again import (
 )
 from migrator.run.may_write import refuse_without_bindings, refuse_without_iam
 from migrator.run.one_run import OneRun, RunSettings
+from migrator.run.own_entry import read_with_own_entry
 from migrator.run.prove_principal import prove_admin, shown_before
 from migrator.run.read_leftovers import with_bridges
 from migrator.run.what_was_begun import with_what_was_begun
@@ -115,7 +117,7 @@ def _apply(
     continue the run. Nothing is written before every refusal has been asked.
     """
     ports, chain = held.ports, held.chain
-    snapshot = ports.read_snapshot()
+    snapshot = read_with_own_entry(plan, plan_digest, held)
     refuse_other_cluster(plan, snapshot)
     progress = progress_in(ports.store.journal(), plan, plan_digest)
     refuse_rehearsing(progress, snapshot)
@@ -282,7 +284,7 @@ def _go(
         finished = _drive_to_the_end(run, ports, options, chain)
         error = _last_look(run, ports)
     except MigratorError as stopped:
-        error = stopped
+        error = explained(stopped, ports.reader)
     except KeyboardInterrupt:
         error = Interrupted(
             "interrupted",

@@ -60,6 +60,7 @@ from migrator.ports import (
     TaskRunner,
     WayIn,
 )
+from migrator.run.denied_caller import explained
 from migrator.run.judge_groups import JudgedGroups
 from migrator.run.look_at_way import way_in_checks
 from migrator.run.pod_reach import NearPods, reach_checks
@@ -223,7 +224,8 @@ def _way_in(ports: DiagnosePorts, cluster: Raw, kept: "_Kept") -> Iterable[Check
     """Try the API server; the address is asked for only where a filter may be in the way."""
     try:
         found = ports.config_maps.read()
-    except MigratorError as error:
+    except MigratorError as denied:
+        error = explained(denied, ports.cluster)
         yield Check("api-server", "fail", f"{error.message} {error.why}".strip(), error.remedy)
         check = address_check(cluster, None)
         # Its stages say it, too: the address is asked for once.

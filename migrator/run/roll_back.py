@@ -35,6 +35,7 @@ from migrator.run.drive import drive
 from migrator.run.hold_cluster import hold_cluster
 from migrator.run.look_again import SourceReader, rows_changed
 from migrator.run.one_run import OneRun, RunSettings
+from migrator.run.own_entry import read_with_own_entry
 from migrator.run.read_leftovers import with_bridges
 
 
@@ -82,7 +83,7 @@ def roll_back(
     """
     with hold_cluster(ports, ROLL_BACK, plan_digest) as held:
         ports, chain = held.ports, held.chain
-        snapshot = ports.read_snapshot()
+        snapshot = read_with_own_entry(plan, plan_digest, held)
         refuse_other_cluster(plan, snapshot)
         if snapshot.cluster.authentication_mode == "API":
             raise Refused(

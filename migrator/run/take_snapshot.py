@@ -33,6 +33,7 @@ from migrator.ports import (
     Rbac,
     TaskRunner,
 )
+from migrator.run.denied_caller import explained
 from migrator.run.read_node_join import node_network_of
 
 _EVENTS_KEPT = timedelta(days=90)  # CloudTrail user guide, "Working with CloudTrail event history"
@@ -143,7 +144,7 @@ def _read_cluster(
     at_least: Callable[[Callable[[], Any]], Callable[[], Any]] = _as_it_is
     if only is not None:
         at_least = _if_possible
-    config_map = at_least(ports.config_maps.read)()
+    config_map = at_least(lambda: _aws_auth(ports))()
     essential: dict[str, Callable[[], Any]] = {
         "callerIdentity": cluster.caller_identity,
         "accessEntries": at_least(read_entries),
@@ -207,6 +208,17 @@ def _agree_on_mode(
         why="EKS names one mode, and lists access entries as in another one.",
         remedy="Wait until it has ended and run the same command again.",
     )
+
+
+def _aws_auth(ports: SnapshotPorts) -> Raw | None:
+    """The ConfigMap. Raises why it cannot be read, with the cause where a run left it."""
+    try:
+        return ports.config_maps.read()
+    except MigratorError as error:
+        found = explained(error, ports.cluster)
+        if found is error:
+            raise
+        raise found from error
 
 
 def _if_allowed(read: Callable[[], Any]) -> Callable[[], Any]:

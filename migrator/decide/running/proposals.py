@@ -143,6 +143,15 @@ def apply_proposal(plan: Plan, steps: Sequence[Step]) -> Proposal:
     return Proposal(title, plan.cluster, _parts(shown, _FORWARD), one_way=one_way)
 
 
+def own_entry_proposal(plan: Plan, steps: Iterable[Step]) -> Proposal:
+    """What is written before anything else where the caller's own entry has no policy yet."""
+    title = (
+        f"Finish your own access entry on cluster {plan.cluster.name} first: a run of this plan "
+        "stopped before its access policy, and the API server refuses you everything since."
+    )
+    return Proposal(title, plan.cluster, _parts(steps, _FORWARD))
+
+
 def roll_back_proposal(plan: Plan, steps: Iterable[Step]) -> Proposal:
     """What a roll-back is about to undo."""
     title = (

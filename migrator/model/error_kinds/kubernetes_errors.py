@@ -106,8 +106,10 @@ KINDS: tuple[ErrorKind, ...] = (
         "kubernetes-denied",
         (1,),
         "RBAC or an admission rule does not allow the call.",
-        "The caller has another identity than expected, or lacks the rule; or a webhook denies it.",
-        "Give the caller what the error names, use another principal, or admit what the run makes.",
+        "The caller has another identity than expected, or lacks the rule; or a webhook denies "
+        "it; or a run stopped between the caller's own access entry and its policy.",
+        "Give the caller what the error names, use another principal, admit what the run makes, or "
+        "run the same `apply` again.",
         "migrate doctor CLUSTER",
     ),
     ErrorKind(

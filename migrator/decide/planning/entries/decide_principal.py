@@ -287,7 +287,7 @@ def _beside_entry(
     # EKS API: the type of an entry cannot be changed. Under a wrong one, nodes become NotReady.
     if right and entry.type not in right:
         return _of_wrong_type(candidate, entry, right, notes, facts)
-    if _is_half_made(entry, spec):
+    if is_half_made(entry):
         return _completed(candidate, entry, desired, (*notes,))
     automatic = beside_automatic(candidate, entry, desired, facts)
     if automatic is not None:
@@ -413,7 +413,7 @@ def _shown(spec: EntrySpec, arn: str) -> str:
     )
 
 
-def _is_half_made(entry: AccessEntry, spec: EntrySpec) -> bool:
+def is_half_made(entry: AccessEntry) -> bool:
     """Whether a run of ours was interrupted here: a group of the run is left on an entry with our
     tag.
 
@@ -423,7 +423,7 @@ def _is_half_made(entry: AccessEntry, spec: EntrySpec) -> bool:
     it lacks would be a new grant.
     """
     return PLAN_TAG in entry.tags and any(
-        group.startswith(_OURS_FOR_A_WHILE) for group in spec.kubernetes_groups
+        group.startswith(_OURS_FOR_A_WHILE) for group in spec_of(entry).kubernetes_groups
     )
 
 

@@ -1,0 +1,173 @@
+"""Without a bridge: a run dies between the operator's own entry and its policy, and the operator
+comes back when that entry is in force, so that the API server refuses it everything.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.lab.kubernetes_api import kubernetes_api
+from migrator.lab.worlds.lab_cluster import LabCluster
+from migrator.lab.worlds.world_files import build_world
+from tests.support.aws_command import run_script
+from tests.support.crash_runs import APPLY, forked, lasting, made, planned
+from tests.support.crash_worlds import OPERATOR, role, world
+from tests.support.lab_session import KILLED, LabSession, lab_session
+
+ALONE = world("alone", {}, plan_options=("--accept-gap",), gap=True)
+ROLL_BACK = ("rollback", "plan.json", "--yes")
+CREATED, ASSOCIATED = "eks:CreateAccessEntry", "eks:AssociateAccessPolicy"
+
+
+@contextmanager
+def fresh(folder: Path, files: Mapping[str, str]) -> Iterator[LabSession]:
+    """The world, with a plan in the operator's folder."""
+    with lab_session(folder, build_world(ALONE.document), forked(), alone=True) as session:
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        yield session
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    with fresh(tmp_path_factory.mktemp("planned"), {}) as session:
+        return planned(session, ALONE)
+
+
+@pytest.fixture
+def half_made(tmp_path: Path, files: Mapping[str, str]) -> Iterator[LabSession]:
+    with fresh(tmp_path / "work", files) as session:
+        killed = session.migrate(*APPLY, kill=(_own_creation(files), "answer-lost"))
+        assert killed.returncode == KILLED, killed.stderr
+        last = session.effects()[-1]
+        assert (last.operation, last.detail["principalArn"]) == (CREATED, OPERATOR)
+        session.world.clock.advance(timedelta(minutes=5))
+        yield session
+
+
+def _own_creation(files: Mapping[str, str]) -> int:
+    """The number of the effect that makes the operator's entry: proofs change nothing."""
+    writes = [step for step in json.loads(files["plan.json"])["steps"] if step["kind"] != "prove"]
+    kinds = [(step["kind"], step.get("principalArn")) for step in writes]
+    return kinds.index(("create-entry", OPERATOR)) + 1
+
+
+def _cluster(session: LabSession) -> LabCluster:
+    """The only cluster of the world."""
+    (cluster,) = session.world.clusters.values()
+    return cluster
+
+
+def _of_operator(session: LabSession) -> list[str]:
+    """What was changed of the operator's entry, in order."""
+    return [
+        e.operation.removeprefix("eks:")
+        for e in session.effects()
+        if e.detail.get("principalArn") == OPERATOR
+    ]
+
+
+def _policies(session: LabSession) -> list[Any]:
+    """The policies of the operator's entry; fails where there is no entry."""
+    return list(_cluster(session).entries(session.world.now())[OPERATOR].policies)
+
+
+def _edit_row(session: LabSession, groups: list[str] | None) -> None:
+    """A second administrator thins the operator's row, or deletes it."""
+    store = kubernetes_api(session.world, _cluster(session)).registry.store
+    key, place = ("", "configmaps"), ("kube-system", "aws-auth")
+    found = json.loads(json.dumps(store.get(key, *place)))
+    own = re.compile(r"- \{rolearn: '[^']*role/operator'.*\}\n")
+    rows = str(found["data"]["mapRoles"])
+    thinned = f"- {{rolearn: '{role('operator')}', username: 'operator', groups: {groups}}}\n"
+    found["data"]["mapRoles"] = own.sub("" if groups is None else thinned, rows)
+    assert found["data"]["mapRoles"] != rows
+    store.put(key, *place, found)
+
+
+def test_apply_finishes_the_own_entry_over_eks_and_goes_on(half_made: LabSession) -> None:
+    out = half_made.run(*APPLY)
+    total = len(json.loads((half_made.folder / "plan.json").read_text())["steps"])
+    assert f"{total} of {total} steps done" in out
+    assert set(made(half_made.effects()).values()) == {1}
+    assert _of_operator(half_made) == [
+        "CreateAccessEntry",
+        "AssociateAccessPolicy",
+        "UpdateAccessEntry",
+    ]
+
+
+def test_rollback_finishes_it_too_and_then_takes_everything_back(
+    half_made: LabSession, tmp_path: Path, files: Mapping[str, str]
+) -> None:
+    half_made.run(*ROLL_BACK)
+    with fresh(tmp_path / "before", files) as untouched:
+        assert lasting(half_made) == lasting(untouched)
+
+
+def test_both_ask_first(half_made: LabSession) -> None:
+    for command in (APPLY, ROLL_BACK):
+        asked = half_made.migrate(*(word for word in command if word != "--yes"))
+        assert asked.returncode == 4
+        assert "AmazonEKSClusterAdminPolicy of 111122223333:role/ops/operator" in asked.stderr
+        assert "Finish your own access entry on prod?" in asked.stderr
+    assert _policies(half_made) == []
+
+
+@pytest.mark.parametrize("command", [APPLY, ROLL_BACK])
+@pytest.mark.parametrize("groups", [None, ["viewers"]])
+def test_what_a_second_administrator_took_away_meanwhile_is_not_given_back(
+    half_made: LabSession, command: tuple[str, ...], groups: list[str] | None
+) -> None:
+    _edit_row(half_made, groups)
+    ended = half_made.migrate(*command)
+    assert ended.returncode == 5, ended.stdout + ended.stderr
+    assert "[row-changed]" in ended.stderr
+    assert _of_operator(half_made)[-1] == "DeleteAccessEntry"
+    with pytest.raises(KeyError):
+        _policies(half_made)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("verify", "plan.json"),
+        ("cutover", "plan.json", "--confirm", "prod"),
+        ("snapshot", "prod", "--out", "again.json"),
+        ("plan", "prod", "--out", "again.json"),
+        ("doctor", "prod"),
+    ],
+)
+def test_other_commands_name_the_cause(half_made: LabSession, command: tuple[str, ...]) -> None:
+    ended = half_made.migrate(*command)
+    said = " ".join((ended.stdout + ended.stderr).split())
+    assert ended.returncode == 1
+    assert f"between your own access entry, {OPERATOR}, and its access policy" in said
+    assert "Run `migrate apply PLAN` or `migrate rollback PLAN`" in said
+    assert "Give the caller get on configmaps" not in said
+    assert _policies(half_made) == []
+
+
+def test_without_the_state_the_entry_is_deleted_as_the_remedy_says(
+    half_made: LabSession, tmp_path: Path
+) -> None:
+    elsewhere = ("--state-dir", str(tmp_path / "elsewhere"))
+    ended = half_made.migrate(*APPLY, *elsewhere)
+    assert ended.returncode == 1
+    assert _policies(half_made) == []
+    (deletion,) = re.findall(
+        r"`(aws eks delete-access-entry [^`]*)`", " ".join(ended.stderr.split())
+    )
+    done = run_script(half_made.lab, tmp_path, deletion, OPERATOR)
+    assert done.returncode == 0, done.stderr
+    half_made.world.clock.advance(timedelta(minutes=1))
+    options = ("--decisions", "decisions.yaml", *ALONE.plan_options, *elsewhere)
+    half_made.run("plan", "prod", "--out", "plan.json", *options)
+    half_made.run(*APPLY, *elsewhere)
+    assert len(_policies(half_made)) == 1
