@@ -62,7 +62,7 @@ def _own_entry_finished(plan: Plan, plan_digest: str, held: HeldCluster) -> bool
     # The principals that the caller arrived through are not asked by the API server.
     for arn in callers_in(plan, (held.caller,)):
         sequence = sequences_of(plan, progress).get(arn, ())
-        if not _is_begun(sequence, progress):
+        if not _may_be_half_made(sequence, progress):
             continue
         refuse_other_arn(plan.cluster.arn, str(held.ports.reader.describe_cluster()["arn"]))
         run, sources = _run_on(plan, plan_digest, held, progress, arn)
@@ -75,14 +75,14 @@ def _own_entry_finished(plan: Plan, plan_digest: str, held: HeldCluster) -> bool
     return False
 
 
-def _is_begun(sequence: Sequence, progress: Progress) -> bool:
-    """Whether a run of this plan made the entry, or may have, and went on towards its policies."""
-    if progress.going_back:
+def _may_be_half_made(sequence: Sequence, progress: Progress) -> bool:
+    """Whether runs of this plan go on with an entry that they make and that gives by its policies.
+    The entry, as it is read, says how far they came: the journal may have lost its end.
+    """
+    if progress.going_back or progress.run is None:
         return False
-    made = [step for step in sequence if isinstance(step.effect, CreateEntry)]
-    gives = [step for step in sequence if isinstance(step.effect, AssociatePolicy)]
-    started = {"intended", *SETTLED}
-    return bool(made and gives) and all(progress.of(step.id).status in started for step in made)
+    is_made = any(isinstance(step.effect, CreateEntry) for step in sequence)
+    return is_made and any(isinstance(step.effect, AssociatePolicy) for step in sequence)
 
 
 def _run_on(

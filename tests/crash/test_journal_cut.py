@@ -21,7 +21,14 @@ from migrator.run.apply_plan import apply_plan
 from migrator.run.roll_back import roll_back
 from tests.run.test_apply_plan import oracle, run_to_the_end
 from tests.support.crash_part import part_of
-from tests.support.crash_runs import APPLY, made, nothing_wrong, prepared, session_of
+from tests.support.crash_runs import (
+    APPLY,
+    made,
+    nothing_wrong,
+    pause_after,
+    prepared,
+    session_of,
+)
 from tests.support.judged.oracle import JudgedOracle
 from tests.support.lab_session import KILLED
 from tests.support.memory_ports import Cluster
@@ -195,6 +202,7 @@ def test_a_process_that_died_and_whose_last_record_is_torn_although_its_effect_h
             path = next((session.folder / ".migrate").rglob(JOURNAL))
             *lines, last = path.read_bytes().splitlines(keepends=True)
             path.write_bytes(b"".join(lines) + last[: (after * 37) % len(last)])
+            session.world.clock.advance(pause_after(after, "answer-lost"))
             session.run(*APPLY)
             assert session.end_state() == found.after
             assert made(session.effects()) == made(found.effects)

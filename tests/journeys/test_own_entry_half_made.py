@@ -111,6 +111,18 @@ def test_rollback_finishes_it_too_and_then_takes_everything_back(
         assert lasting(half_made) == lasting(untouched)
 
 
+@pytest.mark.parametrize("command", [APPLY, ROLL_BACK])
+def test_the_journal_may_have_lost_its_last_record(
+    half_made: LabSession, command: tuple[str, ...]
+) -> None:
+    path = next((half_made.folder / ".migrate").rglob("journal.jsonl"))
+    *lines, last = path.read_bytes().splitlines(keepends=True)
+    assert OPERATOR.encode() in last
+    path.write_bytes(b"".join(lines) + last[: len(last) // 2])
+    half_made.run(*command)
+    assert set(made(half_made.effects()).values()) == {1}
+
+
 def test_both_ask_first(half_made: LabSession) -> None:
     for command in (APPLY, ROLL_BACK):
         asked = half_made.migrate(*(word for word in command if word != "--yes"))
