@@ -2,13 +2,20 @@
 ``plugin/pkg/auth/authorizer/rbac``.
 """
 
-from collections.abc import Iterable, Mapping
+import marshal
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias, TypeVar
 
 SubjectKind: TypeAlias = Literal["User", "Group", "ServiceAccount"]
 RoleKind: TypeAlias = Literal["Role", "ClusterRole"]
 _TEXTS = {str}
+# What nearly all objects are; asking for a Mapping alone takes much longer.
+_OBJECT = (dict, Mapping)
+_MOST_KNOWN, _LONGEST_KNOWN = 1024, 8192
+_OF_ROLES, _OF_BINDINGS = ("rules", "aggregationRule"), ("roleRef", "subjects")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +181,12 @@ class RbacState:
         raised.
         """
         roles = [
-            Role.from_raw(item, namespaced=key == "roles")
+            _once(Role.from_raw, item, _OF_ROLES, namespaced=key == "roles")
             for key in ("clusterRoles", "roles")
             for item in _objects(raw.get(key))
         ]
         bindings = [
-            Binding.from_raw(item, namespaced=key == "roleBindings")
+            _once(Binding.from_raw, item, _OF_BINDINGS, namespaced=key == "roleBindings")
             for key in ("clusterRoleBindings", "roleBindings")
             for item in _objects(raw.get(key))
         ]
@@ -284,24 +291,57 @@ class PermissionRow:
         return self.scope.startswith("unknown ")
 
 
+def _once(
+    read: Callable[..., T],
+    raw: Mapping[str, Any],
+    fields: Iterable[str],
+    *,
+    namespaced: bool,
+) -> T:
+    """What ``read`` makes of an object. It is read once for all clusters that have the same: most
+    roles and bindings are those that Kubernetes makes. ``fields``: all that is read of it besides
+    its name, namespace and labels.
+    """
+    metadata = _mapping(raw.get("metadata"))
+    about = {key: metadata.get(key) for key in ("name", "namespace", "labels")}
+    parts = {"metadata": about, **{key: raw.get(key) for key in fields}}
+    try:
+        # Without references between equal parts: the same content gives the same bytes.
+        content = marshal.dumps(parts, 2)
+    except ValueError:  # it holds something that JSON has not
+        return read(raw, namespaced=namespaced)
+    if len(content) > _LONGEST_KNOWN:
+        return read(raw, namespaced=namespaced)
+    known: T = _read_known(read, content, namespaced)
+    return known
+
+
+# A few megabytes; some tens at the most, whatever the clusters hold.
+@lru_cache(maxsize=_MOST_KNOWN)
+def _read_known(read: Callable[..., Any], content: bytes, namespaced: bool) -> Any:  # noqa: ANN401 - of any kind
+    """The object by its content alone, so that it is the same for every cluster."""
+    # These are bytes that were made here, never those of a file or an answer.
+    return read(marshal.loads(content), namespaced=namespaced)  # noqa: S302
+
+
 def _mapping(value: object) -> Mapping[Any, Any]:
-    if isinstance(value, Mapping):
+    if isinstance(value, _OBJECT):
         return value
     return {}
 
 
 def _objects(value: object) -> Iterable[Mapping[str, Any]]:
     """The objects of a list or of a Kubernetes ``List``; items of other types are left out."""
-    if isinstance(value, Mapping):
+    if isinstance(value, _OBJECT):
         value = value.get("items")
     if not isinstance(value, (list, tuple)):
         return []
-    return [item for item in value if isinstance(item, Mapping)]
+    return [item for item in value if isinstance(item, _OBJECT)]
 
 
 def _aggregation(rule: object) -> tuple[LabelSelector, ...] | None:
     """The selectors of an aggregation rule; None for a role without one."""
-    if not isinstance(rule, Mapping):
+    if not isinstance(rule, _OBJECT):
         return None
     selectors = _objects(rule.get("clusterRoleSelectors"))
     return tuple(map(LabelSelector.from_raw, selectors))

@@ -1,10 +1,13 @@
 """Raw Kubernetes objects become RBAC values; what the API server could not hold grants nothing."""
 
+import json
+from datetime import date
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrator.model import rbac
 from migrator.model.rbac import (
     Binding,
     LabelSelector,
@@ -15,7 +18,11 @@ from migrator.model.rbac import (
     Subject,
 )
 
-_REF = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
+_REF: dict[str, str] = {
+    "apiGroup": "rbac.authorization.k8s.io",
+    "kind": "ClusterRole",
+    "name": "view",
+}
 
 
 def _binding(**changes: object) -> dict[str, Any]:
@@ -180,3 +187,82 @@ def test_any_json_is_read_without_an_error(raw: dict[str, Any]) -> None:
     state = RbacState.from_raw(raw)
     assert all(role.name for role in state.roles)
     assert all(binding.role_kind in ("Role", "ClusterRole") for binding in state.bindings)
+
+
+_TEXTS = st.sampled_from(["get", "pods", "*", "", "a", 1, True, None])
+_LISTS = st.none() | st.lists(_TEXTS, max_size=3) | _TEXTS
+_NOTHING: dict[str, st.SearchStrategy[Any]] = {}
+_METADATA = st.fixed_dictionaries(
+    _NOTHING,
+    optional={
+        "name": _TEXTS,
+        "namespace": _TEXTS,
+        "labels": st.none() | st.dictionaries(st.sampled_from("ab"), _TEXTS, max_size=2),
+        "uid": st.uuids().map(str),
+    },
+)
+_RULES = st.lists(st.fixed_dictionaries({"verbs": _LISTS, "resources": _LISTS}), max_size=2)
+_SUBJECTS = st.lists(
+    st.fixed_dictionaries({"kind": st.sampled_from(["Group", "User"]), "name": _TEXTS}), max_size=2
+)
+_OBJECTS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
+    st.fixed_dictionaries(
+        {"metadata": _METADATA},
+        optional={
+            "rules": _RULES,
+            "roleRef": st.sampled_from([_REF, {"kind": "Role", "name": "view"}]),
+            "subjects": _SUBJECTS,
+            "aggregationRule": st.just({"clusterRoleSelectors": [{"matchLabels": {"a": "get"}}]}),
+        },
+    ),
+    max_size=4,
+)
+_STATES = st.fixed_dictionaries(
+    {
+        "roles": _OBJECTS,
+        "roleBindings": _OBJECTS,
+        "clusterRoles": _OBJECTS,
+        "clusterRoleBindings": _OBJECTS,
+    }
+)
+
+
+@given(st.lists(_STATES, min_size=1, max_size=4))
+def test_a_cluster_is_read_alike_whichever_clusters_were_read_before(
+    states: list[dict[str, Any]],
+) -> None:
+    rbac._read_known.cache_clear()
+    together = [RbacState.from_raw(state) for state in states]
+    alone = []
+    for state in states:
+        rbac._read_known.cache_clear()
+        alone.append(RbacState.from_raw(state))
+    assert together == alone
+
+
+def test_what_is_kept_of_other_clusters_is_bounded() -> None:
+    rbac._read_known.cache_clear()
+    long = {"verbs": ["get"], "resourceNames": [f"name-{number}" for number in range(2000)]}
+    for number in range(3 * rbac._MOST_KNOWN):
+        role = {"metadata": {"name": f"r{number}"}, "rules": [{"verbs": ["get"]}]}
+        read = RbacState.from_raw({"clusterRoles": [role, {**role, "rules": [long]}]})
+        assert len(read.roles[1].rules[0].resource_names) == 2000
+    found = rbac._read_known.cache_info()
+    assert found.currsize <= rbac._MOST_KNOWN
+    # The long ones were never asked for there.
+    assert found.hits + found.misses == 3 * rbac._MOST_KNOWN
+
+
+def test_what_another_cluster_has_too_is_read_once() -> None:
+    rbac._read_known.cache_clear()
+    role = {"metadata": {"name": "r", "uid": "1"}, "rules": [{"verbs": ["get"]}]}
+    for number in range(3):
+        other = {**role, "metadata": {"name": "r", "uid": str(number)}}
+        RbacState.from_raw(json.loads(json.dumps({"clusterRoles": [other]})))
+    assert rbac._read_known.cache_info().misses == 1
+
+
+def test_an_object_with_values_that_json_has_not_is_read() -> None:
+    role = {"metadata": {"name": "r", "labels": {"since": date(2026, 1, 1), "team": "a"}}}
+    read = RbacState.from_raw({"clusterRoles": [role]})
+    assert [dict(each.labels) for each in read.roles] == [{"team": "a"}]

@@ -18,8 +18,9 @@ def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
 
     All parts of a selector must hold (Kubernetes, "Labels and Selectors").
     """
-    if any(labels.get(key) != value for key, value in selector.match_labels):
-        return False
+    for key, value in selector.match_labels:
+        if labels.get(key) != value:
+            return False
     return all(_expression_holds(expression, labels) for expression in selector.match_expressions)
 
 
@@ -89,8 +90,10 @@ def _selected(
         # The controller passes the role itself over: its own rules are no source of it.
         if role.name == name:
             continue
-        if any(selects(selector, role.labels) for selector in selectors):
-            found.append(role.name)
+        for selector in selectors:
+            if selects(selector, role.labels):
+                found.append(role.name)
+                break
     return tuple(sorted(found))
 
 

@@ -144,10 +144,8 @@ class NameIndex:
         without ``resourceNames`` depends on no name.
         """
         for rule in role.rules:
-            # "impersonate:user-info" and the like are the constrained verbs (Kubernetes 1.36,
-            # constrained impersonation).
-            named = any(verb.startswith("impersonate") for verb in rule.verbs)
-            if not named and "*" not in rule.verbs:
+            # Of very many rules hardly any names an object.
+            if not rule.resource_names or not _may_impersonate(rule):
                 continue
             kind = "Role"
             if role.namespace is None:
@@ -185,6 +183,13 @@ class NameIndex:
         # Outside RBAC a text does not say whether a user or a group has the name.
         self.groups.setdefault(reference.text, []).append(place)
         self._users.setdefault(reference.text, []).append(place)
+
+
+def _may_impersonate(rule: PolicyRule) -> bool:
+    """Whether a rule has a verb of impersonation."""
+    # "impersonate:user-info" and the like are the constrained verbs (Kubernetes 1.36, constrained
+    # impersonation).
+    return any(verb == "*" or verb.startswith("impersonate") for verb in rule.verbs)
 
 
 def binding_place(binding: Binding) -> str:

@@ -9,6 +9,7 @@ users are found by their whole ARN. Absence counts only where an account was lis
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from migrator.decide.reading.row_keys import principal_key, row_key
@@ -62,10 +63,9 @@ class IamIndex:
         self._by_likeness: dict[tuple[str, str], str] = {}
         for principal in principals:
             self._by_key.setdefault(principal_key(principal.arn), []).append(principal)
-            arn = parse_arn(principal.arn)
-            likeness = _likeness(arn) if arn is not None else ""
-            if arn is not None and likeness:
-                self._by_likeness[arn.account, likeness] = principal.arn
+            likeness = _likeness_of(principal.arn)
+            if likeness is not None:
+                self._by_likeness[likeness] = principal.arn
         self._roles_read = {read.account for read in accounts if read.roles}
         self._users_read = {read.account for read in accounts if read.users}
         self._cluster_account = cluster_account
@@ -115,6 +115,15 @@ def liveness(entry: AccessEntry, found: Found) -> Liveness:
     if born is None or entry.created_at is None:
         return "unknown"
     return "dead" if entry.created_at < born else "live"
+
+
+# All clusters of an account are planned with the same principals.
+@lru_cache(maxsize=4096)
+def _likeness_of(text: str) -> tuple[str, str] | None:
+    """Account and likeness of the principal with this ARN; None for one that has none."""
+    arn = parse_arn(text)
+    likeness = _likeness(arn) if arn is not None else ""
+    return (arn.account, likeness) if arn is not None and likeness else None
 
 
 def _likeness(arn: Arn) -> str:
