@@ -13,17 +13,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, TypeVar
 
 from migrator.adapters.aws_connections import CONNECT_SECONDS, READ_SECONDS, share_connections
 from migrator.adapters.aws_errors import translate
+from migrator.adapters.aws_events import new_session
 from migrator.adapters.clock import machine_time
 from migrator.adapters.foreign_logs import log_call, mute_sdk_debug
 from migrator.adapters.service_models import model_loader
 from migrator.adapters.utc import utc_text
 from migrator.errors import MigratorError
+from migrator.model.moments import moment_of_text
 from migrator.model.principal import parse_arn
 from migrator.model.security_note import RUN_SESSION, SESSION_PREFIX, USER_AGENT
 
@@ -459,14 +461,29 @@ def _core(profile: str | None, files: Any = None) -> Any:
     """A session of botocore by profile, with what was read of config and credentials ``files``
     before. Raises botocore's ``ProfileNotFound``.
     """
-    from botocore.session import get_session
-
-    core = get_session()
+    core = new_session()
     if profile:
         core.set_config_variable("profile", profile)
     core._config = files
     core.register_component("data_loader", model_loader(core.get_config_variable("data_path")))
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
     return core
+
+
+def _moment(value: Any) -> datetime:
+    """A time in an answer. botocore itself asks dateutil, which takes a dozen times longer, for
+    each of thousands of roles. What is no usual time is left to it.
+    """
+    from botocore.utils import parse_timestamp
+
+    try:
+        if isinstance(value, (int, float)):
+            return datetime.fromtimestamp(value, timezone.utc)
+        moment = moment_of_text(value)
+    except (TypeError, ValueError, OverflowError, OSError):
+        moment = datetime.min
+    found: datetime = moment if moment.tzinfo is not None else parse_timestamp(value)
+    return found
 
 
 def _paced(pace: Callable[[str], None], service: str) -> Callable[..., None]:

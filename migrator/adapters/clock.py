@@ -14,6 +14,7 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,7 +63,7 @@ class SystemEntropy:
 def open_clock(environment: Mapping[str, str]) -> Clock:
     """The machine's clock, or the lab's where the environment names it."""
     url = environment.get(VARIABLE)
-    return LabTimeClock(url) if url else MachineClock()
+    return _lab_clock(url) if url else MachineClock()
 
 
 def open_waiting_clock(environment: Mapping[str, str]) -> Clock:
@@ -181,6 +182,17 @@ class LabTimeClock:
             why=foreign(why),
             remedy=f"Start the lab again, or unset {VARIABLE} when this is no lab.",
         )
+
+
+@lru_cache(maxsize=4)
+def _lab_clock(url: str) -> LabTimeClock:
+    """One clock of a lab for a process, with its connections."""
+    return LabTimeClock(url)
+
+
+# A process that is forked off must not ask over the connections of its parent.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_lab_clock.cache_clear)
 
 
 def _close_all(connections: Sequence[http.client.HTTPConnection]) -> None:

@@ -8,6 +8,7 @@ share their connections.
 
 import base64
 import binascii
+import copy
 import json
 import threading
 import time
@@ -115,9 +116,7 @@ def open_wire(
     """A wire to the endpoint. Nothing is sent yet. ``explain``: what an error says of the way that
     was looked at; None: it is not looked at. Raises ``proxy-malformed``, ``proxy-unsupported``.
     """
-    from kubernetes.client import Configuration
-
-    configuration: Any = Configuration(host=endpoint.server)
+    configuration = copy.copy(_default_configuration())
     if endpoint.tls_server_name:
         configuration.tls_server_name = endpoint.tls_server_name
     return KubernetesWire(
@@ -127,6 +126,16 @@ def open_wire(
         connect_seconds=connect_seconds,
         read_seconds=read_seconds,
     )
+
+
+@lru_cache(maxsize=1)
+def _default_configuration() -> Any:
+    """The kubernetes package's settings, to be copied and never changed: making them takes reading
+    all of the environment for a proxy, which :func:`set_proxy` chooses.
+    """
+    from kubernetes.client import Configuration
+
+    return Configuration()
 
 
 def set_proxy(configuration: Any, endpoint: Endpoint) -> ProxyChoice:
@@ -140,6 +149,10 @@ def set_proxy(configuration: Any, endpoint: Endpoint) -> ProxyChoice:
             proxy_url=endpoint.proxy_url,
             kubeconfig_proxy=endpoint.kubeconfig_proxy,
         )
+    # The package asks whether a proxy is meant for the host. Without one the host is not set: that
+    # takes reading all of the environment for a proxy once more, for each cluster of a fleet.
+    if choice.proxy is not None:
+        configuration.host = endpoint.server
     configuration.no_proxy = ""
     configuration.proxy = choice.proxy and choice.proxy.url
     configuration.proxy_headers = (choice.proxy and proxy_headers(choice.proxy)) or None

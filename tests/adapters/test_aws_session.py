@@ -4,14 +4,20 @@ import gc
 import logging
 import pickle
 import weakref
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from botocore.utils import parse_timestamp
+from hypothesis import given
+from hypothesis import strategies as st
 
 from migrator.adapters.aws_session import (
     AwsSession,
     AwsSettings,
     RoleToAssume,
+    _from_profile,
     jsonable,
     open_session,
     principal_of,
@@ -29,6 +35,47 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     file = tmp_path / "config"
     file.write_text(text, encoding="utf-8")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+
+
+_ODD_TIMES: list[object] = [
+    "2026-01-02",
+    "2026-01-02T03:04:05",
+    "2026-01-02 03:04:05Z",
+    "2026-01-02T03:04:05.123456789Z",
+    "2026-01-02T03:04:05,5Z",
+    "2026-01-02T03:04:05+0200",
+    "2026-01-02T03:04:05-00:00",
+    "2026-01-02T03:04:05+05:60",
+    "2026-01-02T03:04:05+25:00",
+    "2026-01-02T03:04:60Z",
+    "2026-01-02T24:00:00Z",
+    "2026-02-30T03:04:05Z",
+    "0001-01-01T00:00:00Z",
+    "20260102T030405Z",
+    "\u0662026-01-02T03:04:05Z",
+    "1767323045",
+    "1767323045.5",
+    "no time",
+    "",
+    None,
+    True,
+    -1,
+    10**20,
+]
+
+
+def _spellings(moment: datetime) -> st.SearchStrategy[str]:
+    """A time as the services of AWS write it."""
+    return st.sampled_from(
+        [
+            f"{moment:%Y-%m-%dT%H:%M:%S}Z",
+            f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z",
+            f"{moment:%Y-%m-%dT%H:%M:%S}.123Z",
+            f"{moment:%Y-%m-%dT%H:%M:%S}+02:00",
+            f"{moment:%Y-%m-%dT%H:%M}Z",
+            f"{moment:%a, %d %b %Y %H:%M:%S} GMT",
+        ]
+    )
 
 
 def test_assuming_a_role_sends_external_id_and_a_session_name_with_the_run() -> None:
@@ -302,3 +349,28 @@ def test_roles_of_the_settings_form_a_chain(monkeypatch: pytest.MonkeyPatch) -> 
     assert session.role_arn == NEXT
     assert session.via is not None
     assert session.via.role_arn == ROLE
+
+
+def _read_or_refused(read: Callable[[object], datetime], value: object) -> datetime | type:
+    try:
+        return read(value)
+    except Exception as error:  # which one it is is compared
+        return type(error)
+
+
+@given(
+    st.one_of(
+        st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1)).flatmap(_spellings),
+        st.integers(0, 4_000_000_000),
+        st.floats(),
+        st.sampled_from(_ODD_TIMES),
+    )
+)
+def test_times_in_answers_are_read_as_botocore_reads_them(value: object) -> None:
+    session = _from_profile(None, REGION, "run").boto._session
+    factory = session.get_component("response_parser_factory")
+    ours = _read_or_refused(factory.create_parser("json")._timestamp_parser, value)
+    theirs = _read_or_refused(parse_timestamp, value)
+    assert ours == theirs
+    if isinstance(ours, datetime) and isinstance(theirs, datetime):
+        assert (ours.tzinfo is None) == (theirs.tzinfo is None)

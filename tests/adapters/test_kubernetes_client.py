@@ -350,6 +350,21 @@ def test_a_named_proxy_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch
     assert proxy_of(open_wire(endpoint)) == "http://mine.example:8080"
 
 
+def test_what_one_cluster_s_requests_need_is_no_other_cluster_s() -> None:
+    endpoint = replace(ENDPOINT, server="https://api.example")
+    through = replace(
+        endpoint, proxy_url="http://ann:s3cret@mine.example:8080", tls_server_name="other.example"
+    )
+    before, one, after = open_wire(endpoint), open_wire(through), open_wire(endpoint)
+    assert proxy_of(one) == "http://mine.example:8080"
+    for wire in (before, after):
+        assert proxy_of(wire) is None
+        settings = wire._client.configuration
+        assert (settings.proxy_headers, settings.tls_server_name) == (None, None)
+        # What only copies share is never written.
+        assert (settings.api_key, settings.api_key_prefix) == ({}, {})
+
+
 def test_a_dead_proxy_is_an_unreachable_api_server() -> None:
     wire = open_wire(
         replace(ENDPOINT, server="https://api.example", proxy_url="http://127.0.0.1:9")
