@@ -53,7 +53,7 @@ def plan(
     :func:`migrator.app.snapshot.snapshot_of_file` raises for a file.
     """
     from migrator.decide.reading.read_aws_auth import lines_of_rows
-    from migrator.model.files.plan import plan_to_document
+    from migrator.model.files.plan import plan_on_one_line
     from migrator.run.write_plan import plan_of_documents
 
     moment = moment or now()
@@ -66,11 +66,11 @@ def plan(
         now=moment,
         accept_gap=request.accept_gap,
     )
-    document = plan_to_document(planned)
+    content, digest = plan_on_one_line(planned)
     return PlanOutcome(
         plan=planned,
-        digest=document["planDigest"],
-        document=document,
+        digest=digest,
+        content=content,
         lines=lines_of_rows(snapshot.get("configMap")),
         said=(*said, *_log_ins_of_others(request, planned, snapshot)),
     )

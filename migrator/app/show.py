@@ -19,10 +19,12 @@ class ShowRequest:
 
 def show(request: ShowRequest) -> PlanOutcome:
     """The plan, proven again. Raises what :func:`migrator.run.read_plan.read_plan` raises."""
-    from migrator.model.files.plan import plan_to_document
+    from migrator.model.files.plan import plan_on_one_line
 
     plan, digest = read_plan(request.content)
-    return PlanOutcome(plan=plan, digest=digest, document=plan_to_document(plan), lines=plan.lines)
+    return PlanOutcome(
+        plan=plan, digest=digest, content=plan_on_one_line(plan)[0], lines=plan.lines
+    )
 
 
 def note_for_soc(outcome: PlanOutcome, source: str | None = None) -> "SecurityNote":

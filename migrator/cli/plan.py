@@ -112,7 +112,7 @@ def _planned(given: Mapping[str, Any]) -> "str | Mapping[str, Any] | Manifest":
 
 def _finish(settings: Settings, given: Mapping[str, Any], outcome: PlanOutcome) -> int:
     from migrator.cli.show import show_plan
-    from migrator.model.files.wire import pretty
+    from migrator.model.files.wire import indented
 
     events = events_of(settings)
     for line in outcome.said:
@@ -120,12 +120,11 @@ def _finish(settings: Settings, given: Mapping[str, Any], outcome: PlanOutcome) 
     if given["out"] != "-":
         show_plan(output_of(settings), outcome)
     if given["out"] is not None:
-        write_file(given["out"], pretty(outcome.document))
+        write_file(given["out"], indented(outcome.content))
         if given["out"] != "-":
             from migrator.cli.plan_folder import remember
 
-            digest = str(outcome.document["planDigest"])
-            remember(given["out"], digest, given["decisions"], settings.reader_role)
+            remember(given["out"], outcome.digest, given["decisions"], settings.reader_role)
         events.say("done", f"plan written to {given['out']}", event="file-written")
     if given["write_decisions"] is not None:
         from migrator.cli.decisions import write_questions

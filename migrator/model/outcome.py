@@ -2,6 +2,7 @@
 another's result.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -41,16 +42,22 @@ Outcome: TypeAlias = Succeeded | Failed | Skipped
 
 @dataclass(frozen=True, slots=True)
 class PlanOutcome:
-    """A plan, made now or read again. ``document`` is plan.json as data, ``digest`` its digest.
+    """A plan, made now or read again. ``content`` is plan.json on one line, ``digest`` its digest.
     ``lines`` gives the line of a row (``mapRoles[3]``) inside its section, where the ConfigMap is
     at hand. ``said``: what a person has to know of the file that the rows are from, a line each.
     """
 
     plan: Plan
     digest: str
-    document: Mapping[str, Any]
+    content: bytes
     lines: Mapping[str, int]
     said: tuple[str, ...] = ()
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """plan.json as data."""
+        found: Mapping[str, Any] = json.loads(self.content)
+        return found
 
     @property
     def exit_code(self) -> int:

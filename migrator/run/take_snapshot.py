@@ -7,7 +7,7 @@ principals are asked for, and asked one by one for few.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -22,6 +22,7 @@ from migrator.model.evidence import SelfSubject
 from migrator.model.files.snapshot import FORMAT
 from migrator.model.moments import moment_of_text
 from migrator.model.principal import Arn, parse_arn
+from migrator.model.snapshot import GroupReference
 from migrator.ports import (
     ClusterCreation,
     ClusterReader,
@@ -256,10 +257,16 @@ def _if_possible(read: Callable[[], Any]) -> Callable[[], Any]:
     return attempt
 
 
-def _reference(reference: Any) -> dict[str, Any]:  # noqa: ANN401 - a GroupReference, in the file's spelling
+def _reference(reference: GroupReference) -> dict[str, Any]:
     """A reference as the file spells it."""
-    fields = asdict(reference)
-    return {"apiVersion": fields.pop("api_version"), **fields}
+    return {
+        "apiVersion": reference.api_version,
+        "kind": reference.kind,
+        "name": reference.name,
+        "namespace": reference.namespace,
+        "path": reference.path,
+        "text": reference.text,
+    }
 
 
 def _pop_unread(found: dict[str, Any]) -> list[dict[str, str]]:

@@ -85,6 +85,8 @@ def compare_access(
             befores, after, index, index_after, namespaces=namespaces
         )
     log_ins = compare_log_ins(befores, after, principal_arn)
+    if not log_ins.log_ins_gained and not log_ins.log_ins_lost:
+        return permissions
     return replace(
         permissions, log_ins_gained=log_ins.log_ins_gained, log_ins_lost=log_ins.log_ins_lost
     )

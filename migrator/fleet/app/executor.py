@@ -7,7 +7,7 @@ no token is part of a job. What only this machine has (a profile, a folder) is l
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -130,7 +130,9 @@ class Jobs:
             "setupId": name,
             "command": command,
             "cluster": cluster_to_document(cluster),
-            "request": asdict(replace(request, described=described)),
+            # Not asdict, which copies all that was described once more.
+            "request": {each.name: getattr(request, each.name) for each in fields(request)}
+            | {"described": described},
         }
         return Job(cluster.arn, cluster.account, _TASK, arguments, cluster.placement)
 

@@ -82,7 +82,7 @@ def _keep(
         store.write(SNAPSHOT_FILE, compact(snapshot))
         if answered or store.read(DECISIONS_FILE) is not None:
             store.write(DECISIONS_FILE, yaml_text(answered).encode())
-        store.write(PLAN_FILE, indented(compact(outcome.document)))
+        store.write(PLAN_FILE, indented(outcome.content))
 
 
 def _digest_in(content: bytes | None) -> str:

@@ -22,6 +22,12 @@ FORMAT = "migrator/plan/v1"
 
 def plan_to_document(plan: Plan) -> dict[str, Any]:
     """The plan as the JSON object ``migrator/plan/v1``, its digest filled in."""
+    document: dict[str, Any] = wire.read_back(plan_on_one_line(plan)[0])  # lists, not tuples
+    return document
+
+
+def plan_on_one_line(plan: Plan) -> tuple[bytes, str]:
+    """The canonical bytes of the plan, its digest filled in, and that digest."""
     wire.prepare(wire.Principal)
     document = wire.PlanDocument(
         format=FORMAT,
@@ -42,9 +48,8 @@ def plan_to_document(plan: Plan) -> dict[str, Any]:
     )
     builtins = msgspec.to_builtins(document)
     del builtins["planDigest"]
-    content = wire.compact(builtins)
-    lists: dict[str, Any] = wire.read_back(content)  # not tuples
-    return lists | {"planDigest": digest_of_bytes(content)}
+    digest = digest_of_bytes(wire.compact(builtins))
+    return wire.compact(builtins | {"planDigest": digest}), digest
 
 
 def plan_digest(document: dict[str, Any]) -> str:
@@ -56,7 +61,7 @@ def encode_plan(plan: Plan) -> bytes:
     """The bytes of plan.json: sorted, two-space indented, LF; the same plan gives the same
     bytes.
     """
-    return wire.indented(wire.compact(plan_to_document(plan)))
+    return wire.indented(plan_on_one_line(plan)[0])
 
 
 def decode_plan(content: bytes) -> Plan:

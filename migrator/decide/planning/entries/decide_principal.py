@@ -63,7 +63,9 @@ def decide_principal(candidate: CandidatePrincipal, facts: PlanFacts) -> Princip
         decided = _over_dead_entry(candidate, entry, desired, facts)
     else:
         decided = _beside_entry(candidate, entry, desired, facts)
-    decided = replace(decided, notes=(*_row_notes(candidate, facts), *decided.notes))
+    of_rows = _row_notes(candidate, facts)
+    if of_rows:
+        decided = replace(decided, notes=(*of_rows, *decided.notes))
     answer = answer_about(decided, facts)
     if answer is not None:
         return apply_answer(decided, answer, facts)

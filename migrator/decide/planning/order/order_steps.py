@@ -164,7 +164,8 @@ class _Order:
             dead = each.candidate.entry
             assert dead is not None  # noqa: S101 - what is made again
             end = (self.add(DeleteEntry(dead.principal_arn, dead), end, sources),)
-        bare = replace(each.entry, access_policies=())
+        held = each.entry.access_policies
+        bare = replace(each.entry, access_policies=()) if held else each.entry
         # EKS API: node types take neither groups nor policies, so that nothing marks the login.
         if each.entry.type != "STANDARD":
             created = self.add(CreateEntry(arn, bare), end, sources)
@@ -172,14 +173,11 @@ class _Order:
         groups = (*bare.kubernetes_groups, *self._extra_groups(each))
         marked = replace(bare, kubernetes_groups=tuple(dict.fromkeys(groups)))
         step = self.add(CreateEntry(arn, marked), end, sources)
-        for policy in each.entry.access_policies:
+        for policy in held:
             step = self.add(AssociatePolicy(arn, policy), (step,), sources)
         step = self._prove(each, marked, (step,))
-        held = each.entry.access_policies
-        update = UpdateEntry(
-            arn, replace(bare, access_policies=held), replace(marked, access_policies=held)
-        )
-        step = self.add(update, (step,), sources)
+        complete = replace(marked, access_policies=held) if held else marked
+        step = self.add(UpdateEntry(arn, each.entry, complete), (step,), sources)
         if not held:
             return step
         # Without the bridge group, only the policy can allow what is asked.
