@@ -25,6 +25,9 @@ _SECONDS = 240.0
 # In the environment of a command: nobody else works on its clusters, so that it need not wait in
 # machine time for locks.
 ALONE = "TESTS_ALONE"
+# The lab itself runs in other processes.
+_NOT_IMPORTED = ("migrator.lab", "migrator.__main__")
+_OF_LAB_COMMANDS = ("migrator.lab.cli", "migrator.lab.lab_client")
 
 
 class ForkedCli:
@@ -232,7 +235,7 @@ def load_everything() -> None:
     read_service_models_once()
     _read_service_models()
     for module in pkgutil.walk_packages(migrator.__path__, "migrator."):
-        if not module.name.startswith(("migrator.lab", "migrator.__main__")):
+        if not module.name.startswith(_NOT_IMPORTED) or module.name.startswith(_OF_LAB_COMMANDS):
             with contextlib.suppress(
                 ImportError
             ):  # of an extra that is not installed; its command says so itself
