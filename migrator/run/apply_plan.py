@@ -117,7 +117,7 @@ def _apply(
     continue the run. Nothing is written before every refusal has been asked.
     """
     ports, chain = held.ports, held.chain
-    snapshot = read_with_own_entry(plan, plan_digest, held)
+    snapshot = read_with_own_entry(plan, plan_digest, held, APPLY)
     refuse_other_cluster(plan, snapshot)
     progress = progress_in(ports.store.journal(), plan, plan_digest)
     refuse_rehearsing(progress, snapshot)

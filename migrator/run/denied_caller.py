@@ -30,10 +30,27 @@ def explained(error: MigratorError, cluster: ClusterReader) -> MigratorError:
         error.message,
         why=f"A run stopped between your own access entry, {entry.principal_arn}, and its access "
         "policy. The entry decides for you, and no longer your row in aws-auth.",
-        remedy="Run `migrate apply PLAN` or `migrate rollback PLAN` with the plan and the state "
-        "of that run: both associate the policy over EKS first. If you no longer have them, "
-        f"delete the entry: `{_deletion(described, entry)}`. Your row decides again within a "
-        "minute; then plan again.",
+        remedy=_ways_out(described, entry),
+    )
+
+
+def _ways_out(cluster: Raw, entry: AccessEntry) -> str:
+    """What the caller can do now."""
+    mode = cluster.get("accessConfig", {}).get("authenticationMode")
+    # In API mode no row decides: without the entry the caller would have nothing for good.
+    if mode == "API":
+        associated = _call(cluster, entry, "associate-access-policy")
+        return (
+            "The cluster is in API mode, so aws-auth gives nothing any more. `migrate show PLAN` "
+            f"names the access policies of the entry; associate them: `{associated} "
+            "--access-scope type=cluster --policy-arn POLICY_ARN`. They are in force within a "
+            "minute."
+        )
+    return (
+        "Run `migrate apply PLAN` or `migrate rollback PLAN` with the plan and the state of that "
+        "run: both delete the entry first, so that your row decides again. If you no longer have "
+        f"them, delete it yourself: `{_call(cluster, entry, 'delete-access-entry')}`. Your row "
+        "decides again within a minute; then plan again."
     )
 
 
@@ -50,11 +67,11 @@ def _own_entry(cluster: ClusterReader) -> AccessEntry | None:
     return None
 
 
-def _deletion(cluster: Raw, entry: AccessEntry) -> str:
-    """The call of the AWS CLI that deletes the entry."""
+def _call(cluster: Raw, entry: AccessEntry, operation: str) -> str:
+    """A call of the AWS CLI about the entry."""
     arn = parse_arn(str(cluster["arn"]))
     region = "" if arn is None else f" --region {arn.region}"
     return (
-        f"aws eks delete-access-entry{region} --cluster-name {cluster['name']} --principal-arn "
+        f"aws eks {operation}{region} --cluster-name {cluster['name']} --principal-arn "
         f"{entry.principal_arn}"
     )

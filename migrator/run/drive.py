@@ -123,10 +123,10 @@ def _sequence(run: OneRun, key: str) -> MigratorError | None:
     other sequence is lost.
     """
     with run.sequence_under_way():
-        return along(run, key)
+        return _along(run, key)
 
 
-def along(run: OneRun, key: str) -> MigratorError | None:
+def _along(run: OneRun, key: str) -> MigratorError | None:
     """One sequence, action by action. The error that stopped it, or None where it waits, is
     finished, or another sequence stopped the run.
     """

@@ -71,13 +71,6 @@ class SourceReader:
             return in_rows
         return self._id(planned)
 
-    def id_difference(self, principal_arn: str) -> Difference | None:
-        """How IAM alone differs from what the plan has of a principal."""
-        planned = self._planned.get(principal_arn)
-        if planned is None:
-            return None
-        return self._id(planned)
-
     def read_ids(self) -> None:
         """Read the unique ids before the first effect: an operator who may not read them learns it
         before anything is changed.

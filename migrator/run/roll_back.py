@@ -83,7 +83,7 @@ def roll_back(
     """
     with hold_cluster(ports, ROLL_BACK, plan_digest) as held:
         ports, chain = held.ports, held.chain
-        snapshot = read_with_own_entry(plan, plan_digest, held)
+        snapshot = read_with_own_entry(plan, plan_digest, held, ROLL_BACK)
         refuse_other_cluster(plan, snapshot)
         if snapshot.cluster.authentication_mode == "API":
             raise Refused(

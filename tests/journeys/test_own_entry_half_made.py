@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from migrator.lab.kubernetes_api import kubernetes_api
+from migrator.lab.worlds.effects import KillPoint
 from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.world_files import build_world
 from tests.support.aws_command import run_script
-from tests.support.crash_runs import APPLY, forked, lasting, made, planned
+from tests.support.crash_runs import APPLY, forked, lasting, planned
 from tests.support.crash_worlds import OPERATOR, role, world
 from tests.support.lab_session import KILLED, LabSession, lab_session
 
@@ -91,24 +92,26 @@ def _edit_row(session: LabSession, groups: list[str] | None) -> None:
     store.put(key, *place, found)
 
 
-def test_apply_finishes_the_own_entry_over_eks_and_goes_on(half_made: LabSession) -> None:
+def test_apply_deletes_the_own_entry_over_eks_and_goes_on(half_made: LabSession) -> None:
     out = half_made.run(*APPLY)
     total = len(json.loads((half_made.folder / "plan.json").read_text())["steps"])
     assert f"{total} of {total} steps done" in out
-    assert set(made(half_made.effects()).values()) == {1}
     assert _of_operator(half_made) == [
+        "CreateAccessEntry",
+        "DeleteAccessEntry",
         "CreateAccessEntry",
         "AssociateAccessPolicy",
         "UpdateAccessEntry",
     ]
 
 
-def test_rollback_finishes_it_too_and_then_takes_everything_back(
+def test_rollback_deletes_it_too_and_takes_everything_back(
     half_made: LabSession, tmp_path: Path, files: Mapping[str, str]
 ) -> None:
     half_made.run(*ROLL_BACK)
     with fresh(tmp_path / "before", files) as untouched:
         assert lasting(half_made) == lasting(untouched)
+    assert _of_operator(half_made) == ["CreateAccessEntry", "DeleteAccessEntry"]
 
 
 @pytest.mark.parametrize("command", [APPLY, ROLL_BACK])
@@ -120,15 +123,30 @@ def test_the_journal_may_have_lost_its_last_record(
     assert OPERATOR.encode() in last
     path.write_bytes(b"".join(lines) + last[: len(last) // 2])
     half_made.run(*command)
-    assert set(made(half_made.effects()).values()) == {1}
+    assert _of_operator(half_made)[1] == "DeleteAccessEntry"
+
+
+@pytest.mark.parametrize("pause", [timedelta(0), timedelta(minutes=5)])
+@pytest.mark.parametrize("point", ["answer-lost", "before-next"])
+@pytest.mark.parametrize("command", [APPLY, ROLL_BACK])
+def test_the_deletion_itself_may_be_killed(
+    half_made: LabSession, command: tuple[str, ...], point: KillPoint, pause: timedelta
+) -> None:
+    before = len(half_made.effects())
+    ended = half_made.migrate(*command, kill=(1 if point == "answer-lost" else 0, point))
+    assert ended.returncode == KILLED, ended.stderr
+    assert before <= len(half_made.effects()) <= before + 1
+    half_made.world.clock.advance(pause)
+    half_made.run(*command)
+    assert _of_operator(half_made).count("DeleteAccessEntry") == 1
 
 
 def test_both_ask_first(half_made: LabSession) -> None:
     for command in (APPLY, ROLL_BACK):
         asked = half_made.migrate(*(word for word in command if word != "--yes"))
         assert asked.returncode == 4
-        assert "AmazonEKSClusterAdminPolicy of 111122223333:role/ops/operator" in asked.stderr
-        assert "Finish your own access entry on prod?" in asked.stderr
+        assert "111122223333:role/ops/operator" in asked.stderr
+        assert "Delete your own access entry on prod?" in asked.stderr
     assert _policies(half_made) == []
 
 
@@ -139,11 +157,36 @@ def test_what_a_second_administrator_took_away_meanwhile_is_not_given_back(
 ) -> None:
     _edit_row(half_made, groups)
     ended = half_made.migrate(*command)
-    assert ended.returncode == 5, ended.stdout + ended.stderr
-    assert "[row-changed]" in ended.stderr
-    assert _of_operator(half_made)[-1] == "DeleteAccessEntry"
-    with pytest.raises(KeyError):
-        _policies(half_made)
+    said = " ".join(ended.stderr.split())
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "is deleted, and your row in aws-auth does not permit this" in said
+    assert _of_operator(half_made) == ["CreateAccessEntry", "DeleteAccessEntry"]
+    again = half_made.migrate(*command)
+    assert again.returncode == 1, again.stdout + again.stderr
+    assert _of_operator(half_made) == ["CreateAccessEntry", "DeleteAccessEntry"]
+
+
+def _switch_to_api(session: LabSession, home: Path) -> None:
+    """Another administrator switches the mode: from now on no row decides."""
+    call = (
+        "aws eks update-cluster-config --name prod --access-config authenticationMode=API "
+        "--region eu-central-1"
+    )
+    done = run_script(session.lab, home, call, OPERATOR)
+    assert done.returncode == 0, done.stderr
+    session.world.clock.advance(timedelta(hours=1))
+
+
+def test_in_api_mode_nothing_is_deleted_and_the_policy_is_named(
+    half_made: LabSession, tmp_path: Path
+) -> None:
+    _switch_to_api(half_made, tmp_path)
+    ended = half_made.migrate(*APPLY)
+    said = " ".join((ended.stdout + ended.stderr).split())
+    assert ended.returncode == 1, said
+    assert "The cluster is in API mode, so aws-auth gives nothing any more" in said
+    assert "--access-scope type=cluster --policy-arn POLICY_ARN" in said
+    assert _of_operator(half_made) == ["CreateAccessEntry"]
 
 
 @pytest.mark.parametrize(

@@ -143,13 +143,14 @@ def apply_proposal(plan: Plan, steps: Sequence[Step]) -> Proposal:
     return Proposal(title, plan.cluster, _parts(shown, _FORWARD), one_way=one_way)
 
 
-def own_entry_proposal(plan: Plan, steps: Iterable[Step]) -> Proposal:
-    """What is written before anything else where the caller's own entry has no policy yet."""
+def own_entry_proposal(plan: Plan, creation: Step) -> Proposal:
+    """What is deleted before anything else where the caller's own entry has no policy yet."""
     title = (
-        f"Finish your own access entry on cluster {plan.cluster.name} first: a run of this plan "
-        "stopped before its access policy, and the API server refuses you everything since."
+        f"Delete your own access entry on cluster {plan.cluster.name} first: a run of this plan "
+        "stopped before its access policy, and the API server refuses you since. Your row in "
+        "aws-auth decides again."
     )
-    return Proposal(title, plan.cluster, _parts(steps, _FORWARD))
+    return Proposal(title, plan.cluster, _parts((creation,), _BACK))
 
 
 def roll_back_proposal(plan: Plan, steps: Iterable[Step]) -> Proposal:
