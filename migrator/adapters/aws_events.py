@@ -1,8 +1,9 @@
-"""Names of botocore's events, for all clients of a process.
+"""Handlers and names of botocore's events, for all sessions and clients of a process.
 
-Each client looks up again what each of its events is called today: some 60 old names, for each of
-some 60 events. An account of a fleet has several clients in each Region, which all have the same
-events.
+Each session registers the same 130 handlers again, and looks at the signature of each: an account
+of a fleet is a session. Each client looks up again what each of its events is called today: some 60
+old names, for each of some 60 events. An account has several clients in each Region, which all have
+the same events.
 """
 
 import copy
@@ -13,13 +14,23 @@ from typing import Any
 
 def new_session() -> Any:
     """A session of botocore by the environment. Its clients share what they know of events."""
+    from botocore.session import Session
+
+    emitter = copy.copy(_with_handlers())
+    core: Any = Session(event_hooks=emitter, include_builtin_handlers=False)
+    core.register_component("event_emitter", _shared_names()(emitter))
+    return core
+
+
+@lru_cache(maxsize=1)
+def _with_handlers() -> Any:
+    """The handlers that botocore registers for a session: to be copied and never changed."""
     from botocore.hooks import HierarchicalEmitter
     from botocore.session import Session
 
     emitter = HierarchicalEmitter()
-    core: Any = Session(event_hooks=emitter)
-    core.register_component("event_emitter", _shared_names()(emitter))
-    return core
+    Session(event_hooks=emitter)
+    return emitter
 
 
 @lru_cache(maxsize=1)

@@ -33,14 +33,48 @@ def test_a_handler_is_called_for_an_event_under_its_old_and_its_new_name(old: st
     assert called == [today, today]
 
 
-def test_a_client_has_all_handlers_of_botocore() -> None:
-    def handlers(session: Any) -> list[str]:  # noqa: ANN401 - botocore has no types
-        emitter = _client(session).meta.events._emitter
-        return sorted(
-            map(str, emitter._handlers.prefix_search("before-parameter-build.s3.GetObject"))
-        )
+def _names(emitter: Any, event: str) -> list[str]:  # noqa: ANN401 - botocore has no types
+    """Names of what is called for an event, in order."""
+    return [
+        getattr(each, "__qualname__", repr(each)) for each in emitter._handlers.prefix_search(event)
+    ]
 
-    assert handlers(new_session()) == handlers(Session())
+
+# Registered to be called first, last, for all services, and in a place of its own.
+_EVENTS = (
+    "before-parameter-build.s3.GetObject",
+    "before-parameter-build.s3.PutObject",
+    "before-parameter-build.ec2.RunInstances",
+    "before-parse.s3.GetObject",
+    "before-call.ec2.CopySnapshot",
+    "before-call.eks.DescribeCluster",
+    "needs-retry.s3.GetObject",
+    "request-created.sts.AssumeRole",
+    "after-call.iam.GetRole",
+    "choose-signer.sts.GetCallerIdentity",
+    "getattr.mturk.list_hi_ts_for_qualification_type",
+)
+
+
+def test_a_client_has_all_handlers_of_botocore() -> None:
+    def handlers(session: Any) -> list[list[str]]:  # noqa: ANN401 - botocore has no types
+        emitter = _client(session).meta.events._emitter
+        return [_names(emitter, event) for event in _EVENTS]
+
+    expected = handlers(Session())
+    assert all(expected)
+    assert [handlers(new_session()), handlers(new_session())] == [expected, expected]
+
+
+def test_what_is_registered_at_one_session_is_no_other_session_s() -> None:
+    called: list[str] = []
+    one, other = new_session(), new_session()
+    one.register("noted-here.sts", lambda **_: called.append("one"))
+    _client(other).meta.events.emit("noted-here.sts.GetCallerIdentity")
+    _client(new_session()).meta.events.emit("noted-here.sts.GetCallerIdentity")
+    assert called == []
+    _client(one).meta.events.emit("noted-here.sts.GetCallerIdentity")
+    assert called == ["one"]
 
 
 def test_what_is_registered_at_one_client_is_no_other_client_s() -> None:
