@@ -85,8 +85,10 @@ class _Facts:
 
     @property
     def entries_known(self) -> bool:
-        """Whether it is known which entries there are; in CONFIG_MAP mode there are none."""
-        return self.mode == "CONFIG_MAP" or ENTRIES not in self.unread
+        """Whether it is known which entries there are. In CONFIG_MAP mode there are none, unless
+        EKS listed some: then the mode is not known.
+        """
+        return ENTRIES not in self.unread
 
 
 def access_now(

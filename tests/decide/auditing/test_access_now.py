@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -237,3 +238,29 @@ def test_dead_entry_is_shown_beside_the_row_that_admits_its_principal() -> None:
     for text in (access_text(document, width=200), access_markdown(document)):
         assert "dead access entry" in text
         assert "deleted and made again" in text
+
+
+def test_entries_that_were_listed_although_the_mode_has_none_are_unknown() -> None:
+    world = _snapshot("CONFIG_MAP")
+    unread = [{"what": "accessEntries", "message": "the mode is being changed"}]
+    document = access_now(decode_snapshot(world), unread)
+    assert "access-entries" in {each.about for each in document.unknown}
+    assert not document.entries_read
+
+
+@pytest.mark.parametrize("first", ["creator", "ci"])
+def test_of_entries_that_look_like_the_creators_eks_made_the_oldest(first: str) -> None:
+    names = {"creator", "ci"}
+    later = MADE.replace("00:00:00", "00:05:00")
+    entries = []
+    for name in sorted(names):
+        found = _entry(f"{ROLE}/{name}", "", at=MADE if name == first else later)
+        found["associatedAccessPolicies"][0]["policyArn"] = POLICY.replace("View", "ClusterAdmin")
+        entries.append(found)
+    document = access_now(decode_snapshot(_snapshot("API_AND_CONFIG_MAP", entries=entries)))
+    makers = {
+        each.principal_arn.rpartition("/")[2]: each.entry.made_by
+        for each in document.principals
+        if each.entry is not None
+    }
+    assert makers == {name: "eks" if name == first else "other" for name in names}

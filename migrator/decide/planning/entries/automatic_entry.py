@@ -56,9 +56,15 @@ def is_creators(entry: AccessEntry) -> bool:
 def is_of_eks_own_step(entry: AccessEntry, facts: PlanFacts) -> bool:
     """Whether an entry looks like the one that EKS made for the cluster's creator, and is as old as
     the cluster or as the mode step: a person can make an entry of the same shape at another time.
+    Of several that look so it is the oldest, because a cluster has one creator.
     """
     if entry.created_at is None or not is_creators(entry):
         return False
+    for other in facts.snapshot.access_entries or ():
+        if other.created_at is None or not is_creators(other):
+            continue
+        if other.created_at < entry.created_at:
+            return False
     made = _moment(facts.snapshot.cluster_raw.get("createdAt"))
     times = _times_of_service_entries(facts)
     if made is not None:
