@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from migrator.lab.worlds.effects import KillPoint
+from migrator.lab.worlds.world_files import build_world
 from tests.support.cli_lab import ACCOUNT, WORLD, CliLab, running
+from tests.support.crash_runs import APPLY, forked, planned
+from tests.support.crash_worlds import world as crash_world
+from tests.support.lab_session import KILLED, lab_session
 
 NODES = f"arn:aws:iam::{ACCOUNT}:role/nodes"
 HEADER = "    creator: arn:aws:iam::111122223333:role/creator\n"
@@ -84,3 +89,31 @@ def test_upgrade_that_eks_starts_soon_is_named_in_gate_3_and_by_doctor(tmp_path:
     assert "EKS upgrades Kubernetes without a request from 2026-11-26 on" in detail
     checks = {each["name"]: each for each in json.loads(doctor.out)["checks"]}
     assert checks["version-support"]["state"] == "warn"
+
+
+@pytest.mark.parametrize("kill", [(0, "before-next"), (1, "answer-lost")])
+def test_a_cut_over_that_is_run_again_waits_for_its_own_switch(
+    tmp_path: Path, kill: tuple[int, KillPoint]
+) -> None:
+    waivers = {gate: {"by": "test", "reason": "a lab"} for gate in ("rehearsal", "nodes", "code")}
+    small = crash_world("small", {}, answers={"waive_gates": waivers})
+    command = ("cutover", "plan.json", "--confirm", "prod", "--decisions", "decisions.yaml")
+    built = build_world(small.document)
+    with lab_session(tmp_path / "work", built, forked(), alone=True) as session:
+        for name, text in planned(session, small).items():
+            (session.folder / name).write_text(text, encoding="utf-8")
+        session.run(*APPLY)
+        after, point = kill
+        killed = session.migrate(*command, kill=(len(session.effects()) + after, point))
+        assert killed.returncode == KILLED, killed.stderr
+        is_sent = after == 1
+        gates = session.migrate(*command, "--gates")
+        assert gates.returncode == (4 if is_sent else 0)
+        assert ("may be under way" in gates.stdout) is is_sent, gates.stdout
+        assert "aws-auth is not asked any more" in session.run(*command)
+        to_api = [
+            each
+            for each in session.effects()
+            if each.operation == "eks:UpdateClusterConfig" and "'API'" in str(each.detail)
+        ]
+        assert len(to_api) == 1, session.effects()
