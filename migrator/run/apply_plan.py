@@ -60,7 +60,7 @@ from migrator.run.look_again import (
 )
 from migrator.run.may_write import refuse_without_bindings, refuse_without_iam
 from migrator.run.one_run import OneRun, RunSettings
-from migrator.run.own_entry import read_with_own_entry
+from migrator.run.own_entry import OwnEntry
 from migrator.run.prove_principal import prove_admin, shown_before
 from migrator.run.read_leftovers import with_bridges
 from migrator.run.what_was_begun import with_what_was_begun
@@ -102,7 +102,13 @@ def apply_plan(
     refuse_blocked(plan)
     _refuse_unknown(plan, options.only)
     with hold_cluster(ports, APPLY, plan_digest) as held:
-        outcome = _apply(plan, plan_digest, held, options)
+        own = OwnEntry(plan, plan_digest, held, APPLY, abandon_rollback=options.abandon_rollback)
+        try:
+            outcome = _apply(plan, plan_digest, held, own, options)
+        except MigratorError as error:
+            if own.run is None:
+                raise
+            outcome = _ended_after(own.run, held.ports, error)
         outcome = with_what_was_begun(plan, plan_digest, outcome, held.ports.store)
         return with_bridges(plan, outcome, held.ports)
 
@@ -111,13 +117,14 @@ def _apply(
     plan: Plan,
     plan_digest: str,
     held: HeldCluster,
+    own: OwnEntry,
     options: ApplyOptions,
 ) -> RunOutcome:
     """Apply under the cluster's lock: compare with the cluster that was read afresh, then start or
     continue the run. Nothing is written before every refusal has been asked.
     """
     ports, chain = held.ports, held.chain
-    snapshot = read_with_own_entry(plan, plan_digest, held, APPLY)
+    snapshot = own.read_snapshot()
     refuse_other_cluster(plan, snapshot)
     progress = progress_in(ports.store.journal(), plan, plan_digest)
     refuse_rehearsing(progress, snapshot)
@@ -160,6 +167,14 @@ def _apply(
         run_id,
     )
     return _go(run, ports, options, chain)
+
+
+def _ended_after(run: OneRun, ports: RunPorts, error: MigratorError) -> RunOutcome:
+    """The outcome of a run that deleted the caller's own entry, and did no more."""
+    progress = progress_in(ports.store.journal(), run.plan, run.digest)
+    outcome = outcome_of(run.plan, progress, ports, Finished(), error)
+    run.journal.end(outcome.exit_code)
+    return outcome
 
 
 def _ask(

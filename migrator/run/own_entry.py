@@ -4,14 +4,21 @@ The API server refuses that caller every read with which a command begins. EKS d
 is to do is decided from the entry and the journal alone, and is over before the cluster is read.
 """
 
-from migrator.decide.running.actions import Observed, RunRequest, Undo, Wait
+from migrator.decide.running.actions import Observed, Refuse, RunRequest, Undo, Wait
 from migrator.decide.running.own_entry import own_entry_action
-from migrator.decide.running.progress import APPLY, ROLL_BACK
+from migrator.decide.running.progress import ROLL_BACK
 from migrator.decide.running.proposals import own_entry_proposal
 from migrator.errors import Failed, MigratorError
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
-from migrator.run.begin_run import callers_in, progress_in, refuse_other_arn, refuse_rehearsing
+from migrator.model.step import BRIDGE_GROUP, CreateEntry
+from migrator.run.begin_run import (
+    callers_in,
+    progress_in,
+    refuse_going_back,
+    refuse_other_arn,
+    refuse_rehearsing,
+)
 from migrator.run.denied_caller import DENIED
 from migrator.run.drive import POLL, one_action
 from migrator.run.hold_cluster import HeldCluster
@@ -19,76 +26,136 @@ from migrator.run.one_run import OneRun
 
 # Where neither an entry nor a row knows the caller, the API server answers 401 and not 403.
 _NOT_LET_IN = frozenset({DENIED, "not-authenticated"})
+# A ClusterRoleBinding that kube-apiserver makes (Kubernetes, "Using RBAC Authorization").
+_OF_EVERY_CLUSTER = "cluster-admin"
 
 
-def read_with_own_entry(plan: Plan, plan_digest: str, held: HeldCluster, command: str) -> Snapshot:
-    """The cluster, read afresh. Where the API server refuses that because a run of this plan left
-    the caller's own entry without its policy, the entry is deleted first, so that the row decides.
-
-    Raises what keeps the cluster from being read, ``Refused`` without a yes.
+class OwnEntry:
+    """The caller's own entry at the start of a command. ``run``: the run that deleted it, None
+    where there was nothing to delete.
     """
-    try:
-        return held.ports.read_snapshot()
-    except MigratorError as error:
-        if error.code not in _NOT_LET_IN:
-            raise
-        run = _run_on_own_entry(plan, plan_digest, held, command)
-        if run is None:
-            raise
-        _open(run, held, error)
-    return held.ports.read_snapshot()
 
+    def __init__(
+        self,
+        plan: Plan,
+        plan_digest: str,
+        held: HeldCluster,
+        command: str,
+        *,
+        abandon_rollback: bool = False,
+    ) -> None:
+        self.run: OneRun | None = None
+        self._plan, self._digest, self._held = plan, plan_digest, held
+        self._command = command
+        self._may_go_back = abandon_rollback or command == ROLL_BACK
 
-def _run_on_own_entry(
-    plan: Plan, plan_digest: str, held: HeldCluster, command: str
-) -> OneRun | None:
-    """A run about the caller's own principal alone; None where the plan makes no entry for it, or
-    the command may not go on with the runs of before.
-    """
-    ports = held.ports
-    progress = progress_in(ports.store.journal(), plan, plan_digest)
-    # To apply again is refused until the roll-back has ended.
-    if progress.going_back and command != ROLL_BACK:
+    def read_snapshot(self, only: tuple[str, ...] = ()) -> Snapshot:
+        """The cluster, read afresh. Where the API server refuses that because a run of this plan
+        left the caller's own entry without its policy, the entry is deleted first, so that the row
+        decides. ``only``: the principals that a roll-back is asked for.
+
+        Raises what keeps the cluster from being read, ``Changed`` where another writer changed the
+        entry, ``Refused`` without a yes.
+        """
+        ports = self._held.ports
+        denied: MigratorError | None = None
+        try:
+            snapshot = ports.read_snapshot()
+        except MigratorError as error:
+            if error.code not in _NOT_LET_IN:
+                raise
+            denied = error
+        else:
+            if snapshot.rbac is not None:
+                return snapshot
+        run = self._run()
+        if denied is not None:
+            self._open(run, denied, only)
+        # The groups of the entry, or one policy of several, permit to read aws-auth and no RBAC.
+        elif run is not None and _is_without_its_policies(run):
+            self._open(run, Failed(DENIED, "The API server does not let you read RBAC."), only)
+        else:
+            return snapshot
+        return ports.read_snapshot()
+
+    def _run(self) -> OneRun | None:
+        """A run about the caller's own principal alone; None where the plan makes no entry for it.
+        Raises ``Refused`` where a roll-back has not ended, or a rehearsal.
+        """
+        plan, ports = self._plan, self._held.ports
+        progress = progress_in(ports.store.journal(), plan, self._digest)
+        if not self._may_go_back:
+            refuse_going_back(progress, plan)
+        # The principals that the caller arrived through are not asked by the API server.
+        for arn in callers_in(plan, (self._held.caller,)):
+            refuse_other_arn(plan.cluster.arn, str(ports.reader.describe_cluster()["arn"]))
+            refuse_rehearsing(progress)
+            observed = Observed(now=ports.clock.now(), callers=frozenset({arn}))
+            request = RunRequest(self._digest, only=frozenset({arn}))
+            run = OneRun(plan, ports, request, progress, observed)
+            _look(run, arn)
+            return run
         return None
-    # The principals that the caller arrived through are not asked by the API server.
-    for arn in callers_in(plan, (held.caller,)):
-        refuse_other_arn(plan.cluster.arn, str(ports.reader.describe_cluster()["arn"]))
-        refuse_rehearsing(progress)
-        mode, status = ports.mode.read()
-        observed = Observed(
-            now=ports.clock.now(),
-            mode=mode,
-            cluster_status=status,
-            entries={arn: ports.entries.describe(arn)},
-            callers=frozenset({arn}),
-        )
-        request = RunRequest(plan_digest, only=frozenset({arn}))
-        return OneRun(plan, ports, request, progress, observed)
-    return None
+
+    def _open(self, run: OneRun | None, denied: MigratorError, only: tuple[str, ...]) -> None:
+        """Do what lets the caller in again, and wait until it does. Raises ``denied`` where there
+        is nothing to do, or it did not help.
+        """
+        if run is None:
+            raise denied
+        (arn,) = run.state.observed.callers
+        action = own_entry_action(run.state, arn)
+        if isinstance(action, Undo):
+            run.ports.approver.show(own_entry_proposal(run.plan, action.step))
+            run.ports.approver.confirm(f"Delete your own access entry on {run.plan.cluster.name}?")
+            # A question may be answered minutes later.
+            _look(run, arn)
+            action = own_entry_action(run.state, arn)
+        if isinstance(action, Undo):
+            self.run = run
+            run.journal.start(
+                self._command,
+                run=run.run_id,
+                plan_digest=run.digest,
+                caller=self._held.caller,
+                only=only,
+            )
+            one_action(run, action)
+            # How long the deletion takes to be in force is counted from its record.
+            _look(run, arn)
+            action = own_entry_action(run.state, arn)
+        if isinstance(action, Refuse):
+            raise action.error from denied
+        if not isinstance(action, Wait):
+            raise denied
+        if not _is_let_in(run, action):
+            raise _why_not(run, arn, denied)
 
 
-def _open(run: OneRun, held: HeldCluster, denied: MigratorError) -> None:
-    """Do what lets the caller in again, and wait until it does. Raises ``denied`` where there is
-    nothing to do, or it did not help.
+def _is_without_its_policies(run: OneRun) -> bool:
+    """Whether the entry is half-made, and has no bridge that makes its principal an administrator
+    meanwhile.
     """
     (arn,) = run.state.observed.callers
     action = own_entry_action(run.state, arn)
-    if isinstance(action, Undo):
-        run.ports.approver.show(own_entry_proposal(run.plan, action.step))
-        run.ports.approver.confirm(f"Delete your own access entry on {run.plan.cluster.name}?")
-        action = _decided_again(run, arn)
-    if isinstance(action, Undo):
-        _start(run, held.caller)
-        one_action(run, action)
-        # How long the deletion takes to be in force is counted from its record.
-        action = _decided_again(run, arn)
-    if not isinstance(action, Wait):
-        raise denied
-    if _is_let_in(run, action):
-        return
+    if not isinstance(action, Undo) or not isinstance(action.step.effect, CreateEntry):
+        return False
+    return BRIDGE_GROUP not in action.step.effect.entry.kubernetes_groups
+
+
+def _look(run: OneRun, arn: str) -> None:
+    """Read what is decided by: the mode, the entry, the time."""
+    mode, status = run.ports.mode.read()
+    run.see(mode=mode, cluster_status=status)
+    run.see_entry(arn, run.ports.entries.describe(arn))
+    run.see_time()
+
+
+def _why_not(run: OneRun, arn: str, denied: MigratorError) -> MigratorError:
+    """Why the caller is still refused when the wait is over."""
     if run.state.observed.entries[arn] is not None:
-        raise denied
-    raise Failed(
+        return denied
+    return Failed(
         denied.code,
         denied.message,
         why="Your own access entry, which a run had left without its access policy, is deleted, "
@@ -96,24 +163,7 @@ def _open(run: OneRun, held: HeldCluster, denied: MigratorError) -> None:
         "made.",
         remedy="Ask another administrator of the cluster whether your row was changed on purpose. "
         "Once it is as it was, the same command continues.",
-    ) from denied
-
-
-def _decided_again(run: OneRun, arn: str) -> Undo | Wait | None:
-    """The decision by what EKS says now: a question may have been answered minutes later."""
-    run.see(mode=run.ports.mode.read()[0])
-    run.see_entry(arn, run.ports.entries.describe(arn))
-    run.see_time()
-    return own_entry_action(run.state, arn)
-
-
-def _start(run: OneRun, caller: str) -> None:
-    """Begin a run. The deletion belongs to what the runs of before were doing: forward, or back."""
-    command: str = APPLY
-    only: tuple[str, ...] = ()
-    if run.progress.going_back:
-        command, only = ROLL_BACK, run.progress.only
-    run.journal.start(command, run=run.run_id, plan_digest=run.digest, caller=caller, only=only)
+    )
 
 
 def _is_let_in(run: OneRun, action: Wait) -> bool:
@@ -121,6 +171,7 @@ def _is_let_in(run: OneRun, action: Wait) -> bool:
     while True:
         try:
             run.ports.config_maps.read()
+            run.ports.rbac.read_binding(_OF_EVERY_CLUSTER, None)
         except MigratorError as error:
             if error.code not in _NOT_LET_IN:
                 raise

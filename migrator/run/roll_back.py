@@ -32,10 +32,10 @@ from migrator.run.begin_run import (
     run_id_for,
 )
 from migrator.run.drive import drive
-from migrator.run.hold_cluster import hold_cluster
+from migrator.run.hold_cluster import HeldCluster, hold_cluster
 from migrator.run.look_again import SourceReader, rows_changed
 from migrator.run.one_run import OneRun, RunSettings
-from migrator.run.own_entry import read_with_own_entry
+from migrator.run.own_entry import OwnEntry
 from migrator.run.read_leftovers import with_bridges
 
 
@@ -82,62 +82,85 @@ def roll_back(
     Raises ``Refused``: ``no-way-back`` after the cut-over, another cluster, locked, not confirmed.
     """
     with hold_cluster(ports, ROLL_BACK, plan_digest) as held:
-        ports, chain = held.ports, held.chain
-        snapshot = read_with_own_entry(plan, plan_digest, held, ROLL_BACK)
-        refuse_other_cluster(plan, snapshot)
-        if snapshot.cluster.authentication_mode == "API":
-            raise Refused(
-                "no-way-back",
-                "The cluster is in API mode: there is no way back to aws-auth.",
-                why="EKS never asks the ConfigMap again.",
-                remedy="Entries can still be created and changed; the backup of aws-auth in the "
-                "state says what "
-                "each principal had.",
-            )
-        progress = progress_in(ports.store.journal(), plan, plan_digest)
-        refuse_rehearsing(progress)
-        begun = begun_run(ports.store, plan_digest)
-        run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
-        forgotten = what_stands(plan, progress, snapshot, plan_digest, run_id)
-        if not still_to_undo(plan, progress) and not forgotten:
-            outcome = _outcome(plan, progress, ports, (), None)
-            return _ended(plan, plan_digest, progress, outcome, ports, options)
-        undone = asked_to_undo(
-            plan, progress, (*still_to_undo(plan, progress), *forgotten), options.only
+        own = OwnEntry(plan, plan_digest, held, ROLL_BACK)
+        try:
+            return _roll_back(plan, plan_digest, held, own, options)
+        except MigratorError as error:
+            if own.run is None:
+                raise
+            # The same command continues: its end is not journaled.
+            progress = progress_in(ports.store.journal(), plan, plan_digest)
+            left = _left_with_reasons(plan, progress, options.only)
+            return _outcome(plan, progress, ports, left, error)
+
+
+def _roll_back(
+    plan: Plan,
+    plan_digest: str,
+    held: HeldCluster,
+    own: OwnEntry,
+    options: RollBackOptions,
+) -> RunOutcome:
+    """Roll back under the cluster's lock."""
+    ports, chain = held.ports, held.chain
+    snapshot = own.read_snapshot(options.only)
+    refuse_other_cluster(plan, snapshot)
+    if snapshot.cluster.authentication_mode == "API":
+        raise Refused(
+            "no-way-back",
+            "The cluster is in API mode: there is no way back to aws-auth.",
+            why="EKS never asks the ConfigMap again.",
+            remedy="Entries can still be created and changed; the backup of aws-auth in the "
+            "state says what "
+            "each principal had.",
         )
-        # A roll-back that has nothing of these principals to undo does not begin: a finished
-        # migration stays finished.
-        if not undone and progress.command != ROLL_BACK:
-            return with_bridges(plan, _outcome(plan, progress, ports, (), None), ports)
-        if undone:
-            ports.approver.show(roll_back_proposal(plan, undone))
-            ports.approver.confirm(f"Roll back on cluster {plan.cluster.name}?")
-        rows = _Rows(row_check(plan, ports.config_maps, api_mode=False))
-        settings = RunSettings(
-            max_rate=options.max_rate,
-            row_gives_before=rows.give_before,
-            difference_of=SourceReader(plan, ports).difference,
-        )
-        run_request = RunRequest(plan_digest, frozenset(options.only) or None, back=True)
-        run = OneRun(
-            plan,
-            ports,
-            run_request,
-            progress,
-            observed_at_start(plan, ports, snapshot, chain),
-            settings,
-        )
-        run.journal.start(
-            ROLL_BACK,
-            run=run_id,
-            plan_digest=plan_digest,
-            caller=chain[-1],
-            only=options.only,
-        )
-        for step in forgotten:
-            run.record(step.id, "adopted", {"why": "it is there, and the journal does not tell"})
-        outcome = _go(run, ports, rows)
-        return _ended(plan, plan_digest, run.progress, outcome, ports, options)
+    progress = progress_in(ports.store.journal(), plan, plan_digest)
+    refuse_rehearsing(progress)
+    begun = begun_run(ports.store, plan_digest)
+    run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
+    forgotten = what_stands(plan, progress, snapshot, plan_digest, run_id)
+    rows = _Rows(row_check(plan, ports.config_maps, api_mode=False))
+    settings = RunSettings(
+        max_rate=options.max_rate,
+        row_gives_before=rows.give_before,
+        difference_of=SourceReader(plan, ports).difference,
+    )
+    run_request = RunRequest(plan_digest, frozenset(options.only) or None, back=True)
+    run = OneRun(
+        plan,
+        ports,
+        run_request,
+        progress,
+        observed_at_start(plan, ports, snapshot, chain),
+        settings,
+    )
+    if not still_to_undo(plan, progress) and not forgotten:
+        outcome = _outcome(plan, progress, ports, (), None)
+        # Everything was undone before the last roll-back could say that it ended.
+        if progress.going_back:
+            run.journal.end(outcome.exit_code)
+        return _ended(plan, plan_digest, progress, outcome, ports, options)
+    undone = asked_to_undo(
+        plan, progress, (*still_to_undo(plan, progress), *forgotten), options.only
+    )
+    # A roll-back that has nothing of these principals to undo does not begin: a finished
+    # migration stays finished.
+    if not undone and progress.command != ROLL_BACK:
+        return with_bridges(plan, _outcome(plan, progress, ports, (), None), ports)
+    if undone:
+        ports.approver.show(roll_back_proposal(plan, undone))
+        ports.approver.confirm(f"Roll back on cluster {plan.cluster.name}?")
+    run.journal.start(
+        ROLL_BACK,
+        run=run_id,
+        plan_digest=plan_digest,
+        caller=chain[-1],
+        only=options.only,
+    )
+    for step in forgotten:
+        run.record(step.id, "adopted", {"why": "it is there, and the journal does not tell"})
+    outcome = _go(run, ports, rows)
+    return _ended(plan, plan_digest, run.progress, outcome, ports, options)
 
 
 def _go(run: OneRun, ports: RunPorts, rows: _Rows) -> RunOutcome:
@@ -164,10 +187,15 @@ def _not_reached(run: OneRun) -> tuple[tuple[Step, str], ...]:
     """What was asked for and is still to be undone where an error stopped the run, as a status has
     it.
     """
-    only = tuple(run.state.run_request.only or ())
-    still = still_to_undo(run.plan, run.progress)
-    asked = asked_to_undo(run.plan, run.progress, still, only)
-    return tuple((step, run.progress.of(step.id).held or TO_BE_UNDONE) for step in asked)
+    return _left_with_reasons(run.plan, run.progress, tuple(run.state.run_request.only or ()))
+
+
+def _left_with_reasons(
+    plan: Plan, progress: Progress, only: tuple[str, ...]
+) -> tuple[tuple[Step, str], ...]:
+    """What was asked for and is still to be undone, each with the reason that is known."""
+    asked = asked_to_undo(plan, progress, still_to_undo(plan, progress), only)
+    return tuple((step, progress.of(step.id).held or TO_BE_UNDONE) for step in asked)
 
 
 def _rows_changed_meanwhile(

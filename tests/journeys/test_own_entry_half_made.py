@@ -18,18 +18,25 @@ from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.world_files import build_world
 from tests.support.aws_command import run_script
 from tests.support.crash_runs import APPLY, forked, lasting, planned
-from tests.support.crash_worlds import OPERATOR, role, world
+from tests.support.crash_worlds import MASTERS, OPERATOR, REGION, CrashWorld, binding, role, world
 from tests.support.lab_session import KILLED, LabSession, lab_session
 
 ALONE = world("alone", {}, plan_options=("--accept-gap",), gap=True)
+VIEWING = world(
+    "viewing",
+    {role("operator"): ("operator", [MASTERS, "viewers"])},
+    objects=[binding("viewers", "view", "Group:viewers")],
+    plan_options=("--accept-gap",),
+    gap=True,
+)
 ROLL_BACK = ("rollback", "plan.json", "--yes")
 CREATED, ASSOCIATED = "eks:CreateAccessEntry", "eks:AssociateAccessPolicy"
 
 
 @contextmanager
-def fresh(folder: Path, files: Mapping[str, str]) -> Iterator[LabSession]:
+def fresh(folder: Path, files: Mapping[str, str], of: CrashWorld = ALONE) -> Iterator[LabSession]:
     """The world, with a plan in the operator's folder."""
-    with lab_session(folder, build_world(ALONE.document), forked(), alone=True) as session:
+    with lab_session(folder, build_world(of.document), forked(), alone=True) as session:
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
         yield session
@@ -132,10 +139,11 @@ def test_the_journal_may_have_lost_its_last_record(
 def test_the_deletion_itself_may_be_killed(
     half_made: LabSession, command: tuple[str, ...], point: KillPoint, pause: timedelta
 ) -> None:
-    before = len(half_made.effects())
-    ended = half_made.migrate(*command, kill=(1 if point == "answer-lost" else 0, point))
+    # The first effect is the lock, a tag.
+    after = len(half_made.effects()) + (2 if point == "answer-lost" else 1)
+    ended = half_made.migrate(*command, kill=(after, point))
     assert ended.returncode == KILLED, ended.stderr
-    assert before <= len(half_made.effects()) <= before + 1
+    assert _of_operator(half_made).count("DeleteAccessEntry") == (point == "answer-lost")
     half_made.world.clock.advance(pause)
     half_made.run(*command)
     assert _of_operator(half_made).count("DeleteAccessEntry") == 1
@@ -166,21 +174,97 @@ def test_what_a_second_administrator_took_away_meanwhile_is_not_given_back(
     assert _of_operator(half_made) == ["CreateAccessEntry", "DeleteAccessEntry"]
 
 
-def _switch_to_api(session: LabSession, home: Path) -> None:
-    """Another administrator switches the mode: from now on no row decides."""
-    call = (
-        "aws eks update-cluster-config --name prod --access-config authenticationMode=API "
-        "--region eu-central-1"
-    )
-    done = run_script(session.lab, home, call, OPERATOR)
+def _aws(session: LabSession, home: Path, call: str) -> None:
+    """A call of another administrator."""
+    done = run_script(session.lab, home, f"aws eks {call} --region {REGION}", role("second"))
     assert done.returncode == 0, done.stderr
-    session.world.clock.advance(timedelta(hours=1))
+
+
+@pytest.mark.parametrize("command", [APPLY, ROLL_BACK])
+def test_a_policy_that_another_administrator_withdrew_is_not_given_back(
+    tmp_path: Path, files: Mapping[str, str], command: tuple[str, ...]
+) -> None:
+    with fresh(tmp_path / "work", files) as session:
+        killed = session.migrate(*APPLY, kill=(_own_creation(files) + 1, "before-next"))
+        assert killed.returncode == KILLED
+        assert _of_operator(session) == ["CreateAccessEntry", "AssociateAccessPolicy"]
+        session.world.clock.advance(timedelta(minutes=5))
+        _aws(
+            session,
+            tmp_path,
+            f"disassociate-access-policy --cluster-name prod --principal-arn {OPERATOR} "
+            "--policy-arn arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+        )
+        session.world.clock.advance(timedelta(minutes=5))
+        ended = session.migrate(*command)
+        assert ended.returncode == 5, ended.stdout + ended.stderr
+        assert "[entry-changed]" in ended.stderr
+        assert _of_operator(session)[2:] == ["DisassociateAccessPolicy"]
+
+
+@pytest.mark.parametrize("command", [APPLY, ROLL_BACK])
+def test_groups_that_may_read_aws_auth_are_not_all_of_the_access(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    with fresh(tmp_path / "planned", {}, VIEWING) as session:
+        files = planned(session, VIEWING)
+    with fresh(tmp_path / "work", files, VIEWING) as session:
+        killed = session.migrate(*APPLY, kill=(_own_creation(files), "answer-lost"))
+        assert killed.returncode == KILLED
+        session.world.clock.advance(timedelta(minutes=5))
+        session.run(*command)
+        assert _of_operator(session)[:2] == ["CreateAccessEntry", "DeleteAccessEntry"]
+
+
+def test_while_the_mode_is_switched_nothing_is_deleted(
+    half_made: LabSession, tmp_path: Path
+) -> None:
+    switch = "update-cluster-config --name prod --access-config authenticationMode=API"
+    _aws(half_made, tmp_path, switch)
+    for command in (APPLY, ROLL_BACK):
+        ended = half_made.migrate(*command)
+        assert ended.returncode == 1, ended.stdout + ended.stderr
+        assert "[update-in-progress]" in ended.stderr
+    assert _of_operator(half_made) == ["CreateAccessEntry"]
+
+
+def test_a_roll_back_of_this_entry_alone_is_over(half_made: LabSession) -> None:
+    half_made.run("rollback", "plan.json", "--yes", "--only", OPERATOR)
+    path = next((half_made.folder / ".migrate").rglob("journal.jsonl"))
+    *_, last = path.read_text("utf-8").splitlines()
+    assert json.loads(last)["event"] == "run-ended"
+    assert json.loads(last)["effect"] == {"exit": 0}
+    half_made.run(*ROLL_BACK)
+    shown = half_made.run("status", "plan.json")
+    assert "rolled back" in shown
+
+
+def test_apply_after_a_roll_back_that_was_killed_names_the_roll_back(
+    half_made: LabSession,
+) -> None:
+    # The first effect is the lock, a tag.
+    killed = half_made.migrate(*ROLL_BACK, kill=(len(half_made.effects()) + 1, "before-next"))
+    assert killed.returncode == KILLED
+    half_made.world.clock.advance(timedelta(minutes=10))
+    refused = half_made.migrate(*APPLY)
+    assert refused.returncode == 4, refused.stderr
+    assert "migrate rollback" in refused.stderr
+    half_made.run(*APPLY, "--abandon-rollback")
+
+
+def test_an_error_after_the_deletion_is_in_the_outcome(half_made: LabSession) -> None:
+    _edit_row(half_made, ["viewers"])
+    ended = half_made.migrate(*APPLY, "--output", "json")
+    assert ended.returncode == 1
+    assert json.loads(ended.stdout)["error"]["code"] == "kubernetes-denied"
 
 
 def test_in_api_mode_nothing_is_deleted_and_the_policy_is_named(
     half_made: LabSession, tmp_path: Path
 ) -> None:
-    _switch_to_api(half_made, tmp_path)
+    switch = "update-cluster-config --name prod --access-config authenticationMode=API"
+    _aws(half_made, tmp_path, switch)
+    half_made.world.clock.advance(timedelta(hours=1))
     ended = half_made.migrate(*APPLY)
     said = " ".join((ended.stdout + ended.stderr).split())
     assert ended.returncode == 1, said

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from migrator.decide.running.actions import Undo, Wait
+from migrator.decide.running.actions import Refuse, Undo, Wait
 from migrator.decide.running.own_entry import own_entry_action
 from migrator.decide.running.progress import StepState
 from migrator.decide.running.waiting import REMEMBERED, SPREAD
 from migrator.decide.steps.entry_states import render_run
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy
-from migrator.model.step import BRIDGE_GROUP, MARKER_GROUP, CreateEntry
+from migrator.model.step import BRIDGE_GROUP, MARKER_GROUP, AssociatePolicy, CreateEntry
 from tests.support.memory_ports import OPERATOR
 from tests.support.memory_runs import ADMIN_POLICY, DEVS, company
 from tests.support.run_answers import NOW, RUN, TAGS, done, state_with
@@ -22,6 +22,11 @@ CREATION = next(
     step
     for step in PLAN.steps
     if isinstance(step.effect, CreateEntry) and step.principal_arn == OPERATOR
+)
+ASSOCIATION = next(
+    step
+    for step in PLAN.steps
+    if isinstance(step.effect, AssociatePolicy) and step.principal_arn == OPERATOR
 )
 GROUPS = tuple(render_run(group, RUN) for group in (MARKER_GROUP, BRIDGE_GROUP))
 MADE = done(CREATION.id)
@@ -46,7 +51,7 @@ def decided(
     found: AccessEntry | None,
     states: Mapping[str, StepState] = MADE,
     **seen: Any,  # noqa: ANN401 - any observation
-) -> Undo | Wait | None:
+) -> Undo | Wait | Refuse | None:
     state = state_with(PLAN, states, entries={OPERATOR: found}, **seen)
     return own_entry_action(state, OPERATOR)
 
@@ -67,16 +72,44 @@ def test_an_entry_with_its_policy_is_waited_for(groups: tuple[str, ...]) -> None
     assert action.until == NOW + SPREAD
 
 
-@pytest.mark.parametrize(
-    "found",
-    [
-        entry(tags={}),
-        entry(tags={"eks-access-migrator/plan": "another"}),
-        entry(groups=("viewers",)),
-    ],
-)
-def test_what_another_writer_made_or_changed_is_left_alone(found: AccessEntry) -> None:
-    assert decided(found) is None
+@pytest.mark.parametrize("tags", [{}, {"eks-access-migrator/plan": "another"}])
+def test_what_no_run_of_this_plan_made_is_not_judged(tags: Mapping[str, str]) -> None:
+    assert decided(entry(tags=tags)) is None
+
+
+def test_an_entry_that_another_writer_changed_is_left_alone() -> None:
+    action = decided(entry(groups=("viewers",)))
+    assert isinstance(action, Refuse)
+    assert action.error.code == "entry-changed"
+
+
+@pytest.mark.parametrize("status", ["done", "adopted"])
+def test_a_policy_that_was_there_and_is_not_was_withdrawn(status: Any) -> None:  # noqa: ANN401
+    def after(seconds: int) -> Undo | Wait | Refuse | None:
+        at = (NOW - timedelta(seconds=seconds)).isoformat()
+        return decided(entry(), MADE | {ASSOCIATION.id: StepState(status, at)})
+
+    withdrawn = after(60)
+    assert isinstance(withdrawn, Refuse)
+    assert withdrawn.error.code == "entry-changed"
+    # EKS may not show it yet.
+    assert isinstance(after(59), Wait)
+
+
+def test_a_policy_whose_answer_was_lost_may_never_have_been_there() -> None:
+    states = MADE | {ASSOCIATION.id: StepState("intended", NOW.isoformat())}
+    assert isinstance(decided(entry(), states), Undo)
+
+
+def test_while_the_cluster_is_updated_the_mode_may_become_api() -> None:
+    action = decided(entry(), cluster_status="UPDATING")
+    assert isinstance(action, Refuse)
+    assert action.error.code == "update-in-progress"
+
+
+def test_an_entry_that_was_finished_and_then_deleted_was_never_half_made() -> None:
+    ids = (step.id for step in PLAN.sequences[OPERATOR])
+    assert decided(None, done(*ids)) is None
 
 
 def test_in_api_mode_the_entry_is_all_that_there_is() -> None:
