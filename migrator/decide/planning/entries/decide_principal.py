@@ -425,7 +425,7 @@ def is_half_made(entry: AccessEntry) -> bool:
     it lacks would be a new grant.
     """
     return PLAN_TAG in entry.tags and any(
-        group.startswith(_OURS_FOR_A_WHILE) for group in spec_of(entry).kubernetes_groups
+        group.startswith(_OURS_FOR_A_WHILE) for group in entry.kubernetes_groups
     )
 
 
