@@ -236,8 +236,7 @@ def _start(
     ports.store.write("plan.json", encode_plan(plan))
     note_run(ports.store, plan_digest, run_id)
     files = back_up(ports.store, ports.reader, ports.config_maps, snapshot, run_id)
-    api_mode = snapshot.cluster.authentication_mode == "API"
-    check = row_check(plan, ports.config_maps, api_mode=api_mode)
+    check = row_check(plan, ports.config_maps, ports.mode)
     run_request = RunRequest(plan_digest, options.principals, options.keep_going)
     run = OneRun(
         plan,

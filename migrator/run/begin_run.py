@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from migrator.decide.findings.platform import platform_obstacle
@@ -24,6 +25,7 @@ from migrator.decide.running.progress import (
 from migrator.decide.running.row_identity import row_gives
 from migrator.decide.running.source_differences import Difference, row_difference
 from migrator.decide.running.unfinished import left_of_roll_back
+from migrator.decide.running.waiting import UPDATE_TIMEOUT
 from migrator.decide.steps.bindings import PLAN_LABEL, RUN_LABEL, plan_label
 from migrator.decide.steps.entry_states import PLAN_TAG, RUN_TAG
 from migrator.decide.steps.rehearsal_objects import blank_under_rehearsal
@@ -37,6 +39,7 @@ from migrator.model.principal import parse_arn
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import MANAGED_BY, MANAGED_BY_LABEL, EnableEntries
 from migrator.ports import (
+    AuthMode,
     ClusterLock,
     ClusterReader,
     ConfigMaps,
@@ -52,7 +55,10 @@ from migrator.ports import (
 from migrator.run.one_run import StepPorts
 from migrator.run.read_entries import WithoutEntries
 
+# EKS API, DescribeCluster: the status of a cluster whose mode, version or endpoint is changed.
+UPDATING = "UPDATING"
 _MOST_NAMED = 5
+_POLL = timedelta(seconds=3)
 _RUN_ID_LENGTH = 16
 _RUN_FILE = "run.json"  # which plan a run was started for, and its id: survives a damaged journal
 
@@ -386,14 +392,44 @@ def _names_of_bindings(snapshot: Snapshot) -> list[dict[str, Any]] | None:
     ]
 
 
-def row_check(plan: Plan, config_maps: ConfigMaps, *, api_mode: bool) -> Callable[[str], bool]:
+def wait_until_updated(plan: Plan, ports: RunPorts, why: str) -> None:
+    """Wait while EKS updates the cluster: whether rows decide afterwards depends on the mode, which
+    the update may change. ``why`` is said meanwhile. Raises ``Failed`` ``update-in-progress`` where
+    it takes longer than a switch of the mode may.
+    """
+    refuse_other_arn(plan.cluster.arn, str(ports.reader.describe_cluster()["arn"]))
+    until = ports.clock.now() + UPDATE_TIMEOUT
+    while ports.mode.read()[1] == UPDATING:
+        if ports.clock.now() >= until:
+            raise being_updated(plan)
+        ports.events.say("info", f"waiting: {why}", event="waiting")
+        ports.clock.sleep(_POLL)
+
+
+def being_updated(plan: Plan) -> Failed:
+    """The error for a cluster that is being updated."""
+    return Failed(
+        "update-in-progress",
+        f"Cluster {plan.cluster.name} is being updated.",
+        why="The update may be the switch to API mode, after which no row of aws-auth decides.",
+        remedy="Wait until it has ended and run the same command again.",
+    )
+
+
+def row_check(plan: Plan, config_maps: ConfigMaps, auth_mode: AuthMode) -> Callable[[str], bool]:
     """Whether the live aws-auth still gives a principal its identity from before the run: asked
     before an entry is deleted. In API mode no row gives anything.
+
+    The answer raises ``Failed`` ``update-in-progress`` while the cluster is being updated.
     """
     before = {p.principal_arn: p.before for p in plan.principals}
 
     def gives(arn: str) -> bool:
-        if api_mode:
+        mode, status = auth_mode.read()
+        # The update may be the switch to API mode, of a cut-over or of another writer.
+        if status == UPDATING:
+            raise being_updated(plan)
+        if mode == "API":
             return False
         # The plan knows nothing of the principal: its entry stays.
         if arn not in before:

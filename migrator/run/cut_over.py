@@ -37,11 +37,9 @@ from migrator.decide.running.progress import (
     records_of,
 )
 from migrator.decide.running.proposals import cut_over_proposal
-from migrator.decide.running.waiting import UPDATE_TIMEOUT
 from migrator.errors import (
     Blocked,
     Changed,
-    Failed,
     Interrupted,
     MigratorError,
     Refused,
@@ -58,18 +56,19 @@ from migrator.model.snapshot import Snapshot
 from migrator.model.step import EnableEntries, ProofClass, Step
 from migrator.ports import AuthMode
 from migrator.run.begin_run import (
+    UPDATING,
     RunPorts,
     aws_auth_backups,
     callers_in,
     chain_of,
     progress_in,
     refuse_blocked,
-    refuse_other_arn,
     refuse_other_cluster,
     refuse_rehearsing,
+    wait_until_updated,
 )
 from migrator.run.break_glass import look_at_break_glass
-from migrator.run.drive import POLL, drive
+from migrator.run.drive import drive
 from migrator.run.execute_step import LOOK_AGAIN
 from migrator.run.hold_cluster import HeldCluster, hold_cluster
 from migrator.run.look_again import changed_since, differences_now
@@ -160,7 +159,9 @@ def _cut_over(
     switching = progress_of(_switch_plan(plan), records)
     is_sent = switching.of(SWITCH.id).status in BEGUN
     if is_sent and not options.gates_only:
-        _wait_until_updated(plan, ports)
+        wait_until_updated(
+            plan, ports, "an earlier cut-over sent the switch, and the cluster is being updated"
+        )
     snapshot = ports.read_snapshot()
     refuse_other_cluster(plan, snapshot)
     if snapshot.cluster.authentication_mode == "API" and switching.of(SWITCH.id).status in (
@@ -183,7 +184,7 @@ def _cut_over(
         )
         if not all_pass(gates) or options.gates_only:
             refused = _refused(gates, snapshot, ports)
-            may_arrive = is_sent and _is_updating(ports)
+            may_arrive = is_sent and ports.mode.read()[1] == UPDATING
             return replace(refused, verdicts=verdicts, may_arrive=may_arrive)
         try:
             ports.approver.show(cut_over_proposal(plan, gates, verdicts))
@@ -210,32 +211,6 @@ def _cut_over(
         progress.run or "",
         chain,
     )
-
-
-def _is_updating(ports: RunPorts) -> bool:
-    """Whether EKS names the cluster as being updated: a switch of the mode is such an update."""
-    _, status = ports.mode.read()
-    return status == "UPDATING"
-
-
-def _wait_until_updated(plan: Plan, ports: RunPorts) -> None:
-    """Wait for an update of the cluster: where an earlier command sent the switch and did not see
-    it arrive, it is most likely that, and gates would be judged by what it is about to end. Raises
-    ``Failed`` ``update-in-progress`` where it takes longer than a switch may.
-    """
-    refuse_other_arn(plan.cluster.arn, str(ports.reader.describe_cluster()["arn"]))
-    until = ports.clock.now() + UPDATE_TIMEOUT
-    while _is_updating(ports):
-        if ports.clock.now() >= until:
-            raise Failed(
-                "update-in-progress",
-                f"Cluster {plan.cluster.name} is still being updated.",
-                why="An earlier cut-over sent the switch to API mode, and its end is not known.",
-                remedy="Wait until it has ended and run the same command again.",
-            )
-        why = "an earlier cut-over sent the switch, and the cluster is being updated"
-        ports.events.say("info", f"waiting: {why}", event="waiting")
-        ports.clock.sleep(POLL)
 
 
 def _changed_since_the_gates(

@@ -49,8 +49,9 @@ def _ways_out(cluster: Raw, entry: AccessEntry) -> str:
     return (
         "Run `migrate apply PLAN` or `migrate rollback PLAN` with the plan and the state of that "
         "run: both delete the entry first, so that your row decides again. If you no longer have "
-        f"them, delete it yourself: `{_call(cluster, entry, 'delete-access-entry')}`. Your row "
-        "decides again within a minute; then plan again."
+        "them, and no other administrator withdrew its policy, delete it yourself: "
+        f"`{_call(cluster, entry, 'delete-access-entry')}`. Your row decides again within a "
+        "minute; then plan again."
     )
 
 

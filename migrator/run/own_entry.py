@@ -13,6 +13,7 @@ from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
 from migrator.model.step import BRIDGE_GROUP, CreateEntry
 from migrator.run.begin_run import (
+    RunPorts,
     callers_in,
     progress_in,
     refuse_going_back,
@@ -22,6 +23,7 @@ from migrator.run.begin_run import (
 from migrator.run.denied_caller import DENIED
 from migrator.run.drive import POLL, one_action
 from migrator.run.hold_cluster import HeldCluster
+from migrator.run.look_again import SourceReader, changed_since
 from migrator.run.one_run import OneRun
 
 # Where neither an entry nor a row knows the caller, the API server answers 401 and not 403.
@@ -72,7 +74,7 @@ class OwnEntry:
         if denied is not None:
             self._open(run, denied, only)
         # The groups of the entry, or one policy of several, permit to read aws-auth and no RBAC.
-        elif run is not None and _is_without_its_policies(run):
+        elif run is not None and _keeps_out(run, only):
             self._open(run, Failed(DENIED, "The API server does not let you read RBAC."), only)
         else:
             return snapshot
@@ -106,6 +108,7 @@ class OwnEntry:
         (arn,) = run.state.observed.callers
         action = own_entry_action(run.state, arn)
         if isinstance(action, Undo):
+            _refuse_changed(run, self._held.ports, arn)
             run.ports.approver.show(own_entry_proposal(run.plan, action.step))
             run.ports.approver.confirm(f"Delete your own access entry on {run.plan.cluster.name}?")
             # A question may be answered minutes later.
@@ -132,15 +135,42 @@ class OwnEntry:
             raise _why_not(run, arn, denied)
 
 
-def _is_without_its_policies(run: OneRun) -> bool:
-    """Whether the entry is half-made, and has no bridge that makes its principal an administrator
-    meanwhile.
+def _keeps_out(run: OneRun, only: tuple[str, ...]) -> bool:
+    """Whether the caller's own entry, half-made, changed, or deleted a moment ago, is why RBAC
+    cannot be read and aws-auth can. A caller who never may read RBAC has another entry.
     """
     (arn,) = run.state.observed.callers
-    action = own_entry_action(run.state, arn)
-    if not isinstance(action, Undo) or not isinstance(action.step.effect, CreateEntry):
-        return False
-    return BRIDGE_GROUP not in action.step.effect.entry.kubernetes_groups
+    for step in run.state.sequences[arn]:
+        # By the bridge its principal is an administrator meanwhile.
+        if isinstance(step.effect, CreateEntry) and (
+            BRIDGE_GROUP in step.effect.entry.kubernetes_groups
+        ):
+            return False
+    match own_entry_action(run.state, arn):
+        case Undo():
+            return True
+        case Wait():
+            return run.state.observed.entries[arn] is None
+        case Refuse(error):
+            # What another writer changed is no obstacle to a roll-back of other principals.
+            return error.code == "update-in-progress" or not only or arn in only
+        case _:
+            return False
+
+
+def _refuse_changed(run: OneRun, ports: RunPorts, arn: str) -> None:
+    """Raises ``Changed`` where the caller's row can be read and is not as the plan has it: without
+    the entry it may give less.
+    """
+    try:
+        difference = SourceReader(run.plan, ports).difference(arn)
+    except MigratorError as error:
+        if error.code not in _NOT_LET_IN:
+            raise
+        return
+    changed = changed_since(run.plan, filter(None, (difference,)))
+    if changed is not None:
+        raise changed
 
 
 def _look(run: OneRun, arn: str) -> None:

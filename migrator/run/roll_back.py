@@ -30,6 +30,7 @@ from migrator.run.begin_run import (
     refuse_rehearsing,
     row_check,
     run_id_for,
+    wait_until_updated,
 )
 from migrator.run.drive import drive
 from migrator.run.hold_cluster import HeldCluster, hold_cluster
@@ -103,6 +104,8 @@ def _roll_back(
 ) -> RunOutcome:
     """Roll back under the cluster's lock."""
     ports, chain = held.ports, held.chain
+    # To delete entries while the mode becomes API would leave their principals without access.
+    wait_until_updated(plan, ports, "the cluster is being updated, and its mode may change")
     snapshot = own.read_snapshot(options.only)
     refuse_other_cluster(plan, snapshot)
     if snapshot.cluster.authentication_mode == "API":
@@ -119,7 +122,7 @@ def _roll_back(
     begun = begun_run(ports.store, plan_digest)
     run_id = run_id_for(plan, progress, snapshot, plan_digest, ports.entropy, begun=begun)
     forgotten = what_stands(plan, progress, snapshot, plan_digest, run_id)
-    rows = _Rows(row_check(plan, ports.config_maps, api_mode=False))
+    rows = _Rows(row_check(plan, ports.config_maps, ports.mode))
     settings = RunSettings(
         max_rate=options.max_rate,
         row_gives_before=rows.give_before,

@@ -1,16 +1,20 @@
 """Gate 3 asks EKS for running updates: a cluster can be ACTIVE while one runs."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from migrator.lab.worlds.effects import KillPoint
 from migrator.lab.worlds.world_files import build_world
+from tests.support.aws_command import run_script
 from tests.support.cli_lab import ACCOUNT, WORLD, CliLab, running
 from tests.support.crash_runs import APPLY, forked, planned
+from tests.support.crash_worlds import role
 from tests.support.crash_worlds import world as crash_world
-from tests.support.lab_session import KILLED, lab_session
+from tests.support.lab_session import KILLED, LabSession, lab_session
 
 NODES = f"arn:aws:iam::{ACCOUNT}:role/nodes"
 HEADER = "    creator: arn:aws:iam::111122223333:role/creator\n"
@@ -91,26 +95,64 @@ def test_upgrade_that_eks_starts_soon_is_named_in_gate_3_and_by_doctor(tmp_path:
     assert checks["version-support"]["state"] == "warn"
 
 
+WAIVERS = {gate: {"by": "test", "reason": "a lab"} for gate in ("rehearsal", "nodes", "code")}
+SMALL = crash_world("small", {}, answers={"waive_gates": WAIVERS})
+CUT_OVER = ("cutover", "plan.json", "--confirm", "prod", "--decisions", "decisions.yaml")
+SWITCH = (
+    "aws eks update-cluster-config --name prod --region eu-central-1 "
+    "--access-config authenticationMode=API"
+)
+
+
+@contextmanager
+def applied(folder: Path) -> Iterator[LabSession]:
+    """A small world on which a plan is applied."""
+    with lab_session(folder, build_world(SMALL.document), forked(), alone=True) as session:
+        for name, text in planned(session, SMALL).items():
+            (session.folder / name).write_text(text, encoding="utf-8")
+        session.run(*APPLY)
+        yield session
+
+
+def entries_of(session: LabSession) -> set[str]:
+    (cluster,) = session.world.clusters.values()
+    return set(cluster.entries(session.world.now()))
+
+
+def switch_by_another(session: LabSession, home: Path) -> None:
+    assert run_script(session.lab, home, SWITCH, role("second")).returncode == 0
+
+
+@pytest.mark.parametrize("sent_by", ["its own cut-over", "another administrator"])
+def test_a_roll_back_waits_for_a_switch_to_api_mode_and_deletes_nothing(
+    tmp_path: Path, sent_by: str
+) -> None:
+    with applied(tmp_path / "work") as session:
+        before = entries_of(session)
+        if sent_by == "its own cut-over":
+            after = len(session.effects()) + 1
+            assert session.migrate(*CUT_OVER, kill=(after, "answer-lost")).returncode == KILLED
+        else:
+            switch_by_another(session, tmp_path)
+        ended = session.migrate("rollback", "plan.json", "--yes")
+        assert ended.returncode == 4, ended.stdout + ended.stderr
+        assert "[no-way-back]" in ended.stderr
+        assert entries_of(session) == before
+
+
 @pytest.mark.parametrize("kill", [(0, "before-next"), (1, "answer-lost")])
 def test_a_cut_over_that_is_run_again_waits_for_its_own_switch(
     tmp_path: Path, kill: tuple[int, KillPoint]
 ) -> None:
-    waivers = {gate: {"by": "test", "reason": "a lab"} for gate in ("rehearsal", "nodes", "code")}
-    small = crash_world("small", {}, answers={"waive_gates": waivers})
-    command = ("cutover", "plan.json", "--confirm", "prod", "--decisions", "decisions.yaml")
-    built = build_world(small.document)
-    with lab_session(tmp_path / "work", built, forked(), alone=True) as session:
-        for name, text in planned(session, small).items():
-            (session.folder / name).write_text(text, encoding="utf-8")
-        session.run(*APPLY)
+    with applied(tmp_path / "work") as session:
         after, point = kill
-        killed = session.migrate(*command, kill=(len(session.effects()) + after, point))
+        killed = session.migrate(*CUT_OVER, kill=(len(session.effects()) + after, point))
         assert killed.returncode == KILLED, killed.stderr
         is_sent = after == 1
-        gates = session.migrate(*command, "--gates")
+        gates = session.migrate(*CUT_OVER, "--gates")
         assert gates.returncode == (4 if is_sent else 0)
         assert ("may be under way" in gates.stdout) is is_sent, gates.stdout
-        assert "aws-auth is not asked any more" in session.run(*command)
+        assert "aws-auth is not asked any more" in session.run(*CUT_OVER)
         to_api = [
             each
             for each in session.effects()

@@ -12,15 +12,15 @@ from migrator.decide.running.unfinished import still_to_undo
 from migrator.decide.running.waiting import REMEMBERED
 from migrator.decide.steps.bindings import binding_object
 from migrator.errors import Failed, Refused
-from migrator.model.access_entry import AccessEntry, EntrySpec, Identity
+from migrator.model.access_entry import AccessEntry, AuthenticationMode, EntrySpec, Identity
 from migrator.model.plan import PlannedPrincipal
 from migrator.model.step import AssociatePolicy, CreateBridge, DisassociatePolicy, UpdateEntry
 from migrator.render.outcome import outcome_document, outcome_text
 from migrator.run.apply_plan import ApplyOptions, apply_plan
-from migrator.run.begin_run import progress_in
+from migrator.run.begin_run import progress_in, row_check
 from migrator.run.roll_back import RollBackOptions, roll_back
 from tests.run.test_apply_plan import EFFECTS, oracle
-from tests.support.memory_ports import OPERATOR, Cluster, Crash, MemoryEntries
+from tests.support.memory_ports import OPERATOR, Cluster, Crash, MemoryEntries, MemoryMode
 from tests.support.memory_runs import (
     ADMIN_POLICY,
     ALICE,
@@ -412,3 +412,28 @@ def test_bridge_of_another_run_is_named_beside_an_entry_that_has_to_stay() -> No
     outcome = roll_back(plan, DIGEST, world.ports())
     assert outcome.exit_code == 4
     assert "migrator-bridge-00000000000000ff" in outcome.leftovers[0]
+
+
+def test_no_row_is_looked_at_while_the_mode_may_become_api() -> None:
+    cluster, plan = company()
+
+    @dataclass
+    class Mode(MemoryMode):
+        status: str = "ACTIVE"
+
+        def read(self) -> tuple[AuthenticationMode, str]:
+            return super().read()[0], self.status
+
+    world = World(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    ports = world.ports()
+    mode = Mode(cluster)
+    gives = row_check(plan, ports.config_maps, mode)
+    assert gives(ALICE)
+    mode.status = "UPDATING"
+    with pytest.raises(Failed) as raised:
+        gives(ALICE)
+    assert raised.value.code == "update-in-progress"
+    mode.status = "ACTIVE"
+    cluster.mode = "API"
+    assert not gives(ALICE)

@@ -85,9 +85,7 @@ class _Facts:
 
     @property
     def entries_known(self) -> bool:
-        """Whether it is known which entries there are. In CONFIG_MAP mode there are none, unless
-        EKS listed some: then the mode is not known.
-        """
+        """Whether it is known which entries there are."""
         return ENTRIES not in self.unread
 
 
@@ -109,7 +107,11 @@ def access_now(
     facts = _Facts(
         gather(snapshot, decisions, aws_auth, strategy="preserve", target="API_AND_CONFIG_MAP"),
         ambiguous_users(aws_auth),
-        {str(item["what"]): str(item.get("message", "")) for item in unread},
+        {
+            str(item["what"]): str(item.get("message", ""))
+            for item in unread
+            if _matters(item, snapshot)
+        },
     )
     principals = [_principal(each, facts) for each in candidates_of(facts.plan)]
     named = [*filter(_is_named, principals)]
@@ -125,6 +127,15 @@ def access_now(
         rows_read=facts.rows_known,
         entries_read=facts.entries_known,
     )
+
+
+def _matters(item: Mapping[str, Any], snapshot: Snapshot) -> bool:
+    """Whether it matters that something was not read. In CONFIG_MAP mode there are no entries,
+    unless EKS listed some: then the mode is being changed.
+    """
+    if item["what"] != ENTRIES or snapshot.cluster.authentication_mode != "CONFIG_MAP":
+        return True
+    return item.get("code") == "update-in-progress"
 
 
 def _by_arn(principal: PrincipalAccess) -> str:

@@ -31,7 +31,7 @@ from migrator.model.access_entry import (
     EntrySpec,
 )
 from migrator.model.plan import Plan, PlannedPrincipal
-from migrator.model.step import BRIDGE_GROUP, MARKER_GROUP, RUN, Step
+from migrator.model.step import BRIDGE_GROUP, MARKER_GROUP, RUN, AwaitEntry, Step
 
 _Reached: TypeAlias = Literal["made", "as-found", "under-way"]
 # The groups that entries have while a run makes them.
@@ -88,7 +88,7 @@ def expected_access(
         for each in plan.principals
     }
     _add_rows(principals, facts, now)
-    _add_of_eks(principals, plan, now)
+    _add_of_eks(principals, facts, now)
     unknown = _under_way(reached, plan)
     if facts.half_made:
         unknown = _of_other_folder(reached, plan)
@@ -320,22 +320,39 @@ def _rows_of(plan: Plan) -> Iterator[AccessRow]:
 
 def _add_of_eks(
     principals: dict[str, PrincipalAccess],
-    plan: Plan,
+    facts: _Facts,
     now: AccessDocument,
 ) -> None:
     """Entries that EKS makes at the mode step: a plan that was made before it does not
     know them.
     """
-    was_before = plan.cluster.authentication_mode == "CONFIG_MAP"
     for found in now.principals:
         key = row_key(found.principal_arn)
         known = principals.get(key)
         if found.entry is None or (known is not None and known.entry is not None):
             continue
-        is_service = SERVICE_LINKED_MARK in found.principal_arn
-        if is_service or (was_before and found.entry.made_by == "eks"):
+        if _is_of_eks(found.principal_arn, found.entry, facts):
             base = known or PrincipalAccess(found.principal_arn, "unknown", "unread")
             principals[key] = replace(base, entry=found.entry)
+
+
+def _is_of_eks(arn: str, entry: EntryNow, facts: _Facts) -> bool:
+    """Whether EKS made the entry at the mode step, after the plan was made."""
+    if SERVICE_LINKED_MARK in arn:
+        return True
+    if facts.plan.cluster.authentication_mode != "CONFIG_MAP" or entry.made_by != "eks":
+        return False
+    return entry.type != "STANDARD" or not _has_creators_entry(facts)
+
+
+def _has_creators_entry(facts: _Facts) -> bool:
+    """Whether the plan waits for the entry of the cluster's creator, or its runs took it over: a
+    cluster has one creator, and EKS makes no other STANDARD entry of a person's.
+    """
+    if any(entry.type == "STANDARD" for entry in facts.progress.automatic.values()):
+        return True
+    waits = (step.effect for step in facts.plan.steps if isinstance(step.effect, AwaitEntry))
+    return any(effect.expected.type == "STANDARD" for effect in waits)
 
 
 def _accounts(

@@ -53,13 +53,18 @@ def own_entry_action(state: RunState, arn: str) -> Undo | Wait | Refuse | None:
     # What was done and is not there any more was withdrawn: it is not given once more.
     if reached == 0 or done:
         return Refuse(_changed(), alone=True)
+    if missing:
+        return _deletion(state, created)
+    # What came last may be missing in a journal that lost its end.
+    return Wait(created, "your own access entry is not in force yet", state.observed.now + SPREAD)
+
+
+def _deletion(state: RunState, created: Step) -> Undo | Refuse:
+    """Delete the entry, where the row decides without it."""
     # The update may be that to API mode, after which no row decides.
     if state.observed.cluster_status != "ACTIVE":
         return Refuse(_being_updated(state), alone=True)
-    if missing:
-        return Undo(created, why="it has no access policy yet, and your row decides without it")
-    # What came last may be missing in a journal that lost its end.
-    return Wait(created, "your own access entry is not in force yet", state.observed.now + SPREAD)
+    return Undo(created, why="it has no access policy yet, and your row decides without it")
 
 
 def _creation(sequence: Sequence) -> Step | None:

@@ -242,7 +242,10 @@ def test_dead_entry_is_shown_beside_the_row_that_admits_its_principal() -> None:
 
 def test_entries_that_were_listed_although_the_mode_has_none_are_unknown() -> None:
     world = _snapshot("CONFIG_MAP")
-    unread = [{"what": "accessEntries", "message": "the mode is being changed"}]
+    denied = {"what": "accessEntries", "code": "iam-denied", "message": "denied"}
+    document = access_now(decode_snapshot(world), [denied])
+    assert (document.unknown, document.entries_read) == ((), True)
+    unread = [denied | {"code": "update-in-progress"}]
     document = access_now(decode_snapshot(world), unread)
     assert "access-entries" in {each.about for each in document.unknown}
     assert not document.entries_read
