@@ -25,7 +25,7 @@ from migrator.decide.running.progress import (
 from migrator.decide.running.row_identity import row_gives
 from migrator.decide.running.source_differences import Difference, row_difference
 from migrator.decide.running.unfinished import left_of_roll_back
-from migrator.decide.running.waiting import UPDATE_TIMEOUT
+from migrator.decide.running.waiting import UPDATE_TIMEOUT, being_updated
 from migrator.decide.steps.bindings import PLAN_LABEL, RUN_LABEL, plan_label
 from migrator.decide.steps.entry_states import PLAN_TAG, RUN_TAG
 from migrator.decide.steps.rehearsal_objects import blank_under_rehearsal
@@ -403,16 +403,6 @@ def wait_until_updated(plan: Plan, ports: RunPorts, why: str) -> None:
             raise being_updated(plan)
         ports.events.say("info", f"waiting: {why}", event="waiting")
         ports.clock.sleep(_POLL)
-
-
-def being_updated(plan: Plan) -> Failed:
-    """The error for a cluster that is being updated."""
-    return Failed(
-        "update-in-progress",
-        f"Cluster {plan.cluster.name} is being updated.",
-        why="The update may be the switch to API mode, after which no row of aws-auth decides.",
-        remedy="Wait until it has ended and run the same command again.",
-    )
 
 
 def row_check(plan: Plan, config_maps: ConfigMaps, auth_mode: AuthMode) -> Callable[[str], bool]:

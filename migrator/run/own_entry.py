@@ -50,6 +50,8 @@ class OwnEntry:
         self._plan, self._digest, self._held = plan, plan_digest, held
         self._command = command
         self._may_go_back = abandon_rollback or command == ROLL_BACK
+        # An operator who never might read RBAC may not when the entry is gone, either.
+        self._reads_rbac = plan.basis.get("rbac") is not None
 
     def read_snapshot(self, only: tuple[str, ...] = ()) -> Snapshot:
         """The cluster, read afresh. Where the API server refuses that because a run of this plan
@@ -68,7 +70,7 @@ class OwnEntry:
                 raise
             denied = error
         else:
-            if snapshot.rbac is not None:
+            if snapshot.rbac is not None or not self._reads_rbac:
                 return snapshot
         run = self._run()
         if denied is not None:
@@ -81,23 +83,27 @@ class OwnEntry:
         return ports.read_snapshot()
 
     def _run(self) -> OneRun | None:
-        """A run about the caller's own principal alone; None where the plan makes no entry for it.
-        Raises ``Refused`` where a roll-back has not ended, or a rehearsal.
+        """A run about the caller's own principal alone; None where no run of the plan started, or
+        the plan does not have the caller. Raises ``Refused`` where a roll-back has not ended, or a
+        rehearsal.
         """
         plan, ports = self._plan, self._held.ports
         progress = progress_in(ports.store.journal(), plan, self._digest)
+        if progress.run is None:
+            return None
         if not self._may_go_back:
             refuse_going_back(progress, plan)
         # The principals that the caller arrived through are not asked by the API server.
-        for arn in callers_in(plan, (self._held.caller,)):
-            refuse_other_arn(plan.cluster.arn, str(ports.reader.describe_cluster()["arn"]))
-            refuse_rehearsing(progress)
-            observed = Observed(now=ports.clock.now(), callers=frozenset({arn}))
-            request = RunRequest(self._digest, only=frozenset({arn}))
-            run = OneRun(plan, ports, request, progress, observed)
-            _look(run, arn)
-            return run
-        return None
+        arn = next(iter(callers_in(plan, (self._held.caller,))), None)
+        if arn is None:
+            return None
+        refuse_other_arn(plan.cluster.arn, str(ports.reader.describe_cluster()["arn"]))
+        refuse_rehearsing(progress)
+        observed = Observed(now=ports.clock.now(), callers=frozenset({arn}))
+        request = RunRequest(self._digest, only=frozenset({arn}))
+        run = OneRun(plan, ports, request, progress, observed)
+        _look(run, arn)
+        return run
 
     def _open(self, run: OneRun | None, denied: MigratorError, only: tuple[str, ...]) -> None:
         """Do what lets the caller in again, and wait until it does. Raises ``denied`` where there
@@ -131,7 +137,7 @@ class OwnEntry:
             raise action.error from denied
         if not isinstance(action, Wait):
             raise denied
-        if not _is_let_in(run, action):
+        if not _is_let_in(run, action, reads_rbac=self._reads_rbac):
             raise _why_not(run, arn, denied)
 
 
@@ -196,12 +202,13 @@ def _why_not(run: OneRun, arn: str, denied: MigratorError) -> MigratorError:
     )
 
 
-def _is_let_in(run: OneRun, action: Wait) -> bool:
+def _is_let_in(run: OneRun, action: Wait, *, reads_rbac: bool) -> bool:
     """Whether the API server answers the caller again, by the end of the wait at the latest."""
     while True:
         try:
             run.ports.config_maps.read()
-            run.ports.rbac.read_binding(_OF_EVERY_CLUSTER, None)
+            if reads_rbac:
+                run.ports.rbac.read_binding(_OF_EVERY_CLUSTER, None)
         except MigratorError as error:
             if error.code not in _NOT_LET_IN:
                 raise

@@ -4,7 +4,7 @@ comes back when that entry is in force, so that the API server refuses it everyt
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -29,9 +29,10 @@ VIEWING = world(
     plan_options=("--accept-gap",),
     gap=True,
 )
+DECISIONS = ("--decisions", "decisions.yaml")
 ROLL_BACK = ("rollback", "plan.json", "--yes")
-WITHDRAWAL = (
-    f"disassociate-access-policy --cluster-name prod --principal-arn {OPERATOR} "
+ABOUT_POLICY = (
+    f"--cluster-name prod --principal-arn {OPERATOR} "
     "--policy-arn arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 )
 CREATED, ASSOCIATED = "eks:CreateAccessEntry", "eks:AssociateAccessPolicy"
@@ -90,17 +91,23 @@ def _policies(session: LabSession) -> list[Any]:
     return list(_cluster(session).entries(session.world.now())[OPERATOR].policies)
 
 
-def _edit_row(session: LabSession, groups: list[str] | None) -> None:
-    """A second administrator thins the operator's row, or deletes it."""
+def _edit_row(session: LabSession, groups: list[str] | None) -> str:
+    """A second administrator thins the operator's row, or deletes it. The rows from before."""
+    own = re.compile(r"- \{rolearn: '[^']*role/operator'.*\}\n")
+    thinned = f"- {{rolearn: '{role('operator')}', username: 'operator', groups: {groups}}}\n"
+    return _put_rows(session, lambda rows: own.sub("" if groups is None else thinned, rows))
+
+
+def _put_rows(session: LabSession, edit: Callable[[str], str]) -> str:
+    """Another administrator edits mapRoles. The rows from before."""
     store = kubernetes_api(session.world, _cluster(session)).registry.store
     key, place = ("", "configmaps"), ("kube-system", "aws-auth")
     found = json.loads(json.dumps(store.get(key, *place)))
-    own = re.compile(r"- \{rolearn: '[^']*role/operator'.*\}\n")
-    rows = str(found["data"]["mapRoles"])
-    thinned = f"- {{rolearn: '{role('operator')}', username: 'operator', groups: {groups}}}\n"
-    found["data"]["mapRoles"] = own.sub("" if groups is None else thinned, rows)
-    assert found["data"]["mapRoles"] != rows
+    before = str(found["data"]["mapRoles"])
+    found["data"]["mapRoles"] = edit(before)
+    assert found["data"]["mapRoles"] != before
     store.put(key, *place, found)
+    return before
 
 
 def test_apply_deletes_the_own_entry_over_eks_and_goes_on(half_made: LabSession) -> None:
@@ -167,7 +174,7 @@ def test_both_ask_first(half_made: LabSession) -> None:
 def test_what_a_second_administrator_took_away_meanwhile_is_not_given_back(
     half_made: LabSession, command: tuple[str, ...], groups: list[str] | None
 ) -> None:
-    _edit_row(half_made, groups)
+    rows = _edit_row(half_made, groups)
     ended = half_made.migrate(*command)
     said = " ".join(ended.stderr.split())
     assert ended.returncode == 1, ended.stdout + ended.stderr
@@ -176,6 +183,10 @@ def test_what_a_second_administrator_took_away_meanwhile_is_not_given_back(
     again = half_made.migrate(*command)
     assert again.returncode == 1, again.stdout + again.stderr
     assert _of_operator(half_made) == ["CreateAccessEntry", "DeleteAccessEntry"]
+    # The row is as it was again, and the same command continues.
+    _put_rows(half_made, lambda _: rows)
+    half_made.world.clock.advance(timedelta(minutes=1))
+    half_made.run(*command)
 
 
 def _aws(session: LabSession, home: Path, call: str) -> None:
@@ -184,21 +195,35 @@ def _aws(session: LabSession, home: Path, call: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("of", [ALONE, VIEWING], ids=lambda of: of.name)
 @pytest.mark.parametrize("command", [APPLY, ROLL_BACK])
 def test_a_policy_that_another_administrator_withdrew_is_not_given_back(
-    tmp_path: Path, files: Mapping[str, str], command: tuple[str, ...]
+    tmp_path: Path,
+    files: Mapping[str, str],
+    viewing_files: Mapping[str, str],
+    command: tuple[str, ...],
+    of: CrashWorld,
 ) -> None:
-    with fresh(tmp_path / "work", files) as session:
-        killed = session.migrate(*APPLY, kill=(_own_creation(files) + 1, "before-next"))
-        assert killed.returncode == KILLED
+    prepared = files if of is ALONE else viewing_files
+    with fresh(tmp_path / "work", prepared, of) as session:
+        after = _own_creation(prepared) + 1
+        assert session.migrate(*APPLY, kill=(after, "before-next")).returncode == KILLED
         assert _of_operator(session) == ["CreateAccessEntry", "AssociateAccessPolicy"]
         session.world.clock.advance(timedelta(minutes=5))
-        _aws(session, tmp_path, WITHDRAWAL)
+        _aws(session, tmp_path, f"disassociate-access-policy {ABOUT_POLICY}")
         session.world.clock.advance(timedelta(minutes=5))
         ended = session.migrate(*command)
         assert ended.returncode == 5, ended.stdout + ended.stderr
         assert "[entry-changed]" in ended.stderr
         assert _of_operator(session)[2:] == ["DisassociateAccessPolicy"]
+        # The other administrator did not mean it: from now on the cluster can be read again.
+        _aws(
+            session,
+            tmp_path,
+            f"associate-access-policy {ABOUT_POLICY} --access-scope type=cluster",
+        )
+        session.world.clock.advance(timedelta(minutes=5))
+        session.run("plan", "prod", "--out", "again.json", *DECISIONS, *of.plan_options)
 
 
 @pytest.fixture(scope="module")
@@ -246,22 +271,6 @@ def test_a_deletion_that_was_killed_is_waited_for_where_aws_auth_can_be_read(
     assert _of_operator(viewing)[-1] == "DeleteAccessEntry"
     viewing.run(*command)
     assert _of_operator(viewing).count("DeleteAccessEntry") == 1
-
-
-@pytest.mark.parametrize("command", [APPLY, ROLL_BACK])
-def test_a_withdrawn_policy_is_not_given_back_where_aws_auth_can_be_read(
-    tmp_path: Path, viewing_files: Mapping[str, str], command: tuple[str, ...]
-) -> None:
-    with fresh(tmp_path / "work", viewing_files, VIEWING) as session:
-        after = _own_creation(viewing_files) + 1
-        assert session.migrate(*APPLY, kill=(after, "before-next")).returncode == KILLED
-        session.world.clock.advance(timedelta(minutes=5))
-        _aws(session, tmp_path, WITHDRAWAL)
-        session.world.clock.advance(timedelta(minutes=5))
-        ended = session.migrate(*command)
-        assert ended.returncode == 5, ended.stdout + ended.stderr
-        assert "[entry-changed]" in ended.stderr
-        assert _of_operator(session)[2:] == ["DisassociateAccessPolicy"]
 
 
 def test_a_switch_of_the_mode_is_named_where_aws_auth_can_be_read(
@@ -332,8 +341,14 @@ def test_in_api_mode_nothing_is_deleted_and_the_policy_is_named(
     said = " ".join((ended.stdout + ended.stderr).split())
     assert ended.returncode == 1, said
     assert "The cluster is in API mode, so aws-auth gives nothing any more" in said
-    assert "--access-scope type=cluster --policy-arn POLICY_ARN" in said
     assert _of_operator(half_made) == ["CreateAccessEntry"]
+    (call,) = re.findall(r"`(aws eks associate-access-policy [^`]*)`", said)
+    policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+    assert "AmazonEKSClusterAdminPolicy" in half_made.migrate("show", "plan.json").stdout
+    done = run_script(half_made.lab, tmp_path, call.replace("POLICY_ARN", policy), OPERATOR)
+    assert done.returncode == 0, done.stderr
+    half_made.world.clock.advance(timedelta(minutes=1))
+    half_made.run("snapshot", "prod", "--out", "again.json")
 
 
 @pytest.mark.parametrize(

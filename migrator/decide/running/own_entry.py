@@ -12,9 +12,9 @@ from datetime import datetime
 
 from migrator.decide.running.actions import Refuse, RunState, Undo, Wait
 from migrator.decide.running.progress import SETTLED, STANDING
-from migrator.decide.running.waiting import LONG_AGO, REMEMBERED, SPREAD, moment
+from migrator.decide.running.waiting import LONG_AGO, REMEMBERED, SPREAD, being_updated, moment
 from migrator.decide.steps.entry_states import PLAN_TAG, matches, sequence_states
-from migrator.errors import Changed, Failed
+from migrator.errors import Changed
 from migrator.model.access_entry import AccessEntry
 from migrator.model.step import AssociatePolicy, CreateEntry, Sequence, Step
 
@@ -63,7 +63,7 @@ def _deletion(state: RunState, created: Step) -> Undo | Refuse:
     """Delete the entry, where the row decides without it."""
     # The update may be that to API mode, after which no row decides.
     if state.observed.cluster_status != "ACTIVE":
-        return Refuse(_being_updated(state), alone=True)
+        return Refuse(being_updated(state.plan), alone=True)
     return Undo(created, why="it has no access policy yet, and your row decides without it")
 
 
@@ -122,15 +122,4 @@ def _changed() -> Changed:
         "since, and aws-auth is not asked while the entry is there.",
         remedy="Ask another administrator of the cluster whether that was on purpose. When you can "
         "read the cluster again, plan again.",
-    )
-
-
-def _being_updated(state: RunState) -> Failed:
-    """The error while an update of the cluster runs."""
-    return Failed(
-        "update-in-progress",
-        f"Cluster {state.plan.cluster.name} is being updated.",
-        why="Your own access entry has no access policy yet. Whether your row decides without it "
-        "depends on the mode, which the update may change.",
-        remedy="Wait until it has ended and run the same command again.",
     )

@@ -4,7 +4,9 @@ from datetime import datetime, timedelta, timezone
 
 from migrator.decide.running.actions import RunState
 from migrator.decide.running.progress import SETTLED, StepState
+from migrator.errors import Failed
 from migrator.model.moments import moment_of_text
+from migrator.model.plan import Plan
 from migrator.model.step import Prove, Sequence
 
 # An update of the cluster's configuration takes minutes; an automatic entry appears within it; a
@@ -19,6 +21,16 @@ SPREAD = timedelta(seconds=60)
 # (--authentication-token-webhook-cache-ttl), and EKS does not publish what it sets.
 REMEMBERED = timedelta(seconds=150)
 LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def being_updated(plan: Plan) -> Failed:
+    """The error while an update of the cluster runs, where what follows depends on the mode."""
+    return Failed(
+        "update-in-progress",
+        f"Cluster {plan.cluster.name} is being updated.",
+        why="The update may be the switch to API mode, after which no row of aws-auth decides.",
+        remedy="Wait until it has ended and run the same command again.",
+    )
 
 
 def spread_by(at: RunState, sequence: Sequence, within: timedelta = SPREAD) -> datetime:
