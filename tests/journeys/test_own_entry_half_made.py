@@ -4,7 +4,7 @@ comes back when that entry is in force, so that the API server refuses it everyt
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from migrator.lab.kubernetes_api import kubernetes_api
 from migrator.lab.worlds.effects import KillPoint
 from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.world_files import build_world
 from tests.support.aws_command import run_script
 from tests.support.crash_runs import APPLY, forked, lasting, planned
 from tests.support.crash_worlds import MASTERS, OPERATOR, REGION, CrashWorld, binding, role, world
+from tests.support.edit_rows import edit_rows
 from tests.support.lab_session import KILLED, LabSession, lab_session
 
 ALONE = world("alone", {}, plan_options=("--accept-gap",), gap=True)
@@ -95,19 +95,7 @@ def _edit_row(session: LabSession, groups: list[str] | None) -> str:
     """A second administrator thins the operator's row, or deletes it. The rows from before."""
     own = re.compile(r"- \{rolearn: '[^']*role/operator'.*\}\n")
     thinned = f"- {{rolearn: '{role('operator')}', username: 'operator', groups: {groups}}}\n"
-    return _put_rows(session, lambda rows: own.sub("" if groups is None else thinned, rows))
-
-
-def _put_rows(session: LabSession, edit: Callable[[str], str]) -> str:
-    """Another administrator edits mapRoles. The rows from before."""
-    store = kubernetes_api(session.world, _cluster(session)).registry.store
-    key, place = ("", "configmaps"), ("kube-system", "aws-auth")
-    found = json.loads(json.dumps(store.get(key, *place)))
-    before = str(found["data"]["mapRoles"])
-    found["data"]["mapRoles"] = edit(before)
-    assert found["data"]["mapRoles"] != before
-    store.put(key, *place, found)
-    return before
+    return edit_rows(session, lambda rows: own.sub("" if groups is None else thinned, rows))
 
 
 def test_apply_deletes_the_own_entry_over_eks_and_goes_on(half_made: LabSession) -> None:
@@ -184,7 +172,7 @@ def test_what_a_second_administrator_took_away_meanwhile_is_not_given_back(
     assert again.returncode == 1, again.stdout + again.stderr
     assert _of_operator(half_made) == ["CreateAccessEntry", "DeleteAccessEntry"]
     # The row is as it was again, and the same command continues.
-    _put_rows(half_made, lambda _: rows)
+    edit_rows(half_made, lambda _: rows)
     half_made.world.clock.advance(timedelta(minutes=1))
     half_made.run(*command)
 

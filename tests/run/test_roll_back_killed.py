@@ -2,6 +2,7 @@
 waited for.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,6 +11,8 @@ import pytest
 
 from migrator.decide.running.waiting import REMEMBERED
 from migrator.errors import Changed
+from migrator.model.plan import Plan
+from migrator.model.step import AssociatePolicy
 from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.roll_back import roll_back
 from tests.run.test_apply_plan import oracle
@@ -62,7 +65,16 @@ def lines_of_roll_back() -> int:
     return len(world.store.journal()) - before
 
 
+def lines_of_apply() -> int:
+    cluster, plan = company()
+    world = World(cluster)
+    oracle(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    return len(world.store.journal())
+
+
 LINES = lines_of_roll_back()
+LINES_OF_APPLY = lines_of_apply()
 
 
 @pytest.mark.parametrize("kept", range(1, LINES - 1))
@@ -189,3 +201,93 @@ def test_bridge_that_an_administrator_deletes_during_the_wait_is_built_again(arn
     outcome = roll_back(plan, DIGEST, replace(world.ports(), clock=Waiting(cluster)))
     assert (outcome.exit_code, left, without) == (0, [], [])
     assert cluster.bindings == {}
+
+
+def kill_after(world: World, kept: int, run: Callable[[], object]) -> None:
+    """The process dies before it writes another line than the first ``kept``."""
+    lines = 0
+
+    def watch(_line: bytes) -> None:
+        nonlocal lines
+        if lines == kept:
+            raise Crash
+        lines += 1
+
+    world.store.watch = watch
+    try:
+        run()
+    finally:
+        world.store.watch = None
+
+
+def associated_at(kept: int, plan: Plan, arn: str) -> bool:
+    """Whether the policy is associated where a run dies after these lines."""
+    cluster, _ = company()
+    world = World(cluster)
+    oracle(cluster)
+    with suppress(Crash):
+        kill_after(world, kept, lambda: apply_plan(plan, DIGEST, world.ports()))
+    return has_associated(world, plan, arn)
+
+
+def has_associated(world: World, plan: Plan, arn: str) -> bool:
+    """Whether the journal has the principal's policy as associated."""
+    (associated,) = (
+        step.id
+        for step in plan.steps
+        if step.principal_arn == arn and isinstance(step.effect, AssociatePolicy)
+    )
+    return any(
+        record.event == "done" and record.step == associated for record in world.store.journal()
+    )
+
+
+@pytest.mark.parametrize("arn", ADMINS)
+@pytest.mark.parametrize("kept", range(1, LINES_OF_APPLY))
+def test_roll_back_does_not_give_again_what_another_administrator_withdrew(
+    kept: int, arn: str
+) -> None:
+    """The run dies after each line of its journal, and then the policy is withdrawn by hand."""
+    cluster, plan = company()
+    world = World(cluster)
+    oracle(cluster)
+    with suppress(Crash):
+        kill_after(world, kept, lambda: apply_plan(plan, DIGEST, world.ports()))
+    if not has_associated(world, plan, arn):
+        return
+    # From here on the administrator has less than its row gives.
+    cluster.watch = None
+    policies = cluster.entries[arn].access_policies
+    cluster.now += timedelta(minutes=5)
+    cluster.entries[arn] = replace(cluster.entries[arn], access_policies=())
+    outcome = roll_back(plan, DIGEST, world.ports())
+    assert (outcome.exit_code, getattr(outcome.error, "code", None)) == (5, "entry-changed")
+    assert arn in cluster.entries
+    # It was not on purpose: the remedy is carried out.
+    cluster.entries[arn] = replace(cluster.entries[arn], access_policies=policies)
+    assert roll_back(plan, DIGEST, world.ports()).exit_code == 0
+    assert arn not in cluster.entries
+
+
+def test_roll_back_waits_for_a_read_that_is_older_than_the_association() -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    oracle(cluster)
+    kept = next(number for number in range(1, LINES_OF_APPLY) if associated_at(number, plan, ALICE))
+    with suppress(Crash):
+        kill_after(world, kept, lambda: apply_plan(plan, DIGEST, world.ports()))
+    now = cluster.entries[ALICE]
+    stale_until = cluster.now + timedelta(seconds=30)
+    cluster.entries[ALICE] = replace(now, access_policies=())
+
+    class Clock(MemoryClock):
+        """The read shows the policy after half a minute."""
+
+        def sleep(self, duration: timedelta) -> None:
+            super().sleep(duration)
+            if cluster.now >= stale_until and ALICE in cluster.entries:
+                cluster.entries[ALICE] = now
+
+    ports = replace(world.ports(), clock=Clock(cluster))
+    assert roll_back(plan, DIGEST, ports).exit_code == 0
+    assert ALICE not in cluster.entries

@@ -2,6 +2,7 @@
 sequence it has reached.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from migrator.decide.running.actions import (
@@ -62,7 +63,7 @@ def settle_entry(state: RunState, sequence: Sequence, place: int) -> Action:
     if any(fits[place + 1 :]):
         return Adopt(step, "the entry is at this step or past it")
     # A read of EKS may be older than the last write of this run.
-    until = _shown_by(state, sequence[:place])
+    until = shown_by(state, sequence[:place])
     if any(fits[:place]) and state.observed.now < until:
         return not_shown_yet(step, arn, until)
     if entry is not None and made_by_eks(entry, step, state.plan, state.progress.automatic):
@@ -77,7 +78,7 @@ def _changes_nothing(step: PlanStep) -> bool:
     return step.effect.policy == step.effect.before
 
 
-def _shown_by(state: RunState, earlier: Sequence) -> datetime:
+def shown_by(state: RunState, earlier: Iterable[PlanStep]) -> datetime:
     """When the last of the earlier steps must be visible in a read."""
     now = state.observed.now
     times = [moment(state.progress.of(step.id).at) or now for step in earlier]
@@ -229,4 +230,16 @@ def entry_changed(step: PlanStep, entry: AccessEntry | None) -> Changed:
         why = "Another writer changed it."
     return Changed(
         "entry-changed", what, why=why, remedy="Plan again: the new plan starts from what is there."
+    )
+
+
+def policy_withdrawn(arn: str) -> Changed:
+    """The error of a roll-back for an entry whose access policy another writer withdrew."""
+    return Changed(
+        "entry-changed",
+        f"The entry of {arn} lacks an access policy that a run of this plan associated.",
+        why="Another writer withdrew it. Without the entry, the row in aws-auth would give the "
+        "access again.",
+        remedy="Ask whether that was on purpose. Where it was not, associate the policy again and "
+        "run the same command again. Where it was, delete the row, and then the entry.",
     )

@@ -12,11 +12,17 @@ from migrator.decide.running.actions import (
 )
 from migrator.decide.running.binding_steps import shared_binding
 from migrator.decide.running.bridge import bridge_for, bridge_look
-from migrator.decide.running.entry_steps import entry_changed
-from migrator.decide.running.progress import refusal_of
+from migrator.decide.running.entry_steps import (
+    entry_changed,
+    not_shown_yet,
+    policy_withdrawn,
+    shown_by,
+)
+from migrator.decide.running.progress import SETTLED, refusal_of
 from migrator.decide.running.source_differences import ROW_CHANGED
 from migrator.decide.steps.bindings import binding_key, whose_binding
 from migrator.decide.steps.entry_states import matches, render_run, rendered, sequence_states
+from migrator.model.access_entry import AccessEntry
 from migrator.model.step import (
     CreateBinding,
     CreateBridge,
@@ -72,6 +78,9 @@ def undo_step(state: RunState, sequence: Sequence, step: PlanStep) -> Action:
     # The write did not arrive, or an undo before a crash did.
     if matches(states[place], entry, digest):
         return Undo(step, gone=True)
+    withdrawn = _policy_withdrawn(state, sequence, entry)
+    if withdrawn is not None:
+        return withdrawn
     is_of_the_run = any(matches(each, entry, digest) for each in states[place + 1 :])
     if not is_of_the_run:
         undoing = replace(step, effect=step.undo or step.effect)
@@ -82,6 +91,31 @@ def undo_step(state: RunState, sequence: Sequence, step: PlanStep) -> Action:
         if held is not None:
             return held
     return Undo(step, first=_reads_before_undo(state, step))
+
+
+def _policy_withdrawn(
+    state: RunState, sequence: Sequence, entry: AccessEntry | None
+) -> Action | None:
+    """What keeps an entry in place that a run created and that lacks an access policy which this
+    journal has as associated. None where it has them all, is not there, or was there before.
+
+    Another writer withdrew the policy: without the entry the row would give the access again.
+    """
+    settled = [step for step in sequence if state.progress.of(step.id).status in SETTLED]
+    was_created = any(isinstance(step.effect, CreateEntry) for step in settled)
+    if entry is None or not was_created:
+        return None
+    last = settled[-1]
+    reached = sequence_states(sequence, state.run)[sequence.index(last) + 1]
+    if reached is None or reached.policies is None:
+        return None
+    if reached.policies <= frozenset(entry.access_policies):
+        return None
+    # A read of EKS may be older than the last write of this run.
+    until = shown_by(state, settled)
+    if state.observed.now < until:
+        return not_shown_yet(last, entry.principal_arn, until)
+    return Refuse(policy_withdrawn(entry.principal_arn), alone=True)
 
 
 def _undo_binding(state: RunState, step: PlanStep, effect: CreateBridge | CreateBinding) -> Action:
