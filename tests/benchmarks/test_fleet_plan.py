@@ -44,9 +44,11 @@ from tests.support.organisation import Organisation, organisation
 from tests.support.process_memory import PeakMemory
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(3600)]
-ACCOUNTS, DENIED, UNREACHABLE = 40, 5, 10
+DENIED, UNREACHABLE = 5, 10
+ACCOUNTS = int(os.environ.get("MIGRATE_BENCH_ACCOUNTS", "40"))
 CLUSTERS = int(os.environ.get("MIGRATE_BENCH_CLUSTERS", "1000"))
-LATENCY, AT_ONCE = 0.050, 16
+AT_ONCE = int(os.environ.get("MIGRATE_BENCH_AT_ONCE", "16"))
+LATENCY = 0.050
 RATIO, MEBIBYTES, YARDSTICKS = 1.25, 700, 2.7
 SERVICES = ("eks", "iam", "sts", "ec2", "kubernetes")
 TICKS = os.sysconf("SC_CLK_TCK")
