@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from migrator.lab.worlds.world_files import build_world
+from tests.support.aws_command import run_script
 from tests.support.creator_worlds import (
     CLUSTER,
     FOUNDER,
@@ -21,6 +22,7 @@ from tests.support.creator_worlds import (
     NODE_ROW,
     NODES,
     OPERATOR,
+    REGION,
     creator_world,
     entry_of,
     identities,
@@ -81,6 +83,32 @@ def test_row_of_an_unknown_creator_is_put_on_the_entry_that_eks_makes(tmp_path: 
 def delete_entry(session: LabSession, arn: str) -> None:
     now = session.world.now()
     session.world.cluster(CLUSTER).write_entry(arn, None, now, delay=now - now)
+
+
+def test_entry_that_looks_as_the_creators_is_drift_where_a_run_completed_that(
+    tmp_path: Path,
+) -> None:
+    """A cluster has one creator, and its entry is not as EKS made it any more."""
+    stranger = "arn:aws:iam::111122223333:role/stranger"
+    world = creator_world(row(FOUNDER, "terraform", [MASTERS, "ci-approvers"]))
+    with planned(tmp_path, world) as (session, _):
+        session.run("apply", "plan.json", "--yes", "--quiet")
+        drift = ("drift", "plan.json", "--detailed-exitcode")
+        assert session.migrate(*drift).returncode == 0
+        script = (
+            f"set -e; export AWS_DEFAULT_REGION={REGION}\n"
+            "aws iam create-role --role-name stranger --assume-role-policy-document "
+            """'{"Version": "2012-10-17", "Statement": []}'\n"""
+            f"aws eks create-access-entry --cluster-name {CLUSTER} --principal-arn {stranger}\n"
+            f"aws eks associate-access-policy --cluster-name {CLUSTER} --principal-arn {stranger} "
+            f"--policy-arn arn:aws:eks::aws:cluster-access-policy/{ADMIN} "
+            "--access-scope type=cluster\n"
+        )
+        made = run_script(session.lab, tmp_path / "aws", script, FOUNDER)
+        assert made.returncode == 0, made.stderr
+        found = session.migrate(*drift)
+        assert found.returncode == 2, found.stdout + found.stderr
+        assert stranger in found.stdout
 
 
 def test_rollback_names_an_entry_of_eks_that_no_run_completed(tmp_path: Path) -> None:
