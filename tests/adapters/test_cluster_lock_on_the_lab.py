@@ -16,6 +16,7 @@ from migrator.errors import Failed, Interrupted, Refused
 from migrator.lab.worlds.principals import Permissions
 from migrator.model.cluster_lock import LOCK_TAG, LockHolder, LockRecord
 from migrator.ports import MachineTime
+from migrator.run import lock_cluster
 from migrator.run.lock_cluster import LeasedLock, LockPorts
 from tests.support.memory_ports import MemoryEvents
 from tests.support.small_lab import ACCOUNT, ALICE, CLUSTER, SmallLab, adapters
@@ -165,7 +166,12 @@ def test_error_of_the_run_is_told_before_a_lost_lock(lab: SmallLab) -> None:
         raise Refused("blocked", "its own")
 
 
-def test_caller_who_may_write_no_lease_locks_by_a_tag(alice: SmallLab, lab: SmallLab) -> None:
+def test_caller_who_may_write_no_lease_locks_by_a_tag(
+    alice: SmallLab, lab: SmallLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Who meets the tag waits until it is renewed.
+    monkeypatch.setattr(lock_cluster, "TAG_RENEW_SECONDS", 0.1)
+    monkeypatch.setattr(lock_cluster, "_LOOK", 0.1)
     lock, events = lock_of(alice, settle_seconds=0.3)
     with lock.hold(replace(lock.holder("arn:alice"), command="apply")) as held:
         held.check()

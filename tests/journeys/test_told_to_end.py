@@ -15,6 +15,7 @@ import pytest
 
 from migrator.lab.lab_client import control
 from tests.support.cli_lab import CliLab, running
+from tests.support.held_calls import hold_calls
 
 
 @pytest.fixture
@@ -52,18 +53,19 @@ def test_apply_that_is_told_to_end_is_exit_7_and_the_same_command_goes_on(
     lab: CliLab, told: signal.Signals
 ) -> None:
     assert lab.run("plan", "small", "--out", "plan.json", "--quiet").code == 0
-    control(lab.directory, "POST", "latency", {"operation": "eks:*", "seconds": 0.3})
-    process = begin(lab, "apply", "plan.json", "--yes")
-    once(lambda: any(effect["operation"] == "eks:CreateAccessEntry" for effect in lab.effects()))
+    held = hold_calls(lab.world, "eks:CreateAccessEntry", passing=1)
+    process = lab.begin("apply", "plan.json", "--yes")
+    held.arrive()
     process.send_signal(told)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 7, out + err
+    held.go_on()
+    done = process.wait(60)
+    err = done.stderr
+    assert done.returncode == 7, done.stdout + err
     assert "[interrupted]" in err
     assert "The same command continues from here" in err
     assert "Traceback" not in err
     *_, last = journal(lab)
     assert (last["event"], last["effect"]) == ("run-ended", {"exit": 7})
-    control(lab.directory, "POST", "latency", {"operation": "eks:*", "seconds": 0})
     assert lab.run("apply", "plan.json", "--yes").code == 0
 
 
@@ -73,13 +75,13 @@ def test_verify_that_is_told_to_end_ends_soon_and_keeps_its_evidence(
 ) -> None:
     assert lab.run("plan", "small", "--out", "plan.json", "--quiet").code == 0
     control(lab.directory, "POST", "latency", {"operation": "*", "seconds": 0.05})
-    process = begin(lab, "verify", "plan.json", "--baseline")
+    process = lab.begin("verify", "plan.json", "--baseline")
     once(lambda: any(lab.work.rglob("evidence.jsonl")))
     process.send_signal(told)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 7, out + err
-    assert "[interrupted]" in err
-    assert "Traceback" not in err
+    done = process.wait(60)
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert "[interrupted]" in done.stderr
+    assert "Traceback" not in done.stderr
     (path,) = lab.work.rglob("evidence.jsonl")
     kept = path.read_bytes().splitlines(keepends=True)
     assert all(line.endswith(b"\n") and json.loads(line)["principal_arn"] for line in kept)

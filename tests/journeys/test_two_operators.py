@@ -20,10 +20,10 @@ from migrator.adapters.kubernetes_wire import endpoint_of, open_wire
 from migrator.adapters.lock_lease import LeaseRecords
 from migrator.adapters.tasks_threads import Threads
 from migrator.decide.running.lock_protocol import LEASE_SECONDS, MARGIN_SECONDS
-from migrator.lab.lab_client import control
 from migrator.model.cluster_lock import LockHolder, LockRecord
 from tests.support.cli_lab import ACCOUNT, WAIVERS, WORLD, CliLab, Ran, running
-from tests.support.forked_cli import ALONE, Running
+from tests.support.forked_cli import ALONE, SUSPENDED, Running
+from tests.support.held_calls import HeldCalls, hold_calls
 
 OPERATOR, SECOND = (
     f"arn:aws:iam::{ACCOUNT}:role/operator",
@@ -31,9 +31,6 @@ OPERATOR, SECOND = (
 )
 APPLY = ("apply", "plan.json", "--yes", "--decisions", "decisions.yaml")
 IMAGE = ("--image", "example.com/migrate:1")
-SLOW = (
-    0.4  # seconds that each write of EKS takes longer, so that runs are under way at the same time
-)
 
 
 @pytest.fixture
@@ -43,9 +40,6 @@ def lab(tmp_path: Path) -> Iterator[CliLab]:
         assert (
             found.run("plan", "small", "--decisions", "decisions.yaml", "--out", "plan.json").code
             == 0
-        )
-        control(
-            found.directory, "POST", "latency", {"operation": "eks:*AccessEntry", "seconds": SLOW}
         )
         yield found
 
@@ -59,11 +53,9 @@ def end(running: Running) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def wait_for_write(lab: CliLab, operation: str = "eks:CreateAccessEntry") -> None:
-    until = time.monotonic() + 60
-    while not any(effect["operation"] == operation for effect in lab.effects()):
-        assert time.monotonic() < until, lab.effects()
-        time.sleep(0.05)
+def hold_entries(lab: CliLab, *, made: int) -> HeldCalls:
+    """A run has made as many entries, and is under way until the next one is let go."""
+    return hold_calls(lab.world, "eks:CreateAccessEntry", passing=made)
 
 
 PAIRS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -80,12 +72,14 @@ PAIRS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 @pytest.mark.parametrize("pair", PAIRS)
 def test_second_operator_with_its_own_folder_is_refused_by_name(lab: CliLab, pair: str) -> None:
     first, second = PAIRS[pair]
+    held = hold_entries(lab, made=1)
     running_apply = lab.begin(*folder("a"), *first)
-    wait_for_write(lab)
+    held.arrive()
     other = lab.run(*folder("b"), *second, environment=lab.as_principal(SECOND))
     assert (other.code, other.error_code) == (4, "locked"), other.err
     assert "assumed-role/operator/" in other.err
     assert "apply since" in other.err
+    held.go_on()
     done = end(running_apply)
     assert done.code == 0, done.err
     assert not any(
@@ -97,7 +91,14 @@ def test_second_operator_with_its_own_folder_is_refused_by_name(lab: CliLab, pai
 
 
 def test_two_that_begin_at_the_same_moment_are_one_run_and_one_refusal(lab: CliLab) -> None:
+    held = hold_entries(lab, made=0)
     both = [lab.begin(*folder(name), *APPLY) for name in "ab"]
+    held.arrive()
+    until = time.monotonic() + 60
+    while all(each.poll() is None for each in both):
+        assert time.monotonic() < until, "both go on"
+        time.sleep(0.02)
+    held.go_on()
     ended = [end(process) for process in both]
     assert sorted(each.code for each in ended) == [0, 4], [each.err for each in ended]
     created = [
@@ -110,10 +111,12 @@ def test_two_that_begin_at_the_same_moment_are_one_run_and_one_refusal(lab: CliL
 
 
 def test_lock_of_a_killed_run_is_taken_over_at_once_on_the_same_machine(lab: CliLab) -> None:
+    held = hold_entries(lab, made=1)
     killed = lab.begin(*folder("a"), *APPLY)
-    wait_for_write(lab)
+    held.arrive()
     os.kill(killed.pid, signal.SIGKILL)
     end(killed)
+    held.get_lost()
     began = time.monotonic()
     again = lab.run(*folder("a"), *APPLY)
     assert again.code == 0, again.err
@@ -173,18 +176,23 @@ def test_lock_that_is_renewed_is_refused_and_broken_by_its_name_only(
 
 
 def test_run_whose_lease_is_stolen_stops_before_its_next_write(
-    lab: CliLab, monkeypatch: pytest.MonkeyPatch
+    lab: CliLab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     records = lease(lab, monkeypatch)
-    process = lab.begin(*folder("a"), *APPLY)
-    wait_for_write(lab)
+    suspended = tmp_path / "suspended"
+    suspended.write_text("0", encoding="utf-8")
+    held = hold_entries(lab, made=1)
+    environment = lab.environment(**{SUSPENDED: str(suspended)})
+    process = lab.begin(*folder("a"), *APPLY, environment=environment)
+    held.arrive()
     os.kill(process.pid, signal.SIGSTOP)  # a machine that sleeps
-    time.sleep(LEASE_SECONDS - MARGIN_SECONDS + 1)
+    suspended.write_text(str(LEASE_SECONDS - MARGIN_SECONDS + 1), encoding="utf-8")
     stolen = records.write(
         LockRecord(ELSEWHERE, "2026-11-22T00:00:00.000000Z", 600), over=records_now(records)
     )
     before = lab.effects()
     os.kill(process.pid, signal.SIGCONT)
+    held.go_on()
     done = end(process)
     assert (done.code, done.error_code) == (7, "cluster-lock-lost"), done.err
     assert ELSEWHERE.identity in done.err
@@ -201,11 +209,14 @@ def records_now(records: LeaseRecords) -> str:
 def test_status_names_both_locks_and_the_leftovers_of_a_killed_run_are_removed_from_another_folder(
     lab: CliLab,
 ) -> None:
+    held = hold_entries(lab, made=1)
     process = lab.begin(*folder("a"), *APPLY)
-    wait_for_write(lab, "kubernetes:patch clusterrolebindings")
+    held.arrive()
+    assert "kubernetes:patch clusterrolebindings" in {each["operation"] for each in lab.effects()}
     here = json.loads(lab.run(*folder("a"), "--output", "json", "status", "plan.json").out)
     os.kill(process.pid, signal.SIGKILL)
     end(process)
+    held.get_lost()
     (lock,) = here["locks"]
     assert (lock["place"], lock["command"]) == ("Lease kube-system/eks-access-migrator", "apply")
     assert "assumed-role/operator/" in lock["holder"]

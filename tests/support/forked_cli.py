@@ -25,6 +25,8 @@ _SECONDS = 240.0
 # In the environment of a command: nobody else works on its clusters, so that it need not wait in
 # machine time for locks.
 ALONE = "TESTS_ALONE"
+# A file with the seconds for which the machine was suspended while the command ran.
+SUSPENDED = "TESTS_SUSPENDED"
 # The lab itself runs in other processes.
 _NOT_IMPORTED = ("migrator.lab", "migrator.__main__")
 _OF_LAB_COMMANDS = ("migrator.lab.cli", "migrator.lab.lab_client")
@@ -312,6 +314,8 @@ def _become(order: Mapping[str, Any]) -> NoReturn:
     os.environ.update(order["environment"])
     if os.environ.pop(ALONE, ""):
         _let_waits_for_locks_jump()
+    if suspended := os.environ.pop(SUSPENDED, ""):
+        _count_as_suspended(Path(suspended))
     if order["terminal"]:
         _take_terminal(str(order["terminal"]))
     else:
@@ -337,6 +341,17 @@ def _let_waits_for_locks_jump() -> None:
     # The type checker takes methods for fixed.
     setattr(SteadyTime, "wait", lambda _self, wait: passed.append(max(0.0, wait)))  # noqa: B010
     setattr(SteadyTime, "seconds", lambda self: seconds(self) + sum(passed))  # noqa: B010
+
+
+def _count_as_suspended(seconds_in: Path) -> None:
+    """The clock by which locks end has moved on by what the file says at the moment."""
+    from migrator.adapters.clock import SteadyTime
+
+    seconds = SteadyTime.seconds
+    # The type checker takes methods for fixed.
+    setattr(  # noqa: B010
+        SteadyTime, "seconds", lambda self: seconds(self) + float(seconds_in.read_text("utf-8"))
+    )
 
 
 def _take_terminal(path: str) -> None:
