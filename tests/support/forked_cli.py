@@ -234,6 +234,7 @@ def load_everything() -> None:
     for name in ("kubernetes.client", "filelock", "encodings.ascii", "encodings.utf_8_sig"):
         importlib.import_module(name)
     leave_files_unsynced()
+    _ask_aws_without_pauses()
     read_service_models_once()
     _read_service_models()
     for module in pkgutil.walk_packages(migrator.__path__, "migrator."):
@@ -246,6 +247,16 @@ def load_everything() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)  # as the tests' own process
+
+
+def _ask_aws_without_pauses() -> None:
+    """The rates of a fleet spare an AWS that has other callers: tests of their own show them."""
+    from migrator.fleet.adapters.rate_limits import RateLimits
+
+    defaults = RateLimits.__init__.__kwdefaults__
+    assert defaults is not None
+    assert "sleep" in defaults
+    defaults["sleep"] = lambda _seconds: None
 
 
 def _learn_types(module: ModuleType) -> None:
