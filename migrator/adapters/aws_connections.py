@@ -10,9 +10,11 @@ import os
 import ssl
 import threading
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from migrator.adapters.http_heads import response_class
 from migrator.adapters.tls_trust import shared_context
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
@@ -62,6 +64,26 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_shared.clear)
 
 
+@lru_cache(maxsize=1)
+def _pools() -> Mapping[str, Any]:
+    """Pools of botocore by scheme, whose connections read heads quickly."""
+    from botocore import awsrequest
+
+    class Http(awsrequest.AWSHTTPConnection):  # type: ignore[misc] # botocore has no types
+        response_class = response_class()
+
+    class Https(awsrequest.AWSHTTPSConnection):  # type: ignore[misc] # botocore has no types
+        response_class = response_class()
+
+    class HttpPool(awsrequest.AWSHTTPConnectionPool):  # type: ignore[misc] # botocore has no types
+        ConnectionCls = Http
+
+    class HttpsPool(awsrequest.AWSHTTPSConnectionPool):  # type: ignore[misc] # botocore has no types
+        ConnectionCls = Https
+
+    return {"http": HttpPool, "https": HttpsPool}
+
+
 def _session(
     verify: str,
     proxies: Mapping[str, str],
@@ -77,6 +99,11 @@ def _session(
     context.load_verify_locations(cafile=get_cert_path(verify or True))
 
     class SharedSession(URLLib3Session):  # type: ignore[misc] # botocore has no types
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            # One mapping for its manager of pools and for those of proxies.
+            self._pool_classes_by_scheme.update(_pools())
+
         def _get_ssl_context(self) -> ssl.SSLContext:
             return context
 

@@ -319,7 +319,10 @@ class AwsSession:
                 "expiry_time": utc_text(keys["Expiration"]),
             }
 
-        credentials = DeferredRefreshableCredentials(refresh_using=fetch, method="sts-assume-role")
+        # botocore's own clock asks dateutil for the local zone, at each signature.
+        credentials = DeferredRefreshableCredentials(
+            refresh_using=fetch, method="sts-assume-role", time_fetcher=machine_time
+        )
         return AwsSession(
             None,
             self.run,

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from migrator.adapters.foreign_text import foreign
+from migrator.adapters.http_heads import response_class
 from migrator.adapters.lab_folder import lab_is_down
 from migrator.errors import Failed, WrongUse
 from migrator.model.moments import moment_of_text
@@ -153,6 +154,7 @@ class LabTimeClock:
         with contextlib.suppress(IndexError, OSError, http.client.HTTPException):
             return self._answer_on(self._idle.pop(), method, content)
         connection = http.client.HTTPConnection(self._netloc, timeout=_ANSWER_SECONDS)
+        connection.response_class = response_class()
         return self._answer_on(connection, method, content)
 
     def _answer_on(

@@ -32,5 +32,8 @@ def mute_sdk_debug() -> None:
         logger = logging.getLogger(name)
         if logger.level < logging.WARNING:
             logger.setLevel(logging.WARNING)
-    # a role that may not be assumed is reported by our error; botocore would add a traceback to it
-    logging.getLogger("botocore.credentials").setLevel(logging.ERROR)
+    # A role that may not be assumed is reported by our error; botocore would add a traceback to it.
+    reported = logging.getLogger("botocore.credentials")
+    # Setting a level makes all loggers of the process forget theirs: not for each cluster.
+    if reported.level != logging.ERROR:
+        reported.setLevel(logging.ERROR)

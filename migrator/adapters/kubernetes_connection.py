@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
+from migrator.adapters.http_heads import response_class
 from migrator.adapters.no_way import NoWay
 from migrator.adapters.sockets import open_socket, resolve
 from migrator.adapters.tls_trust import Trust
@@ -34,6 +35,7 @@ def connection_class(trust: Trust, seconds: float) -> "type[urllib3.connection.H
     from urllib3.connection import HTTPSConnection
 
     class Connection(HTTPSConnection):
+        response_class = response_class()
         _through: tuple[Any, ...] | None = None
         _deadline = 0.0
         _parts: list[Any] | None = None

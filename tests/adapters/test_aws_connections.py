@@ -1,5 +1,6 @@
 """Connections to AWS that all identities of a process share."""
 
+import http.client
 import os
 import socket
 import ssl
@@ -12,6 +13,7 @@ import certifi
 import pytest
 
 from migrator.adapters.aws_session import AwsSession, AwsSettings, open_session
+from migrator.adapters.http_heads import response_class
 from migrator.errors import MigratorError
 from tests.support.way_certificates import issuer, served
 from tests.support.way_servers import api, listening
@@ -152,3 +154,22 @@ def test_a_process_that_is_forked_off_opens_connections_of_its_own(aws: Aws) -> 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert len(aws.streams) == 2
     assert _ask(session) == ["prod"]
+
+
+def test_heads_of_answers_are_no_mails(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the standard library's parser of mails was asked")
+
+    session = _session()
+    session.client("eks")  # botocore's own imports
+    monkeypatch.setattr(http.client, "parse_headers", refuse)
+    assert _ask(session) == ["prod"]
+
+
+def test_plain_http_has_connections_of_the_same_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
+    manager = _session().client("eks")._endpoint.http_session._manager
+    for url in ("http://127.0.0.1:1", "https://127.0.0.1:1"):
+        kind = manager.connection_from_url(url).ConnectionCls
+        assert kind.response_class is response_class()

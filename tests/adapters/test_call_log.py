@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from migrator.adapters.eks_token import TokenMint
+from migrator.adapters.foreign_logs import mute_sdk_debug
 from migrator.adapters.reviewers import RealReviewers
 from migrator.errors import MigratorError
 from migrator.model.rbac import AccessRequest
@@ -43,3 +44,10 @@ def test_sdk_loggers_stay_quiet_at_debug(lab: SmallLab, caplog: pytest.LogCaptur
     lab.cluster.describe_cluster()
     lab.config_maps.read()
     assert {record.name.partition(".")[0] for record in caplog.records} <= {"migrator"}
+
+
+def test_levels_that_are_set_are_not_set_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    mute_sdk_debug()
+    monkeypatch.setattr(logging.Logger, "setLevel", None)
+    mute_sdk_debug()
+    assert logging.getLogger("botocore.credentials").level == logging.ERROR
