@@ -38,7 +38,7 @@ from tests.control_plane.authenticator_rules import (
 )
 from tests.control_plane.stub import flags
 from tests.support.cli_lab import WORLD
-from tests.support.control_plane import random_answers, record
+from tests.support.control_plane import processes, random_answers, record
 from tests.support.control_plane.bed import STS, EmbeddedBed, fresh_token, rows, who
 from tests.support.control_plane.binaries import Binaries, find_binaries
 from tests.support.control_plane.binaries import main as binaries_main
@@ -55,6 +55,12 @@ from tests.support.control_plane.sts_proxy import StsProxy
 from tests.support.kubernetes_lab import Answer, KubernetesLab, kubernetes_lab
 
 VIEW = "AmazonEKSViewPolicy"
+
+
+@pytest.fixture(autouse=True)
+def soon_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands for the authenticator does not end when it is first told to, either."""
+    monkeypatch.setattr(processes, "_ENDING", (0.3, 7.0))
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -92,9 +93,21 @@ def _load_migrate() -> None:
     load_everything()
 
 
+class _LabTime:
+    """In the place of the module ``time``, for what waits until AWS is ready: 30 seconds a look."""
+
+    def sleep(self, seconds: float) -> None:
+        """The lab is ready when its own time has come."""
+        from migrator.adapters.clock import open_clock
+
+        open_clock(os.environ).sleep(timedelta(seconds=seconds))
+
+
 def _run_aws(arguments: list[str]) -> int:
+    import awscli.botocore.waiter
     import awscli.clidriver
 
+    awscli.botocore.waiter.time = _LabTime()
     sys.argv = ["aws", *arguments]
     return int(awscli.clidriver.main())
 

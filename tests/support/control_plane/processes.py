@@ -16,6 +16,7 @@ from pathlib import Path
 
 _PATIENCE = 60.0
 _LINES = 25
+_ENDING = (5.0, 2.0)  # seconds after each SIGTERM
 _ENDED = Path(__file__).with_name("end_with_parent.py")
 
 
@@ -54,7 +55,7 @@ class Program:
 
     def stop(self) -> None:
         """SIGTERM, once more (aws-iam-authenticator does not end at the first), then SIGKILL."""
-        for seconds in (5.0, 2.0):
+        for seconds in _ENDING:
             if self.process.poll() is not None:
                 return
             self.process.send_signal(signal.SIGTERM)
