@@ -104,10 +104,12 @@ class _LabTime:
 
 
 def _run_aws(arguments: list[str]) -> int:
-    import awscli.botocore.waiter
     import awscli.clidriver
 
-    awscli.botocore.waiter.time = _LabTime()
+    # The one that the AWS CLI brings along: by this name once it is imported.
+    import botocore.waiter
+
+    setattr(botocore.waiter, "time", _LabTime())  # noqa: B010 - the type checker takes it for fixed
     sys.argv = ["aws", *arguments]
     return int(awscli.clidriver.main())
 
