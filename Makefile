@@ -5,6 +5,7 @@ SEED ?= 20261126
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.installed-demo
+COMPILED := $(VENV)/.compiled
 
 # The tests that drive the pure core: its own, and the workflows' on ports in memory and on the lab.
 CORE_TESTS := tests/decide tests/properties tests/examples tests/model tests/run
@@ -56,7 +57,14 @@ lint: $(STAMP)
 test: $(STAMP)  ## lint, types, all tests; FAST=render: the tests of one package, few examples
 	+$(MAKE) --no-print-directory -j 2 $(if $(FAST),,lint) run-tests
 
-run-tests:
+# What tests and commands import: otherwise every worker of the first run compiles all of it. What is
+# wrong with a test is said by the run.
+$(COMPILED): $(STAMP)
+	$(BIN)/python -m tests.support.forked_cli </dev/null & \
+		$(BIN)/python -m pytest --collect-only >/dev/null; wait
+	touch $@
+
+run-tests: $(COMPILED)
 	$(if $(FAST),HYPOTHESIS_PROFILE=quick) $(BIN)/python -m pytest -n 3 --dist worksteal --durations 25 \
 		-m 'not crash and not long and not benchmark' $(TESTS)
 
