@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from migrator.adapters.http_heads import response_class
@@ -30,12 +31,28 @@ _WORTH_A_SECOND_TRY = frozenset(
 )
 
 
-def connection_class(trust: Trust, seconds: float) -> "type[urllib3.connection.HTTPSConnection]":
-    """A connection class. ``seconds`` in total for names, connection, proxy and TLS."""
+def connection_class(trust: Trust, seconds: float) -> Any:
+    """What makes connections. ``seconds`` in total for names, connection, proxy and TLS."""
+    make = _connection_class()
+
+    def connection(*arguments: Any, **more: Any) -> Any:
+        made = make(*arguments, **more)
+        made.trust, made.seconds = trust, seconds
+        return made
+
+    return connection
+
+
+# One class for all API servers: Python keeps for each class how its attributes are found, and with
+# a class for each cluster of a fleet it would look for them again.
+@lru_cache(maxsize=1)
+def _connection_class() -> Any:
     from urllib3.connection import HTTPSConnection
 
     class Connection(HTTPSConnection):
         response_class = response_class()
+        trust: Trust
+        seconds = 0.0
         _through: tuple[Any, ...] | None = None
         _deadline = 0.0
         _parts: list[Any] | None = None
@@ -69,14 +86,14 @@ def connection_class(trust: Trust, seconds: float) -> "type[urllib3.connection.H
             )
 
         def connect(self) -> None:
-            self._deadline = time.monotonic() + seconds
+            self._deadline = time.monotonic() + self.seconds
             try:
-                _second_try(lambda: trust.attempt(self._handshake))
+                _second_try(partial(self.trust.attempt, self._handshake))
             except Exception as error:
                 self._drop()
                 raise NoWay(error) from error
             if self.sock is not None:
-                self.sock.settimeout(seconds)  # for sending; reading has its own
+                self.sock.settimeout(self.seconds)  # for sending; reading has its own
 
         def _handshake(self, context: ssl.SSLContext) -> None:
             self._drop()

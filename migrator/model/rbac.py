@@ -15,6 +15,7 @@ _TEXTS = {str}
 _OBJECT = (dict, Mapping)
 _MOST_KNOWN, _LONGEST_KNOWN = 1024, 8192
 _OF_ROLES, _OF_BINDINGS = ("rules", "aggregationRule"), ("roleRef", "subjects")
+_ABOUT = ("name", "namespace", "labels")
 T = TypeVar("T")
 
 
@@ -294,7 +295,7 @@ class PermissionRow:
 def _once(
     read: Callable[..., T],
     raw: Mapping[str, Any],
-    fields: Iterable[str],
+    fields: tuple[str, ...],
     *,
     namespaced: bool,
 ) -> T:
@@ -303,8 +304,8 @@ def _once(
     its name, namespace and labels.
     """
     metadata = _mapping(raw.get("metadata"))
-    about = {key: metadata.get(key) for key in ("name", "namespace", "labels")}
-    parts = {"metadata": about, **{key: raw.get(key) for key in fields}}
+    about = [metadata.get(key) for key in _ABOUT]
+    parts = (about, [raw.get(key) for key in fields])
     try:
         # Without references between equal parts: the same content gives the same bytes.
         content = marshal.dumps(parts, 2)
@@ -312,16 +313,26 @@ def _once(
         return read(raw, namespaced=namespaced)
     if len(content) > _LONGEST_KNOWN:
         return read(raw, namespaced=namespaced)
-    known: T = _read_known(read, content, namespaced)
+    known: T = _read_known(read, fields, content, namespaced)
     return known
 
 
 # A few megabytes; some tens at the most, whatever the clusters hold.
 @lru_cache(maxsize=_MOST_KNOWN)
-def _read_known(read: Callable[..., Any], content: bytes, namespaced: bool) -> Any:  # noqa: ANN401 - of any kind
+def _read_known(
+    read: Callable[..., Any],
+    fields: tuple[str, ...],
+    content: bytes,
+    namespaced: bool,
+) -> Any:  # noqa: ANN401 - of any kind
     """The object by its content alone, so that it is the same for every cluster."""
     # These are bytes that were made here, never those of a file or an answer.
-    return read(marshal.loads(content), namespaced=namespaced)  # noqa: S302
+    about, values = marshal.loads(content)  # noqa: S302
+    raw = {
+        "metadata": dict(zip(_ABOUT, about, strict=True)),
+        **dict(zip(fields, values, strict=True)),
+    }
+    return read(raw, namespaced=namespaced)
 
 
 def _mapping(value: object) -> Mapping[Any, Any]:

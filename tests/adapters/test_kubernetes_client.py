@@ -263,6 +263,18 @@ def test_head_and_body_of_a_request_leave_in_one_write() -> None:
     assert written.endswith(b'\r\n\r\n{"kind":"Review"}')
 
 
+def test_connections_of_all_servers_are_of_one_class_and_keep_their_own_trust() -> None:
+    trusts = Trust("one"), Trust("two")
+    kinds = [connection_class(trust, 5) for trust in trusts]
+    made = [kind("api.example", 443) for kind in kinds]
+    assert type(made[0]) is type(made[1])
+    for trust, connection in zip(trusts, made, strict=True):
+        asked: list[object] = []
+        trust.attempt = asked.append  # type: ignore[method-assign, assignment]
+        connection.connect()
+        assert asked == [connection._handshake]
+
+
 @contextmanager
 def tls_server(tmp_path: Path) -> Iterator[tuple[str, str]]:
     """A TLS port with a certificate authority of its own: (address, CA)."""

@@ -48,8 +48,12 @@ def plan_on_one_line(plan: Plan) -> tuple[bytes, str]:
     )
     builtins = msgspec.to_builtins(document)
     del builtins["planDigest"]
-    digest = digest_of_bytes(wire.compact(builtins))
-    return wire.compact(builtins | {"planDigest": digest}), digest
+    # Keys are sorted: the digest stands between two parts, which are spelled once.
+    before = {key: value for key, value in builtins.items() if key < "planDigest"}
+    after = {key: value for key, value in builtins.items() if key > "planDigest"}
+    begin, end = wire.compact(before)[:-1] + b",", wire.compact(after)[1:]
+    digest = digest_of_bytes(begin + end)
+    return b'%s"planDigest":"%s",%s' % (begin, digest.encode(), end), digest
 
 
 def plan_digest(document: dict[str, Any]) -> str:

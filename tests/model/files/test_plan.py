@@ -12,12 +12,13 @@ from jsonschema import Draft202012Validator
 from migrator.errors import MigratorError
 from migrator.model import step as steps
 from migrator.model.access_entry import Identity
-from migrator.model.canonical import pretty_bytes
+from migrator.model.canonical import canonical_bytes, pretty_bytes
 from migrator.model.files.plan import (
     decode_plan,
     decode_plan_with_digest,
     encode_plan,
     plan_digest,
+    plan_on_one_line,
     plan_to_document,
 )
 from migrator.model.files.schemas import plan_schema
@@ -81,6 +82,15 @@ def test_the_same_plan_gives_the_same_ascii_bytes(plan: Plan) -> None:
     assert content.isascii()
     assert content.endswith(b"}\n")
     assert b"\r" not in content
+
+
+@settings(max_examples=100)
+@given(plans)
+def test_a_plan_on_one_line_is_the_canonical_spelling_of_all_of_it(plan: Plan) -> None:
+    content, digest = plan_on_one_line(plan)
+    document = json.loads(content)
+    assert content == canonical_bytes(document)
+    assert digest == document["planDigest"] == plan_digest(document)
 
 
 def test_every_kind_of_step_has_a_payload_shape() -> None:
