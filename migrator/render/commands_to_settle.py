@@ -116,6 +116,9 @@ def commands_of_run(outcome: RunOutcome, cluster: str) -> tuple[Command, ...]:
     """The command that settles what a run left: the same one, mostly."""
     if outcome.exit_code == 0:
         return ()
+    # A new plan would give again what another writer withdrew, or keep what is half undone.
+    if outcome.error is not None and outcome.error.code == "policy-withdrawn":
+        return ((outcome.command, PLAN),)
     if isinstance(outcome.error, Changed):
         return (_plan_again(cluster),)
     if outcome.next:

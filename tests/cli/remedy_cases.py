@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.adapters.this_process import process_mark
+from migrator.lab.worlds.lab_cluster import LabPolicy
+from migrator.model.access_entry import AccessScope
 from migrator.model.canonical import digest_of
 from tests.support.remedy_lab import (
     ACCOUNT,
@@ -22,6 +24,7 @@ from tests.support.remedy_lab import (
     READER,
     REGION,
     ROLE,
+    SECOND,
     WAIVERS,
     RemedyLab,
     row,
@@ -181,6 +184,19 @@ def recreated(lab: RemedyLab) -> None:
         role = lab.world.principal(lab.developer)
         assert role is not None
         role.id = "AROA" + "Z" * 17
+
+
+def withdrawn(lab: RemedyLab) -> None:
+    """Another administrator withdraws the policy of an entry."""
+    applied(lab)
+    lab.edit_entry(SECOND, policies=())
+
+
+def associated_again(lab: RemedyLab) -> None:
+    """It was not on purpose."""
+    now = lab.world.now()
+    arn = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+    lab.edit_entry(SECOND, policies=(LabPolicy(arn, AccessScope("cluster"), now, now),))
 
 
 def deleted(lab: RemedyLab) -> None:
@@ -417,6 +433,16 @@ STORIES: Mapping[str, tuple[Case, ...]] = {
             cause=lambda lab: lab.edit_entry(lab.developer, kubernetes_groups=("x",)),
         ),
         Case("principal-deleted", APPLY, "show plan.json", cause=deleted),
+    ),
+    "withdrawn": (
+        Case(
+            "policy-withdrawn",
+            ROLL_BACK,
+            "status plan.json",
+            cause=withdrawn,
+            first=associated_again,
+            words={"PLAN": "plan.json --yes"},
+        ),
     ),
     "bound": (Case("binding-changed", APPLY, cause=bound_in_parallel),),
     "cut-over": (

@@ -34,7 +34,7 @@ STOPS = {
     1: {"not-shown"},
     3: {"blocked", "plan-blocked"},
     4: {"locked", "rehearsal-conditions", "rehearsal-unfinished", "rollback-unfinished"},
-    5: {*PLAN_AGAIN, "aws-auth-lost"},
+    5: {*PLAN_AGAIN, "aws-auth-lost", "policy-withdrawn"},
     6: {""},
     7: {"interrupted", "cluster-lock-lost", ""},
 }

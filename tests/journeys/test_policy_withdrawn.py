@@ -31,8 +31,10 @@ def withdrawn(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LabSes
         session.world.clock.advance(timedelta(minutes=5))
         ended = session.migrate(*ROLL_BACK)
         assert ended.returncode == 5, ended.stdout + ended.stderr
-        assert "[entry-changed]" in ended.stderr
-        assert f"The entry of {ONCALL} lacks an access policy" in ended.stderr
+        assert "[policy-withdrawn]" in ended.stderr
+        # A new plan would give the policy again.
+        assert "migrate plan" not in ended.stdout + ended.stderr
+        assert f"The entry of {ONCALL} lacks AmazonEKSClusterAdminPolicy" in ended.stderr
         assert ONCALL in _entries(session)
         yield session
 

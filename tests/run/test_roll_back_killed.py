@@ -2,15 +2,17 @@
 waited for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 
 import pytest
 
 from migrator.decide.running.waiting import REMEMBERED
 from migrator.errors import Changed
+from migrator.model.access_entry import AccessEntry, AccessScope, AssociatedPolicy
 from migrator.model.plan import Plan
 from migrator.model.step import AssociatePolicy
 from migrator.run.apply_plan import ApplyOptions, apply_plan
@@ -261,12 +263,71 @@ def test_roll_back_does_not_give_again_what_another_administrator_withdrew(
     cluster.now += timedelta(minutes=5)
     cluster.entries[arn] = replace(cluster.entries[arn], access_policies=())
     outcome = roll_back(plan, DIGEST, world.ports())
-    assert (outcome.exit_code, getattr(outcome.error, "code", None)) == (5, "entry-changed")
+    assert (outcome.exit_code, getattr(outcome.error, "code", None)) == (5, "policy-withdrawn")
     assert arn in cluster.entries
     # It was not on purpose: the remedy is carried out.
     cluster.entries[arn] = replace(cluster.entries[arn], access_policies=policies)
     assert roll_back(plan, DIGEST, world.ports()).exit_code == 0
     assert arn not in cluster.entries
+
+
+@cache
+def first_associated() -> int:
+    """How many lines the journal of an apply has when a policy is associated."""
+    _, plan = company()
+    return next(kept for kept in range(1, LINES_OF_APPLY) if associated_at(kept, plan, ALICE))
+
+
+@pytest.mark.parametrize("k", range(1, 11))
+@pytest.mark.parametrize("more", [0, 3, 6])
+def test_nor_where_the_first_roll_back_was_killed_before_any_effect(k: int, more: int) -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    oracle(cluster)
+    kept = first_associated() + more
+    with suppress(Crash):
+        kill_after(world, kept, lambda: apply_plan(plan, DIGEST, world.ports()))
+    cluster.crash_at = (len(cluster.effects) + k, "before")
+    with suppress(Crash):
+        roll_back(plan, DIGEST, world.ports())
+    cluster.crash_at = None
+    if ALICE not in cluster.entries:
+        return
+    cluster.watch = None
+    cluster.now += timedelta(minutes=5)
+    cluster.entries[ALICE] = replace(cluster.entries[ALICE], access_policies=())
+    roll_back(plan, DIGEST, world.ports())
+    assert ALICE in cluster.entries
+
+
+def changed_by_hand() -> Mapping[str, Callable[[AccessEntry], AccessEntry]]:
+    view = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
+    viewing = (AssociatedPolicy(view, AccessScope("cluster")),)
+    return {
+        "made anew": lambda entry: AccessEntry(ALICE, "STANDARD", "alice", ("viewers",)),
+        "other groups": lambda e: replace(e, kubernetes_groups=("viewers",), access_policies=()),
+        "no tags": lambda entry: replace(entry, tags={}, access_policies=()),
+        "another policy": lambda entry: replace(entry, access_policies=viewing),
+    }
+
+
+@pytest.mark.parametrize("change", changed_by_hand())
+@pytest.mark.parametrize("folder", ["its own", "another"])
+def test_what_else_was_changed_is_not_called_withdrawn(change: str, folder: str) -> None:
+    cluster, plan = company()
+    world = World(cluster)
+    oracle(cluster)
+    apply_plan(plan, DIGEST, world.ports())
+    cluster.watch = None
+    cluster.now += timedelta(minutes=5)
+    cluster.entries[ALICE] = found = changed_by_hand()[change](cluster.entries[ALICE])
+    # Without the journal, what has not the tag is another owner's.
+    is_ours = folder == "its own" or bool(found.tags)
+    ports = world.ports() if folder == "its own" else World(cluster, host="there").ports()
+    outcome = roll_back(plan, DIGEST, ports)
+    if is_ours:
+        assert (outcome.exit_code, getattr(outcome.error, "code", None)) == (5, "entry-changed")
+    assert cluster.entries[ALICE] == found
 
 
 def test_roll_back_waits_for_a_read_that_is_older_than_the_association() -> None:

@@ -34,8 +34,15 @@ from migrator.decide.running.source_differences import Difference, binding_diffe
 from migrator.decide.running.waiting import AWAIT_TIMEOUT, STALE_READ_TIMEOUT, moment
 from migrator.decide.steps.entry_states import matches, sequence_states
 from migrator.errors import Changed
-from migrator.model.access_entry import AccessEntry
-from migrator.model.step import AssociatePolicy, AwaitEntry, CreateBinding, CreateEntry, Sequence
+from migrator.model.access_entry import AccessEntry, AssociatedPolicy
+from migrator.model.step import (
+    BRIDGE_PREFIX,
+    AssociatePolicy,
+    AwaitEntry,
+    CreateBinding,
+    CreateEntry,
+    Sequence,
+)
 from migrator.model.step import Step as PlanStep
 
 
@@ -233,13 +240,26 @@ def entry_changed(step: PlanStep, entry: AccessEntry | None) -> Changed:
     )
 
 
-def policy_withdrawn(arn: str) -> Changed:
+def policy_withdrawn(entry: AccessEntry, missing: Iterable[AssociatedPolicy]) -> Changed:
     """The error of a roll-back for an entry whose access policy another writer withdrew."""
+    arn = entry.principal_arn
+    names = " and ".join(_named(policy) for policy in missing)
+    still = ""
+    if any(group.startswith(BRIDGE_PREFIX) for group in entry.kubernetes_groups):
+        still = " It is still an administrator by the group of the bridge that the entry has."
     return Changed(
-        "entry-changed",
-        f"The entry of {arn} lacks an access policy that a run of this plan associated.",
+        "policy-withdrawn",
+        f"The entry of {arn} lacks {names}, which a run of this plan associated.",
         why="Another writer withdrew it. Without the entry, the row in aws-auth would give the "
-        "access again.",
+        f"access again.{still}",
         remedy="Ask whether that was on purpose. Where it was not, associate the policy again and "
-        "run the same command again. Where it was, delete the row, and then the entry.",
+        "run the same command again. Where it was, delete the row and the entry first.",
     )
+
+
+def _named(policy: AssociatedPolicy) -> str:
+    """A policy's name, and where it holds if that is not the whole cluster."""
+    name = policy.policy_arn.rpartition("/")[2]
+    if policy.scope.type == "cluster":
+        return name
+    return f"{name} in {', '.join(policy.scope.namespaces)}"

@@ -16,6 +16,7 @@ from migrator.model.step import (
     MANAGED_BY_LABEL,
     CreateBinding,
     CreateBridge,
+    CreateEntry,
     Sequence,
     Step,
 )
@@ -87,7 +88,18 @@ def _sequence_stands(
         # nothing is left out of an undo.
         if matches(state, entry, plan_digest):
             reached = place
+    # Another writer changed an entry that a run of this plan made: it is named, and stays.
+    if reached == 0:
+        return _until_created(sequence)
     return sequence[:reached]
+
+
+def _until_created(sequence: Sequence) -> tuple[Step, ...]:
+    """The steps to the one that makes the entry; none where the entry was there before."""
+    for place, step in enumerate(sequence):
+        if isinstance(step.effect, CreateEntry):
+            return sequence[: place + 1]
+    return ()
 
 
 def _binding_stands(

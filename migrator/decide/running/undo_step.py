@@ -18,10 +18,16 @@ from migrator.decide.running.entry_steps import (
     policy_withdrawn,
     shown_by,
 )
-from migrator.decide.running.progress import SETTLED, refusal_of
+from migrator.decide.running.progress import SETTLED, STANDING, refusal_of
 from migrator.decide.running.source_differences import ROW_CHANGED
 from migrator.decide.steps.bindings import binding_key, whose_binding
-from migrator.decide.steps.entry_states import matches, render_run, rendered, sequence_states
+from migrator.decide.steps.entry_states import (
+    matches,
+    missing_policies,
+    render_run,
+    rendered,
+    sequence_states,
+)
 from migrator.model.access_entry import AccessEntry
 from migrator.model.step import (
     CreateBinding,
@@ -101,21 +107,34 @@ def _policy_withdrawn(
 
     Another writer withdrew the policy: without the entry the row would give the access again.
     """
+    if entry is None or not _was_created(state, sequence):
+        return None
     settled = [step for step in sequence if state.progress.of(step.id).status in SETTLED]
-    was_created = any(isinstance(step.effect, CreateEntry) for step in settled)
-    if entry is None or not was_created:
+    if not settled:
         return None
-    last = settled[-1]
-    reached = sequence_states(sequence, state.run)[sequence.index(last) + 1]
-    if reached is None or reached.policies is None:
+    states = sequence_states(sequence, state.run)
+    reached = states[sequence.index(settled[-1]) + 1]
+    missing = () if reached is None else missing_policies(reached, entry)
+    if not missing:
         return None
-    if reached.policies <= frozenset(entry.access_policies):
+    # With the policies it would be as a run left it: nothing else was changed.
+    whole = replace(entry, access_policies=(*entry.access_policies, *missing))
+    digest = state.run_request.plan_digest
+    if not any(matches(each, whole, digest) for each in states):
         return None
     # A read of EKS may be older than the last write of this run.
     until = shown_by(state, settled)
     if state.observed.now < until:
-        return not_shown_yet(last, entry.principal_arn, until)
-    return Refuse(policy_withdrawn(entry.principal_arn), alone=True)
+        return not_shown_yet(settled[-1], entry.principal_arn, until)
+    return Refuse(policy_withdrawn(entry, missing), alone=True)
+
+
+def _was_created(state: RunState, sequence: Sequence) -> bool:
+    """Whether this journal has the entry as created, or as being deleted."""
+    return any(
+        isinstance(step.effect, CreateEntry) and state.progress.of(step.id).status in STANDING
+        for step in sequence
+    )
 
 
 def _undo_binding(state: RunState, step: PlanStep, effect: CreateBridge | CreateBinding) -> Action:

@@ -284,7 +284,17 @@ def _has_node_policies(state: EntryState, entry: AccessEntry) -> bool:
     # a step, and only policies that a step associated are compared.
     if not state.policies:
         return True
-    return state.policies == frozenset(entry.access_policies)
+    return _normal(state.policies) == _normal(entry.access_policies)
+
+
+def missing_policies(state: EntryState, entry: AccessEntry) -> tuple[AssociatedPolicy, ...]:
+    """The policies of the state that the entry does not have with the same scope."""
+    there = _normal(entry.access_policies)
+    return tuple(
+        policy
+        for policy in sorted(state.policies or (), key=lambda each: each.policy_arn)
+        if not _normal([policy]) <= there
+    )
 
 
 def _has_expected_maker(state: EntryState, entry: AccessEntry, plan_digest: str) -> bool:

@@ -261,6 +261,15 @@ KINDS: tuple[ErrorKind, ...] = (
         "Use the plan of this cluster, or the profile and Region of the plan's.",
     ),
     ErrorKind(
+        "policy-withdrawn",
+        (5,),
+        "A roll-back found an access entry without an access policy that a run had associated.",
+        "Another writer withdrew the policy, and the row in aws-auth would give the access again.",
+        "Ask whether that was on purpose. Where it was not, associate the policy again; where it "
+        "was, delete the row and the entry. Then run the same command again.",
+        "migrate rollback PLAN",
+    ),
+    ErrorKind(
         "principal-deleted",
         (5,),
         "A principal of the plan does not exist any more.",

@@ -232,5 +232,5 @@ def _policy(value: _Policy) -> AssociatedPolicy:
     if not value.namespaces:
         return AssociatedPolicy(value.policy)
     # Sorted as EKS's own answers are, so that two equal scopes are equal values.
-    namespaces = tuple(sorted(value.namespaces))
+    namespaces = tuple(sorted(set(value.namespaces)))
     return AssociatedPolicy(value.policy, AccessScope("namespace", namespaces))

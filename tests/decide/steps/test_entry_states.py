@@ -13,10 +13,11 @@ from migrator.decide.steps.entry_states import (
     final_spec,
     final_specs,
     matches,
+    missing_policies,
     sequence_states,
     state_of,
 )
-from migrator.model.access_entry import AccessEntry, EntrySpec
+from migrator.model.access_entry import AccessEntry, AccessScope, AssociatedPolicy, EntrySpec
 from migrator.model.snapshot import FargateProfile
 from migrator.model.step import (
     AssociatePolicy,
@@ -175,3 +176,18 @@ def test_policy_of_an_entry_that_is_not_there_makes_none() -> None:
         Step("s02", AssociatePolicy(arn, on_cluster())),
     )
     assert sequence_states(steps, "")[-1] is None
+
+
+def test_policies_that_an_entry_lacks_are_compared_as_eks_compares_scopes() -> None:
+    there = AssociatedPolicy("P", AccessScope("namespace", ("a", "b")))
+    state = EntryState(
+        policies=frozenset(
+            {
+                AssociatedPolicy("P", AccessScope("namespace", ("b", "a", "b"))),
+                AssociatedPolicy("Q"),
+            }
+        )
+    )
+    shown = replace(entry(DEV), access_policies=(there,))
+    assert missing_policies(state, shown) == (AssociatedPolicy("Q"),)
+    assert missing_policies(EntryState(), shown) == ()

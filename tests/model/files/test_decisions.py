@@ -36,7 +36,10 @@ def test_an_unquoted_account_number_keeps_its_leading_zero() -> None:
 def test_policies_without_namespaces_hold_in_the_whole_cluster() -> None:
     answer = {
         "action": "create",
-        "policies": [{"policy": "AmazonEKSViewPolicy"}, {"policy": "P", "namespaces": ["b", "a"]}],
+        "policies": [
+            {"policy": "AmazonEKSViewPolicy"},
+            {"policy": "P", "namespaces": ["b", "a", "b"]},
+        ],
     }
     policies = decode_decisions({"principals": {ARN: answer}}).principals[ARN].policies
     assert policies == (
