@@ -49,7 +49,7 @@ ACCOUNTS = int(os.environ.get("MIGRATE_BENCH_ACCOUNTS", "40"))
 CLUSTERS = int(os.environ.get("MIGRATE_BENCH_CLUSTERS", "1000"))
 AT_ONCE = int(os.environ.get("MIGRATE_BENCH_AT_ONCE", "16"))
 LATENCY = 0.050
-RATIO, MEBIBYTES, YARDSTICKS = 1.25, 700, 2.7
+RATIO, MEBIBYTES, YARDSTICKS = 1.25, 700, 2.5
 SERVICES = ("eks", "iam", "sts", "ec2", "kubernetes")
 TICKS = os.sysconf("SC_CLK_TCK")
 

