@@ -31,7 +31,7 @@ _VALUES = st.one_of(
             " message/rfc822",
             " message/delivery-status",
             ' text/plain; charset="=?utf-8?q?a?="',
-            " caf\xe9",
+            " M\xfcnchen",
             " a\x00b",
             " a\rb",
             " a\x0bb\x85c",
@@ -105,7 +105,7 @@ def test_a_header_that_is_added_later_is_decoded_as_always() -> None:
     message = parse_head(io.BytesIO(b"\r\n"))
     plain = http.client.parse_headers(io.BytesIO(b"\r\n"))
     for each in (message, plain):
-        each["X-A"] = "caf\udce9"
+        each["X-A"] = "M\udcfcnchen"
     assert str(message["X-A"]) == str(plain["X-A"])
     assert type(message["X-A"]) is type(plain["X-A"])
 
