@@ -242,10 +242,13 @@ def test_a_thousand_clusters_are_planned_as_fast_as_the_network_lets(
         f"memory: ours {mebibytes:.0f} MiB, the lab's {scale.lab_facts()}; load "
         f"{os.getloadavg()[0]:.1f}"
     )
-    failed = [result["arn"] for result in document["results"] if result["status"] == "failed"]
-    if (
-        failed or document["accounts"]["answered"] < ACCOUNTS - DENIED
-    ):  # three attempts failed, one call in 100,000
+    # Three attempts failed, one call in 100,000.
+    failed = [
+        result["arn"]
+        for result in document["results"]
+        if result["status"] == "failed" or result.get("code") == "aws-server-error"
+    ]
+    if failed or document["accounts"]["answered"] < ACCOUNTS - DENIED:
         say(f"a call failed three times; the same command goes on with {failed or 'the account'}")
         assert scale.start("whole").wait() == 8
         document = scale.lab.document("whole.json")

@@ -52,7 +52,7 @@ class Calls:
 
 
 CALLS: Mapping[str, Calls] = {
-    "plan": Calls((9, 0), (0, 0.5), (1, 0), (17, 0), processor=22),
+    "plan": Calls((9, 0), (0, 0.5), (1, 0), (17, 0), processor=54),
     "verify --baseline": Calls((10, 0), (0, 0.5), (0, 1), (-9, 31), processor=82),
     "apply": Calls((45, 10), (2, 2.5), (0, 1), (44, 4), updates=1, processor=310),
     "verify": Calls((14, 2), (1, 0.5), (0, 1), (-10, 31), processor=125),
