@@ -101,8 +101,9 @@ def _session(
     class SharedSession(URLLib3Session):  # type: ignore[misc] # botocore has no types
         def __init__(self, **settings: Any) -> None:
             super().__init__(**settings)
-            # One mapping for its manager of pools and for those of proxies.
-            self._pool_classes_by_scheme.update(_pools())
+            # One mapping for its manager of pools and for those of proxies. A botocore that has
+            # it no more reads heads as it always did.
+            getattr(self, "_pool_classes_by_scheme", {}).update(_pools())
 
         def _get_ssl_context(self) -> ssl.SSLContext:
             return context

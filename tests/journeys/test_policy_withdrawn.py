@@ -83,3 +83,20 @@ def test_roll_back_goes_on_where_row_and_entry_are_deleted(withdrawn: LabSession
     withdrawn.world.clock.advance(timedelta(minutes=5))
     withdrawn.run(*ROLL_BACK)
     assert not {ONCALL, OPERATOR} & _entries(withdrawn).keys()
+
+
+def test_without_the_journal_the_entry_is_named_and_stays(tmp_path: Path) -> None:
+    """A second operator has the plan, and not the state of the run."""
+    world = prepared("masters")
+    with session_of(world.world, tmp_path, world.files) as session:
+        session.run(*APPLY)
+        _aws(session, f"disassociate-access-policy {ABOUT_ENTRY} --policy-arn {POLICY}")
+        session.world.clock.advance(timedelta(minutes=5))
+        elsewhere = ("--state-dir", "other")
+        ended = session.migrate(*elsewhere, *ROLL_BACK)
+        assert ended.returncode == 5, ended.stdout + ended.stderr
+        assert f"The entry of {ONCALL} is not as the plan has it. [entry-changed]" in ended.stderr
+        assert ONCALL in _entries(session)
+        status = session.migrate(*elsewhere, "status", "plan.json")
+        assert status.returncode == 5, status.stdout
+        assert f"Changed    {ONCALL}: another writer changed it" in status.stdout

@@ -24,6 +24,23 @@ from tests.support.memory_runs import ALICE, DIGEST, World, company
 ADMINS = (ALICE, OPERATOR)
 
 
+def kill_after(world: World, kept: int, run: Callable[[], object]) -> None:
+    """The process dies before it writes another line than the first ``kept``."""
+    lines = 0
+
+    def watch(_line: bytes) -> None:
+        nonlocal lines
+        if lines == kept:
+            raise Crash
+        lines += 1
+
+    world.store.watch = watch
+    try:
+        run()
+    finally:
+        world.store.watch = None
+
+
 def times_after_kill(world: World, kept: int) -> dict[str, datetime]:
     """When each effect of a roll-back is had that is killed once ``kept`` of its lines are in the
     journal, and of the one that goes on after it.
@@ -146,18 +163,8 @@ def test_roll_back_looks_again_where_another_folder_applied_meanwhile(kept: int)
     first, second = World(cluster), World(cluster, host="there")
     oracle(cluster)
     apply_plan(plan, DIGEST, first.ports())
-    lines = 0
-
-    def watch(_line: bytes) -> None:
-        nonlocal lines
-        if lines == kept:
-            raise Crash
-        lines += 1
-
-    first.store.watch = watch
     with pytest.raises(Crash):
-        roll_back(plan, DIGEST, first.ports())
-    first.store.watch = None
+        kill_after(first, kept, lambda: roll_back(plan, DIGEST, first.ports()))
     cluster.lock = None  # it has run out
     # Where nothing of the plan is left in the cluster, its mode has changed since: plan again.
     with suppress(Changed):
@@ -203,23 +210,6 @@ def test_bridge_that_an_administrator_deletes_during_the_wait_is_built_again(arn
     outcome = roll_back(plan, DIGEST, replace(world.ports(), clock=Waiting(cluster)))
     assert (outcome.exit_code, left, without) == (0, [], [])
     assert cluster.bindings == {}
-
-
-def kill_after(world: World, kept: int, run: Callable[[], object]) -> None:
-    """The process dies before it writes another line than the first ``kept``."""
-    lines = 0
-
-    def watch(_line: bytes) -> None:
-        nonlocal lines
-        if lines == kept:
-            raise Crash
-        lines += 1
-
-    world.store.watch = watch
-    try:
-        run()
-    finally:
-        world.store.watch = None
 
 
 def associated_at(kept: int, plan: Plan, arn: str) -> bool:
@@ -334,9 +324,8 @@ def test_roll_back_waits_for_a_read_that_is_older_than_the_association() -> None
     cluster, plan = company()
     world = World(cluster)
     oracle(cluster)
-    kept = next(number for number in range(1, LINES_OF_APPLY) if associated_at(number, plan, ALICE))
     with suppress(Crash):
-        kill_after(world, kept, lambda: apply_plan(plan, DIGEST, world.ports()))
+        kill_after(world, first_associated(), lambda: apply_plan(plan, DIGEST, world.ports()))
     now = cluster.entries[ALICE]
     stale_until = cluster.now + timedelta(seconds=30)
     cluster.entries[ALICE] = replace(now, access_policies=())

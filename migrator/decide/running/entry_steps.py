@@ -252,8 +252,9 @@ def policy_withdrawn(entry: AccessEntry, missing: Iterable[AssociatedPolicy]) ->
         f"The entry of {arn} lacks {names}, which a run of this plan associated.",
         why="Another writer withdrew it. Without the entry, the row in aws-auth would give the "
         f"access again.{still}",
-        remedy="Ask whether that was on purpose. Where it was not, associate the policy again and "
-        "run the same command again. Where it was, delete the row and the entry first.",
+        remedy="Ask whether that was on purpose. Where it was not, associate the policy again; "
+        "where it was, delete its row in aws-auth, and then the entry. Then run the same command "
+        "again.",
     )
 
 

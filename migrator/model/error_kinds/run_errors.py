@@ -266,7 +266,7 @@ KINDS: tuple[ErrorKind, ...] = (
         "A roll-back found an access entry without an access policy that a run had associated.",
         "Another writer withdrew the policy, and the row in aws-auth would give the access again.",
         "Ask whether that was on purpose. Where it was not, associate the policy again; where it "
-        "was, delete the row and the entry. Then run the same command again.",
+        "was, delete its row in aws-auth, and then the entry. Then run the same command again.",
         "migrate rollback PLAN",
     ),
     ErrorKind(
