@@ -67,6 +67,9 @@ class Scale:
     organisation: Organisation
 
     def start(self, state: str) -> "subprocess.Popen[bytes]":
+        """The command, with the machine's clock as users have it: the lab's is asked over HTTP."""
+        environment = self.lab.environment()
+        environment.pop("MIGRATE_CLOCK_URL")
         out = (self.lab.work / f"{state}.json").open("wb")
         err = (self.lab.work / f"{state}.err").open("ab")
         with out, err:
@@ -83,7 +86,7 @@ class Scale:
                     state,
                 ],
                 cwd=self.lab.work,
-                env=self.lab.environment(),
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
