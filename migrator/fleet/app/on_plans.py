@@ -1,11 +1,12 @@
 """A command on the plans of a fleet: plans from the state, one job each, wave by wave."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from migrator.app.read_plan import read_plan
+from migrator.decide.running.progress import Progress
 from migrator.errors import Interrupted, MigratorError
 from migrator.fleet.app.connect import (
     discover_fleet,
@@ -18,6 +19,7 @@ from migrator.fleet.app.executor import Jobs
 from migrator.fleet.app.operator import FleetOperator
 from migrator.fleet.app.part import PLAN_FILE, no_plan
 from migrator.fleet.app.request import FleetRequest
+from migrator.fleet.app.worker import Worker
 from migrator.fleet.decide.endings import NO_PLAN, result_of_error, unread_of, without_plan
 from migrator.fleet.decide.proposals import (
     PlannedCluster,
@@ -34,10 +36,14 @@ from migrator.fleet.model.outcome import ClusterFacts, ClusterResult, FleetOutco
 from migrator.fleet.ports import FleetPorts
 from migrator.fleet.run.run_fleet import FleetOptions, run_fleet
 from migrator.fleet.run.status import facts_of, ref_of
+from migrator.model.access_entry import AccessEntry
 from migrator.model.plan import Plan
 from migrator.model.step import EnableEntries
+from migrator.ports import StateStore
 
 Holds = Callable[[ClusterFacts, datetime], bool]
+# By its plan, the plan's digest, the journal and the entries that the cluster has now.
+HoldsLive = Callable[[Plan, str, Progress, Sequence[AccessEntry]], bool]
 
 # Asked once, with the number of clusters.
 _QUESTIONS: Mapping[Command, str] = {
@@ -95,7 +101,9 @@ def run_on_plans(request: OnPlansRequest, operator: FleetOperator) -> FleetOutco
         approved=request.approved,
         part=bool(asked.clusters),
         in_coordinator=command in _IN_COORDINATOR,
-        still_done=maker.still_done(found.inventory),
+        still_done=maker.still_done(found.inventory, fleet.worker),
+        # What a roll-back removes besides entries, only itself looks for.
+        only_same_run=command == "rollback",
     )
     return run_fleet(
         file,
@@ -199,6 +207,8 @@ def _holds(request: OnPlansRequest) -> Holds | None:
     match request.command:
         case "apply":
             return lambda facts, _: facts.done == facts.steps
+        case "rollback":
+            return lambda facts, _: facts.rolled_back
         case "cutover":
             return lambda facts, _: facts.mode == "API"
         case "retire":
@@ -208,6 +218,38 @@ def _holds(request: OnPlansRequest) -> Holds | None:
             return _passed_lately
         case _:
             return None
+
+
+def _holds_live(command: Command) -> HoldsLive | None:
+    """Whether the entries of the cluster are as the command left them; None: they are not asked.
+
+    The files do not have what a run from another state folder did, nor what a person did by hand.
+    """
+    match command:
+        case "apply":
+            return _as_applied
+        case "rollback":
+            return _none_of_plan
+        case _:
+            return None
+
+
+def _as_applied(
+    plan: Plan, digest: str, progress: Progress, entries: Sequence[AccessEntry]
+) -> bool:
+    from migrator.decide.running.changes import entries_astray, kept_entries_astray
+
+    if entries_astray(plan, progress, entries, digest):
+        return False
+    return not kept_entries_astray(plan, entries, digest)
+
+
+def _none_of_plan(
+    _plan: Plan, digest: str, _progress: Progress, entries: Sequence[AccessEntry]
+) -> bool:
+    from migrator.decide.running.cluster_leftovers import plan_made_elsewhere
+
+    return not plan_made_elsewhere(digest, (), entries)
 
 
 def _passed_lately(facts: ClusterFacts, now: datetime) -> bool:
@@ -283,11 +325,13 @@ class _Maker:
             return None
         return decisions_to_document(answers_for(self._answers, cluster))
 
-    def still_done(self, inventory: Inventory) -> "Callable[[ClusterResult], bool] | None":
-        """Whether an earlier result of this command holds, by the cluster's own files and for the
-        same plan.
+    def still_done(
+        self, inventory: Inventory, worker: Worker
+    ) -> "Callable[[ClusterResult], bool] | None":
+        """Whether an earlier result of this command holds, for the same plan: by the cluster's own
+        files, and by its entries where the command is about them.
         """
-        judge = _holds(self._request)
+        judge, judge_live = _holds(self._request), _holds_live(self._command)
         if judge is None:
             return None
         clusters = {cluster.arn: cluster for cluster in inventory.clusters}
@@ -295,10 +339,25 @@ class _Maker:
 
         def holds(result: ClusterResult) -> bool:
             cluster = clusters[result.arn]
+            store = self._ports.store_of(ref_of(cluster))
             try:
-                facts = facts_of(cluster, self._ports.store_of(ref_of(cluster)), self._ports.clock)
+                facts = facts_of(cluster, store, self._ports.clock)
+                if facts.plan_digest != result.plan_digest or not judge(facts, now):
+                    return False
+                return judge_live is None or _look(judge_live, cluster, store, worker)
             except MigratorError:
                 return False
-            return facts.plan_digest == result.plan_digest and judge(facts, now)
 
         return holds
+
+
+def _look(judge: HoldsLive, cluster: FleetCluster, store: StateStore, worker: Worker) -> bool:
+    """Whether a cluster's entries, read now, are as they should be."""
+    from migrator.model.files.snapshot import access_entry
+    from migrator.run.begin_run import progress_in
+
+    plan, digest = read_plan(store.read(PLAN_FILE) or b"")
+    progress = progress_in(store.journal(), plan, digest)
+    listed = worker.entries(cluster) or ()
+    entries = [access_entry(each, "accessEntry") for each in listed]
+    return judge(plan, digest, progress, entries)

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -66,6 +66,13 @@ class Worker:
     def store(self, cluster: FleetCluster) -> StateStore:
         """The state of a cluster."""
         return open_state(self.settings, self.sessions, ref_of(cluster))
+
+    def entries(self, cluster: FleetCluster) -> Sequence[Mapping[str, Any]] | None:
+        """All access entries of a cluster, as EKS shows them; None in CONFIG_MAP mode."""
+        from migrator.adapters.eks import EksCluster
+
+        session = self.sessions.session(self.accounts[cluster.account], cluster.region)
+        return EksCluster(session, cluster.name, self.calls).list_access_entries()
 
     def connect(
         self,

@@ -17,6 +17,8 @@ _BY_STATUS: Mapping[ClusterStatus, str] = {
     "changed": "plan",
     "unproven": "status",
 }
+# A new plan would give again what another writer withdrew from an entry that is half-made.
+_WITHDRAWN = "policy-withdrawn"
 _TAKE_DECISIONS = ("plan", "apply", "verify", "rehearse", "cutover")
 # Which clusters, and how the work is done: the same for the next command.
 _HOW = {
@@ -95,11 +97,18 @@ def lines_of_outcome(
         return []
     spelled = str(outcome.command).replace("gates", "cutover")
     names = dict.fromkeys(_next_of(each, spelled) for each in outcome.left)
+    withdrawn = any(each.code == _WITHDRAWN for each in outcome.left)
     # An account that did not answer leaves no result.
     approved = tuple(given.get("approve") or ())
     if outcome.unapproved:
         given = {**given, "approve": (*approved, outcome.unapproved)}
-    commands = [next_words(name, spelled, given) for name in names or (spelled,)]
+    commands = []
+    for name in names or (spelled,):
+        asked = given
+        if withdrawn and name == "plan":
+            to_plan = [each.arn for each in outcome.left if _next_of(each, spelled) == name]
+            asked = {**given, "clusters": tuple(to_plan)}
+        commands.append(next_words(name, spelled, asked))
     return command_lines(settings, commands, "", {})
 
 
@@ -109,6 +118,8 @@ def _next_of(
 ) -> str:
     if result.code == "no-plan":
         return "plan"
+    if result.code == _WITHDRAWN:
+        return command
     return _BY_STATUS.get(result.status, command)
 
 

@@ -13,6 +13,9 @@ from migrator.model.plan import Plan
 from migrator.model.proposal import Part, Proposal
 from migrator.model.step import EnableEntries, Step
 
+_NOTHING = "nothing"
+# The shown is what this state has: a run from another one is found when the cluster is read.
+_NOTHING_TO_UNDO = "nothing by this state; what a run from another one made is undone, too"
 _SWITCHED = "one-way switch to API_AND_CONFIG_MAP"
 
 
@@ -87,7 +90,7 @@ def _of_plan(cluster: PlannedCluster, *, forward: bool) -> str:
     said = _numbers(cluster.counts)
     if forward and cluster.switches:
         said.append(_SWITCHED)
-    return f"{name}: {', '.join(said) or 'nothing'}"
+    return f"{name}: {', '.join(said) or (_NOTHING if forward else _NOTHING_TO_UNDO)}"
 
 
 def cut_over_proposal(fleet: str, results: Sequence[ClusterResult]) -> Proposal:

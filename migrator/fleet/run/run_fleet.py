@@ -48,8 +48,9 @@ class FleetOptions:
     """``inputs``: digest of everything that makes this command another one. ``fresh``: begin a new
     run. ``approved``: waves that need no question. ``part``: only named clusters are worked on, and
     several such commands may run concurrently. ``in_coordinator``: the jobs may not leave this
-    process. ``still_done`` judges a result of an earlier run, where the cluster's own files can
-    show that it holds; None: only results of the same run count.
+    process. ``still_done`` judges a result of an earlier command, where the cluster and its own
+    files can show that it holds. Without it, or with ``only_same_run``, results count in the run
+    that wrote them and in no other.
     """
 
     inputs: str
@@ -58,6 +59,7 @@ class FleetOptions:
     part: bool = False
     in_coordinator: bool = False
     still_done: Callable[[ClusterResult], bool] | None = None
+    only_same_run: bool = False
 
 
 @dataclass
@@ -173,12 +175,14 @@ def _done_before(
 ) -> dict[str, ClusterResult]:
     """Results of earlier runs that are final, of clusters that the fleet still has."""
     still_done = run.options.still_done
-    if still_done is None:
-        # Without a check of their own, results count in the run that wrote them and nowhere else.
-        if going_on is None:
-            return {}
-        return _final(results_of(records, run.command, going_on), inventory)
-    final = _final(results_of(records, run.command, None), inventory)
+    only_same_run = still_done is None or run.options.only_same_run
+    if only_same_run and going_on is None:
+        return {}
+    of_run = going_on if only_same_run else None
+    final = _final(results_of(records, run.command, of_run), inventory)
+    if still_done is None or not final:
+        return final
+    run.ports.events.doing(f"looking at {len(final)} clusters that were done before")
     holds = run.ports.tasks.map(still_done, list(final.values()))
     return {arn: each for (arn, each), hold in zip(final.items(), holds, strict=True) if hold}
 

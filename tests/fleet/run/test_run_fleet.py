@@ -318,6 +318,25 @@ def test_what_the_clusters_own_files_deny_is_done_again() -> None:
     assert fleet.jobs.done[3:] == ["c001"]
 
 
+def test_results_of_the_same_run_alone_count_and_are_judged_too() -> None:
+    fleet = Fleet(3, jobs=Jobs(bad={"c000"}))
+    options: dict[str, Any] = {"only_same_run": True, "still_done": lambda _: True}
+    fleet.run(**options)
+    fleet.run(**options)
+    assert fleet.jobs.done == ["c000"] * 2
+    fleet.jobs.bad = set()
+    fleet.run(**options)
+    assert fleet.jobs.done[2:] == ["c000", "c001", "c002"]
+    # That run was finished: nothing of it counts.
+    fleet.run(**options)
+    assert fleet.jobs.done[5:] == ["c000", "c001", "c002"]
+    fleet.jobs.bad = {"c002"}
+    fleet.run(**options)
+    fleet.jobs.bad = set()
+    fleet.run(only_same_run=True, still_done=lambda result: not result.arn.endswith("c001"))
+    assert fleet.jobs.done[11:] == ["c001", "c002"]
+
+
 def test_a_worker_that_is_lost_is_a_failed_cluster_and_no_other() -> None:
     fleet = Fleet(3, jobs=Jobs(lost={"c001"}))
     outcome = fleet.run("plan")
