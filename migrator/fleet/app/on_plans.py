@@ -63,6 +63,8 @@ _TITLES: Mapping[Command, str] = {
 }
 # One-way: the fleet's name is typed again, and only this process does it.
 _TYPED: frozenset[Command] = frozenset({"cutover"})
+# A roll-back also removes bindings, which are not looked at here; a proof may be old.
+_ONLY_SAME_RUN: frozenset[Command] = frozenset({"rollback", "verify"})
 _IN_COORDINATOR: frozenset[Command] = frozenset({"cutover", "retire"})
 _REFUSE_BLOCKED: frozenset[Command] = frozenset({"apply", "rehearse", "gates", "cutover"})
 
@@ -102,8 +104,7 @@ def run_on_plans(request: OnPlansRequest, operator: FleetOperator) -> FleetOutco
         part=bool(asked.clusters),
         in_coordinator=command in _IN_COORDINATOR,
         still_done=maker.still_done(found.inventory, fleet.worker),
-        # What a roll-back removes besides entries, only itself looks for.
-        only_same_run=command == "rollback",
+        only_same_run=command in _ONLY_SAME_RUN,
     )
     return run_fleet(
         file,
@@ -209,6 +210,8 @@ def _holds(request: OnPlansRequest) -> Holds | None:
             return lambda facts, _: facts.done == facts.steps
         case "rollback":
             return lambda facts, _: facts.rolled_back
+        case "verify" if not request.options.get("baseline"):
+            return lambda facts, _: not (facts.rolled_back or facts.rolled_back_in_part)
         case "cutover":
             return lambda facts, _: facts.mode == "API"
         case "retire":
@@ -226,7 +229,7 @@ def _holds_live(command: Command) -> HoldsLive | None:
     The files do not have what a run from another state folder did, nor what a person did by hand.
     """
     match command:
-        case "apply":
+        case "apply" | "verify":
             return _as_applied
         case "rollback":
             return _none_of_plan

@@ -4,13 +4,14 @@ commands, other state folders and other people did to it since.
 
 import json
 import shutil
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 
 from migrator.lab.server import Lab
+from migrator.lab.worlds.lab_cluster import LabEntry
 from migrator.lab.worlds.world_files import build_world
 from tests.support.aws_lab import CLUSTER_ADMIN, client
 from tests.support.cli_lab import CliLab
@@ -48,8 +49,15 @@ class Fleet:
 
     def made(self, cluster: str) -> Set[str]:
         """Whose entries of the plan are there."""
+        return MADE & self._entries(cluster).keys()
+
+    def entry(self, cluster: str, principal: str) -> LabEntry:
+        """A principal's entry."""
+        return self._entries(cluster)[principal]
+
+    def _entries(self, cluster: str) -> Mapping[str, LabEntry]:
         world = self.lab.world
-        return MADE & world.cluster(cluster).entries(world.now()).keys()
+        return world.cluster(cluster).entries(world.now())
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +77,13 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         yield found
     finally:
         served.stop()
+
+
+def left_by_hand(fleet: Fleet) -> None:
+    """The entry that was changed stays: another administrator deletes it."""
+    fleet.run("rollback", "--yes", code=8)
+    fleet.aws("delete_access_entry", FIRST, DEVELOPER)
+    fleet.run("rollback", "--yes")
 
 
 def test_a_roll_back_that_goes_on_undoes_what_was_applied_again_since(fleet: Fleet) -> None:
@@ -113,3 +128,19 @@ def test_an_apply_is_not_done_where_an_entry_was_changed_by_hand(fleet: Fleet) -
     changed = fleet.run("apply", "--yes", code=8)
     assert "1 done, 1 changed" in changed
     assert f"{ACCOUNT}/{REGION}/{FIRST}" in changed
+    left_by_hand(fleet)
+
+
+def test_a_proof_is_had_again_where_the_entry_was_changed_since(fleet: Fleet) -> None:
+    fleet.run("apply", "--yes")
+    entry = fleet.entry(SECOND, DEVELOPER)
+    groups = list(entry.kubernetes_groups)
+    fleet.aws("update_access_entry", SECOND, DEVELOPER, kubernetesGroups=["others"])
+    assert "1 done, 1 unproven" in fleet.run("verify", code=8)
+    whole = {"kubernetesGroups": groups, "username": entry.username}
+    fleet.aws("update_access_entry", SECOND, DEVELOPER, **whole)
+    fleet.aws("update_access_entry", FIRST, DEVELOPER, kubernetesGroups=["others"])
+    said = fleet.run("verify", code=8)
+    assert "1 done, 1 unproven" in said
+    assert f"{ACCOUNT}/{REGION}/{FIRST}" in said
+    left_by_hand(fleet)
