@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from migrator.adapters.foreign_text import foreign
 from migrator.adapters.utc import utc_text
-from migrator.errors import Failed, MigratorError, Refused
+from migrator.errors import Failed, MigratorError, Refused, WrongUse
 from migrator.model.journal import Event, Record, decode_journal, encode_record, next_record
 from migrator.model.plan import ClusterRef
 
@@ -60,7 +60,16 @@ def file_parts(name: str) -> tuple[str, ...]:
 class StateFolder:
     """:class:`migrator.ports.StateStore` in a folder."""
 
+    _what = "this cluster"
+
     def __init__(self, directory: Path, cluster: ClusterRef) -> None:
+        # A slash is missing: in a folder of this name no other machine would find the state.
+        if str(directory).lower().startswith("s3:"):
+            raise WrongUse(
+                "state-dir-malformed",
+                f"State cannot be kept at {foreign(directory)}.",
+                remedy="Give a folder, or s3://BUCKET/PREFIX.",
+            )
         self._root = directory
         self._folder = cluster_folder(directory, cluster)
         self._tail: tuple[int, Record | None] | None = (
@@ -225,7 +234,7 @@ class StateFolder:
         owner = foreign((self.read("lock.owner") or b"").decode(errors="replace"))
         return Refused(
             "locked",
-            f"Another run works on this cluster: {owner or 'its owner is not known'}.",
+            f"Another run works on {self._what}: {owner or 'its owner is not known'}.",
             why=f"It holds the lock in {self._folder}",
             remedy="Wait until it has ended, or end it; the lock goes with its process.",
         )

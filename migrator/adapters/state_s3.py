@@ -68,6 +68,9 @@ def open_bucket_state(
 class StateBucket:
     """:class:`migrator.ports.StateStore` in an S3 bucket."""
 
+    _what = "this cluster"
+    _can_break = True
+
     def __init__(
         self,
         session: AwsSession,
@@ -302,8 +305,12 @@ class StateBucket:
             Bucket=self._bucket,
             Prefix=prefix,
         )
-        keys = sorted(str(item["Key"]) for item in listed)
-        return [found.content for found in self._tasks.map(self._get, keys) if found is not None]
+        # A key that ends in "/" is what a console shows as a folder.
+        keys = sorted(key for key in (str(item["Key"]) for item in listed) if key != prefix)
+        found = self._tasks.map(self._get, keys)
+        # S3 stores an object whole or not at all: one without its line feed is no line that a dying
+        # run left, but damage, and is read as a line.
+        return [each.content.removesuffix(b"\n") + b"\n" for each in found if each is not None]
 
     def _get(self, key: str) -> _Stored | None:
         try:
@@ -341,21 +348,24 @@ class StateBucket:
         return "/".join((self._folder, *file_parts(name)))
 
     def _held(self, found: _Stored | None) -> MigratorError:
-        until = _field(found.content, "expires") if found else ""
+        owner = _owner(found.content) if found else "its owner is not known"
+        until = _field(found.content, "expires") if found else "a moment ago"
+        why = f"It holds the lock in {self.location} until {until}, and renews it."
+        remedy = "Wait until it has ended. The lock of a run that died expires without help"
+        # No command of a fleet has the option.
+        if self._can_break:
+            remedy += "; to remove it earlier, give --break-lock OWNER"
+        if found and _expires(found.content) is None:
+            why = f"The lock in {self.location} cannot be read, and so it never expires."
+            remedy = "Delete that object once no run is under way"
         return Refused(
-            "locked",
-            f"Another run works on this cluster: "
-            f"{_owner(found.content) if found else 'its owner is not known'}.",
-            why=f"It holds the lock in {self.location} until {until or 'a moment ago'}, and renews "
-            f"it.",
-            remedy="Wait until it has ended. The lock of a run that died expires without help; to "
-            "remove it earlier, give --break-lock OWNER.",
+            "locked", f"Another run works on {self._what}: {owner}.", why=why, remedy=f"{remedy}."
         )
 
     def _taken(self, why: str) -> MigratorError:
         return Refused(
             "lock-lost",
-            "Another run works on this cluster since.",
+            f"Another run works on {self._what} since.",
             why=f"{why[0].upper()}{why[1:]}: {self.location}.",
             remedy="Look at `migrate status`, and run the command again when the other run has "
             "ended.",
@@ -385,8 +395,15 @@ def _owner(content: bytes) -> str:
     return _field(content, "owner") or "its owner is not known"
 
 
-def _expired(content: bytes, now: Callable[[], datetime] = machine_time) -> bool:
+def _expires(content: bytes) -> datetime | None:
+    """When a lock expires; None where that cannot be read."""
     try:
-        return moment_of_text(_field(content, "expires")) < now()
+        return moment_of_text(_field(content, "expires"))
     except (ValueError, TypeError):
-        return False  # a lock that cannot be read is a lock
+        return None
+
+
+def _expired(content: bytes, now: Callable[[], datetime] = machine_time) -> bool:
+    until = _expires(content)
+    # A lock that cannot be read is a lock.
+    return until is not None and until < now()

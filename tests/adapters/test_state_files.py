@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from migrator.adapters.state_files import JOURNAL, StateFolder, cluster_folder
-from migrator.errors import MigratorError, Refused
+from migrator.errors import MigratorError, Refused, WrongUse
 from migrator.model.plan import ClusterRef
 
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=timezone(timedelta(hours=1)))
@@ -267,3 +267,9 @@ def test_the_lock_of_a_process_that_lives_is_not_broken(store: StateFolder, tmp_
             with pytest.raises(Refused) as caught:
                 other.break_lock(owner)
             assert (caught.value.code, "ann" in caught.value.message) == (code, True)
+
+
+@pytest.mark.parametrize("place", ["s3:/bucket/team", "S3:/bucket", "s3:"])
+def test_a_bucket_that_is_misspelled_is_no_folder(place: str) -> None:
+    with pytest.raises(WrongUse):
+        StateFolder(Path(place), cluster())

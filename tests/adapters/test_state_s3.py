@@ -128,6 +128,28 @@ def test_a_missing_record_is_damage(s3: Any) -> None:  # noqa: ANN401
     assert caught.value.code == "journal-damaged"
 
 
+@pytest.mark.parametrize("left", [0, 1, 40])
+@pytest.mark.parametrize("record", [1, 3])
+def test_a_record_that_was_cut_is_damage_in_every_place(left: int, record: int, s3: Any) -> None:  # noqa: ANN401
+    """The last line of a file may be torn; an object of S3 never is."""
+    state = store()
+    for _ in range(3):
+        state.append_record("s01", "intended", {}, AT)
+    key = f"{FOLDER}/journal.jsonl/{record:08}"
+    content = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    s3.put_object(Bucket=BUCKET, Key=key, Body=content[:left])
+    with pytest.raises(MigratorError) as caught:
+        store().append_record(None, "done", {}, AT)
+    assert caught.value.code == "journal-damaged"
+
+
+def test_a_folder_that_a_console_made_is_no_record(s3: Any) -> None:  # noqa: ANN401
+    state = store()
+    s3.put_object(Bucket=BUCKET, Key=f"{FOLDER}/journal.jsonl/", Body=b"")
+    first = state.append_record(None, "run-started", {}, AT)
+    assert store().journal() == (first,)
+
+
 def test_lines_come_back_in_order(s3: Any) -> None:  # noqa: ANN401
     state = store()
     for number in range(12):
@@ -165,8 +187,23 @@ def test_the_lock_of_a_dead_run_expires(s3: Any) -> None:  # noqa: ANN401
 )
 def test_a_lock_that_cannot_be_read_is_a_lock(content: bytes, s3: Any) -> None:  # noqa: ANN401
     s3.put_object(Bucket=BUCKET, Key=f"{FOLDER}/lock", Body=content)
-    with pytest.raises(Refused), store().lock("me"):
+    with pytest.raises(Refused) as caught, store().lock("me"):
         pass
+    # To wait would be in vain.
+    assert "never expires" in caught.value.why
+    assert caught.value.remedy == "Delete that object once no run is under way."
+
+
+def test_the_lock_of_a_fleet_is_told_as_one(s3: Any) -> None:  # noqa: ANN401
+    def state() -> FleetBucket:
+        session = AwsSession(boto3.Session(region_name="us-east-1"), run="r1")
+        return FleetBucket(session, f"s3://{BUCKET}/eks", "workloads", Threads(4))
+
+    with state().lock("fleet apply"), pytest.raises(Refused) as caught, state().lock("me"):
+        pass
+    assert caught.value.message == "Another run works on this fleet: fleet apply."
+    # No command of a fleet has --break-lock.
+    assert "--break-lock" not in caught.value.remedy
 
 
 def test_a_lock_can_be_broken_by_name(s3: Any) -> None:  # noqa: ANN401

@@ -23,6 +23,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 class FleetFolder(StateFolder):
     """:class:`migrator.ports.StateStore` of a fleet, in a folder."""
 
+    _what = "this fleet"
+
     def __init__(self, directory: Path, name: str) -> None:
         super().__init__(directory, _NOBODY)
         self._folder = directory / FOLDER / _checked(name)
@@ -30,6 +32,9 @@ class FleetFolder(StateFolder):
 
 class FleetBucket(StateBucket):
     """:class:`migrator.ports.StateStore` of a fleet, in an S3 bucket."""
+
+    _what = "this fleet"
+    _can_break = False
 
     def __init__(
         self,
