@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import urllib3
@@ -27,6 +28,7 @@ from migrator.adapters.kubernetes_errors import Endpoint
 from migrator.adapters.kubernetes_wire import KubernetesWire, open_wire
 from migrator.adapters.no_way import NoWay
 from migrator.adapters.observe_way import observe_way
+from migrator.adapters.sockets import open_socket
 from migrator.adapters.tls_trust import Trust
 from migrator.decide.reach.way.cause import HTTP, NAME, PROXY, TCP, TLS
 from migrator.decide.reach.way.name_stage import are_private
@@ -580,11 +582,10 @@ def test_server_that_answers_no_request_is_given_up_after_a_short_time(
     monkeypatch.setattr(sending, "_FIRST_SECONDS", 0.3)
     serve = deaf(served(OWN).context(place.folder))
     endpoint = place.at(place.running.enter_context(listening(serve)))
-    wire = wire_of(place, endpoint, read_seconds=60)
-    began = time.monotonic()
+    # What an answer may take otherwise is longer than this test may.
+    wire = wire_of(place, endpoint, read_seconds=3_600)
     with pytest.raises(MigratorError) as caught:
         wire.send("GET", "/api", authorization=None, about=("get", "api"))
-    assert time.monotonic() - began < 10
     assert caught.value.code == "api-server-no-answer"
     assert "did not answer a request" in caught.value.message
     wire.close()
@@ -682,14 +683,17 @@ def test_a_proxy_that_dies_in_between_ends_as_the_proxy_and_a_write_stays_unknow
     wire.close()
 
 
-def test_many_requests_of_a_command_wait_for_a_dead_way_once(place: Place) -> None:
+def test_many_requests_of_a_command_wait_for_a_dead_way_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening = Mock(wraps=open_socket)
+    monkeypatch.setattr(connecting, "open_socket", opening)
     wire = open_wire(dropped(place), explain=way_failure, connect_seconds=2.0)
-    began = time.monotonic()
     for _ in range(5):
         with pytest.raises(MigratorError) as caught:
             wire.send("GET", "/api", authorization=None)
         assert caught.value.code == "endpoint-timed-out"
-    assert time.monotonic() - began < 12
+    assert opening.call_count == 1
     wire.close()
 
 

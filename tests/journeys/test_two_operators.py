@@ -117,11 +117,10 @@ def test_lock_of_a_killed_run_is_taken_over_at_once_on_the_same_machine(lab: Cli
     os.kill(killed.pid, signal.SIGKILL)
     end(killed)
     held.get_lost()
-    began = time.monotonic()
     again = lab.run(*folder("a"), *APPLY)
     assert again.code == 0, again.err
     assert "took over the lock of a run that ended" in again.err
-    assert time.monotonic() - began < 60
+    assert "waiting" not in again.err
 
 
 def lease(lab: CliLab, monkeypatch: pytest.MonkeyPatch) -> LeaseRecords:

@@ -5,7 +5,6 @@ one by one.
 import gzip
 import json
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +46,7 @@ def lost(aws_auth: AwsAuth) -> tuple[int, int, str]:
 
 def test_what_the_authenticator_makes_of_four_thousand_texts() -> None:
     vectors = recorded()
-    start = time.process_time()
     read = [effective_document(vector["data"]) for vector in vectors]
-    seconds = time.process_time() - start
     wrong = [
         vector["data"]
         for vector, ours in zip(vectors, read, strict=True)
@@ -59,7 +56,6 @@ def test_what_the_authenticator_makes_of_four_thousand_texts() -> None:
     assert len(vectors) == 4_000
     assert wrong == []
     assert doubts <= 80, "more than 2 % in doubt"
-    assert seconds <= 20
 
 
 def test_scalars_and_constructs_of_every_kind_are_read_as_go_reads_them_or_not_at_all() -> None:
