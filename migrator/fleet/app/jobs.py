@@ -5,7 +5,7 @@ Every error is an answer: a cluster that fails says so and takes nothing else al
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -105,6 +105,11 @@ def _over_part(function: Callable[..., Any]) -> CarryOut:
     return carry_out
 
 
+def _reasons(each: Iterable[str]) -> str:
+    """The first of the reasons. Several steps of a principal have one reason."""
+    return "; ".join([*dict.fromkeys(each)][:5])
+
+
 def _applied(request: ApplyRequest, outcome: RunOutcome) -> Ending:
     """How an apply ended on a cluster. The first round of a fleet does the mode step alone: that it
     leaves the principals' steps is no failure.
@@ -123,7 +128,7 @@ def _applied(request: ApplyRequest, outcome: RunOutcome) -> Ending:
         exit_code,
         outcome.error,
         message=message,
-        why="; ".join((*named, *outcome.leftovers)[:5]),
+        why=_reasons((*named, *outcome.leftovers)),
         detail={
             "done": outcome.done,
             "total": outcome.total,
@@ -153,7 +158,7 @@ def _verified(request: VerifyRequest, outcome: VerifyOutcome) -> Ending:
         outcome.exit_code,
         None,
         message=message if outcome.exit_code else "",
-        why="; ".join(bad[:5]),
+        why=_reasons(bad),
         detail={"verdict": outcome.verdict, "phase": outcome.phase, "mode": outcome.mode},
     )
 
@@ -227,7 +232,7 @@ def _run_ended(_request: OnPlan, outcome: RunOutcome) -> Ending:
         outcome.exit_code,
         outcome.error,
         message=f"{outcome.done} of {outcome.total} steps done." if outcome.exit_code else "",
-        why="; ".join((*named, *outcome.leftovers)[:5]),
+        why=_reasons((*named, *outcome.leftovers)),
         detail={
             "done": outcome.done,
             "total": outcome.total,

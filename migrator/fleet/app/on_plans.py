@@ -165,7 +165,7 @@ class _Shown:
             case "apply":
                 return to_apply(cluster.arn, plan, progress)
             case "rollback":
-                return to_roll_back(cluster.arn, plan, progress)
+                return to_roll_back(cluster.arn, plan, progress, _older_plans(store, digest))
             case _:
                 return PlannedCluster(cluster.arn, plan.summary)
 
@@ -197,6 +197,28 @@ class _Shown:
         if outcome.exit_code == Interrupted.exit_code:
             raise Interrupted("interrupted", "Stopped before the question; nothing was switched.")
         return outcome.results
+
+
+def _older_plans(store: StateStore, digest: str) -> Mapping[str, tuple[Plan, Progress]]:
+    """The plans of a cluster's earlier runs that ``migrate fleet plan`` has kept, by their place,
+    and how far each is.
+    """
+    from migrator.fleet.app.plan_one import kept_plan
+    from migrator.model.files.plan import decode_plan_with_digest
+    from migrator.run.begin_run import progress_in
+
+    journal = store.journal()
+    started = dict.fromkeys(
+        str(record.effect.get("planDigest")) for record in journal if record.event == "run-started"
+    )
+    found = {}
+    for each in started:
+        content = None if each == digest else store.read(kept_plan(each))
+        if content is not None:
+            plan, _ = decode_plan_with_digest(content)
+            place = f"{store.location}/{kept_plan(each)}"
+            found[place] = (plan, progress_in(journal, plan, each))
+    return found
 
 
 def _holds(request: OnPlansRequest) -> Holds | None:

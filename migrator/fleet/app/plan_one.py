@@ -77,12 +77,17 @@ def _keep(
             and digest != outcome.digest
             and store.read("journal.jsonl")
         ):
-            store.write(f"plans/{digest.removeprefix('sha256:')[:16]}.json", before)
+            store.write(kept_plan(digest), before)
         # One line: it is large, and read by machines.
         store.write(SNAPSHOT_FILE, compact(snapshot))
         if answered or store.read(DECISIONS_FILE) is not None:
             store.write(DECISIONS_FILE, yaml_text(answered).encode())
         store.write(PLAN_FILE, indented(outcome.content))
+
+
+def kept_plan(digest: str) -> str:
+    """The file in a cluster's state that keeps a plan once another one takes its place."""
+    return f"plans/{digest.removeprefix('sha256:')[:16]}.json"
 
 
 def _digest_in(content: bytes | None) -> str:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from migrator.decide.running.progress import SETTLED, Progress
 from migrator.decide.running.proposals import ONE_WAY_CUT_OVER
@@ -22,12 +22,14 @@ _SWITCHED = "one-way switch to API_AND_CONFIG_MAP"
 @dataclass(frozen=True, slots=True)
 class PlannedCluster:
     """A cluster and what is left of its plan. ``counts``: action -> principals, None where no plan
-    can be read. ``switches``: the one-way mode step is left.
+    can be read. ``switches``: the one-way mode step is left. ``older``: what runs of plans before
+    this one made and a roll-back of this one leaves, by the file of each plan.
     """
 
     arn: str
     counts: Mapping[str, int] | None
     switches: bool = False
+    older: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def to_apply(arn: str, plan: Plan, progress: Progress) -> PlannedCluster:
@@ -37,9 +39,16 @@ def to_apply(arn: str, plan: Plan, progress: Progress) -> PlannedCluster:
     return PlannedCluster(arn, _by_action(plan, left), switches)
 
 
-def to_roll_back(arn: str, plan: Plan, progress: Progress) -> PlannedCluster:
-    """What a roll-back has left to undo on a cluster."""
-    return PlannedCluster(arn, _by_action(plan, still_to_undo(plan, progress)))
+def to_roll_back(
+    arn: str,
+    plan: Plan,
+    progress: Progress,
+    older: Mapping[str, tuple[Plan, Progress]],
+) -> PlannedCluster:
+    """What a roll-back has left to undo on a cluster. ``older``: plans before this one, by file."""
+    left = {name: _by_action(each, still_to_undo(each, at)) for name, (each, at) in older.items()}
+    stays = {name: counts for name, counts in left.items() if counts}
+    return PlannedCluster(arn, _by_action(plan, still_to_undo(plan, progress)), older=stays)
 
 
 def _by_action(plan: Plan, steps: Iterable[Step]) -> dict[str, int]:
@@ -90,6 +99,9 @@ def _of_plan(cluster: PlannedCluster, *, forward: bool) -> str:
     said = _numbers(cluster.counts)
     if forward and cluster.switches:
         said.append(_SWITCHED)
+    for plan, counts in cluster.older.items():
+        numbers = ", ".join(_numbers(counts))
+        said.append(f"{numbers} of an older plan stay (that plan is {plan})")
     return f"{name}: {', '.join(said) or (_NOTHING if forward else _NOTHING_TO_UNDO)}"
 
 

@@ -8,6 +8,7 @@ from migrator.app.verify import VerifyRequest
 from migrator.fleet.app.jobs import ON_PLANS
 from migrator.fleet.app.part import result_of
 from migrator.fleet.decide.endings import is_failure, is_settled
+from migrator.fleet.model.fleet import Command
 from migrator.model.evidence import Evidence, PrincipalVerdict
 from migrator.model.outcome import RunOutcome, StepOutcome, VerifyOutcome
 from tests.support.fleet_values import clusters
@@ -25,6 +26,16 @@ def test_entry_that_a_roll_back_leaves_is_named_with_its_reason_and_command() ->
     assert (end.exit_code, end.error) == (4, None)
     assert end.message == "1 of 2 steps done."
     assert end.why == f"{CREATOR}: {WHY}"
+
+
+@pytest.mark.parametrize("command", ["apply", "rollback"])
+def test_reason_of_several_steps_is_said_once_and_hides_no_other(command: Command) -> None:
+    left = [StepOutcome(f"s{n:02}", "update-entry", CREATOR, WHY) for n in range(6)]
+    left.append(StepOutcome("s07", "create-entry", "arn:b", "no row"))
+    outcome = RunOutcome(command, "r1", exit_code=4, done=1, total=8, left=tuple(left))
+    way = ON_PLANS[command]
+    end = way.ending(way.request(plan=company()[1], digest=DIGEST), outcome)
+    assert end.why == f"{CREATOR}: {WHY}; arn:b: no row"
 
 
 def test_baseline_names_whom_the_plan_reads_otherwise_and_no_verdict() -> None:

@@ -3,6 +3,7 @@ commands, other state folders and other people did to it since.
 """
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from migrator.lab.worlds.lab_cluster import LabEntry
 from migrator.lab.worlds.world_files import build_world
 from tests.support.aws_lab import CLUSTER_ADMIN, client
 from tests.support.cli_lab import CliLab
-from tests.support.fleet_world import account_ids, fleet_file, fleet_world
+from tests.support.fleet_world import EXTERNAL_ID, ROLE, account_ids, fleet_file, fleet_world
 
 (ACCOUNT,) = account_ids(1)
 REGION = "eu-central-1"
@@ -144,3 +145,18 @@ def test_a_proof_is_had_again_where_the_entry_was_changed_since(fleet: Fleet) ->
     assert "1 done, 1 unproven" in said
     assert f"{ACCOUNT}/{REGION}/{FIRST}" in said
     left_by_hand(fleet)
+
+
+def test_what_an_older_plan_made_is_named_with_the_plan_that_undoes_it(fleet: Fleet) -> None:
+    fleet.run("apply", "--yes")
+    fleet.run("plan")
+    said = " ".join(fleet.run("rollback", "--yes").split())
+    assert fleet.made(FIRST) == MADE
+    found = re.search(rf"{FIRST}: 3 create of an older plan stay \(that plan is (\S+)\)", said)
+    assert found is not None, said
+    way = ("--assume-role", f"{HOME}/{ROLE}", "--external-id", EXTERNAL_ID)
+    ran = fleet.cli.run(*way, "rollback", found[1], "--yes")
+    assert ran.code == 0, ran.out + ran.err
+    assert (fleet.made(FIRST), fleet.made(SECOND)) == (set(), MADE)
+    # What was rolled back does not stay.
+    assert f"{FIRST}: nothing by this state" in " ".join(fleet.run("rollback", "--yes").split())

@@ -10,7 +10,7 @@ from tests.support.memory_runs import DEVS, DIGEST, World, company
 
 def _left(world: World, plan: Plan) -> tuple[PlannedCluster, PlannedCluster]:
     progress = progress_in(world.store.journal(), plan, DIGEST)
-    return to_apply("arn", plan, progress), to_roll_back("arn", plan, progress)
+    return to_apply("arn", plan, progress), to_roll_back("arn", plan, progress, {})
 
 
 def _number(planned: PlannedCluster) -> int:
