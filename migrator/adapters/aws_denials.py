@@ -37,6 +37,13 @@ def denial_remedy(text: str, action: str) -> str:
 
 def _remedy(text: str, action: str) -> str:
     found = _reason(text)
+    # A role says itself who may assume it, and STS does not tell which side denies.
+    if found is None and action == "sts:AssumeRole":
+        return (
+            "Give the caller sts:AssumeRole, and see that the trust policy of the role names the "
+            "caller and asks for no other external id; a service control policy or permissions "
+            "boundary can deny it too."
+        )
     if found is None:
         return (
             f"Give the caller {action}; a service control policy or permissions boundary can deny "

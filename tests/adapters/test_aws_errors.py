@@ -233,6 +233,13 @@ def test_a_denial_is_told_by_the_kind_of_policy_in_its_text(reason: str, kind: s
             "Allow kms:Decrypt to the caller in the policy of the KMS key, and check that the key "
             "exists in this Region.",
         ),
+        (
+            "sts:AssumeRole",
+            "",
+            "Give the caller sts:AssumeRole, and see that the trust policy of the role names the "
+            "caller and asks for no other external id; a service control policy or permissions "
+            "boundary can deny it too.",
+        ),
     ],
 )
 def test_denial_by_the_policy_of_a_resource_names_what_to_change(

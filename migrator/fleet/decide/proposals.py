@@ -15,7 +15,9 @@ from migrator.model.step import EnableEntries, Step
 
 _NOTHING = "nothing"
 # The shown is what this state has: a run from another one is found when the cluster is read.
-_NOTHING_TO_UNDO = "nothing by this state; what a run from another one made is undone, too"
+_NOTHING_TO_UNDO = (
+    "nothing by this state; what a run of this plan from another one made is undone, too"
+)
 _SWITCHED = "one-way switch to API_AND_CONFIG_MAP"
 
 

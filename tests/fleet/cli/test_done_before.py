@@ -114,7 +114,7 @@ def test_an_apply_is_not_done_where_another_folder_rolled_it_back(fleet: Fleet) 
     shown = fleet.run("--state-dir", "other", "rollback", "--yes")
     # The question names what this state does not know.
     assert (
-        f"{FIRST}: nothing by this state; what a run from another one made is undone"
+        f"{FIRST}: nothing by this state; what a run of this plan from another one made is undone"
         in " ".join(shown.split())
     )
     assert (fleet.made(FIRST), fleet.made(SECOND)) == (set(), set())
