@@ -2,25 +2,22 @@
 same text.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from io import StringIO
 
-from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from migrator.render.escape import terminal
+from migrator.render.folding import folded
 from migrator.render.widths import MAX_WIDTH, WIDEST
 
 __all__ = ["MAX_WIDTH", "foreign", "rows_under", "stack", "text_of"]
 
 _NARROW = 90  # below, a name of 64 characters beside the short columns would not fit
 _SPACE = Text("  ")
-_WORD = re.compile(r"\S+")
-_PART = re.compile(r"[^/:]*[/:]+|[^/:]+")  # an ARN is taken apart behind its slashes and colons
 
 
 def text_of(renderable: RenderableType, *, width: int = MAX_WIDTH, color: bool = False) -> str:
@@ -45,44 +42,15 @@ def text_of(renderable: RenderableType, *, width: int = MAX_WIDTH, color: bool =
 
 
 class _Console(Console):
-    """Folds long words, ARNs mostly, behind a slash or a colon: a name in two parts could not be
-    copied. Rich folds where the line ends.
-    """
+    """Folds texts so that names and commands can be copied."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """As rich does it, with breaks in the words that are longer than a line."""
+        """As rich does it, with the breaks of :func:`migrator.render.folding.folded`."""
         if isinstance(renderable, Text):
-            renderable = _with_breaks(renderable, (options or self.options).max_width)
+            renderable = folded(renderable, (options or self.options).max_width)
         return super().render(renderable, options)
-
-
-def _with_breaks(text: Text, width: int) -> Text:
-    """The text with line breaks in its long words; the text itself where it has none."""
-    cuts: list[int] = []
-    for word in _WORD.finditer(text.plain):
-        if cell_len(word[0]) > width:
-            cuts += _cuts(word[0], word.start(), width)
-    if not cuts:
-        return text
-    broken = Text("\n").join(text.divide(cuts))
-    broken.overflow, broken.no_wrap = text.overflow, text.no_wrap
-    return broken
-
-
-def _cuts(word: str, start: int, width: int) -> Iterator[int]:
-    """Where a word is broken so that its parts fill lines of ``width`` columns: offsets in the
-    text in which the word is at ``start``. A part that is longer than a line is left to rich,
-    which folds it where the line ends.
-    """
-    column = 0
-    for part in _PART.finditer(word):
-        length = cell_len(part[0])
-        if column and column + length > width:
-            yield start + part.start()
-            column = 0
-        column += length
 
 
 def rows_under(
