@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
 
+from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry, AssociatedPolicy, AuthenticationMode, EntrySpec
 from migrator.model.cluster_lock import LockHolder, LockRecord, LockSeen
 from migrator.model.cluster_updates import ClusterUpdates
@@ -362,6 +363,10 @@ class Principals(Protocol):
         """
         ...
 
+    def why_not_listed(self, account: str) -> Sequence[MigratorError]:
+        """What kept roles or users of an account from being listed, once they were asked for."""
+        ...
+
     def get(self, arn: str) -> Raw | None:
         """One role or user by account and name; None when it does not exist. Raises
         ``iam-denied``.
@@ -384,6 +389,12 @@ class Permissions(Protocol):
         """Those of the ``(action, resource)`` pairs that IAM would refuse; None when that may not
         be asked. ``unconditional``: without refusals that depend on a condition of the call, which
         may hold.
+        """
+        ...
+
+    def why_not_asked(self) -> MigratorError | None:
+        """What kept the last question from being asked; None where nothing did, or nothing is known
+        of it.
         """
         ...
 

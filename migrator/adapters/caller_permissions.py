@@ -32,6 +32,11 @@ class SimulatedPermissions:
         self._session = session
         self._principals = principals
         self._limits: dict[tuple[str, str], str] = {}
+        self._not_asked: MigratorError | None = None
+
+    def why_not_asked(self) -> MigratorError | None:
+        """What kept the last question from being asked: reading the caller is asked first."""
+        return self._not_asked
 
     def limit_of(self, action: str, resource: str) -> str:
         """The kind of policy beyond the caller's own that refused the pair."""
@@ -44,6 +49,7 @@ class SimulatedPermissions:
         allowed. ``unconditional``: without those for which IAM names condition keys that the
         simulation has no value for (IAM API reference, EvaluationResult, MissingContextValues).
         """
+        self._not_asked = None
         caller = principal_of(str(self._session.caller_identity()["Arn"]))
         parsed = parse_arn(caller)
         if parsed is None or parsed.kind not in ("role", "user", "root"):
@@ -54,6 +60,7 @@ class SimulatedPermissions:
             found = self._principals.get(caller)  # a session does not show its role's path
         except MigratorError as error:
             if error.code in _MAY_NOT_ASK:
+                self._not_asked = error
                 return None
             raise
         if found is None:
@@ -79,6 +86,7 @@ class SimulatedPermissions:
             return self._ask(source, needs, unconditional=unconditional)
         except MigratorError as error:
             if error.code in _MAY_NOT_ASK:
+                self._not_asked = error
                 return None
             raise
 

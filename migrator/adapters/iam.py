@@ -37,6 +37,7 @@ class IamPrincipals:
         self._lock = threading.RLock()
         self._cache: dict[tuple[str, ...], Any] = {}
         self._locks: dict[tuple[str, ...], threading.Lock] = {}
+        self._refusals: dict[str, tuple[MigratorError, ...]] = {}
 
     def list_account(self, account: str) -> tuple[list[Raw], bool, bool]:
         """``(items, roles complete, users complete)`` of an account. Not complete: no permission,
@@ -44,15 +45,20 @@ class IamPrincipals:
         """
         return self._once(("list", account), lambda: self._list_account(account))
 
+    def why_not_listed(self, account: str) -> tuple[MigratorError, ...]:
+        """What kept :meth:`list_account` from being complete."""
+        return self._refusals.get(account, ())
+
     def _list_account(self, account: str) -> tuple[list[Raw], bool, bool]:
         try:
             session = self._session_of(account)
         except MigratorError as error:
             if error.code == "account-unreadable":
+                self._refusals[account] = (_alone(error),)
                 return [], False, False
             raise
 
-        def listing(method: str, key: str) -> list[Raw] | None:
+        def listing(method: str, key: str) -> list[Raw] | MigratorError:
             try:
                 return session.pages(
                     "iam",
@@ -63,12 +69,16 @@ class IamPrincipals:
                 )
             except MigratorError as error:
                 if error.code == "iam-denied":
-                    return None
+                    return _alone(error)
                 raise
 
-        roles, users = self._tasks.map(
+        answers = self._tasks.map(
             lambda names: listing(*names), [("list_roles", "Roles"), ("list_users", "Users")]
         )
+        self._refusals[account] = tuple(
+            answer for answer in answers if isinstance(answer, MigratorError)
+        )
+        roles, users = (None if isinstance(answer, MigratorError) else answer for answer in answers)
         items: list[Raw] = [*map(_role, roles or ()), *map(_user, users or ())]
         return items, roles is not None, users is not None
 
@@ -191,6 +201,11 @@ class IamPrincipals:
                 self._cache[key] = read()
             found: R = self._cache[key]
             return found
+
+
+def _alone(error: MigratorError) -> MigratorError:
+    """The same error without its traceback, which would keep what was read."""
+    return Failed(error.code, error.message, why=error.why, remedy=error.remedy)
 
 
 def _role(raw: Raw) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class KubernetesRbac:
         }
         if denied:
             rbac["unread"] = {
-                name: {"code": error.code, "message": error.message}
+                name: {"code": error.code, "message": error.message, "remedy": error.remedy}
                 for name, error in denied.items()
             }
         return rbac

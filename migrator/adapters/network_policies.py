@@ -74,9 +74,11 @@ class KubernetesNetworkPolicies:
 
     def __init__(self, client: KubernetesClient, tasks: TaskRunner) -> None:
         self._client, self._tasks = client, tasks
+        self._denied: dict[str, None] = {}
 
     def read(self) -> RawPolicies:
         """Policies first; what decides about them only where there are some."""
+        self._denied.clear()
         kinds = self._served()
         lists = dict(zip(kinds, self._tasks.map(self._listed, kinds), strict=True))
         objects = tuple(each for kind in kinds for each in lists[kind] or ())
@@ -84,7 +86,9 @@ class KubernetesNetworkPolicies:
         if not objects:
             # A plugin may deny what no policy allows.
             daemons = self._list("/apis/apps/v1/daemonsets", "daemonsets")
-            return RawPolicies(unread=unread, daemon_sets=daemons)
+            return RawPolicies(
+                unread=unread, daemon_sets=daemons, denied=tuple(sorted(self._denied))
+            )
         return self._with_surroundings(objects, unread)
 
     def _with_surroundings(self, objects: tuple[Raw, ...], unread: tuple[str, ...]) -> RawPolicies:
@@ -115,6 +119,7 @@ class KubernetesNetworkPolicies:
             pods=pods or (),
             daemon_sets=daemons,
             unread=unread,
+            denied=tuple(sorted(self._denied)),
         )
 
     def _if_named(self, objects: Iterable[Raw], field: str) -> bool:
@@ -140,7 +145,7 @@ class KubernetesNetworkPolicies:
     def _resources(self, group: str, version: str) -> list[str]:
         """The wanted resources of a group's version, in the order of the API server."""
         place = f"apis/{group}/{version}"
-        found = _read(lambda: self._client.get(f"/{place}", place), _DOWN)
+        found = self._read(lambda: self._client.get(f"/{place}", place), _DOWN)
         names = [str(each.get("name")) for each in found.get("resources") or ()]
         return [name for name in names if name in _WANTED[group]]
 
@@ -150,17 +155,31 @@ class KubernetesNetworkPolicies:
 
     def _list(self, path: str, resource: str, **parameters: str) -> list[Raw] | None:
         """The objects of a path; None where they may not be listed."""
-        found: list[Raw] | None = _read(
+        found: list[Raw] | None = self._read(
             lambda: self._client.list(path, resource, **parameters),
             _NOT_LISTED,
         )
         return found
 
+    def _read(self, read: Callable[[], Any], instead: Mapping[str, Any]) -> Any:
+        """What a read gives. ``instead``: code of an error -> what is taken for it.
+
+        Raises every error of another code.
+        """
+        try:
+            return read()
+        except MigratorError as error:
+            if error.code not in instead:
+                raise
+            if error.code == "kubernetes-denied":
+                self._denied[error.message] = None
+            return instead[error.code]
+
     def _get_of(self, service: tuple[str, str]) -> Callable[[], Raw | None]:
         """A read of one Service; it gives None where there is none, or it may not be read."""
         namespace, name = service
         path = f"/api/v1/namespaces/{namespace}/services/{name}"
-        return lambda: _read(lambda: self._client.find(path, "services"), _NOT_GOT)
+        return lambda: self._read(lambda: self._client.find(path, "services"), _NOT_GOT)
 
     def _slices_of(self, service: tuple[str, str]) -> Callable[[], list[Raw] | None]:
         """A read of a Service's EndpointSlices; it gives None where they may not be listed."""
@@ -168,19 +187,6 @@ class KubernetesNetworkPolicies:
         path = f"/apis/discovery.k8s.io/v1/namespaces/{quote(namespace, safe='')}/endpointslices"
         selector = f"kubernetes.io/service-name={name}"
         return lambda: self._list(path, "endpointslices", labelSelector=selector)
-
-
-def _read(read: Callable[[], Any], instead: Mapping[str, Any]) -> Any:
-    """What a read gives. ``instead``: code of an error -> what is taken for it.
-
-    Raises every error of another code.
-    """
-    try:
-        return read()
-    except MigratorError as error:
-        if error.code not in instead:
-            raise
-        return instead[error.code]
 
 
 def _is_copy(kind: _Kind, found: Mapping[tuple[str, str], _Kind]) -> bool:

@@ -59,3 +59,11 @@ class NodesNow:
 
     nodes: tuple[NodeState, ...]
     profiles: tuple[ProfileHealth, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodesUnread:
+    """Why the nodes are not known, and what to do about it."""
+
+    why: str
+    remedy: str = ""

@@ -128,6 +128,16 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadPart:
+    """A part of the document that may not be read, as ``unread`` names it, and why."""
+
+    what: str
+    code: str
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One cluster as read. Raw API objects that decisions do not look into stay mappings.
 
@@ -157,6 +167,7 @@ class Snapshot:
     before_mode_step: BeforeModeStep | None = None
     node_network: NodeNetwork | None = None
     unknown: tuple[str, ...] = field(default=())
+    unread: tuple[UnreadPart, ...] = field(default=(), compare=False)
     aws_auth_data: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -13,7 +13,13 @@ from migrator.decide.findings.platform import platform_obstacle
 from migrator.decide.planning.stubs import what_lifts
 from migrator.decide.proving.announced import unannounced_end
 from migrator.decide.running.actions import Observed
-from migrator.decide.running.changes import as_before, basis_changes, not_read_again
+from migrator.decide.running.changes import (
+    as_before,
+    basis_changes,
+    not_read_again,
+    remedy_of_unread,
+    without_unread,
+)
 from migrator.decide.running.progress import (
     REHEARSE,
     SETTLED,
@@ -201,9 +207,18 @@ def refuse_changed(
             "Some principals of the plan cannot be read from here.",
             why=f"IAM of their accounts was not read this time: {', '.join(unseen)}.",
             remedy="Name the --reader-role that the plan was made with, or read IAM with the same "
-            "permissions.",
+            f"permissions. {_of_iam(snapshot)}".rstrip(),
         )
-    changes = (*surprises, *basis_changes(plan.basis, basis))
+    known, unread = without_unread(plan.basis, basis, snapshot)
+    changes = (*surprises, *basis_changes(plan.basis, known))
+    if unread and not changes:
+        raise Failed(
+            unread[0].code,
+            f"The plan was made from more than can be read now. {unread[0].message}",
+            why=f"Whether this changed since the plan is not known: "
+            f"{'; '.join(f'{each.what} ({each.message})' for each in unread)}.",
+            remedy=remedy_of_unread(unread),
+        )
     if changes:
         changes = (*(each.message.rstrip(".") for each in rows.values()), *changes)
         raise Changed(
@@ -213,6 +228,12 @@ def refuse_changed(
             why="; ".join(changes[1:]),
             remedy="Plan again and look at what is different.",
         )
+
+
+def _of_iam(snapshot: Snapshot) -> str:
+    """What would make IAM readable, as far as IAM said it."""
+    parts = [each for each in snapshot.unread if each.what.startswith("iam.")]
+    return " ".join(dict.fromkeys(f"{each.message} {each.remedy}" for each in parts))
 
 
 def refuse_rehearsing(progress: Progress, snapshot: Snapshot | None = None) -> None:

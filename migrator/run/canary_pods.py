@@ -18,6 +18,7 @@ from migrator.decide.reading.row_keys import principal_key
 from migrator.errors import MigratorError, Refused
 from migrator.model.canary_pod import CanaryPod, PodSeen
 from migrator.model.canonical import pretty_bytes
+from migrator.model.node_health import NodesUnread
 from migrator.model.snapshot import FargateProfile
 from migrator.ports import Pods
 from migrator.run.begin_run import RunPorts
@@ -174,8 +175,10 @@ def _on_node(
 ) -> Arrival | None:
     """What the pod's node shows; None while it shows nothing."""
     found = read_nodes(ports.nodes)
-    if found is None:
-        return Arrival(f"canary pod {pod.full_name} is on {name}, whose lease may not be read")
+    if isinstance(found, NodesUnread):
+        return Arrival(
+            f"canary pod {pod.full_name} is on {name}, whose lease may not be read ({found.why})"
+        )
     node = next((each for each in found.nodes if each.name == name), None)
     if node is not None and node.compute != "fargate":
         return Arrival(f"canary pod {pod.full_name} was placed on {name}, which is no Fargate node")

@@ -18,7 +18,7 @@ from migrator.decide.reach.version_support import near_upgrade
 from migrator.decide.reading.aws_auth_owners import writers_of
 from migrator.decide.reading.entry_owners import EntryReconcilers, reconcilers_of
 from migrator.decide.running.actions import Observed, RunRequest
-from migrator.decide.running.changes import as_before, describe_changes
+from migrator.decide.running.changes import as_before, describe_changes, without_unread
 from migrator.decide.running.gates import (
     GateFacts,
     cut_over_gates,
@@ -50,6 +50,7 @@ from migrator.model.cluster_updates import ClusterUpdates, UpdatesUnread
 from migrator.model.decision import Acceptance, CreatorAnswer
 from migrator.model.evidence import PrincipalVerdict
 from migrator.model.gate import Gate, all_pass, gates_to_documents
+from migrator.model.node_health import NodesUnread
 from migrator.model.outcome import CutOverOutcome
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
@@ -285,7 +286,8 @@ def _judge(
     verdicts on principals that they were judged by.
     """
     before, surprises = as_before(snapshot, plan, progress, plan_digest)
-    changes = end_state_changes(plan, progress, snapshot, plan_digest, ports.basis_of(before))
+    basis, unread = without_unread(plan.basis, ports.basis_of(before), snapshot)
+    changes = end_state_changes(plan, progress, snapshot, plan_digest, basis)
     how = _verify_options(options)
     # A verification takes minutes: without the option the evidence on disk is judged as it is now.
     if options.verify_first:
@@ -303,6 +305,7 @@ def _judge(
         left=steps_left(plan, progress),
         proofs_left=proofs_left(plan, progress),
         changes=(*surprises, *changes),
+        unread=unread,
         verdicts=verdicts,
         callers=callers_in(plan, chain),
         of_eks=_roles_of_eks(plan, snapshot),
@@ -364,19 +367,22 @@ def _upgrade_from(ports: RunPorts, described: Mapping[str, Any]) -> datetime | N
     try:
         support = ports.reader.version_support(str(described.get("version") or ""))
     except MigratorError as error:
-        if error.code in _UNANSWERED:
-            return None
-        raise
+        if error.code not in _UNANSWERED:
+            raise
+        ports.events.say(
+            "warn",
+            f"when EKS upgrades the cluster unasked is not known: {error.message}",
+            event="not-read",
+        )
+        return None
     return near_upgrade(described, support, ports.clock.now())
 
 
-def _unhealthy(ports: RunPorts) -> tuple[str, ...] | None:
-    """Nodes without a fresh lease, and Fargate profiles that are not well; None where that may not
-    be read.
-    """
+def _unhealthy(ports: RunPorts) -> tuple[str, ...] | NodesUnread:
+    """Nodes without a fresh lease, and Fargate profiles that are not well."""
     found = read_nodes(ports.nodes)
-    if found is None:
-        return None
+    if isinstance(found, NodesUnread):
+        return found
     return unhealthy_nodes(found, ports.clock.now())
 
 

@@ -20,9 +20,8 @@ def explained(error: MigratorError, cluster: ClusterReader) -> MigratorError:
     try:
         entry = _own_entry(cluster)
         described = cluster.describe_cluster()
-    except MigratorError:
-        # The API server's answer stays what there is to say.
-        return error
+    except MigratorError as unread:
+        return _unexplained(error, unread)
     if entry is None:
         return error
     return Failed(
@@ -31,6 +30,20 @@ def explained(error: MigratorError, cluster: ClusterReader) -> MigratorError:
         why=f"A run stopped between your own access entry, {entry.principal_arn}, and its access "
         "policy. The entry decides for you, and no longer your row in aws-auth.",
         remedy=_ways_out(described, entry),
+    )
+
+
+def _unexplained(error: MigratorError, unread: MigratorError) -> MigratorError:
+    """The API server's answer, and that the cause is not known: maybe no rule is missing."""
+    if unread.code != "iam-denied":
+        return error
+    return Failed(
+        error.code,
+        error.message,
+        why=f"{error.why} Whether a run stopped between your own access entry and its access "
+        f"policy, which would be the cause, is not known. {unread.message}".strip(),
+        remedy=f"{unread.remedy} Then run the same command again, which says the cause. If no run "
+        f"is the cause: {error.remedy}",
     )
 
 

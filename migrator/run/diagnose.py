@@ -253,17 +253,23 @@ def _iam(ports: DiagnosePorts, cluster: ClusterRef, commands: Sequence[str]) -> 
         everything |= dict.fromkeys(needs[command])
     refused = ports.permissions.refused(list(everything))
     if refused is None:
-        yield Check(
-            "iam-permissions",
-            "unknown",
-            "What IAM allows you may not be asked (iam:SimulatePrincipalPolicy).",
-            "Compare your policies with the ones the commands need: `migrate doctor CLUSTER "
-            "--policy`.",
-        )
+        said, remedy = _not_asked(ports.permissions)
+        yield Check("iam-permissions", "unknown", said, remedy)
         return
     missing = frozenset(Need(*pair) for pair in refused)
     for command, wanted in needs.items():
         yield _iam_check(command, [need for need in wanted if need in missing], ports.permissions)
+
+
+def _not_asked(permissions: Permissions) -> tuple[str, str]:
+    """Why nothing is known of what IAM allows the caller, and what to do."""
+    compare = (
+        "Compare your policies with the ones the commands need: `migrate doctor CLUSTER --policy`."
+    )
+    why = permissions.why_not_asked()
+    if why is None:
+        return "What IAM allows you may not be asked (iam:SimulatePrincipalPolicy).", compare
+    return f"What IAM allows you may not be asked. {why.message}", f"{why.remedy} {compare}".strip()
 
 
 def _iam_check(command: str, refused: list[Need], permissions: Permissions) -> Check:
@@ -372,7 +378,7 @@ def _lock_check(
         return Check(
             name,
             "unknown",
-            f"{said}; whether IAM allows to lock by a tag may not be asked.",
+            f"{said}; whether IAM allows to lock by a tag may not be asked.{_because(ports)}",
             remedy,
         )
     if not refused:
@@ -387,6 +393,11 @@ def _lock_check(
         f"{said}, and IAM does not allow {actions}: no run can lock the cluster.",
         also,
     )
+
+
+def _because(ports: DiagnosePorts) -> str:
+    why = ports.permissions.why_not_asked()
+    return "" if why is None else f" {why.message}"
 
 
 def _leftovers(ports: DiagnosePorts, cluster: ClusterRef) -> list[Check]:

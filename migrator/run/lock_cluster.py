@@ -394,15 +394,23 @@ class Hold:
         self._lost = self._taken(seen)
 
     def release(self) -> None:
-        """Release the lock, if it is still ours; nothing of another run is touched. Failures are
-        ignored: the lock expires.
+        """Release the lock, if it is still ours; nothing of another run is touched. After a failure
+        the lock expires; one that every run would meet again is said.
         """
         with self._lock:
             if self._released:
                 return
             self._released = True
-            with suppress(MigratorError):
+            try:
                 self._clear_record()
+            except MigratorError as error:
+                if error.code in _DENIED | {"iam-denied"}:
+                    self._ports.events.say(
+                        "warn",
+                        f"The lock of the cluster stays for {self._seconds} seconds, for which "
+                        f"other runs wait: {error.message} {error.remedy}",
+                        event="locked",
+                    )
 
     def raise_if_lost_at_the_end(self) -> None:
         """Raises ``cluster-lock-lost`` where the lock was another run's before it was released, and

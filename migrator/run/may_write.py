@@ -30,7 +30,10 @@ def refuse_without_iam(plan: Plan, steps: Iterable[Step], permissions: Permissio
         return unknown
     refused = permissions.refused(needs, unconditional=True)
     if refused is None:
-        return unknown
+        why = permissions.why_not_asked()
+        if why is None:
+            return unknown
+        return f"IAM was not asked whether you may take these steps. {why.message}"
     if refused:
         raise Blocked(
             "steps-not-allowed",

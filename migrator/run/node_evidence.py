@@ -14,7 +14,7 @@ from migrator.decide.running.row_identity import groups_by_row
 from migrator.errors import MigratorError
 from migrator.model.access_entry import AccessEntry
 from migrator.model.evidence import Attribution, Evidence
-from migrator.model.node_health import NodesNow
+from migrator.model.node_health import NodesNow, NodesUnread
 from migrator.model.principal import last_part
 from migrator.ports import NodeHealth
 from migrator.run.login_evidence import logins_of
@@ -35,15 +35,15 @@ class Looked:
     api_mode: bool
 
 
-def read_nodes(nodes: NodeHealth | None) -> NodesNow | None:
-    """The state of all nodes, None where that may not be read."""
+def read_nodes(nodes: NodeHealth | None) -> NodesNow | NodesUnread:
+    """The state of all nodes, or why that may not be read."""
     if nodes is None:
-        return None
+        return NodesUnread("the leases are not read")
     try:
         return nodes.read()
     except MigratorError as error:
         if error.code in ("kubernetes-denied", "not-authenticated"):
-            return None
+            return NodesUnread(error.message.rstrip("."), error.remedy)
         raise
 
 
@@ -53,14 +53,14 @@ def look_at_nodes(
     *,
     since: datetime | None,
     api_mode: bool,
-) -> Looked | None:
-    """One look at the nodes of a role. None: leases may not be read.
+) -> Looked | NodesUnread:
+    """One look at the nodes of a role.
 
     ``since``: when the role's entry got its present shape. ``api_mode``: no row is asked.
     """
     found = read_nodes(ports.nodes)
-    if found is None:
-        return None
+    if isinstance(found, NodesUnread):
+        return found
     now = ports.clock.now()
     start = now - RECENT
     if since is not None:
@@ -128,9 +128,14 @@ def baseline_of_nodes(looked: Looked, role_arn: str, *, state: str) -> Evidence:
     )
 
 
-def progress_line(role_arn: str, found: NodeJudgement) -> str:
+def progress_line(role_arn: str, looked: Looked) -> str:
     """How far the proof by nodes is: one line for the operator who waits."""
-    return f"nodes of {last_part(role_arn)}: {found.how}; until {found.until:%H:%M:%SZ} at most"
+    found = looked.judgement
+    how = found.how
+    # With the log most of the wait is spared.
+    if looked.why_no_log:
+        how += f"; {looked.why_no_log}".rstrip(".")
+    return f"nodes of {last_part(role_arn)}: {how}; until {found.until:%H:%M:%SZ} at most"
 
 
 def watch_nodes(
@@ -140,7 +145,7 @@ def watch_nodes(
     since: datetime | None,
     api_mode: bool,
     newcomer: str = "",
-) -> Looked | None:
+) -> Looked | NodesUnread:
     """Look until every node was seen, something is wrong, or there is nothing more to wait for.
 
     ``newcomer``: a node that joined just now, and whose login is waited for, too.
@@ -148,12 +153,12 @@ def watch_nodes(
     said = ""
     while True:
         looked = look_at_nodes(ports, role_arn, since=since, api_mode=api_mode)
-        if looked is None:
-            return None
+        if isinstance(looked, NodesUnread):
+            return looked
         expected = looked.judgement.finding_of(newcomer) == "joining"
         if not looked.judgement.waits and not (expected and not looked.judgement.differences):
             return looked
-        line = progress_line(role_arn, looked.judgement)
+        line = progress_line(role_arn, looked)
         if line != said:
             ports.events.say("info", f"waiting: {line}", event="node")
         said = line

@@ -120,7 +120,7 @@ def _method(ports: ObservePorts, options: ObserveOptions, window: Window) -> Sca
             raise
         ports.events.say(
             "info",
-            f"Logs Insights cannot be used ({error.code}): events are read page by page",
+            f"Logs Insights cannot be used, so events are read page by page: {error.message}",
             event="logs-read",
         )
         return "filter"

@@ -12,7 +12,7 @@ from migrator.model.diagnosis import Check, CheckState
 from migrator.model.network_policies.packets import Answer, Pod, PodPlace, State
 from migrator.model.network_policies.raw_policies import RawPolicies
 from migrator.ports import NetworkPolicies, PodLookup, Raw
-from migrator.run.timer_reach import timer_answer, timer_remedy
+from migrator.run.timer_reach import permissions_remedy, timer_answer, timer_remedy
 from migrator.run.writer_reach import writer_checks
 
 _TIMER = "network-policies-timer"
@@ -86,11 +86,10 @@ def _timer(raw: RawPolicies) -> Check:
         return Check(_TIMER, "ok", "Network policies let a rehearsal's timer reach the API server.")
     if answer.state == "no":
         said = f"Network policies cut a rehearsal's timer off: {answer.why}."
-        return Check(_TIMER, "fail", said, timer_remedy(raw))
+        return Check(_TIMER, "fail", said, timer_remedy(raw, answer))
     said = f"Whether a rehearsal's timer reaches the API server is not known: {answer.why}."
-    remedy = (
-        f"`migrate rehearse PLAN` refuses this without --accept-timer-reach. {timer_remedy(raw)}"
-    )
+    do = timer_remedy(raw, answer)
+    remedy = f"`migrate rehearse PLAN` refuses this without --accept-timer-reach. {do}"
     return Check(_TIMER, "warn", said, remedy)
 
 
@@ -98,10 +97,10 @@ def _of_pod(raw: RawPolicies, pod: Pod) -> Iterator[Check]:
     """One check a target."""
     world = policy_world(raw)
     for target in targets_in(raw):
-        yield _one(reaches(pod, target, world), pod)
+        yield _one(reaches(pod, target, world), pod, permissions_remedy(raw))
 
 
-def _one(answer: Answer, pod: Pod) -> Check:
+def _one(answer: Answer, pod: Pod, missing: str) -> Check:
     who = f"A pod of {pod.namespace}/{pod.service_account}"
     if pod.labels:
         who += " with " + ", ".join(f"{key}={value}" for key, value in sorted(pod.labels.items()))
@@ -116,4 +115,6 @@ def _one(answer: Answer, pod: Pod) -> Check:
         f"{answer.why}.",
     }
     remedy = "" if answer.state == "yes" else "Read the policy that is named, and allow it there."
+    if missing and answer.state in ("depends", "unknown"):
+        remedy = missing
     return Check(_POD, state, said[answer.state], remedy)

@@ -8,6 +8,7 @@ from migrator.decide.proving.verdicts import state_digest, still_shown_by_nodes
 from migrator.decide.running.waiting import moment
 from migrator.model.access_entry import AccessEntry
 from migrator.model.evidence import Evidence, evidence_in
+from migrator.model.node_health import NodesUnread
 from migrator.model.step import Prove, Step
 from migrator.run.node_evidence import LOOK_AGAIN, evidence_of_nodes, look_at_nodes, progress_line
 from migrator.run.one_run import EVIDENCE_FILE, OneRun
@@ -22,17 +23,17 @@ def nodes_evidence(
     step: Step,
     effect: Prove,
     entry: AccessEntry | None,
-) -> Evidence | Waiting | None:
-    """What leases and logs show of the role's nodes; None where they may not be read."""
+) -> Evidence | Waiting | NodesUnread:
+    """What leases and logs show of the role's nodes."""
     mode = run.state.observed.mode or "API_AND_CONFIG_MAP"
     arn = effect.principal_arn
     looked = look_at_nodes(
         run.ports, arn, since=shaped_at(run, step, entry), api_mode=mode == "API"
     )
-    if looked is None:
-        return None
+    if isinstance(looked, NodesUnread):
+        return looked
     if looked.judgement.waits and arn not in run.settings.waived_proofs:
-        run.wait_for(step.id, run.now() + LOOK_AGAIN, progress_line(arn, looked.judgement))
+        run.wait_for(step.id, run.now() + LOOK_AGAIN, progress_line(arn, looked))
         return Waiting()
     state = state_digest(entry, mode)
     found = evidence_of_nodes(looked, arn, entry=entry, state=state)

@@ -36,6 +36,7 @@ from migrator.model.evidence import (
     by_principal,
     evidence_in,
 )
+from migrator.model.node_health import NodesUnread
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.rbac import AccessRequest
 from migrator.model.snapshot import Snapshot
@@ -64,14 +65,19 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
     entry = run.state.observed.entries.get(arn)
     waiver = run.settings.waived_proofs.get(arn)
     principal = next((each for each in run.plan.principals if each.principal_arn == arn), None)
-    evidence = None
+    by_nodes: Evidence | NodesUnread | None = None
     if effect.attribution == "node":
-        evidence = nodes_evidence(run, step, effect, entry)
-    if isinstance(evidence, Waiting):
-        return
+        seen = nodes_evidence(run, step, effect, entry)
+        if isinstance(seen, Waiting):
+            return
+        by_nodes = seen
     # Nodes that were seen to work, or not to, say more than a login that may not be possible.
-    if evidence is None or (evidence.proof_class != "observed" and not evidence.differences):
-        evidence = _by_login_or_logs(run, step, effect, entry, evidence, principal)
+    if isinstance(by_nodes, Evidence) and (
+        by_nodes.proof_class == "observed" or by_nodes.differences
+    ):
+        evidence = by_nodes
+    else:
+        evidence = _by_login_or_logs(run, step, effect, entry, by_nodes, principal)
     if principal is not None:
         more = unannounced_log_ins(principal, entry)
         evidence = replace(evidence, differences=(*evidence.differences, *more))
@@ -94,11 +100,10 @@ def prove_step(run: OneRun, step: Step, effect: Prove) -> None:
     elif evidence.proof_class == "attested" or _enough(evidence, effect):
         run.record(step.id, "done", summary)
     else:
-        run.record(
-            step.id,
-            "deferred",
-            {**summary, "why": f"proof of class {effect.proof_class} cannot be had now"},
-        )
+        why = f"proof of class {effect.proof_class} cannot be had now"
+        if isinstance(by_nodes, NodesUnread):
+            why += f" ({by_nodes.why})"
+        run.record(step.id, "deferred", {**summary, "why": why})
 
 
 def shown_before(
@@ -125,7 +130,7 @@ def _by_login_or_logs(
     step: Step,
     effect: Prove,
     entry: AccessEntry | None,
-    nodes: Evidence | None,
+    nodes: Evidence | NodesUnread | None,
     principal: PlannedPrincipal | None,
 ) -> Evidence:
     """Log in as the principal; where that is not possible, use what the logs or the nodes show, or
@@ -145,8 +150,10 @@ def _by_login_or_logs(
         if not refused.holds:
             return refused
         why = f"{refused.how}, as it must be ({expected.words})"
-    if effect.attribution == "node":
-        return nodes or _without_login(run, effect, entry, why)
+    if isinstance(nodes, Evidence):
+        return nodes
+    if nodes is not None:
+        return _without_login(run, effect, entry, f"{why} Its nodes are not seen: {nodes.why}.")
     return _by_logs(run, step, effect, entry, why)
 
 

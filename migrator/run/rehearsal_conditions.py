@@ -6,6 +6,7 @@ from migrator.decide.proving.verdicts import state_digest
 from migrator.decide.running.gates import steps_left
 from migrator.errors import MigratorError, Refused
 from migrator.model.evidence import evidence_in
+from migrator.model.node_health import NodesUnread
 from migrator.model.plan import Plan
 from migrator.model.snapshot import Snapshot
 from migrator.run.begin_run import RunPorts, callers_in, progress_in
@@ -39,10 +40,11 @@ def refuse_conditions(
             "aws-auth back: "
             "run `migrate verify PLAN`"
         )
-    if read_nodes(ports.nodes) is None and not authenticator_log_is_on(ports):
+    nodes = read_nodes(ports.nodes)
+    if isinstance(nodes, NodesUnread) and not authenticator_log_is_on(ports):
         wrong.append(
             "neither the nodes' leases nor the authenticator's log can be read: this run "
-            "would not see a node fail"
+            f"would not see a node fail ({nodes.why})"
         )
     if not any(snapshot.aws_auth_data.values()):
         wrong.append("aws-auth is empty or absent: there is nothing to rehearse")

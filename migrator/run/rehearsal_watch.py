@@ -8,6 +8,7 @@ from migrator.decide.observing.log_lines import login_of
 from migrator.decide.proving.expected_log_in import is_usual_refusal
 from migrator.decide.reading.row_keys import principal_key
 from migrator.errors import MigratorError
+from migrator.model.node_health import NodesNow, NodesUnread
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.ports import AccessReviewer
 from migrator.run.begin_run import RunPorts
@@ -40,7 +41,7 @@ class Watcher:
         now = self._ports.clock.now()
         self._healthy, self._reviewers = frozenset(), {}
         found = read_nodes(self._ports.nodes)
-        if found is not None:
+        if isinstance(found, NodesNow):
             healthy = [node.name for node in found.nodes if node.fresh(now)]
             self._healthy = frozenset(healthy)
         arns: list[str] = []
@@ -83,7 +84,7 @@ class Watcher:
         token was refused.
         """
         found = read_nodes(self._ports.nodes)
-        if found is None:
+        if isinstance(found, NodesUnread):
             return
         for node in found.nodes:
             # A node that was not healthy before, or that is drained, shows nothing of API mode.

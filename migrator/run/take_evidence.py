@@ -46,6 +46,7 @@ from migrator.model.evidence import (
     SelfSubject,
     by_principal,
 )
+from migrator.model.node_health import NodesUnread
 from migrator.model.observation import SeenLogin
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import IamPrincipal
@@ -251,7 +252,11 @@ def _nodes_and_canary(
     if spec is None or spec.type == "STANDARD":
         return None, Arrival("")
     canary = _canary(measure, principal.principal_arn)
-    return _by_nodes(measure, principal, entry, phase, canary), canary
+    found = _by_nodes(measure, principal, entry, phase, canary)
+    if isinstance(found, NodesUnread):
+        unseen = f"its nodes are not seen: {found.why}"
+        return None, replace(canary, how="; ".join(filter(None, (canary.how, unseen))))
+    return found, canary
 
 
 def _settles_it(nodes: Evidence) -> bool:
@@ -529,16 +534,16 @@ def _by_nodes(
     entry: AccessEntry | None,
     phase: Phase,
     canary: Arrival,
-) -> Evidence | None:
-    """What leases and logs show of a role's nodes; None where they may not be read, or there are
-    none.
-    """
+) -> Evidence | NodesUnread | None:
+    """What leases and logs show of a role's nodes; None where there are none."""
     arn, api_mode = principal.principal_arn, measure.mode == "API"
     since = None if entry is None or phase == "before" else entry.modified_at or entry.created_at
     if canary.refused:
         return _refused_canary(measure, arn, entry, phase, canary)
     looked = watch_nodes(measure.ports, arn, since=since, api_mode=api_mode, newcomer=canary.node)
-    if looked is None or not looked.judgement.findings:
+    if isinstance(looked, NodesUnread):
+        return looked
+    if not looked.judgement.findings:
         return None
     if phase == "before":
         evidence = baseline_of_nodes(looked, arn, state=measure.digest(entry))

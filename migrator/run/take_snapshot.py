@@ -556,20 +556,30 @@ def _read_account(
     absence for certain, because names are compared without case where principals are made, and with
     case where they are read.
     """
-    denied: _Denied | None = None
+    single: list[_Denied] = []
     found: list[Raw] = []
     if len(arns) < LIST_FROM:
         answers = ports.tasks.map(
             lambda arn: _if_allowed(lambda: ports.principals.get(arn))(), arns
         )
         found = [item for arn, item in zip(arns, answers, strict=True) if _is_meant(arn, item)]
-        denied = next((answer for answer in answers if isinstance(answer, _Denied)), None)
+        single = [answer for answer in answers if isinstance(answer, _Denied)]
         if len(found) == len(arns):
             return found, False, False, None
     items, roles, users = ports.principals.list_account(account)
     if roles and users:
-        denied = None
+        return [*found, *items], roles, users, None
+    denied = _joined((*single[:1], *ports.principals.why_not_listed(account)))
     return [*found, *items], roles, users, denied
+
+
+def _joined(denials: Sequence[_Denied | MigratorError]) -> _Denied | None:
+    """Every action that is missing, as one reason; None where none is known to be."""
+    if not denials:
+        return None
+    messages = dict.fromkeys(denied.message for denied in denials)
+    remedies = dict.fromkeys(denied.remedy for denied in denials)
+    return _Denied(denials[0].code, " ".join(messages), " ".join(remedies))
 
 
 def _is_meant(

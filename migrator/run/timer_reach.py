@@ -45,7 +45,7 @@ def refuse_timer_cut_off(
         return
     # A separate line: an error shows no command that is so long.
     if not accepted or answer.state == "no":
-        events.say("warn", timer_remedy(raw), event="timer")
+        events.say("warn", timer_remedy(raw, answer), event="timer")
     if answer.state != "no":
         _refuse_unproven(answer.why, events, accepted=accepted)
         return
@@ -83,8 +83,18 @@ def timer_answer(raw: RawPolicies) -> Answer:
     return reaches(TIMER_POD, targets_in(raw)[0], policy_world(raw))
 
 
-def timer_remedy(raw: RawPolicies) -> str:
-    """The command that lets the timer through."""
+def permissions_remedy(raw: RawPolicies) -> str:
+    """The permissions without which an answer is not known; empty where none is missing."""
+    if not raw.denied:
+        return ""
+    return f"Give the caller what it may not read: {' '.join(raw.denied)}"
+
+
+def timer_remedy(raw: RawPolicies, answer: Answer) -> str:
+    """The command that lets the timer through, or what makes known whether one is needed."""
+    missing = permissions_remedy(raw)
+    if missing and answer.state != "no":
+        return missing
     made = letting_through(raw, TIMER_POD, REHEARSAL_LABEL, targets_in(raw)[0], name=NAME)
     if not made:
         return "Change what is named: no policy that is added would surely let the timer through."

@@ -13,6 +13,7 @@ from migrator.model.diagnosis import Check
 from migrator.model.network_policies.packets import Pod
 from migrator.model.network_policies.raw_policies import RawPolicies
 from migrator.ports import PodLookup, Raw
+from migrator.run.timer_reach import permissions_remedy
 
 NAME = "network-policies-writers"
 
@@ -48,7 +49,9 @@ def _of_tool(raw: RawPolicies, tool: str, pods: Sequence[Pod]) -> Check:
         return Check(NAME, "ok", said)
     if answer.state != "no":
         said = f"Whether {tool}, which writes aws-auth, reaches the API server is not known"
-        remedy = "Read what is named: a controller that is cut off stops to write aws-auth."
+        remedy = permissions_remedy(raw) or (
+            "Read what is named: a controller that is cut off stops to write aws-auth."
+        )
         return Check(NAME, "unknown", f"{said} of pod {title}: {answer.why}.", remedy)
     return Check(
         NAME,

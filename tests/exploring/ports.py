@@ -275,6 +275,9 @@ class Iam:
     def list_account(self, account: str) -> tuple[list[Raw], bool, bool]:
         return [], False, False
 
+    def why_not_listed(self, account: str) -> list[MigratorError]:
+        return []
+
     def get(self, arn: str) -> Raw | None:
         found: Raw | None = self.wire.call("read principal", arn)
         return found

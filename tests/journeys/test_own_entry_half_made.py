@@ -14,6 +14,7 @@ import pytest
 
 from migrator.lab.worlds.effects import KillPoint
 from migrator.lab.worlds.lab_cluster import LabCluster
+from migrator.lab.worlds.principals import Permissions
 from migrator.lab.worlds.world_files import build_world
 from tests.support.aws_command import run_script
 from tests.support.crash_runs import APPLY, forked, lasting, planned
@@ -357,6 +358,33 @@ def test_other_commands_name_the_cause(half_made: LabSession, command: tuple[str
     assert "Run `migrate apply PLAN` or `migrate rollback PLAN`" in said
     assert "Give the caller get on configmaps" not in said
     assert _policies(half_made) == []
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["eks:ListAccessEntries", "eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies"],
+)
+def test_an_action_without_which_the_cause_is_not_known_is_named(
+    half_made: LabSession, action: str
+) -> None:
+    principal = half_made.world.principal(OPERATOR)
+    assert principal is not None
+    principal.permissions = Permissions((action,))
+    for command in (
+        ("doctor", "prod"),
+        ("plan", "prod", "--out", "again.json"),
+        ("verify", "plan.json"),
+        APPLY,
+        ROLL_BACK,
+    ):
+        ended = half_made.migrate(*command)
+        said = " ".join((ended.stdout + ended.stderr).split())
+        assert ended.returncode == 1, said
+        assert f"IAM does not allow {action}" in said
+        # It would help only where no run is the cause.
+        assert "do: Give the caller get on configmaps" not in said
+    principal.permissions = Permissions()
+    half_made.run(*APPLY)
 
 
 def test_without_the_state_the_entry_is_deleted_as_the_remedy_says(

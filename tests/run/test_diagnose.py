@@ -62,6 +62,9 @@ class NobodyAsks:
         del unconditional
         return None
 
+    def why_not_asked(self) -> MigratorError | None:
+        return None
+
     def limit_of(self, action: str, resource: str) -> str:
         del action, resource
         return ""

@@ -3,7 +3,7 @@ possible.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -92,6 +92,9 @@ class CountedPrincipals:
     def list_account(self, account: str) -> tuple[list[Raw], bool, bool]:
         self.calls["list " + account] += 1
         return ([], False, False) if self.denied else self.inner.list_account(account)
+
+    def why_not_listed(self, account: str) -> Sequence[MigratorError]:
+        return () if self.denied else self.inner.why_not_listed(account)
 
     def get(self, arn: str) -> Raw | None:
         self.calls["get"] += 1

@@ -498,6 +498,9 @@ class MemoryPrincipals:
     def list_account(self, account: str) -> tuple[list[Raw], bool, bool]:
         return [{"arn": arn, "id": each} for arn, each in self.cluster.ids.items()], True, True
 
+    def why_not_listed(self, account: str) -> list[MigratorError]:
+        return []
+
     def get(self, arn: str) -> Raw | None:
         return {"arn": arn, "id": self.cluster.ids[arn]} if arn in self.cluster.ids else None
 

@@ -1,8 +1,8 @@
 """The permissions of the API server that the operator needs to make and delete the bindings of a
 plan.
 
-A binding is applied by the server (``patch``, and ``create`` where it is not there yet). Making one
-needs ``bind`` on its role or everything that the role allows (Kubernetes, "Using RBAC
+A binding is read, and applied by the server (``patch``, and ``create`` where it is not there yet).
+Making one needs ``bind`` on its role or everything that the role allows (Kubernetes, "Using RBAC
 Authorization", privilege escalation prevention): ``bind`` is asked for cluster-admin, which
 includes it, and not for lesser roles, whose rules may be held without it.
 """
@@ -14,7 +14,7 @@ from migrator.model.rbac import AccessRequest
 from migrator.model.step import CreateBinding, CreateBridge
 
 _GROUP = "rbac.authorization.k8s.io"
-_VERBS = ("create", "patch", "delete")
+_VERBS = ("get", "create", "patch", "delete")
 
 
 def requests_for_bindings(plan: Plan, progress: Progress) -> tuple[AccessRequest, ...]:

@@ -21,7 +21,7 @@ from migrator.model.long_lists import first_lines
 from migrator.model.plan import Plan, PlannedPrincipal
 from migrator.model.principal import Arn, parse_arn
 from migrator.model.rbac import RbacState
-from migrator.model.snapshot import Snapshot
+from migrator.model.snapshot import Snapshot, UnreadPart
 from migrator.model.step import (
     MANAGED_BY,
     MANAGED_BY_LABEL,
@@ -34,6 +34,16 @@ from migrator.model.step import (
 )
 
 _MOST_LINES = 40
+# What parts of a snapshot become in the basis.
+_OF_BASIS = {
+    "accessPolicies": ("accessPolicies",),
+    "nodegroups": ("nodegroups",),
+    "fargateProfiles": ("fargateProfiles",),
+    "rbac": ("rbac",),
+    "groupReferences": ("groupReferences",),
+    "identityProviderConfigs": ("identityProviders",),
+    "iam.principals": ("accountsRead",),
+}
 # A step with one of these statuses was started and did not end.
 _UNDER_WAY = frozenset({"intended", "sent", "undoing"})
 
@@ -507,6 +517,38 @@ def basis_changes(planned: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[s
     if planned.get("iamPrincipals") == now.get("iamPrincipals"):
         now = {**now, "accountsRead": planned["accountsRead"]}
     return describe_changes(planned, now)
+
+
+def without_unread(
+    planned: Mapping[str, Any], now: Mapping[str, Any], snapshot: Snapshot
+) -> tuple[Mapping[str, Any], tuple[UnreadPart, ...]]:
+    """The fresh basis with what the plan has in place of parts that the operator may not read now,
+    and why these are not read: whether they changed is not known.
+    """
+    known, unread = dict(now), list[UnreadPart]()
+    for part in snapshot.unread:
+        for key in _parts_of_basis(part.what):
+            if key not in planned or not basis_changes({key: planned[key]}, {key: now.get(key)}):
+                continue
+            known[key] = planned[key]
+            if part not in unread:
+                unread.append(part)
+    return known, tuple(unread)
+
+
+def remedy_of_unread(unread: Iterable[UnreadPart]) -> str:
+    """What makes parts readable that are not."""
+    remedies = dict.fromkeys(each.remedy for each in unread if each.remedy)
+    return " ".join(remedies) or "Give the caller what it may not read."
+
+
+def _parts_of_basis(what: str) -> tuple[str, ...]:
+    """The parts of the basis that are made of a part of a snapshot."""
+    # One kind of RBAC objects: ``rbac.roles``; the principals of one account.
+    for whole, keys in _OF_BASIS.items():
+        if what == whole or what.startswith((f"{whole}.", f"{whole} of ")):
+            return keys
+    return ()
 
 
 def describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:

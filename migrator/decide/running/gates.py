@@ -16,7 +16,7 @@ from migrator.decide.proving.announced import unannounced_changes
 from migrator.decide.reading.aws_auth_owners import AwsAuthWriters
 from migrator.decide.reading.entry_owners import EntryReconcilers
 from migrator.decide.running.automatic_entries import without_wider
-from migrator.decide.running.changes import basis_changes, finished_state
+from migrator.decide.running.changes import basis_changes, finished_state, remedy_of_unread
 from migrator.decide.running.code_gate import QUESTION, judge_code, named_writers, not_covered
 from migrator.decide.running.progress import REHEARSE, SETTLED, Progress, sequences_of
 from migrator.decide.running.second_admin import GATE as SECOND_ADMIN
@@ -29,8 +29,9 @@ from migrator.model.decision import Acceptance
 from migrator.model.evidence import PrincipalVerdict
 from migrator.model.gate import Gate, GateState
 from migrator.model.long_lists import some_of
+from migrator.model.node_health import NodesUnread
 from migrator.model.plan import Plan
-from migrator.model.snapshot import Snapshot
+from migrator.model.snapshot import Snapshot, UnreadPart
 from migrator.model.step import Prove, Sequence, Step
 
 REHEARSAL_AGE = timedelta(days=7)
@@ -45,13 +46,14 @@ class GateFacts:
     """What the gates judge. None is "not known".
 
     ``left``: steps of the plan that are not done; ``proofs_left``: those that prove. ``changes``:
-    how a fresh read differs from the plan's end state. ``writers``: who writes aws-auth from code.
-    ``reconcilers``: who writes entries of the plan again. ``callers``: the plan's principals that
-    the operator is. ``of_eks``: roles of Auto Mode and of EKS capabilities. ``break_glass``: what
-    was found of the principal that the plan names, None where it names none. ``rehearsed``: when a
-    rehearsal last passed. ``updates``: what runs now. ``upgrade_from``: when EKS upgrades the
-    cluster unasked. ``nodes_unhealthy``: nodes with a stale lease or not ready. ``node_join``: how
-    nodes leave their VPC, where they may not be able to join; else None.
+    how a fresh read differs from the plan's end state. ``unread``: what of it may not be read.
+    ``writers``: who writes aws-auth from code. ``reconcilers``: who writes entries of the plan
+    again. ``callers``: the plan's principals that the operator is. ``of_eks``: roles of Auto Mode
+    and of EKS capabilities. ``break_glass``: what was found of the principal that the plan names,
+    None where it names none. ``rehearsed``: when a rehearsal last passed. ``updates``: what runs
+    now. ``upgrade_from``: when EKS upgrades the cluster unasked. ``nodes_unhealthy``: nodes with a
+    stale lease or not ready. ``node_join``: how nodes leave their VPC, where they may not be able
+    to join; else None.
     """
 
     now: datetime
@@ -62,6 +64,7 @@ class GateFacts:
     left: tuple[str, ...] | None = None
     proofs_left: tuple[str, ...] = ()
     changes: tuple[str, ...] | None = None
+    unread: tuple[UnreadPart, ...] = ()
     verdicts: tuple[PrincipalVerdict, ...] | None = None
     callers: frozenset[str] = frozenset()
     of_eks: frozenset[str] = frozenset()
@@ -69,7 +72,7 @@ class GateFacts:
     rehearsed: datetime | None = None
     writers: AwsAuthWriters | None = None
     reconcilers: EntryReconcilers | None = None
-    nodes_unhealthy: tuple[str, ...] | None = None
+    nodes_unhealthy: tuple[str, ...] | NodesUnread | None = None
     node_join: NodeJoin | None = None
     waivers: Mapping[str, Acceptance] = field(default_factory=dict)
 
@@ -227,17 +230,20 @@ def _end_state(facts: GateFacts) -> Gate:
     if facts.left is None or facts.changes is None:
         return _gate(4, "end-state", question, "unknown", "it was not compared", remedy)
     wrong = (*(f"not done: {step}" for step in facts.left), *facts.changes)
+    unread = tuple(
+        f"{each.what} was read for the plan, and is not known now: {each.message.rstrip('.')}"
+        for each in facts.unread
+    )
     state: GateState = "pass"
+    if unread:
+        state = "unknown"
+        read = remedy_of_unread(facts.unread)
+        # No step that is left, and no new plan, makes known what may not be read.
+        remedy = f"{read} {remedy}" if wrong else read
     if wrong:
         state = "fail"
-    return _gate(
-        4,
-        "end-state",
-        question,
-        state,
-        _some(wrong) or _nothing_differs(facts),
-        remedy,
-    )
+    detail = _some((*wrong, *unread)) or _nothing_differs(facts)
+    return _gate(4, "end-state", question, state, detail, remedy)
 
 
 def _nothing_differs(facts: GateFacts) -> str:
@@ -392,12 +398,16 @@ def _nodes(facts: GateFacts) -> Gate:
     """
     question = "Do all nodes renew their leases?"
     remedy = "Look at `kubectl get nodes` and the leases in kube-node-lease."
-    if facts.nodes_unhealthy is None:
-        return _gate(9, "nodes", question, "unknown", "the leases were not read", remedy)
+    unhealthy = facts.nodes_unhealthy
+    if unhealthy is None:
+        unhealthy = NodesUnread("", remedy)
+    if isinstance(unhealthy, NodesUnread):
+        detail = ": ".join(filter(None, ("the leases were not read", unhealthy.why)))
+        return _gate(9, "nodes", question, "unknown", detail, unhealthy.remedy or remedy)
     state: GateState = "pass"
-    if facts.nodes_unhealthy:
+    if unhealthy:
         state = "fail"
-    detail = _some(facts.nodes_unhealthy) or "they do"
+    detail = _some(unhealthy) or "they do"
     if facts.node_join is None:
         return _gate(9, "nodes", question, state, detail, remedy)
     # Nodes that fail to join after the switch would look like its effect, and no row helps then.

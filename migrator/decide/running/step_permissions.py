@@ -1,4 +1,5 @@
-"""The IAM actions that the steps of a plan take.
+"""The IAM actions that the steps of a plan take, with the reads between the writes: an operator who
+may write entries and not read them would be stopped after the first one.
 
 Source: service authorization reference for Amazon EKS (actions and their resource types), and
 "CreateAccessEntry" of the EKS API reference for iam:PassRole.
@@ -23,6 +24,8 @@ from migrator.model.step import (
     UpdateEntry,
 )
 
+_READS = ("eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies")
+
 
 def needs_of_steps(cluster: ClusterRef, steps: Iterable[Step]) -> tuple[tuple[str, str], ...]:
     """``(action, resource)`` pairs of the steps, each once. The ARN of an entry that is not made
@@ -37,21 +40,22 @@ def needs_of_steps(cluster: ClusterRef, steps: Iterable[Step]) -> tuple[tuple[st
 def _needs(cluster: ClusterRef, step: Step) -> tuple[tuple[str, str], ...]:
     stem = f"arn:{cluster.partition}:eks:{cluster.region}:{cluster.account_id}"
     entries = f"{stem}:access-entry/{cluster.name}/*"
+    read = tuple((action, entries) for action in _READS)
     match step.effect:
         case EnableEntries():
             return (("eks:UpdateClusterConfig", cluster.arn), ("eks:DescribeUpdate", cluster.arn))
         case CreateEntry(entry=entry, principal_arn=arn):
             create = ("eks:CreateAccessEntry", cluster.arn)
             is_node = entry.type in ("EC2_LINUX", "EC2_WINDOWS")
-            return (create, ("iam:PassRole", arn)) if is_node else (create,)
+            return (create, ("iam:PassRole", arn), *read) if is_node else (create, *read)
         case UpdateEntry():
-            return (("eks:UpdateAccessEntry", entries),)
+            return (("eks:UpdateAccessEntry", entries), *read)
         case DeleteEntry():
-            return (("eks:DeleteAccessEntry", entries),)
+            return (("eks:DeleteAccessEntry", entries), *read)
         case AssociatePolicy():
-            return (("eks:AssociateAccessPolicy", entries),)
+            return (("eks:AssociateAccessPolicy", entries), *read)
         case DisassociatePolicy():
-            return (("eks:DisassociateAccessPolicy", entries),)
+            return (("eks:DisassociateAccessPolicy", entries), *read)
         case AwaitEntry() | CreateBridge() | CreateBinding() | RemoveBridge() | Prove():
             return ()
         case _:

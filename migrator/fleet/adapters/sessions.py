@@ -10,7 +10,7 @@ import gc
 import importlib
 import resource
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from migrator.adapters.aws_session import AwsSession, AwsSettings, RoleToAssume, open_session
 from migrator.adapters.iam import IamPrincipals
@@ -218,6 +218,10 @@ class FleetPrincipals:
         """As :meth:`migrator.ports.Principals.list_account`."""
         return self._fleet.iam_of(account, self._session).list_account(account)
 
+    def why_not_listed(self, account: str) -> Sequence[MigratorError]:
+        """As :meth:`migrator.ports.Principals.why_not_listed`."""
+        return self._fleet.iam_of(account, self._session).why_not_listed(account)
+
     def get(self, arn: str) -> Raw | None:
         """One role or user: from the account's listing where that is complete, else asked for."""
         parsed = parse_arn(arn)
@@ -254,6 +258,10 @@ class FreshPrincipals:
     def list_account(self, account: str) -> tuple[list[Raw], bool, bool]:
         """As :meth:`migrator.ports.Principals.list_account`."""
         return self._of(account).list_account(account)
+
+    def why_not_listed(self, account: str) -> Sequence[MigratorError]:
+        """As :meth:`migrator.ports.Principals.why_not_listed`."""
+        return self._of(account).why_not_listed(account)
 
     def get(self, arn: str) -> Raw | None:
         """As :meth:`migrator.ports.Principals.get`."""

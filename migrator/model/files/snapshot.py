@@ -34,6 +34,7 @@ from migrator.model.snapshot import (
     Node,
     Nodegroup,
     Snapshot,
+    UnreadPart,
     Usage,
 )
 
@@ -127,6 +128,18 @@ def _texts(value: object, where: str) -> tuple[str, ...]:
     return tuple(_text(item, where) for item in _items(value, where))
 
 
+def _unread(value: object) -> tuple[UnreadPart, ...]:
+    """Why parts are missing; a reason that is no reason is left out."""
+    found: list[UnreadPart] = []
+    for item in value if isinstance(value, list) else ():
+        if not isinstance(item, Mapping):
+            continue
+        texts = [item.get(key, "") for key in ("what", "code", "message", "remedy")]
+        if all(isinstance(text, str) for text in texts):
+            found.append(UnreadPart(*texts))
+    return tuple(found)
+
+
 def _text_in(raw: Mapping[str, Any], key: str, where: str) -> str:
     """A text that may be left out, or be null: it is empty then."""
     return _text(raw.get(key) or "", f"{where}.{key}")
@@ -207,6 +220,7 @@ class _Reader:
             usage=_usage(document.get("usage")),
             node_network=node_network(document.get("nodeNetwork")),
             unknown=tuple(self.unknown),
+            unread=_unread(document.get("unread")),
         )
 
     def rbac(self, value: object) -> RbacState:

@@ -12,7 +12,7 @@ class RawPolicies:
     """Raw objects as the API server gives them. ``objects``: policies, tiers, sets of every kind;
     ``services``, ``slices``: those that were read, EndpointSlices by their Service; ``daemon_sets``
     and ``accounts`` None where they may not be read; ``unread``: kinds that are served and may not
-    be read.
+    be read. ``denied``: what the API server said to whatever may not be read.
     """
 
     objects: Sequence[Raw] = ()
@@ -23,3 +23,4 @@ class RawPolicies:
     pods: Sequence[Raw] = ()
     daemon_sets: Sequence[Raw] | None = ()
     unread: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()

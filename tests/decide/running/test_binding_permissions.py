@@ -31,7 +31,7 @@ def test_a_bridge_asks_for_bindings_of_the_cluster_and_to_bind_cluster_admin() -
 def test_a_binding_in_a_namespace_is_asked_for_there_and_lesser_roles_need_no_bind() -> None:
     asked = plan_of(IN_SHOP)
     assert [(r.verb, r.resource, r.namespace) for r in asked] == [
-        (verb, "rolebindings", "shop") for verb in ("create", "patch", "delete")
+        (verb, "rolebindings", "shop") for verb in ("get", "create", "patch", "delete")
     ]
     assert AccessRequest(
         "bind", _GROUP, "clusterroles", name="cluster-admin", namespace="shop"
