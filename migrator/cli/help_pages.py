@@ -30,6 +30,45 @@ GLOBAL_GROUPS: Mapping[str, Sequence[str]] = {
 _SHOWN_WITH_THE_COMMAND = "output"
 
 
+# Looks like a hyphen and takes as much room, but no line ends behind it.
+_WHOLE = "\N{NON-BREAKING HYPHEN}"
+# Between two choices, with a blank at which a line may end.
+_OR = "\N{BROKEN BAR}"
+
+
+class WholeNames(click.HelpFormatter):
+    """Ends no line behind a hyphen: codes, options and formats have some, and are copied."""
+
+    def write(self, string: str) -> None:
+        """The text with the characters that were meant."""
+        super().write(string.replace(_WHOLE, "-").replace(f"{_OR} ", "|").replace(_OR, "|"))
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """As click does it, with whole names: choices are one word, which is cut anywhere."""
+        super().write_usage(prog, _whole(args).replace("|", f"{_OR} "), prefix)
+
+    def write_text(self, text: str) -> None:
+        """As click does it, with whole names."""
+        super().write_text(_whole(text))
+
+    def write_dl(
+        self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
+    ) -> None:
+        """As click does it, with whole names."""
+        whole = [(_whole(name), _whole(text)) for name, text in rows]
+        super().write_dl(whole, col_max, col_spacing)
+
+
+class Context(click.Context):
+    """A context whose help pages have whole names."""
+
+    formatter_class = WholeNames
+
+
+def _whole(text: str) -> str:
+    return text.replace("-", _WHOLE)
+
+
 def write_options(
     ctx: click.Context,
     formatter: click.HelpFormatter,

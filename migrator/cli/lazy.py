@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 from migrator.app.settings import Settings
 from migrator.cli.completed import NO_NAME, complete_values
 from migrator.cli.examples import Examples
-from migrator.cli.help_pages import write_examples, write_options
+from migrator.cli.help_pages import Context, write_examples, write_options
 from migrator.cli.log_lines import THIS
 from migrator.cli.program_name import renamed
 from migrator.cli.setting_names import ON_COMMAND_LINE_ONLY, Called, long_name, variables_of
@@ -56,6 +56,8 @@ class HelpByTwoNames(click.Command):
     """``-h`` and ``--help``, whoever asks first: click keeps the option that it made for the first
     context, and one of a context without the settings of ``migrate`` would have ``--help`` alone.
     """
+
+    context_class = Context
 
     def get_help_option_names(self, ctx: click.Context) -> list[str]:
         """Both, in the order of a help page."""

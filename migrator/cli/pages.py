@@ -13,4 +13,4 @@ def page_of(group: click.Context, name: str) -> click.Context:
     # Only a group that completes a word returns None, and this one was not made for that.
     if found is None:
         raise click.UsageError(f"No such command '{name}'.", group)
-    return click.Context(found, info_name=name, parent=group)
+    return found.context_class(found, info_name=name, parent=group)

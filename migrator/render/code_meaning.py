@@ -1,10 +1,12 @@
 """What a code means, as text and as a document."""
 
-import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from rich.table import Table
+
 from migrator.model.code_meaning import CodeMeaning
+from migrator.render.text import foreign, text_of
 
 _INDENT = "      "
 
@@ -30,16 +32,12 @@ def _lines(
     texts = [("what", meaning.what), ("why", meaning.why), ("do", meaning.remedy)]
     if meaning.evidence:
         texts.append(("rule", meaning.evidence))
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(width=len(_INDENT) - 1)
+    table.add_column(overflow="fold")
     for label, text in texts:
-        first = f"{label}:".ljust(len(_INDENT))
-        yield from textwrap.wrap(
-            text,
-            width,
-            initial_indent=first,
-            subsequent_indent=_INDENT,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        table.add_row(f"{label}:", foreign(text))
+    yield from text_of(table, width=width).splitlines()
     if meaning.example:
         yield "example:"
         yield from (f"{_INDENT}{line}" for line in meaning.example.splitlines())

@@ -101,6 +101,19 @@ def test_help_of_a_command_is_the_page_behind_its_name(
     assert capsys.readouterr().out == page
 
 
+def _page_words(ctx: click.Context, width: int) -> list[str]:
+    """The words of the page; a line ends between two choices, too."""
+    ctx.terminal_width = width
+    return re.sub(r"\|\s+", "|", ctx.get_help()).split()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_no_word_of_a_page_is_cut(width: int) -> None:
+    for ctx in (each for each in contexts() if each.info_name not in HIDDEN):
+        cut = set(_page_words(ctx, width)) - set(_page_words(ctx, 1_000))
+        assert cut == set(), ctx.command_path
+
+
 def _said(*arguments: str) -> str:
     stderr = io.StringIO()
     assert run(list(arguments), stderr=stderr) == 64

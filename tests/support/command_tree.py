@@ -12,7 +12,7 @@ from migrator.cli.main import cli
 
 def contexts() -> Iterator[click.Context]:
     """A context for ``migrate``, and for each group and command in the order of its table."""
-    yield from _below(click.Context(cli, info_name="migrate", **cli.context_settings))
+    yield from _below(cli.context_class(cli, info_name="migrate", **cli.context_settings))
 
 
 def _below(ctx: click.Context) -> Iterator[click.Context]:
@@ -21,7 +21,7 @@ def _below(ctx: click.Context) -> Iterator[click.Context]:
         for name in ctx.command.table:
             command = ctx.command.get_command(ctx, name)
             assert command is not None
-            yield from _below(click.Context(command, info_name=name, parent=ctx))
+            yield from _below(command.context_class(command, info_name=name, parent=ctx))
 
 
 def commands() -> list[click.Context]:
