@@ -53,6 +53,17 @@ def test_example_on_a_page_can_be_copied() -> None:
     assert 'migrate lab fault "eks:*" throttle probability=0.2 seed=7 retry_after=1' in shown.stdout
 
 
+def test_no_word_of_a_page_is_hyphenated() -> None:
+    assert all("\n.nh\n" in page.read_text(encoding="utf-8") for page in PAGES)
+    if shutil.which("groff") is None:
+        return
+    shown = subprocess.run(
+        ["groff", "-man", "-Tutf8", *PAGES], capture_output=True, text=True, check=True
+    )
+    assert "migrate explain" in shown.stdout
+    assert "\N{HYPHEN}" not in shown.stdout
+
+
 def test_pages_are_in_the_wheel() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     shared = project.partition("[tool.hatch.build.targets.wheel.shared-data]\n")[2]

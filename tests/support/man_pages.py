@@ -38,11 +38,13 @@ def _page(ctx: click.Context) -> str:
     lines = [
         f'.TH "{_name(ctx).upper()}" 1 "" "migrate {__version__}" "EKS access migrator"',
         ".ad l",  # a long word in a line that is adjusted is a warning
+        ".nh",  # a word of a command that is hyphenated cannot be copied
         ".SH NAME",
         f"{_text(_name(ctx))} \\- {_text(short)}",
         ".SH SYNOPSIS",
         f".B {_text(ctx.command_path)}",
-        _text(" ".join(command.collect_usage_pieces(ctx))),
+        # Choices are one word, in which a line may end.
+        _text(" ".join(command.collect_usage_pieces(ctx))).replace("|", "|\\:"),
         ".SH DESCRIPTION",
         *_paragraphs(command.help or ""),
         *_commands(ctx),
