@@ -14,7 +14,7 @@ from migrator.decide.running.waiting import REMEMBERED
 from migrator.errors import Changed
 from migrator.model.access_entry import AccessEntry, AccessScope, AssociatedPolicy
 from migrator.model.plan import Plan
-from migrator.model.step import AssociatePolicy
+from migrator.model.step import BRIDGE_PREFIX, AssociatePolicy
 from migrator.run.apply_plan import ApplyOptions, apply_plan
 from migrator.run.roll_back import roll_back
 from tests.run.test_apply_plan import oracle
@@ -255,6 +255,10 @@ def test_roll_back_does_not_give_again_what_another_administrator_withdrew(
     outcome = roll_back(plan, DIGEST, world.ports())
     assert (outcome.exit_code, getattr(outcome.error, "code", None)) == (5, "policy-withdrawn")
     assert arn in cluster.entries
+    # No binding to cluster-admin stands for an entry that has not its group.
+    assert bool(cluster.bindings) == any(
+        group.startswith(BRIDGE_PREFIX) for group in cluster.entries[arn].kubernetes_groups
+    )
     # It was not on purpose: the remedy is carried out.
     cluster.entries[arn] = replace(cluster.entries[arn], access_policies=policies)
     assert roll_back(plan, DIGEST, world.ports()).exit_code == 0
@@ -318,6 +322,7 @@ def test_what_else_was_changed_is_not_called_withdrawn(change: str, folder: str)
     if is_ours:
         assert (outcome.exit_code, getattr(outcome.error, "code", None)) == (5, "entry-changed")
     assert cluster.entries[ALICE] == found
+    assert cluster.bindings == {}
 
 
 def test_roll_back_waits_for_a_read_that_is_older_than_the_association() -> None:

@@ -159,7 +159,17 @@ def _needs(state: RunState, key: str, step: PlanStep) -> bool:
     # entries that carry the group now are read again before the bridge is deleted.
     if any(state.progress.of(each.id).held for each in sequence):
         return False
+    if _is_refused(state, sequence):
+        return False
     return carries(sequence, _RUN, step.effect.group)
+
+
+def _is_refused(state: RunState, sequence: Sequence) -> bool:
+    """Whether an entry was seen to be what another writer made of it: this run leaves it so."""
+    if sequence[0].principal_arn not in state.observed.entries:
+        return False
+    steps = _to_undo(state, sequence)
+    return bool(steps) and isinstance(undo_step(state, sequence, steps[0]), Refuse)
 
 
 def _carriers_gone(state: RunState, step: PlanStep) -> Action | None:
@@ -253,6 +263,10 @@ def _entry_back(state: RunState, sequence: Sequence, steps: list[PlanStep]) -> A
         return undo_step(state, sequence, created)
     if _gone_already(state, created.principal_arn or ""):
         return undo_step(state, sequence, created)
+    # Before a bridge is built for it: what another writer changed is left as it is.
+    last = undo_step(state, sequence, steps[0])
+    if isinstance(last, Refuse):
+        return last
     if _carried(created.effect, steps[0]):
         return _groups_back(state, sequence, steps[0], created, created.effect)
     until = _groups_remembered_until(state, sequence, steps)
@@ -434,6 +448,8 @@ def _returns(state: RunState, sequence: Sequence) -> bool:
     steps = standing(sequence, state.progress.states)
     # An undo that was refused is not tried again, so that the group is not written.
     if any(state.progress.of(step.id).held for step in steps):
+        return False
+    if _is_refused(state, sequence):
         return False
     created = _created_in(steps)
     if created is None:
