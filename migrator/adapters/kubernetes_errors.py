@@ -19,6 +19,7 @@ from migrator.model.way import WayEnds
 # How the API server begins the denial of a webhook and of a policy of its own (apiserver
 # ``pkg/admission/plugin``).
 _ADMISSION = re.compile(r"admission webhook .* denied the request|ValidatingAdmissionPolicy '")
+_CANNOT = re.compile(r" cannot (\w+) resource ")
 ANOTHER_SERVER = "Correct the address: a proxy, a tunnel or a kubeconfig leads to another server."
 
 
@@ -137,6 +138,9 @@ def refused(
             "run lasts, then run the same command again.",
         )
     if status == 403:
+        # A server-side apply is asked as patch, and of a new object as create, too.
+        denied = _CANNOT.search(text)
+        verb = denied.group(1) if denied else verb
         return Failed(
             "kubernetes-denied",
             f"The API server of {name} does not allow {verb} {resource}.",

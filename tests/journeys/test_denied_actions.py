@@ -28,6 +28,7 @@ _FIRST = (
     *("plan after apply", "status", "observe", "doctor", "apply", "cutover", "rollback", "retire"),
     *("access", "drift", "verify", "report"),
 )
+_VERBS = ("create", "delete")
 _RBAC = "rbac.authorization.k8s.io"
 _LEASES = AccessRequest("list", "coordination.k8s.io", "leases", namespace="kube-node-lease")
 # Where more than one command answers in a way of its own.
@@ -37,7 +38,7 @@ _MORE: tuple[tuple[str, Denied], ...] = (
     ("apply", AccessRequest("list", _RBAC, "roles")),
     ("cutover", "eks:ListAccessPolicies"),
     ("rollback", "eks:DeleteAccessEntry"),
-    ("rollback", AccessRequest("delete", _RBAC, "clusterrolebindings")),
+    *(("rollback", AccessRequest(verb, _RBAC, "clusterrolebindings")) for verb in _VERBS),
     ("doctor", "eks:DescribeAccessEntry"),
     ("doctor", "iam:GetRole"),
     *((command, "iam:ListRoles") for command in ("snapshot", "access", "drift")),
@@ -133,6 +134,8 @@ def _plain(asked: Asked) -> list[str]:
     """The lines of an answer without its times, ids and progress; parallel work has no order."""
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|\+00:00)?", "T", asked.said)
     text = re.sub(r"\b\d\d:\d\d:\d\dZ?", "T", text)
+    # By logs or by leases, as long ago as they logged in: either is a proof.
+    text = re.sub(r"\d+ of \d+ nodes .*", "NODES", text)
     lines = re.sub(r"\b[0-9a-f]{16}\b", "ID", text).splitlines()
     return sorted(line for line in lines if not _PROGRESS.match(line))
 

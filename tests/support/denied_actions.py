@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import pytest
+
 from migrator.decide.access.authorize import RbacIndex
 from migrator.decide.reach.required_permissions import LOCKING, actions_of
 from migrator.decide.reach.required_requests import (
@@ -246,7 +248,9 @@ class DenyingLab:
 def denying_lab(folder: Path) -> Iterator[DenyingLab]:
     """The demo world in a lab that runs."""
     folder.mkdir()
-    with operator_without_rights(folder) as operator:
+    with pytest.MonkeyPatch.context() as patch, operator_without_rights(folder) as operator:
+        # Lines are not broken, so that they can be compared.
+        patch.setenv("COLUMNS", "1000")
         world = operator.session.world
         (cluster,) = world.clusters.values()
         api = kubernetes_api(world, cluster)
