@@ -33,9 +33,16 @@ def _no_such_option(name: str, ctx: click.Context) -> str:
     """
     from migrator.cli.suggestions import alike, did_you_mean
 
+    if isinstance(ctx.command, click.Group) and name in _options_of(ctx.find_root()):
+        group = ctx.info_name
+        return f"'{name}' is given before '{group}', or behind the command of '{group}'."
+    return f"No such option '{name}'.{did_you_mean(alike(name, _options_of(ctx)))}"
+
+
+def _options_of(ctx: click.Context) -> list[str]:
     params = ctx.command.get_params(ctx)
-    options = chain.from_iterable(param.opts for param in params if isinstance(param, click.Option))
-    return f"No such option '{name}'.{did_you_mean(alike(name, options))}"
+    options = (param.opts for param in params if isinstance(param, click.Option))
+    return [*chain.from_iterable(options)]
 
 
 def _bounds(kind: "click.IntRange | click.FloatRange") -> str:

@@ -5,7 +5,7 @@ import io
 import click
 import pytest
 
-from migrator.cli.main import run
+from migrator.cli.main import cli, run
 from tests.support.all_commands import all_commands
 
 
@@ -52,3 +52,16 @@ def test_every_number_with_a_range_says_it_in_words(path: tuple[str, ...], optio
     assert "-7 is not " in said
     assert "x>" not in said
     assert ".0 " not in said
+
+
+@pytest.mark.parametrize("group", ["fleet", "lab"])
+def test_global_option_between_group_and_command_is_told_its_places(group: str) -> None:
+    options = [param for param in cli.params if isinstance(param, click.Option)]
+    assert len(options) > 10
+    for option in options:
+        name = option.opts[-1]
+        if name in ("--help", "--version"):
+            continue
+        said = usage(group, name, "x", "status")
+        assert f"'{name}' is given before '{group}', or behind the command" in said
+    assert "No such option '--nothing'" in usage(group, "--nothing")
