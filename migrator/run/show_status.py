@@ -20,6 +20,7 @@ from migrator.decide.running.actions import (
     ReadFirst,
     Refuse,
     RunRequest,
+    RunState,
     TakeOver,
     Undo,
     Wait,
@@ -42,6 +43,7 @@ from migrator.decide.running.progress import (
     refusal_of,
 )
 from migrator.decide.running.source_differences import row_differences
+from migrator.decide.running.undo_step import kept_for_withdrawal
 from migrator.decide.running.unfinished import (
     begun_beside_roll_back,
     command_to_continue,
@@ -343,6 +345,9 @@ def _of_plan(
     if rows is not None:
         astray += tuple((each.subject, each.message) for each in row_differences(plan, rows.data))
     dead = _dead(plan, plan_digest, entries or (), ports, unknown)
+    withdrawn = _withdrawn(at, entries or ())
+    # Whatever else was changed of such a principal, the roll-back judges its entry first.
+    astray = tuple(pair for pair in astray if pair[0] not in dict(withdrawn))
     for step in plan.steps:
         if progress.of(step.id).status in ("intended", "sent", "undoing"):
             unknown.append(f"whether step {step.id} came to its end: the next run looks")
@@ -361,6 +366,9 @@ def _of_plan(
             "name the state folder of that run (--state-dir), or go on from here: migrate apply "
             "adopts what it made"
         )
+    elif withdrawn:
+        # A new plan would give the policy again, and the roll-back alone ends as it did.
+        advice = f"rollback, once it is decided: {withdrawn[0][1].remedy}"
     else:
         advice = _next(plan, progress, actions, seen[0], begun_command)
     return StatusOutcome(
@@ -374,7 +382,10 @@ def _of_plan(
         total=len(plan.steps),
         next=advice,
         left=left,
-        refused=_given_up(plan, progress),
+        refused=(
+            *_given_up(plan, progress),
+            *((arn, f"{error.message} {error.why}") for arn, error in withdrawn),
+        ),
         outstanding=_outstanding(plan, progress),
         going_back=progress.only if progress.going_back else (),
         image=image_of_rehearsals(records_of(journal, plan_digest)),
@@ -382,7 +393,7 @@ def _of_plan(
         changed=astray,
         dead=dead,
         exit_code=_exit_code(
-            astray=bool(astray),
+            astray=bool(astray or withdrawn),
             unknown=bool(unknown or dead),
             blocked=plan.blocked,
             unfinished=unfinished,
@@ -390,6 +401,23 @@ def _of_plan(
         unfinished=unfinished,
         state=ports.store.location,
     )
+
+
+def _withdrawn(
+    state: RunState, entries: tuple[AccessEntry, ...]
+) -> tuple[tuple[str, MigratorError], ...]:
+    """The entries that a roll-back refuses to delete, because another writer withdrew their access
+    policy, each with what the roll-back says.
+    """
+    if state.progress.command != ROLL_BACK:
+        return ()
+    found: list[tuple[str, MigratorError]] = []
+    for entry in entries:
+        sequence = state.sequences.get(entry.principal_arn, ())
+        action = kept_for_withdrawal(state, sequence, entry)
+        if isinstance(action, Refuse):
+            found.append((entry.principal_arn, action.error))
+    return tuple(found)
 
 
 def _given_up(plan: Plan, progress: Progress) -> tuple[tuple[str, str], ...]:

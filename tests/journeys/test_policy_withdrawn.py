@@ -20,6 +20,7 @@ from tests.support.lab_session import KILLED, LabSession
 ONCALL = role("oncall")
 ROLL_BACK = ("rollback", "plan.json", "--yes")
 POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+OWN_ROW = re.compile(r"- \{rolearn: '[^']*role/oncall'.*\}\n")
 ABOUT_ENTRY = f"--cluster-name prod --principal-arn {ONCALL}"
 
 
@@ -68,6 +69,24 @@ def _aws(session: LabSession, call: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("row", ["as it was", "deleted"])
+def test_status_ends_as_the_roll_back_and_says_what_it_says(
+    withdrawn: LabSession, row: str
+) -> None:
+    if row == "deleted":
+        edit_rows(withdrawn, lambda rows: OWN_ROW.sub("", rows))
+    status = withdrawn.migrate("status", "plan.json")
+    said = " ".join((status.stdout + status.stderr).split())
+    assert status.returncode == 5, said
+    assert f"The entry of {ONCALL} lacks AmazonEKSClusterAdminPolicy" in said
+    assert "delete its row in aws-auth, and then the entry" in said
+    assert "migrate rollback plan.json" in said
+    # A new plan would give the policy again.
+    assert "migrate plan" not in said
+    assert "plan again" not in said
+    assert withdrawn.migrate(*ROLL_BACK).returncode == 5
+
+
 def test_roll_back_goes_on_where_the_policy_is_associated_again(withdrawn: LabSession) -> None:
     options = f"--policy-arn {POLICY} --access-scope type=cluster"
     _aws(withdrawn, f"associate-access-policy {ABOUT_ENTRY} {options}")
@@ -77,8 +96,7 @@ def test_roll_back_goes_on_where_the_policy_is_associated_again(withdrawn: LabSe
 
 
 def test_roll_back_goes_on_where_row_and_entry_are_deleted(withdrawn: LabSession) -> None:
-    own = re.compile(r"- \{rolearn: '[^']*role/oncall'.*\}\n")
-    edit_rows(withdrawn, lambda rows: own.sub("", rows))
+    edit_rows(withdrawn, lambda rows: OWN_ROW.sub("", rows))
     _aws(withdrawn, f"delete-access-entry {ABOUT_ENTRY}")
     withdrawn.world.clock.advance(timedelta(minutes=5))
     withdrawn.run(*ROLL_BACK)

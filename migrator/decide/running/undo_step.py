@@ -84,7 +84,7 @@ def undo_step(state: RunState, sequence: Sequence, step: PlanStep) -> Action:
     # The write did not arrive, or an undo before a crash did.
     if matches(states[place], entry, digest):
         return Undo(step, gone=True)
-    withdrawn = _policy_withdrawn(state, sequence, entry)
+    withdrawn = kept_for_withdrawal(state, sequence, entry)
     if withdrawn is not None:
         return withdrawn
     is_of_the_run = any(matches(each, entry, digest) for each in states[place + 1 :])
@@ -99,7 +99,7 @@ def undo_step(state: RunState, sequence: Sequence, step: PlanStep) -> Action:
     return Undo(step, first=_reads_before_undo(state, step))
 
 
-def _policy_withdrawn(
+def kept_for_withdrawal(
     state: RunState, sequence: Sequence, entry: AccessEntry | None
 ) -> Action | None:
     """What keeps an entry in place that a run created and that lacks an access policy which this
