@@ -15,8 +15,9 @@ _PART = re.compile(r"[^/:]*[/:]+|[^/:]+")  # an ARN is taken apart behind its sl
 _COMMAND = r"`(?:aws|cdk|eksctl|export|kubectl|migrate|nslookup|pulumi|terraform|tofu) [^`\n]+`"
 # A command with what touches it, a word, or the end of a line.
 _PIECE = re.compile(rf"(?P<command>[^\s`]*{_COMMAND}[^\s`]*)|\n|\S+")
-# A word of a command; blanks in quotes are part of it.
-_ARGUMENT = re.compile(r"(?:[^\s'\"]|'[^']*'|\"[^\"]*\"|['\"])+")
+# A word of a command; blanks in quotes, and behind a backslash, are part of it. In single quotes a
+# backslash is only that (POSIX, Shell Command Language, 2.2).
+_ARGUMENT = re.compile(r"(?:\\.|[^\s'\"\\]|'[^']*'|\"(?:\\.|[^\"\\])*\"|['\"\\])+")
 # The shell reads on in the next line, whatever blanks that begins with.
 _CONTINUED = " \\"
 
@@ -59,22 +60,25 @@ def _command_cuts(plain: str, width: int) -> Iterator[tuple[int, bool]]:
             if piece["command"]:
                 yield piece.start(), False
             column = blanks = 0
-        column += blanks + length
-        if column > width:
-            if piece["command"]:
-                yield from _inside(piece["command"], piece.start(), width)
-            column = width
+        column += blanks
+        if column + length > width and piece["command"]:
+            yield from _inside(piece["command"], piece.start(), width, column)
+        column = min(column + length, width)
 
 
-def _inside(command: str, start: int, width: int) -> Iterator[tuple[int, bool]]:
-    column = 0
+def _inside(command: str, start: int, width: int, column: int) -> Iterator[tuple[int, bool]]:
+    """Cuts between the words of a command that begins in a column of its line."""
+    end = 0
     for word in _ARGUMENT.finditer(command):
         length = cell_len(word[0])
-        if column and column + 1 + length + len(_CONTINUED) > width:
-            yield start + word.start(), True
-            column = length
+        if end and column + 1 + length + len(_CONTINUED) > width:
+            # Where the word before leaves one column, a blank and a backslash do not fit.
+            is_full = column + len(_CONTINUED) > width
+            yield start + (end if is_full else word.start()), True
+            column = length + is_full
         else:
-            column += length + bool(column)
+            column += length + bool(end)
+        end = word.end()
 
 
 def _words_broken(text: Text, width: int) -> Text:

@@ -68,3 +68,34 @@ def test_a_command_does_the_same_where_it_is_pasted(width: int) -> None:
     assert ran.stdout.splitlines() == words[1:]
     # It is longer than the widest terminal.
     assert shown.count("\\\n") >= 1
+
+
+@pytest.mark.parametrize("room", range(1, 6))
+@pytest.mark.parametrize("indent", range(4))
+def test_a_word_that_nearly_fills_its_line_leaves_no_line_of_its_own(
+    indent: int, room: int
+) -> None:
+    """A first half without its backslash is a command, and the backslash alone joins nothing."""
+    for width in range(24, 70):
+        long = "r" * (width - room)
+        for words in (
+            ["migrate", "token", "--as", long, "small", long],
+            ["migrate", long[9:], "x"],
+        ):
+            shown = text_of(foreign(" " * indent + f"`{shlex.join(words)}` now"), width=width)
+            assert all(cell_len(line) <= width for line in shown.splitlines())
+            assert "\n\\\n" not in shown
+            assert _words_of_shell(shown) == words
+
+
+def test_no_line_ends_inside_single_quotes_behind_a_quote_that_is_escaped() -> None:
+    said = "`migrate plan it\\'s 'a  b  c' \"say \\\" it's  so\" last`"
+    for width in range(24, 60):
+        shown = text_of(foreign(said), width=width)
+        assert _words_of_shell(shown) == shlex.split(said.strip("`"))
+
+
+def _words_of_shell(shown: str) -> list[str]:
+    copied = shown[shown.index("`") + 1 : shown.rindex("`")].replace("\\\n", "")
+    assert "\n" not in copied
+    return shlex.split(copied)
