@@ -37,6 +37,7 @@ from migrator.fleet.ports import FleetPorts
 from migrator.fleet.run.run_fleet import FleetOptions, run_fleet
 from migrator.fleet.run.status import facts_of, ref_of
 from migrator.model.access_entry import AccessEntry
+from migrator.model.journal import Journal
 from migrator.model.plan import Plan
 from migrator.model.step import EnableEntries
 from migrator.ports import StateStore
@@ -158,14 +159,18 @@ class _Shown:
         try:
             store = self.ports.store_of(ref_of(cluster))
             plan, digest = decode_plan_with_digest(store.read(PLAN_FILE) or b"")
-            progress = progress_in(store.journal(), plan, digest)
+            journal = store.journal()
+            progress = progress_in(journal, plan, digest)
+            older: Mapping[str, tuple[Plan, Progress] | None] = {}
+            if self.request.command == "rollback":
+                older = _older_plans(store, journal, digest)
         except MigratorError:
             return PlannedCluster(cluster.arn, None)
         match self.request.command:
             case "apply":
                 return to_apply(cluster.arn, plan, progress)
             case "rollback":
-                return to_roll_back(cluster.arn, plan, progress, _older_plans(store, digest))
+                return to_roll_back(cluster.arn, plan, progress, older)
             case _:
                 return PlannedCluster(cluster.arn, plan.summary)
 
@@ -199,24 +204,31 @@ class _Shown:
         return outcome.results
 
 
-def _older_plans(store: StateStore, digest: str) -> Mapping[str, tuple[Plan, Progress]]:
+def _older_plans(
+    store: StateStore, journal: Journal, digest: str
+) -> Mapping[str, tuple[Plan, Progress] | None]:
     """The plans of a cluster's earlier runs that ``migrate fleet plan`` has kept, by their place,
-    and how far each is.
+    and how far each is; None for one that cannot be read.
     """
     from migrator.fleet.app.plan_one import kept_plan
     from migrator.model.files.plan import decode_plan_with_digest
     from migrator.run.begin_run import progress_in
 
-    journal = store.journal()
     started = dict.fromkeys(
         str(record.effect.get("planDigest")) for record in journal if record.event == "run-started"
     )
-    found = {}
+    found: dict[str, tuple[Plan, Progress] | None] = {}
     for each in started:
         content = None if each == digest else store.read(kept_plan(each))
-        if content is not None:
+        if content is None:
+            continue
+        place = f"{store.location}/{kept_plan(each)}"
+        try:
             plan, _ = decode_plan_with_digest(content)
-            place = f"{store.location}/{kept_plan(each)}"
+        # This cluster can be rolled back by its plan, and others have nothing to do with it.
+        except MigratorError:
+            found[place] = None
+        else:
             found[place] = (plan, progress_in(journal, plan, each))
     return found
 

@@ -25,13 +25,14 @@ _SWITCHED = "one-way switch to API_AND_CONFIG_MAP"
 class PlannedCluster:
     """A cluster and what is left of its plan. ``counts``: action -> principals, None where no plan
     can be read. ``switches``: the one-way mode step is left. ``older``: what runs of plans before
-    this one made and a roll-back of this one leaves, by the file of each plan.
+    this one made and a roll-back of this one leaves, by the file of each plan; None where that
+    cannot be read.
     """
 
     arn: str
     counts: Mapping[str, int] | None
     switches: bool = False
-    older: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    older: Mapping[str, Mapping[str, int] | None] = field(default_factory=dict)
 
 
 def to_apply(arn: str, plan: Plan, progress: Progress) -> PlannedCluster:
@@ -45,11 +46,15 @@ def to_roll_back(
     arn: str,
     plan: Plan,
     progress: Progress,
-    older: Mapping[str, tuple[Plan, Progress]],
+    older: Mapping[str, tuple[Plan, Progress] | None],
 ) -> PlannedCluster:
     """What a roll-back has left to undo on a cluster. ``older``: plans before this one, by file."""
-    left = {name: _by_action(each, still_to_undo(each, at)) for name, (each, at) in older.items()}
-    stays = {name: counts for name, counts in left.items() if counts}
+    stays: dict[str, Mapping[str, int] | None] = {}
+    for name, read in older.items():
+        counts = None if read is None else _by_action(read[0], still_to_undo(*read))
+        # Of a plan that was rolled back nothing stays.
+        if counts is None or counts:
+            stays[name] = counts
     return PlannedCluster(arn, _by_action(plan, still_to_undo(plan, progress)), older=stays)
 
 
@@ -102,6 +107,9 @@ def _of_plan(cluster: PlannedCluster, *, forward: bool) -> str:
     if forward and cluster.switches:
         said.append(_SWITCHED)
     for plan, counts in cluster.older.items():
+        if counts is None:
+            said.append(f"what an older plan made stays, and is not known: {plan} cannot be read")
+            continue
         numbers = ", ".join(_numbers(counts))
         said.append(f"{numbers} of an older plan stay (that plan is {plan})")
     return f"{name}: {', '.join(said) or (_NOTHING if forward else _NOTHING_TO_UNDO)}"

@@ -160,3 +160,21 @@ def test_what_an_older_plan_made_is_named_with_the_plan_that_undoes_it(fleet: Fl
     assert (fleet.made(FIRST), fleet.made(SECOND)) == (set(), MADE)
     # What was rolled back does not stay.
     assert f"{FIRST}: nothing by this state" in " ".join(fleet.run("rollback", "--yes").split())
+
+
+def test_an_older_plan_that_cannot_be_read_keeps_no_cluster_from_its_roll_back(
+    fleet: Fleet,
+) -> None:
+    """Neither its own nor another one."""
+    fleet.run("plan")
+    fleet.run("apply", "--yes")
+    older = {*fleet.cli.work.rglob("plans/*.json")}
+    fleet.run("plan")
+    (kept,) = {*fleet.cli.work.rglob(f"{FIRST}/plans/*.json")} - older
+    content = kept.read_bytes()
+    kept.write_bytes(content[:-9])
+    said = " ".join(fleet.run("rollback", "--yes").split())
+    assert f"{FIRST}: what an older plan made stays, and is not known" in said
+    assert kept.name in said
+    assert f"{SECOND}: 3 create of an older plan stay" in said
+    kept.write_bytes(content)
