@@ -44,6 +44,13 @@ _OF_BASIS = {
     "identityProviderConfigs": ("identityProviders",),
     "iam.principals": ("accountsRead",),
 }
+# How the basis names objects of one kind (:func:`migrator.decide.planning.proof.basis.basis_of`).
+_RBAC_NAMES = {
+    "rbac.roles": "Role ",
+    "rbac.roleBindings": "RoleBinding ",
+    "rbac.clusterRoles": "ClusterRole ",
+    "rbac.clusterRoleBindings": "ClusterRoleBinding ",
+}
 # A step with one of these statuses was started and did not end.
 _UNDER_WAY = frozenset({"intended", "sent", "undoing"})
 
@@ -528,12 +535,25 @@ def without_unread(
     known, unread = dict(now), list[UnreadPart]()
     for part in snapshot.unread:
         for key in _parts_of_basis(part.what):
-            if key not in planned or not basis_changes({key: planned[key]}, {key: now.get(key)}):
+            if key not in planned:
                 continue
-            known[key] = planned[key]
+            as_planned = _as_planned(part.what, planned[key], known.get(key))
+            if not basis_changes({key: as_planned}, {key: known.get(key)}):
+                continue
+            known[key] = as_planned
             if part not in unread:
                 unread.append(part)
     return known, tuple(unread)
+
+
+def _as_planned(what: str, planned: object, now: object) -> object:
+    """A part of the basis with what the plan has of it in place of what was not read."""
+    name = _RBAC_NAMES.get(what)
+    if name is None or not isinstance(planned, Mapping) or not isinstance(now, Mapping):
+        return planned
+    # What could be read of the other kinds is compared: a change of them is known.
+    read = {each: now[each] for each in now if not each.startswith(name)}
+    return {**read, **{each: planned[each] for each in planned if each.startswith(name)}}
 
 
 def remedy_of_unread(unread: Iterable[UnreadPart]) -> str:

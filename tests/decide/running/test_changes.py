@@ -14,10 +14,12 @@ from migrator.decide.running.changes import (
     kept_entries_astray,
     not_read_again,
     surprising_entries,
+    without_unread,
 )
 from migrator.decide.steps.entry_states import default_username
 from migrator.model.access_entry import AccessEntry, Identity
 from migrator.model.plan import Plan
+from migrator.model.snapshot import UnreadPart
 from tests.support.memory_ports import ACCOUNT
 from tests.support.memory_runs import DIGEST, company
 from tests.support.worlds import entry as world_entry
@@ -44,6 +46,39 @@ def test_a_principal_that_was_read_again_is_compared() -> None:
     now = BEFORE | {"iamPrincipals": {ROLE: {"id": "AROA2"}, USER: {"id": "AIDA1"}}}
     assert not_read_again(BEFORE, now) == ()
     assert describe_changes(BEFORE, now) == (f"principal {ROLE}: id is `AROA2`, was `AROA1`",)
+
+
+KINDS = {
+    "rbac.roles": "Role apps/x",
+    "rbac.roleBindings": "RoleBinding apps/x",
+    "rbac.clusterRoles": "ClusterRole x",
+    "rbac.clusterRoleBindings": "ClusterRoleBinding x",
+}
+
+
+@pytest.mark.parametrize("changed", [None, *KINDS])
+@pytest.mark.parametrize("unread", KINDS)
+def test_a_change_of_what_was_read_is_seen_beside_what_was_not(
+    unread: str, changed: str | None
+) -> None:
+    plan = {"rbac": dict.fromkeys(KINDS.values(), "as planned")}
+    now = {name: "as planned" for kind, name in KINDS.items() if kind != unread}
+    if changed not in (None, unread):
+        now[KINDS[changed]] = "other"
+    part = UnreadPart(unread, "kubernetes-denied", "", "")
+    snapshot = replace(world(), unread=(part,))
+    known, why = without_unread(plan, {"rbac": now}, snapshot)
+    assert why == (part,)
+    seen = describe_changes(plan, known)
+    assert len(seen) == (changed not in (None, unread))
+    assert all(KINDS[str(changed)] in line for line in seen)
+
+
+def test_what_could_not_be_read_at_all_is_no_change() -> None:
+    plan = {"rbac": dict.fromkeys(KINDS.values(), "as planned")}
+    snapshot = replace(world(), unread=(UnreadPart("rbac", "kubernetes-denied", "", ""),))
+    known, why = without_unread(plan, {"rbac": None}, snapshot)
+    assert (known, why) == (plan, snapshot.unread)
 
 
 def test_equal_values_have_no_changes_and_many_are_cut() -> None:
