@@ -166,7 +166,11 @@ def _needs(state: RunState, key: str, step: PlanStep) -> bool:
 
 def _is_refused(state: RunState, sequence: Sequence) -> bool:
     """Whether an entry was seen to be what another writer made of it: this run leaves it so."""
-    if sequence[0].principal_arn not in state.observed.entries:
+    arn = sequence[0].principal_arn or ""
+    if arn not in state.observed.entries:
+        return False
+    # Its deletion is recorded first: logins by it are remembered from then on.
+    if _gone_already(state, arn):
         return False
     steps = _to_undo(state, sequence)
     return bool(steps) and isinstance(undo_step(state, sequence, steps[0]), Refuse)

@@ -158,6 +158,15 @@ def test_bridge_is_not_built_again_for_entries_that_must_stay() -> None:
     assert found == ReadFirst("carriers", f"migrator-bridge:{RUN}")
 
 
+def test_bridge_stays_until_the_deletion_of_its_entries_is_in_the_journal() -> None:
+    """A run that died as it deleted them, or another operator, did so a moment ago."""
+    group = f"migrator-bridge:{RUN}"
+    gone = {ALICE: None, OPERATOR: None}
+    found = bridge_back(entries=gone, bindings={NAME: None}, carriers={group: frozenset()})
+    assert isinstance(found, Finished)
+    assert found.left[0][1] == "entries that need it are still there"
+
+
 def test_entry_is_deleted_once_older_log_ins_are_forgotten() -> None:
     build = PlanBuilder()
     carried, final = EntrySpec("STANDARD", "x", ("readers",)), EntrySpec("STANDARD", "x", ())
