@@ -14,9 +14,11 @@ from migrator.model.proposal import Part, Proposal
 from migrator.model.step import EnableEntries, Step
 
 _NOTHING = "nothing"
-# The shown is what this state has: a run from another one is found when the cluster is read.
+# The shown is what this state has: a run from another one is found when the cluster is read, by the
+# tags of entries that it created. Without its journal, a changed entry of another owner stays.
 _NOTHING_TO_UNDO = (
-    "nothing by this state; what a run of this plan from another one made is undone, too"
+    "nothing by this state; what a run of this plan from another one made is undone, too, and what "
+    "it changed of older entries is not"
 )
 _SWITCHED = "one-way switch to API_AND_CONFIG_MAP"
 

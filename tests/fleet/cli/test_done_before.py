@@ -114,8 +114,8 @@ def test_an_apply_is_not_done_where_another_folder_rolled_it_back(fleet: Fleet) 
     shown = fleet.run("--state-dir", "other", "rollback", "--yes")
     # The question names what this state does not know.
     assert (
-        f"{FIRST}: nothing by this state; what a run of this plan from another one made is undone"
-        in " ".join(shown.split())
+        f"{FIRST}: nothing by this state; what a run of this plan from another one made is undone, "
+        "too, and what it changed of older entries is not" in " ".join(shown.split())
     )
     assert (fleet.made(FIRST), fleet.made(SECOND)) == (set(), set())
     assert "does not exist any more" in fleet.run("apply", "--yes", code=8)
