@@ -19,8 +19,8 @@ from tests.support.worlds import findings, planned
 
 TABLE = Path(__file__).with_name("evidence.md")
 HERE = "test_finding_changes_without_the_evidence"
-# Of what and when the snapshot is, and a view of another field.
-NO_EVIDENCE = frozenset({"taken_at", "cluster", "aws_auth_data"})
+# Of what and when the snapshot is, a view of another field, and why fields are not known.
+NO_EVIDENCE = frozenset({"taken_at", "cluster", "aws_auth_data", "unread"})
 
 
 def cells(evidence: str = "") -> list[tuple[str, str, str]]:

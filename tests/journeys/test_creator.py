@@ -119,7 +119,7 @@ def test_rollback_names_an_entry_of_eks_that_no_run_completed(tmp_path: Path) ->
         for folder in ((), ("--state-dir", "other")):
             back = session.migrate(*folder, "rollback", "plan.json", "--yes", "--quiet")
             assert back.returncode == 4, back.stdout + back.stderr
-            told = " ".join(back.stdout.split())
+            told = " ".join(back.stdout.replace("\\\n", " ").split())
             assert f"migrate apply PLAN --only {FOUNDER}" in told
             assert entry_of(session, FOUNDER) == OWN
         assert session.migrate(*only, FOUNDER).returncode in (0, 7)

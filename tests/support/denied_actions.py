@@ -28,6 +28,7 @@ from migrator.lab.kubernetes_api import kubernetes_api
 from migrator.lab.worlds.lab_cluster import LabCluster
 from migrator.lab.worlds.principals import Permissions
 from migrator.model.rbac import AccessRequest
+from tests.support.forked_cli import ALONE
 from tests.support.stated_permissions import (
     ACCOUNT,
     OPERATOR,
@@ -251,6 +252,8 @@ def denying_lab(folder: Path) -> Iterator[DenyingLab]:
     with pytest.MonkeyPatch.context() as patch, operator_without_rights(folder) as operator:
         # Lines are not broken, so that they can be compared.
         patch.setenv("COLUMNS", "1000")
+        # Nobody else works on the cluster: a lock without its Lease is not waited for.
+        patch.setenv(ALONE, "yes")
         world = operator.session.world
         (cluster,) = world.clusters.values()
         api = kubernetes_api(world, cluster)
