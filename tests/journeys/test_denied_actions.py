@@ -7,11 +7,14 @@ command that has it.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
 from migrator.model.rbac import AccessRequest
+from tests.support.crash_part import part_of
 from tests.support.denied_actions import (
     COMMANDS,
     Denied,
@@ -68,12 +71,31 @@ def _id(case: tuple[str, Denied]) -> str:
 
 
 _SHORT = _cases()
-_LONG = [
-    case
-    for command in COMMANDS
-    for denied in needs(command)
-    if (case := (command, denied)) not in _SHORT
-]
+_LONG = part_of(
+    [
+        case
+        for command in COMMANDS
+        for denied in needs(command)
+        if (case := (command, denied)) not in _SHORT
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def lab_of(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], DenyingLab]]:
+    """A lab for each command: hundreds of cases of the others move its time by days, in which
+    proofs and nodes grow old.
+    """
+    with ExitStack() as labs:
+
+        @cache
+        def lab_of(command: str) -> DenyingLab:
+            folder = tmp_path_factory.mktemp(command.replace(" ", "-")) / "work"
+            return labs.enter_context(denying_lab(folder))
+
+        yield lab_of
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +112,14 @@ def test_a_command_names_the_action_that_it_is_denied(
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("case", _LONG, ids=_id)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.xdist_group(case[0]), id=_id(case)) for case in _LONG],
+)
 def test_every_command_names_every_action_that_it_is_denied(
-    lab: DenyingLab, case: tuple[str, Denied]
+    lab_of: Callable[[str], DenyingLab], case: tuple[str, Denied]
 ) -> None:
-    _deny(lab, *case)
+    _deny(lab_of(case[0]), *case)
 
 
 def _deny(lab: DenyingLab, command: str, denied: Denied) -> None:
