@@ -24,8 +24,10 @@ from tests.support.memory_runs import ALICE, DIGEST, World, company
 ADMINS = (ALICE, OPERATOR)
 
 
-def kill_after(world: World, kept: int, run: Callable[[], object]) -> None:
-    """The process dies before it writes another line than the first ``kept``."""
+def die_after(world: World, kept: int) -> Callable[[], bool]:
+    """From now on a process dies before it writes another line than the first ``kept``. Returns
+    what says whether all of these are written.
+    """
     lines = 0
 
     def watch(_line: bytes) -> None:
@@ -35,6 +37,12 @@ def kill_after(world: World, kept: int, run: Callable[[], object]) -> None:
         lines += 1
 
     world.store.watch = watch
+    return lambda: lines == kept
+
+
+def kill_after(world: World, kept: int, run: Callable[[], object]) -> None:
+    """The process dies before it writes another line than the first ``kept``."""
+    die_after(world, kept)
     try:
         run()
     finally:
@@ -48,13 +56,7 @@ def times_after_kill(world: World, kept: int) -> dict[str, datetime]:
     _, plan = company()
     seen: dict[str, datetime] = {}
     world.cluster.watch = lambda effect: seen.update({effect: world.cluster.now})
-    lines = 0
-
-    def watch(_line: bytes) -> None:
-        nonlocal lines
-        if lines == kept:
-            raise Crash
-        lines += 1
+    are_written = die_after(world, kept)
 
     class KilledClock(MemoryClock):
         """The process dies where it would wait once the last line is there, or before the next
@@ -62,11 +64,10 @@ def times_after_kill(world: World, kept: int) -> dict[str, datetime]:
         """
 
         def sleep(self, duration: timedelta) -> None:
-            if lines == kept:
+            if are_written():
                 raise Crash
             super().sleep(duration)
 
-    world.store.watch = watch
     with pytest.raises(Crash):
         roll_back(plan, DIGEST, replace(world.ports(), clock=KilledClock(world.cluster)))
     world.store.watch = None

@@ -390,10 +390,12 @@ class _Maker:
 
 def _look(judge: HoldsLive, cluster: FleetCluster, store: StateStore, worker: Worker) -> bool:
     """Whether a cluster's entries, read now, are as they should be."""
+    from migrator.model.files.plan import decode_plan_with_digest
     from migrator.model.files.snapshot import access_entry
     from migrator.run.begin_run import progress_in
 
-    plan, digest = read_plan(store.read(PLAN_FILE) or b"")
+    # It was proven with the facts of the cluster, and its digest is compared here again.
+    plan, digest = decode_plan_with_digest(store.read(PLAN_FILE) or b"")
     progress = progress_in(store.journal(), plan, digest)
     listed = worker.entries(cluster) or ()
     entries = [access_entry(each, "accessEntry") for each in listed]
